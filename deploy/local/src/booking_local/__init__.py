@@ -1,0 +1,1 @@
+"""The booking command and the stack without Docker."""

@@ -1,0 +1,1 @@
+"""user_schedule, calendar API and feeds."""

@@ -1,0 +1,1 @@
+"""Transactions, products, practitioners and their ranking."""

@@ -1,0 +1,1 @@
+"""FeedbackSessions and assessments."""

@@ -1,0 +1,1 @@
+"""What every service process needs: settings, auth, problems, idempotency, the consumer, telemetry, health."""

@@ -1,0 +1,1 @@
+"""Marks, relay and republish: every committed event reaches Kafka."""

@@ -1,0 +1,1 @@
+"""Event streams on PostgreSQL: load, append, history."""
