@@ -1,0 +1,16 @@
+"""What the assessment service, another system, tells on `booking.assessments.v1`."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from booking_contracts.event import Event
+from booking_contracts.fields import Instant
+
+
+class AssessmentCompleted(Event):
+    """A member finished an assessment. Consultation lets that member name it in a request (R1); whose it is never changes."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.assessments"
+    assessment_id: UUID
+    user_id: UUID
+    completed_at: Instant

@@ -1,0 +1,41 @@
+"""Who people are now, told by checkout on the `booking.directory.*` topics; contacts are kept apart (E4)."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from booking_contracts.event import Event
+from booking_contracts.fields import Code, Link, Text, ZoneName
+
+
+class PractitionerProfile(Event):
+    """A practitioner's public profile as it is now, after the practitioner or an admin changed it.
+    Consultation shows the name and takes the zone as the default of schedules."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.directory"
+    id: UUID
+    name: Text
+    photo_url: Link | None = None
+    bio: Text | None = None
+    profession: Text | None = None
+    tiers: tuple[Code, ...]
+    timezone: ZoneName
+    active: bool
+
+
+class PersonContact(Event):
+    """A person's contact data as they are now, from the token's claims at first and later from the person (E4).
+    Notifier reaches people by it, consultation shows names and makes the WhatsApp link; a tombstone erases it."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.directory"
+    person_id: UUID
+    name: Text | None = None
+    email: Code | None = None
+    phone: Code | None = None
+    locale: Code
+    timezone: ZoneName
+
+
+class PersonErased(Event):
+    """An admin erased a person (E4); the person is the subject. Every service deletes what E4 names."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.directory"

@@ -1,0 +1,80 @@
+"""Making the catalogue's topics on a broker, and seeing that they are as the catalogue says."""
+# aiokafka's admin client has no types, hence not strict here.
+# pyright: standard
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from booking_contracts.topics import TOPICS, Topic
+
+
+class TopicMismatch(Exception):  # noqa: N818 a finding, printed as a sentence
+    """A topic on the broker is missing or differs from the catalogue; the message says which and how."""
+
+
+async def create_topics(
+    bootstrap: str, prefix: str = "", replication: int = 1, topics: Sequence[Topic] = TOPICS
+) -> None:
+    """Create the topics that do not exist yet, with all their configs; those that exist are left as they are.
+
+    With three replicas two must acknowledge (`min.insync.replicas`), with one the one.
+    """
+    async with _admin(bootstrap) as admin:
+        response = await admin.create_topics([_new(topic, prefix, replication) for topic in topics])
+        for name, code, *message in response.topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                raise error(f"could not create {name}: {message}")
+
+
+async def assert_topics(bootstrap: str, prefix: str = "", topics: Sequence[Topic] = TOPICS) -> None:
+    """TopicMismatch unless every topic exists with the catalogue's partitions and configs (retention above all)."""
+    async with _admin(bootstrap) as admin:
+        found = {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics() if not row["error_code"]}
+        wrong = [f"{prefix}{topic.name} is missing" for topic in topics if prefix + topic.name not in found]
+        there = [topic for topic in topics if prefix + topic.name in found]
+        wrong += [
+            f"{prefix}{topic.name} has {found[prefix + topic.name]} partitions, not {topic.partitions}"
+            for topic in there
+            if found[prefix + topic.name] != topic.partitions
+        ]
+        configs = await _configs(admin, [prefix + topic.name for topic in there])
+        wrong += [
+            f"{prefix}{topic.name} has {name}={configs[prefix + topic.name].get(name)}, not {value}"
+            for topic in there
+            for name, value in topic.config.items()
+            if configs[prefix + topic.name].get(name) != value
+        ]
+    if wrong:
+        raise TopicMismatch("; ".join(wrong))
+
+
+@asynccontextmanager
+async def _admin(bootstrap: str) -> AsyncGenerator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="booking-topics")
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+def _new(topic: Topic, prefix: str, replication: int) -> NewTopic:
+    configs = {**topic.config, "min.insync.replicas": "2" if replication >= 3 else "1"}
+    return NewTopic(prefix + topic.name, topic.partitions, replication, topic_configs=configs)
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
+        for code, message, _, name, entries in response.resources:
+            if code:
+                raise for_code(code)(f"could not read the configs of {name}: {message}")
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found

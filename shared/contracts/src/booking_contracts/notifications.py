@@ -1,0 +1,66 @@
+"""The latest step of each message, told by notifier on `booking.notifier.notifications.v1`. No contact data (E4)."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from booking_contracts.event import Event
+from booking_contracts.fields import Attempt, Channel, Code, Instant, Recipient
+
+NotificationState = Literal["pending", "sending", "sent", "delivered", "failed", "ambiguous", "skipped"]
+
+
+class NotificationEvent(Event):
+    """What every step of a message carries."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.notifier"
+    notification_id: UUID
+
+
+class NotificationRequested(NotificationEvent):
+    """An event, or a timer that an event set, asks for one message to one recipient by one channel (N3).
+    Analytics reads it; notifier sends it when due."""
+
+    cause_event_id: UUID
+    recipient_id: Recipient
+    channel: Channel
+    template: Code
+    locale: Code
+    session_id: UUID | None = None
+    transaction_id: UUID | None = None
+    due_at: Instant
+
+
+class NotificationSent(NotificationEvent):
+    """The provider accepted the message. Analytics reads it."""
+
+    attempt: Attempt
+    provider_message_id: Code | None = None
+
+
+class NotificationDelivered(NotificationEvent):
+    """The provider reported that the message arrived. Analytics reads it."""
+
+    attempt: Attempt
+    at: Instant
+
+
+class NotificationFailed(NotificationEvent):
+    """The message was refused for good, or there was no address (N5). Admins see it."""
+
+    attempt: Attempt
+    code: Code
+
+
+class NotificationAmbiguous(NotificationEvent):
+    """A crash or cut between the provider's acceptance and our record: it may or may not have left (N3). Tried again at
+    most once; admins see it."""
+
+    attempt: Attempt
+    code: Code
+
+
+class NotificationSkipped(NotificationEvent):
+    """The message was no longer useful: canceled, moved, too late, or older than this notifier (N3, N4). Admins see it."""
+
+    attempt: Attempt
+    reason: Code

@@ -1,0 +1,144 @@
+"""The life of a FeedbackSession, told by consultation on `booking.consultation.sessions.v1`."""
+
+from datetime import date
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from booking_contracts.event import Event, Part
+from booking_contracts.fields import Instant, Link, LocalTime, ProductKind, ScheduleVersion, ZoneName
+
+SessionStatus = Literal["pending_negotiation", "scheduled", "on_progress", "completed", "canceled", "failed"]
+CancelReason = Literal["canceled_by_member", "canceled_by_practitioner", "other"]
+FailReason = Literal[
+    "technical", "no_show_member", "no_show_practitioner", "other", "practitioner_timeout", "payment_reversed"
+]
+
+
+class PreviousTime(Part):
+    """The time that was given up."""
+
+    starts_at: Instant
+    ends_at: Instant
+
+
+class PreviousSchedule(PreviousTime):
+    """The time and link that were given up."""
+
+    meeting_link: Link
+
+
+class SessionEvent(Event):
+    """What every event of a session carries; `status` is the one after it."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.consultation"
+    session_id: UUID
+    transaction_id: UUID
+    user_id: UUID
+    practitioner_id: UUID
+    status: SessionStatus
+
+
+class ScheduleRequested(SessionEvent):
+    """A member with a paid Transaction asked for a session (R1, R2). Notifier tells the practitioner (R3), who must answer
+    by `respond_by` (R4)."""
+
+    status: Literal["pending_negotiation"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    assessment_id: UUID | None = None
+    kind: ProductKind
+    respond_by: Instant
+    auto_start: bool
+
+
+class _Schedule(SessionEvent):
+    """Local date and times as the practitioner gave them, and the instants computed from them once (S1)."""
+
+    status: Literal["scheduled"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    schedule_version: ScheduleVersion
+    scheduled_date: date
+    time_start: LocalTime
+    time_end: LocalTime
+    timezone: ZoneName
+    ends_next_day: bool
+    fold: Literal[0, 1] | None = None
+    starts_at: Instant
+    ends_at: Instant
+    meeting_link: Link
+
+
+class SessionScheduled(_Schedule):
+    """The practitioner set date, time and meeting link (S1 to S4). Notifier invites the member and sets the reminders,
+    the calendar shows the session."""
+
+
+class SessionRescheduled(_Schedule):
+    """The practitioner moved the session or changed its link (S5, S7). Notifier sends the new invitation and drops the old
+    reminders (N4), the calendar moves the session."""
+
+    previous: PreviousSchedule
+
+
+class PractitionerChanged(SessionEvent):
+    """The Transaction was reassigned while the session was open: it waits for the new practitioner's answer (P2).
+    Notifier tells all three, the calendar takes the session out of ranges and feeds (C1)."""
+
+    status: Literal["pending_negotiation"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    previous_practitioner_id: UUID
+    previous_status: Literal["pending_negotiation", "scheduled"]
+    previous: PreviousTime | None = None
+    respond_by: Instant
+    schedule_version: ScheduleVersion
+
+
+class SessionStarted(SessionEvent):
+    """The practitioner flagged the session as running, or the system did at its start time where the product says so.
+    Checkout refuses reassignment from now on (P2)."""
+
+    status: Literal["on_progress"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    started_at: Instant
+
+
+class ResultUploaded(SessionEvent):
+    """The practitioner uploaded a recording or notes, which completes the session. Notifier tells the member, checkout
+    counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4)."""
+
+    status: Literal["completed"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    result_id: UUID
+    has_link: bool
+    has_notes: bool
+
+
+class ResultReplaced(SessionEvent):
+    """The practitioner replaced the result of a completed session; the earlier one stays in the history.
+    It counts as activity (L2), never again as productivity."""
+
+    status: Literal["completed"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    result_id: UUID
+    has_link: bool
+    has_notes: bool
+    previous_result_id: UUID
+
+
+class SessionCanceled(SessionEvent):
+    """The member or the practitioner canceled with a reason (S5). Notifier tells the other side, the calendar marks the
+    session as canceled (C1), the member may request again (R2)."""
+
+    status: Literal["canceled"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    reason_code: CancelReason
+    reason_id: UUID | None = None
+    previous_status: Literal["pending_negotiation", "scheduled"]
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    schedule_version: ScheduleVersion
+
+
+class SessionFailed(SessionEvent):
+    """An admin failed the session, or the system did: no answer in time (R4), or the payment was reversed (P5).
+    Notifier tells both, the calendar marks the session as failed (C1), the member may request again (R2)."""
+
+    status: Literal["failed"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    reason_code: FailReason
+    reason_id: UUID | None = None
+    previous_status: Literal["pending_negotiation", "scheduled", "on_progress"]
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    schedule_version: ScheduleVersion

@@ -1,0 +1,232 @@
+"""The topic catalogue: what flows where, by which key, for how long, and who alone may write it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from booking_contracts.assessments import AssessmentCompleted
+from booking_contracts.calendar import UserScheduleRow
+from booking_contracts.directory import PersonContact, PersonErased, PractitionerProfile
+from booking_contracts.event import Event
+from booking_contracts.notifications import (
+    NotificationAmbiguous,
+    NotificationDelivered,
+    NotificationFailed,
+    NotificationRequested,
+    NotificationSent,
+    NotificationSkipped,
+)
+from booking_contracts.sessions import (
+    PractitionerChanged,
+    ResultReplaced,
+    ResultUploaded,
+    ScheduleRequested,
+    SessionCanceled,
+    SessionFailed,
+    SessionRescheduled,
+    SessionScheduled,
+    SessionStarted,
+)
+from booking_contracts.transactions import (
+    PaymentNeedsReview,
+    PaymentReviewSettled,
+    PractitionerAssigned,
+    PractitionerReassigned,
+    RefundFailed,
+    RefundRequested,
+    TransactionCanceled,
+    TransactionCreated,
+    TransactionExpired,
+    TransactionPaid,
+    TransactionRefunded,
+)
+
+_HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
+MAX_RECORD_BYTES = 1_048_576
+
+# LogAppendTime: a service whose clock runs ahead would else be refused by the broker for good (KIP-1030, F60).
+_EVERY = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MAX_RECORD_BYTES)}
+_FOR_EVER = {**_EVERY, "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+_COMPACTED = {**_EVERY, "cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. `key` names the payload's field that is the record's key and the envelope's subject.
+
+    `state`: records say how a row is now, so versions may be missing and the newest wins; otherwise they are the
+    events of a stream, versions 1, 2, 3 without gaps. `sequenced` is false where another system writes without
+    `ce_sequence`.
+    """
+
+    name: str
+    key: str
+    source: str
+    state: bool
+    partitions: int
+    config: Mapping[str, str]
+    events: tuple[type[Event], ...]
+    sequenced: bool = True
+    about: str = field(default="", compare=False)
+
+    @property
+    def compacted(self) -> bool:
+        """Whether a null value (tombstone) has a meaning here: the key's row is gone."""
+        return self.config["cleanup.policy"] == "compact"
+
+    def event_named(self, name: str) -> type[Event] | None:
+        """The event class of this short type name, if this topic carries it."""
+        return next((event for event in self.events if event.TYPE == name), None)
+
+
+def _topic(
+    name: str,
+    *,
+    key: str,
+    source: str,
+    events: tuple[type[Event], ...],
+    config: Mapping[str, str],
+    about: str,
+    state: bool = False,
+    sequenced: bool = True,
+) -> Topic:
+    return Topic(name, key, source, state, 6, MappingProxyType(dict(config)), events, sequenced, about)
+
+
+TRANSACTIONS = _topic(
+    "booking.checkout.transactions.v1",
+    key="transaction_id",
+    source="/booking/checkout",
+    config=_FOR_EVER,
+    about="The events of Transactions.",
+    events=(
+        TransactionCreated,
+        PractitionerAssigned,
+        PractitionerReassigned,
+        TransactionPaid,
+        PaymentNeedsReview,
+        PaymentReviewSettled,
+        TransactionExpired,
+        TransactionCanceled,
+        RefundRequested,
+        TransactionRefunded,
+        RefundFailed,
+    ),
+)
+SESSIONS = _topic(
+    "booking.consultation.sessions.v1",
+    key="session_id",
+    source="/booking/consultation",
+    config=_FOR_EVER,
+    about="The events of FeedbackSessions.",
+    events=(
+        ScheduleRequested,
+        SessionScheduled,
+        SessionRescheduled,
+        PractitionerChanged,
+        SessionStarted,
+        ResultUploaded,
+        ResultReplaced,
+        SessionCanceled,
+        SessionFailed,
+    ),
+)
+PRACTITIONERS = _topic(
+    "booking.directory.practitioners.v1",
+    key="id",
+    source="/booking/checkout",
+    state=True,
+    config=_COMPACTED,
+    about="The public profile of each practitioner as it is now.",
+    events=(PractitionerProfile,),
+)
+CONTACTS = _topic(
+    "booking.directory.contacts.v1",
+    key="person_id",
+    source="/booking/checkout",
+    state=True,
+    # Small, soon rolled segments and an eager cleaner: an erased value must be gone from disk within a day (E4).
+    config={
+        **_COMPACTED,
+        "segment.ms": str(_HOUR_MS),
+        "min.cleanable.dirty.ratio": "0.01",
+        "max.compaction.lag.ms": str(6 * _HOUR_MS),
+        "delete.retention.ms": str(7 * _DAY_MS),
+    },
+    about="Contact data as they are now; a tombstone erases. Readable by notifier and consultation alone.",
+    events=(PersonContact,),
+)
+ERASURES = _topic(
+    "booking.directory.erasures.v1",
+    key="person_id",
+    source="/booking/checkout",
+    config=_FOR_EVER,
+    about="Who was erased; every service deletes what product.md E4 names.",
+    events=(PersonErased,),
+)
+NOTIFICATIONS = _topic(
+    "booking.notifier.notifications.v1",
+    key="notification_id",
+    source="/booking/notifier",
+    state=True,
+    config={**_EVERY, "cleanup.policy": "delete", "retention.ms": str(90 * _DAY_MS), "retention.bytes": "-1"},
+    about="The latest step of each message, without contact data; steps may be missing.",
+    events=(
+        NotificationRequested,
+        NotificationSent,
+        NotificationDelivered,
+        NotificationFailed,
+        NotificationAmbiguous,
+        NotificationSkipped,
+    ),
+)
+USER_SCHEDULE = _topic(
+    "booking.calendar.user-schedule.v1",
+    key="session_id",
+    source="/booking/calendar-projector",
+    state=True,
+    config=_COMPACTED,
+    about="The row of `user_schedule` as it is now, without meeting link, for analytics.",
+    events=(UserScheduleRow,),
+)
+ASSESSMENTS = _topic(
+    "booking.assessments.v1",
+    key="assessment_id",
+    source="/booking/assessments",
+    state=True,
+    sequenced=False,
+    config=_FOR_EVER,
+    about="Completed assessments, written by the assessment service; `user_id` is written once.",
+    events=(AssessmentCompleted,),
+)
+
+TOPICS: tuple[Topic, ...] = (
+    TRANSACTIONS,
+    SESSIONS,
+    PRACTITIONERS,
+    CONTACTS,
+    ERASURES,
+    NOTIFICATIONS,
+    USER_SCHEDULE,
+    ASSESSMENTS,
+)
+_BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def topic_named(name: str) -> Topic:
+    """The topic of this logical name; KeyError if the catalogue has none."""
+    return _BY_NAME[name]
+
+
+async def create_topics(bootstrap: str, prefix: str = "", replication: int = 1) -> None:
+    """Create the topics that are not there yet (see `kafka_admin`, which loads the Kafka client only when asked)."""
+    from booking_contracts import kafka_admin  # noqa: PLC0415
+
+    await kafka_admin.create_topics(bootstrap, prefix, replication)
+
+
+async def assert_topics(bootstrap: str, prefix: str = "") -> None:
+    """TopicMismatch unless the broker's topics are as catalogued (see `kafka_admin`)."""
+    from booking_contracts import kafka_admin  # noqa: PLC0415
+
+    await kafka_admin.assert_topics(bootstrap, prefix)

@@ -1,0 +1,134 @@
+"""The life of a Transaction, told by checkout on `booking.checkout.transactions.v1`."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from booking_contracts.event import Event, Part
+from booking_contracts.fields import Code, Instant, Minutes, ProductKind, Text
+from booking_contracts.money import Money
+
+ReviewCause = Literal["after_expiry", "after_cancel", "wrong_amount", "wrong_currency", "second_payment"]
+ReviewOutcome = Literal["refund", "dismiss"]
+ReassignmentReason = Literal["by_admin", "session_already_started"]
+
+
+class ProductSnapshot(Part):
+    """The product as it was when it was sold: a later change of the catalogue never changes a sale (P1)."""
+
+    id: UUID
+    name: Text
+    kind: ProductKind
+    tier: Code
+    duration_minutes: Minutes
+
+
+class TransactionEvent(Event):
+    """What every event of a Transaction carries. The pair is locked: `practitioner_id` changes by reassignment alone (P2)."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.checkout"
+    transaction_id: UUID
+    user_id: UUID
+    practitioner_id: UUID | None = None
+
+
+class TransactionCreated(TransactionEvent):
+    """A member chose a product; price and limits are copied into the sale (P1). Consultation learns of the Transaction;
+    no practitioner is set yet, `PractitionerAssigned` follows at once."""
+
+    product: ProductSnapshot
+    price: Money
+    provider: Code
+    reference: Code
+    expires_at: Instant
+    request_limit_minutes: Minutes
+    auto_start: bool
+
+
+class PractitionerAssigned(TransactionEvent):
+    """The member's chosen practitioner was locked into the Transaction (P2). Consultation notes the pair."""
+
+    product_id: UUID
+    kind: ProductKind
+    tier: Code
+
+
+class PractitionerReassigned(TransactionEvent):
+    """An admin gave the Transaction to another practitioner, or the system gave it back because the session had already
+    begun (P2). Consultation moves an open session to the new practitioner."""
+
+    previous_practitioner_id: UUID
+    reason_code: ReassignmentReason
+    reason_id: UUID | None = None
+
+
+class TransactionPaid(TransactionEvent):
+    """The provider's verified notification for the exact amount and currency arrived (P4). Consultation lets the member
+    request a session; notifier tells the member."""
+
+    amount: Money
+    provider: Code
+    provider_payment_id: Code
+    paid_at: Instant
+    kind: ProductKind
+    request_limit_minutes: Minutes
+    auto_start: bool
+
+
+class PaymentNeedsReview(TransactionEvent):
+    """Money arrived that does not simply pay: too late, of a wrong amount or currency, or a second time (P4).
+    Notifier tells the admins, one of whom settles it."""
+
+    review_id: UUID
+    provider: Code
+    provider_payment_id: Code
+    received: Money
+    expected: Money
+    cause: ReviewCause
+
+
+class PaymentReviewSettled(TransactionEvent):
+    """An admin settled a payment review by refund or dismissal (P4). No other service reacts: a refund tells itself."""
+
+    review_id: UUID
+    outcome: ReviewOutcome
+    reason_id: UUID
+
+
+class TransactionExpired(TransactionEvent):
+    """Nobody paid in time, and the provider confirmed that (P3). Notifier tells the member."""
+
+    expires_at: Instant
+
+
+class TransactionCanceled(TransactionEvent):
+    """The member or an admin canceled before payment (P3). No service reacts; a later payment becomes a review."""
+
+    reason_id: UUID | None = None
+
+
+class RefundRequested(TransactionEvent):
+    """Money is to be given back: an admin asked, or the provider began it (P5). Without `review_id` the right to request
+    a session ends, and consultation fails the open one."""
+
+    refund_id: UUID
+    review_id: UUID | None = None
+    amount: Money
+    reason_id: UUID
+
+
+class TransactionRefunded(TransactionEvent):
+    """The provider gave the money back (P5). Notifier tells the member."""
+
+    refund_id: UUID
+    review_id: UUID | None = None
+    amount: Money
+    provider_refund_id: Code | None = None
+
+
+class RefundFailed(TransactionEvent):
+    """The provider's final no to a refund (P5). Without `review_id` the right to request a session returns; notifier
+    tells the admins, who may try again."""
+
+    refund_id: UUID
+    review_id: UUID | None = None
+    code: Code
