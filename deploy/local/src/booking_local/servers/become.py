@@ -1,0 +1,78 @@
+"""A program of its own: becomes another user for good, then runs a command, tests folders or lists a folder's processes.
+
+    become.py UID GID KEEP_DAC_OVERRIDE DIE_WITH_PARENT exec PROGRAM ARGUMENT...
+    become.py UID GID KEEP_DAC_OVERRIDE 0 reaches FOLDER...
+    become.py UID GID KEEP_DAC_OVERRIDE 0 working-in FOLDER...
+
+A program and no `preexec_fn`, since Python code between fork and exec can deadlock where other threads run. UID -1 stays
+who we are. Standard library only: it is started without site-packages.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+CAP_DAC_OVERRIDE = 1
+CAPABILITY_VERSION_3 = 0x20080522
+
+
+def become(uid: int, gid: int, *, keep_dac_override: bool) -> None:
+    """Gives up root. With `keep_dac_override` file permissions still don't stop it, through exec as well."""
+    libc = ctypes.CDLL(None, use_errno=True) if keep_dac_override else None
+    if libc is not None:
+        libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+    if libc is not None:
+        bit = 1 << CAP_DAC_OVERRIDE
+        header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+        capabilities = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
+        if libc.capset(header, capabilities) or libc.prctl(
+            PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0
+        ):
+            raise PermissionError("CAP_DAC_OVERRIDE can't be kept")
+
+
+def reaches(folders: list[str]) -> bool:
+    """Whether this user may enter and list all these folders."""
+    return all(os.access(folder, os.R_OK | os.X_OK, effective_ids=True) for folder in folders)
+
+
+def working_in(folders: list[str]) -> list[int]:
+    """The processes whose working directory is one of these: a postmaster and all its backends."""
+    wanted = {os.path.realpath(folder) for folder in folders}
+    found: list[int] = []
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{name}/cwd") in wanted:  # noqa: PTH115
+                    found.append(int(name))
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 1: not reached; 111: the user can't be changed."""
+    uid, gid, keep, die = (int(text) for text in arguments[:4])
+    action, rest = arguments[4], arguments[5:]
+    try:
+        if uid >= 0:
+            become(uid, gid, keep_dac_override=bool(keep))
+    except OSError as refused:
+        print(f"can't become user {uid}: {refused}", file=sys.stderr)  # noqa: T201
+        return 111
+    if action == "reaches":
+        return 0 if reaches(rest) else 1
+    if action == "working-in":
+        print(*working_in(rest))  # noqa: T201
+        return 0
+    if die and sys.platform == "linux":  # after the change of user, which clears it
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.execv(rest[0], rest)  # noqa: S606
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

