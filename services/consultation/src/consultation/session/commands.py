@@ -1,0 +1,143 @@
+"""What can be asked of a FeedbackSession.
+
+A command brings its actor, the clock's reading and new ids with it: the decider has none of them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from booking_contracts.fields import ProductKind
+from booking_contracts.sessions import CancelReason, FailReason
+from consultation.session.lifecycle import CommandName, Role
+from consultation.session.times import LocalTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who gives the command and as what; the system is nobody in particular."""
+
+    role: Role
+    person_id: UUID | None = None
+
+    def __str__(self) -> str:
+        return self.role if self.person_id is None else f"{self.role}:{self.person_id}"
+
+
+SYSTEM = Actor("system")
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What the request relies upon of a paid Transaction, as consumed so far; the append's guard holds it to that."""
+
+    transaction_id: UUID
+    user_id: UUID
+    practitioner_id: UUID | None
+    status: str
+    kind: ProductKind | None
+    request_limit_minutes: int
+    auto_start: bool
+    version: int
+
+    PAID: ClassVar[str] = "paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A completed assessment and whose it is."""
+
+    assessment_id: UUID
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """R1: the member asks for a session on a paid Transaction, perhaps about an assessment."""
+
+    name: ClassVar[CommandName] = "request"
+    actor: Actor
+    at: datetime
+    session_id: UUID
+    sale: Sale
+    assessment: Assessment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """S1: the practitioner sets time and link (the document's `store`). The link is canonical already (S3)."""
+
+    name: ClassVar[CommandName] = "schedule"
+    actor: Actor
+    at: datetime
+    times: LocalTimes
+    meeting_link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reschedule:
+    """S1: the practitioner changes time or link (the document's `update`)."""
+
+    name: ClassVar[CommandName] = "reschedule"
+    actor: Actor
+    at: datetime
+    times: LocalTimes
+    meeting_link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The session is running: the practitioner says so at any time, the system at the start if the product asks for it."""
+
+    name: ClassVar[CommandName] = "start"
+    actor: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """Completes the session, or replaces the result of a completed one."""
+
+    name: ClassVar[CommandName] = "upload_result"
+    actor: Actor
+    at: datetime
+    result_id: UUID
+    has_link: bool
+    has_notes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """S5: a party gives the session up."""
+
+    name: ClassVar[CommandName] = "cancel"
+    actor: Actor
+    at: datetime
+    reason_code: CancelReason
+    reason_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """S5, R4, P5: an admin or the system ends the session."""
+
+    name: ClassVar[CommandName] = "fail"
+    actor: Actor
+    at: datetime
+    reason_code: FailReason
+    reason_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePractitioner:
+    """P2: the Transaction belongs to another practitioner now."""
+
+    name: ClassVar[CommandName] = "change_practitioner"
+    actor: Actor
+    at: datetime
+    practitioner_id: UUID
+    respond_by: datetime
+
+
+Command = Request | Schedule | Reschedule | Start | UploadResult | Cancel | Fail | ChangePractitioner

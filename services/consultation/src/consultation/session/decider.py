@@ -1,0 +1,328 @@
+"""Whether a command may be, and what happened then (product.md, "Session lifecycle" and the rules it names).
+
+Pure: no I/O, no clock, no random. Who may take a session from where to where is `LIFECYCLE`, data; the functions below
+add what a table cannot say, each at one place. What only the database can know under concurrency (R2's one session,
+S4's overlap, the sale as it is at the commit) is decided by `append.sql`.
+"""
+
+from datetime import date, datetime, time, timedelta
+from typing import Literal, TypedDict, assert_never
+from uuid import UUID
+
+from booking_contracts.sessions import (
+    PractitionerChanged,
+    PreviousSchedule,
+    PreviousTime,
+    ResultReplaced,
+    ResultUploaded,
+    ScheduleRequested,
+    SessionCanceled,
+    SessionFailed,
+    SessionRescheduled,
+    SessionScheduled,
+    SessionStarted,
+)
+from consultation.session.commands import (
+    Actor,
+    Cancel,
+    ChangePractitioner,
+    Command,
+    Fail,
+    Request,
+    Reschedule,
+    Schedule,
+    Start,
+    UploadResult,
+)
+from consultation.session.evolve import DomainEvent, evolve, fold, meeting_of
+from consultation.session.lifecycle import CANCEL_REASONS, FAIL_REASONS, LIFECYCLE, CommandName, allowed, ever
+from consultation.session.refusal import Refusal
+from consultation.session.state import (
+    Completed,
+    NotRequested,
+    OnProgress,
+    PendingNegotiation,
+    Scheduled,
+    Session,
+    State,
+)
+from consultation.session.times import Fault, Slot, place
+
+__all__ = ["decide", "evolve", "fold", "name_of"]
+
+
+class Parties(TypedDict):
+    """What every event of a session carries, but the status."""
+
+    session_id: UUID
+    transaction_id: UUID
+    user_id: UUID
+    practitioner_id: UUID
+
+
+class ScheduleFields(TypedDict):
+    """What both events of a schedule carry."""
+
+    status: Literal["scheduled"]
+    schedule_version: int
+    scheduled_date: date
+    time_start: time
+    time_end: time
+    timezone: str
+    ends_next_day: bool
+    fold: Literal[0, 1] | None
+    starts_at: datetime
+    ends_at: datetime
+    meeting_link: str
+
+
+class ResultFields(TypedDict):
+    """What both events of a result carry; link and notes themselves are erasable text elsewhere (E4)."""
+
+    result_id: UUID
+    has_link: bool
+    has_notes: bool
+
+
+class GivenUpFields(TypedDict):
+    """What an end tells of the schedule that no longer holds."""
+
+    starts_at: datetime | None
+    ends_at: datetime | None
+    schedule_version: int
+
+
+Decision = tuple[DomainEvent, ...] | Refusal
+
+
+def decide(command: Command, state: State) -> Decision:  # noqa: PLR0911 - one case for each command
+    """What happens, or why nothing may. No events and no refusal: it is so already."""
+    refusal = _barred(command, state)
+    if refusal is not None:
+        return refusal
+    match command, state:
+        case Request(), _:
+            return _request(command)
+        case Schedule(), PendingNegotiation():
+            return _schedule(command, state)
+        case Reschedule(), Scheduled():
+            return _reschedule(command, state)
+        case Start(), Scheduled():
+            return _start(command, state)
+        case UploadResult(), Scheduled() | OnProgress() | Completed():
+            return _upload_result(command, state)
+        case Cancel(), PendingNegotiation() | Scheduled():
+            return _cancel(command, state)
+        case Fail(), PendingNegotiation() | Scheduled() | OnProgress():
+            return _fail(command, state)
+        case ChangePractitioner(), PendingNegotiation() | Scheduled():
+            return _change_practitioner(command, state)
+        case _:  # the table let through what the cases above don't know: a cell was added to one of them only
+            raise AssertionError(f"{command} in {state}")
+
+
+def name_of(command: Command, state: State) -> CommandName:
+    """The lifecycle's name of this command; a result for a completed session replaces."""
+    if isinstance(command, UploadResult) and isinstance(state, Completed):
+        return "replace_result"
+    return command.name
+
+
+def _barred(command: Command, state: State) -> Refusal | None:
+    name, actor = name_of(command, state), command.actor
+    if not _exists_for(actor, state):
+        return Refusal("not_found", "There is no such session.")
+    if actor.role not in ever(name):
+        return Refusal("forbidden", f"A session's {actor.role} may not {name.replace('_', ' ')}.")
+    step = LIFECYCLE.get((state.status, name))
+    if step is not None and actor.role in step.actors:
+        return None
+    return wrong_status(name, actor, state)
+
+
+def wrong_status(name: CommandName, actor: Actor, state: State) -> Refusal:
+    """The 409 that names the present status and what this actor may do in it."""
+    return Refusal(
+        "wrong_status",
+        f"A session that is {state.status or 'not requested'} does not take {name.replace('_', ' ')}.",
+        state.status,
+        allowed(state.status, actor.role),
+    )
+
+
+def _exists_for(actor: Actor, state: State) -> bool:
+    """E1: what is not theirs does not exist for them."""
+    if isinstance(state, NotRequested):
+        return True
+    match actor.role:
+        case "member":
+            return actor.person_id == state.about.user_id
+        case "practitioner":
+            return actor.person_id == state.about.practitioner_id
+        case "admin" | "system":
+            return True
+        case _:
+            assert_never(actor.role)
+
+
+def _request(command: Request) -> Decision:
+    """R1: the member's own sale, paid and not being given back (P5), and the member's own assessment."""
+    sale, assessment = command.sale, command.assessment
+    if sale.user_id != command.actor.person_id:
+        return Refusal("not_found", "There is no such transaction.")
+    if assessment is not None and assessment.user_id != command.actor.person_id:
+        return Refusal("not_found", "There is no such assessment.")
+    if sale.status != sale.PAID or sale.practitioner_id is None or sale.kind is None:
+        return Refusal("transaction_not_paid", f"The transaction is {sale.status.replace('_', ' ')}.")
+    return (
+        ScheduleRequested(
+            session_id=command.session_id,
+            transaction_id=sale.transaction_id,
+            user_id=sale.user_id,
+            practitioner_id=sale.practitioner_id,
+            status="pending_negotiation",
+            assessment_id=assessment and assessment.assessment_id,
+            kind=sale.kind,
+            respond_by=command.at + timedelta(minutes=sale.request_limit_minutes),
+            auto_start=sale.auto_start,
+        ),
+    )
+
+
+def _schedule(command: Schedule, state: PendingNegotiation) -> Decision:
+    slot = place(command.times, command.at)
+    if isinstance(slot, Fault):
+        return _invalid_time(slot)
+    return (SessionScheduled(**_parties(state), **_scheduled(slot, command.meeting_link, state)),)
+
+
+def _reschedule(command: Reschedule, state: Scheduled) -> Decision:
+    slot = place(command.times, command.at)
+    if isinstance(slot, Fault):
+        return _invalid_time(slot)
+    held = state.meeting
+    previous = PreviousSchedule(starts_at=held.slot.starts_at, ends_at=held.slot.ends_at, meeting_link=held.link)
+    fields = _scheduled(slot, command.meeting_link, state)
+    return (SessionRescheduled(**_parties(state), **fields, previous=previous),)
+
+
+def _start(command: Start, state: Scheduled) -> Decision:
+    """S6: the practitioner whenever they meet; the system only where the product says so, at the start or later."""
+    if command.actor.role == "system" and not state.about.auto_start:
+        return Refusal("not_due", "The product does not start its sessions by itself.")
+    if command.actor.role == "system" and command.at < state.meeting.slot.starts_at:
+        return Refusal("not_due", "The session's start has not come.")
+    return (SessionStarted(**_parties(state), status="on_progress", started_at=command.at),)
+
+
+def _upload_result(command: UploadResult, state: Scheduled | OnProgress | Completed) -> Decision:
+    result: ResultFields = {
+        "result_id": command.result_id,
+        "has_link": command.has_link,
+        "has_notes": command.has_notes,
+    }
+    if isinstance(state, Completed):
+        replaced = state.result.result_id
+        return (ResultReplaced(**_parties(state), status="completed", **result, previous_result_id=replaced),)
+    return (ResultUploaded(**_parties(state), status="completed", **result),)
+
+
+def _cancel(command: Cancel, state: PendingNegotiation | Scheduled) -> Decision:
+    if command.reason_code not in CANCEL_REASONS[command.actor.role]:
+        return _invalid_reason(command.reason_code, CANCEL_REASONS[command.actor.role])
+    return (
+        SessionCanceled(
+            **_parties(state),
+            **_given_up(state),
+            status="canceled",
+            reason_code=command.reason_code,
+            reason_id=command.reason_id,
+            previous_status=state.status,
+        ),
+    )
+
+
+def _fail(command: Fail, state: PendingNegotiation | Scheduled | OnProgress) -> Decision:
+    if command.reason_code not in FAIL_REASONS[command.actor.role]:
+        return _invalid_reason(command.reason_code, FAIL_REASONS[command.actor.role])
+    if command.reason_code == "practitioner_timeout":
+        # R4. The timer's row may be older than the stream: answered meanwhile, or reassigned with a later term.
+        if not isinstance(state, PendingNegotiation):
+            return wrong_status("fail", command.actor, state)
+        if command.at < state.about.respond_by:
+            return Refusal("not_due", "The practitioner may still answer.")
+    return (
+        SessionFailed(
+            **_parties(state),
+            **_given_up(state),
+            status="failed",
+            reason_code=command.reason_code,
+            reason_id=command.reason_id,
+            previous_status=state.status,
+        ),
+    )
+
+
+def _change_practitioner(command: ChangePractitioner, state: PendingNegotiation | Scheduled) -> Decision:
+    about, meeting = state.about, meeting_of(state)
+    if command.practitioner_id == about.practitioner_id:
+        return ()
+    slot = meeting and meeting.slot
+    return (
+        PractitionerChanged(
+            session_id=about.session_id,
+            transaction_id=about.transaction_id,
+            user_id=about.user_id,
+            practitioner_id=command.practitioner_id,
+            status="pending_negotiation",
+            previous_practitioner_id=about.practitioner_id,
+            previous_status=state.status,
+            previous=slot and PreviousTime(starts_at=slot.starts_at, ends_at=slot.ends_at),
+            respond_by=command.respond_by,
+            schedule_version=about.schedule_version + 1,
+        ),
+    )
+
+
+def _parties(state: Session) -> Parties:
+    about = state.about
+    return {
+        "session_id": about.session_id,
+        "transaction_id": about.transaction_id,
+        "user_id": about.user_id,
+        "practitioner_id": about.practitioner_id,
+    }
+
+
+def _scheduled(slot: Slot, link: str, state: PendingNegotiation | Scheduled) -> ScheduleFields:
+    return {
+        "status": "scheduled",
+        "schedule_version": state.about.schedule_version + 1,
+        "scheduled_date": slot.scheduled_date,
+        "time_start": slot.time_start,
+        "time_end": slot.time_end,
+        "timezone": slot.timezone,
+        "ends_next_day": slot.ends_next_day,
+        "fold": slot.fold,
+        "starts_at": slot.starts_at,
+        "ends_at": slot.ends_at,
+        "meeting_link": link,
+    }
+
+
+def _given_up(state: Session) -> GivenUpFields:
+    meeting = meeting_of(state)
+    return {
+        "starts_at": meeting and meeting.slot.starts_at,
+        "ends_at": meeting and meeting.slot.ends_at,
+        "schedule_version": state.about.schedule_version + 1,
+    }
+
+
+def _invalid_time(fault: Fault) -> Refusal:
+    return Refusal("invalid_time", fault.message, faults=(fault,))
+
+
+def _invalid_reason(code: str, right: tuple[str, ...]) -> Refusal:
+    message = f"{code!r} is not among the reasons for this: {', '.join(right)}."
+    return Refusal("invalid_reason", message, faults=(Fault("reason_code", message),))

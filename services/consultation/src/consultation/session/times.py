@@ -1,0 +1,141 @@
+"""Local wall-clock times to instants (product.md S1, S2): the one place where a zone's rules are applied.
+
+Pure: the caller brings the clock's reading. A local time that the zone skips on that date is refused, one that it
+repeats needs `fold`; the instants are computed once here and stored beside the local values, so a later change of the
+zone's rules never moves what both were told.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib import resources
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+Fold = Literal[0, 1]
+
+SHORTEST = timedelta(minutes=5)
+LONGEST = timedelta(hours=8)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTimes:
+    """What a practitioner writes: a date, two local times and the zone they are meant in."""
+
+    scheduled_date: date
+    time_start: time
+    time_end: time
+    timezone: str
+    ends_next_day: bool = False
+    fold: Fold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time that is placed: the local values and the two instants (UTC) that they meant when it was decided."""
+
+    scheduled_date: date
+    time_start: time
+    time_end: time
+    timezone: str
+    ends_next_day: bool
+    fold: Fold | None
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One field of the input that S1 or S2 refuses, and why."""
+
+    field: str
+    message: str
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    """The IANA names of the tzdata package, read once."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """The zone of that IANA name, or None. The list is asked first: ZoneInfo itself opens whatever path it is given."""
+    if name not in known_zones():
+        return None
+    try:
+        return ZoneInfo(name)
+    except ZoneInfoNotFoundError:  # an older tzdata of the system, which ZoneInfo prefers to the package
+        return None
+
+
+def place(local: LocalTimes, now: datetime) -> Slot | Fault:
+    """The slot that `local` means, or the first field that S1 or S2 refuses. `now` is aware."""
+    zone = zone_named(local.timezone)
+    if zone is None:
+        return Fault("timezone", f"{local.timezone!r} is no IANA time zone.")
+    if not now.date() - timedelta(days=2) <= local.scheduled_date <= now.date() + timedelta(days=370):
+        # Also what keeps the arithmetic below inside the years that datetime knows.
+        return Fault("scheduled_date", "The session must lie between now and a year from now.")
+    if local.time_end <= local.time_start and not local.ends_next_day:
+        return Fault("time_end", "The end must come after the start; a session over midnight says `ends_next_day`.")
+    end_date = local.scheduled_date + timedelta(days=1 if local.ends_next_day else 0)
+    start = _instant(datetime.combine(local.scheduled_date, local.time_start), zone, local.fold, "time_start")
+    if isinstance(start, Fault):
+        return start
+    end = _instant(datetime.combine(end_date, local.time_end), zone, local.fold, "time_end")
+    if isinstance(end, Fault):
+        return end
+    return _limits(start, end, now) or _slot(local, zone, start, end)
+
+
+def year_after(moment: datetime) -> datetime:
+    """The same date and time a year later; 29 February becomes 1 March."""
+    try:
+        return moment.replace(year=moment.year + 1)
+    except ValueError:
+        return moment.replace(year=moment.year + 1, month=3, day=1)
+
+
+def _instant(naive: datetime, zone: ZoneInfo, fold: Fold | None, field: str) -> datetime | Fault:
+    first, second = (naive.replace(tzinfo=zone, fold=f).astimezone(UTC) for f in (0, 1))
+    if first.astimezone(zone).replace(tzinfo=None) != naive:
+        return Fault(field, f"{naive:%H:%M} does not exist on {naive:%Y-%m-%d} in {zone.key}: the clocks skip it.")
+    if first == second:
+        return first
+    if fold is None:
+        return Fault(
+            "fold", f"{naive:%H:%M} comes twice on {naive:%Y-%m-%d} in {zone.key}: say which by `fold` 0 or 1."
+        )
+    return second if fold else first
+
+
+def _limits(start: datetime, end: datetime, now: datetime) -> Fault | None:
+    if start < now:
+        return Fault("time_start", "The session must not start in the past.")
+    if start > year_after(now):
+        return Fault("scheduled_date", "The session must start within a year from now.")
+    if end - start < SHORTEST:
+        return Fault("time_end", "A session takes at least 5 minutes.")
+    if end - start > LONGEST:
+        return Fault("time_end", "A session takes at most 8 hours.")
+    return None
+
+
+def _slot(local: LocalTimes, zone: ZoneInfo, start: datetime, end: datetime) -> Slot:
+    walls = (start.astimezone(zone), end.astimezone(zone))
+    repeated = any(_is_repeated(wall, zone) for wall in walls)
+    return Slot(
+        scheduled_date=local.scheduled_date,
+        time_start=local.time_start,
+        time_end=local.time_end,
+        timezone=local.timezone,
+        ends_next_day=local.ends_next_day,
+        fold=local.fold if repeated else None,  # kept only where it says something
+        starts_at=start,
+        ends_at=end,
+    )
+
+
+def _is_repeated(wall: datetime, zone: ZoneInfo) -> bool:
+    naive = wall.replace(tzinfo=None)
+    return len({naive.replace(tzinfo=zone, fold=f).utcoffset() for f in (0, 1)}) == 2

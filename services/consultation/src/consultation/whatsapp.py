@@ -1,0 +1,50 @@
+"""The `https://wa.me/{phone}?text=...` link by which the member negotiates by hand (product.md, the document's flow)."""
+
+from urllib.parse import quote
+
+TEXTS = {
+    "id": "Halo{practitioner}, saya{member}. Saya baru saja mengajukan permintaan jadwal sesi {kind}. "
+    "Kapan waktu yang cocok untuk Anda?",
+    "en": "Hello{practitioner}, this is{member}. I have just requested a {kind} session. "
+    "Which date and time would suit you?",
+}
+KINDS = {
+    "id": {"verification": "verifikasi", "counseling": "konseling"},
+    "en": {"verification": "verification", "counseling": "counseling"},
+}
+
+
+def international(phone: str | None, region: str = "ID") -> str | None:
+    """The digits of E.164 without `+`, or None when it is no possible number.
+
+    A number without country code is read as one of `region`; `0812-3456-7890` in Indonesia is 6281234567890.
+    """
+    import phonenumbers  # noqa: PLC0415 - 60 ms of tables that the start need not wait for
+
+    if not phone:
+        return None
+    try:
+        number = phonenumbers.parse(phone, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+
+
+def whatsapp_url(phone: str | None, text: str) -> str | None:
+    """The link that opens a chat with `phone` and `text` in it; None without a usable number. Any text is safe in it."""
+    digits = international(phone)
+    if digits is None:
+        return None
+    return f"https://wa.me/{digits}?text={quote(text, safe='', errors='replace')}"
+
+
+def greeting(*, kind: str, locale: str | None, practitioner_name: str | None, member_name: str | None) -> str:
+    """What the member's message begins with, in the practitioner's language (Indonesian unless it is English)."""
+    language = "en" if (locale or "").lower().startswith("en") else "id"
+    return TEXTS[language].format(
+        practitioner=f" {practitioner_name}" if practitioner_name else "",
+        member=f" {member_name}" if member_name else "",
+        kind=KINDS[language].get(kind, kind),
+    )
