@@ -1,0 +1,142 @@
+"""I3, I4, I5: what a store holds against what its topic holds.
+
+The order of looking matters on a running system. The store and its outbox marks are read in one snapshot *before* the
+topic's ends are asked: an event without a mark there was acknowledged before, so it must lie below those ends.
+Records of events that were committed later are looked up afterwards, in a newer snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from importlib.resources import files
+from typing import Any
+
+import psycopg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from booking_contracts.topics import Topic
+from booking_local.audit.finding import Difference, Section
+
+LISTED = 20  # differences printed per kind; the rest are counted
+FETCH_MS = 1000
+_SQL = files("booking_local.audit")
+
+Progress = Callable[[int, int], None]
+
+
+async def audit_topic(
+    url: str, bootstrap: str, topic: Topic, *, prefix: str = "", progress: Progress | None = None
+) -> Section:
+    """Compare one event topic with the store that owns it. `progress(done, total)` counts records of the topic."""
+    section = Section(topic.name)
+    names = [event.TYPE for event in topic.events]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        await conn.execute((_SQL / "records.sql").read_text())
+        async with conn.transaction():
+            await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            await conn.execute("SELECT 1 FROM events LIMIT 1")  # the snapshot is taken here, before the topic's ends
+            await _copy(conn, read_topic(bootstrap, prefix + topic.name, progress), section, topic.source)
+            await _compare(conn, section, "lost", {"types": names, "topic": topic.name})
+        await _compare(conn, section, "phantom", {"types": names})
+        await _compare(conn, section, "disordered", {"types": names})
+        await _compare(conn, section, "broken", {"types": names})
+        await _count(conn, section, names, topic.name)
+    return section
+
+
+async def read_topic(bootstrap: str, name: str, progress: Progress | None = None) -> AsyncIterator[Any]:
+    """Yield every record of a topic from its beginning to the ends as of now."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
+    )
+    await consumer.start()
+    try:
+        parts = [TopicPartition(name, number) for number in sorted(await _partitions(consumer, name))]
+        ends = await consumer.end_offsets(parts)
+        begins = await consumer.beginning_offsets(parts)
+        consumer.assign(parts)
+        await consumer.seek_to_beginning(*parts)
+        waiting = {part for part in parts if ends[part] > begins[part]}
+        total, done = sum(ends.values()) - sum(begins.values()), 0
+        while waiting:
+            for part, records in (await consumer.getmany(timeout_ms=FETCH_MS, max_records=5000)).items():
+                for record in records:
+                    if record.offset < ends[part]:
+                        yield record
+                done += len(records)
+            # By position, not by the last record seen: a compacted topic's last offsets may hold no record.
+            waiting = {part for part in waiting if await consumer.position(part) < ends[part]}
+            if progress:
+                progress(min(done, total), total)
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, name: str) -> set[int]:
+    await consumer.topics()
+    return consumer.partitions_for_topic(name) or set()
+
+
+async def _copy(conn: psycopg.AsyncConnection[Any], records: AsyncIterator[Any], section: Section, source: str) -> None:
+    foreign = 0
+    async with conn.cursor().copy("COPY audit_record (id, subject, sequence, partition, at) FROM STDIN") as copy:
+        async for record in records:
+            headers = dict(record.headers)
+            if headers.get("ce_source") != source.encode():
+                foreign += 1
+                continue
+            await copy.write_row(
+                (
+                    headers["ce_id"].decode(),
+                    headers["ce_subject"].decode(),
+                    int(headers["ce_sequence"]),
+                    record.partition,
+                    record.offset,
+                )
+            )
+    await conn.execute("CREATE INDEX ON audit_record (id)")
+    await conn.execute("ANALYZE audit_record")
+    section.counts["foreign"] = foreign
+
+
+_FOUND = {
+    "lost": ("I4", "committed but neither in the topic nor waiting in the outbox", "booking republish"),
+    "phantom": (
+        "I4",
+        "in the topic but not in the store",
+        "a restore? see docs/promises.md, then booking republish --accept-topic",
+    ),
+    "disordered": (
+        "I5",
+        "appears in the topic before an earlier version of its stream",
+        "a defect: keep the topic and report it",
+    ),
+    "broken": ("I3", "its stream has a hole or a repeat", "a defect: keep the database and report it"),
+}
+
+
+async def _compare(conn: psycopg.AsyncConnection[Any], section: Section, kind: str, params: dict[str, Any]) -> None:
+    invariant, meaning, remedy = _FOUND[kind]
+    found, listed = 0, section.differences
+    async with conn.cursor(name=f"audit_{kind}", withhold=True) as cursor:
+        await cursor.execute((_SQL / f"{kind}.sql").read_text(), params)
+        async for id_, stream, version in cursor:
+            found += 1
+            if found <= LISTED:
+                listed.append(
+                    Difference(invariant, f"event {id_} (stream {stream}, version {version}): {meaning}", remedy)
+                )
+    section.counts[kind] = found
+    section.hidden += max(0, found - LISTED)
+
+
+async def _count(conn: psycopg.AsyncConnection[Any], section: Section, names: list[str], topic: str) -> None:
+    for name, query in (
+        ("events", "SELECT count(*) FROM events WHERE type = ANY(%(types)s)"),
+        ("records", "SELECT count(*) FROM audit_record"),
+        ("distinct", "SELECT count(DISTINCT id) FROM audit_record"),
+        ("waiting", "SELECT count(*) FROM outbox WHERE topic = %(topic)s AND position IS NOT NULL"),
+    ):
+        row = await (await conn.execute(query, {"types": names, "topic": topic})).fetchone()  # pyright: ignore[reportArgumentType]
+        section.counts[name] = int(row[0]) if row else 0
+    section.counts["copies"] = section.counts["records"] - section.counts["distinct"]
