@@ -1,0 +1,181 @@
+"""A command is one statement: AppendSql runs an aggregate's ``append.sql`` and names its conflicts.
+
+Promise: either everything of the statement is committed (events, marks, read row, claims, idempotency record) or nothing is,
+and the caller is told which conflict it met. On an autocommit connection that is one round trip.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+from psycopg import errors
+from psycopg.pq import TransactionStatus
+
+from booking_contracts.event import Event
+from booking_contracts.ids import uuid7
+from booking_store.cause import Cause, IdempotencyKey
+from booking_store.conflicts import conflict
+from booking_store.errors import Contended, GuardFailed, StoreError, TooLarge
+from booking_store.fragments import expand
+from booking_store.wire import text_array, to_text
+
+MAX_DATA_BYTES: Final = 512 * 1024
+RERUNS: Final = 5
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The stream's new version and the ids of the events, in order."""
+
+    version: int
+    ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A text in PostgreSQL's own placeholders, and the parameters' names in their order."""
+
+    text: bytes
+    names: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "_Statement":
+        names: dict[str, int] = {}
+        numbered = _PLACEHOLDER.sub(lambda m: f"${names.setdefault(m[1], len(names) + 1)}", text)
+        return cls(numbered.encode(), tuple(names))
+
+
+class AppendSql:
+    """One aggregate's append statement; make one when the program starts, run it for every command.
+
+    ``constraints`` gives the aggregate's own unique constraints the code that a `UniqueConflict` shall carry; ``topic`` is the
+    logical name for the marks.
+    """
+
+    def __init__(self, text: str, *, topic: str | None = None, constraints: Mapping[str, str] | None = None) -> None:
+        self._keyed = _Statement.parse(expand(text, keyed=True))
+        self._keyless = _Statement.parse(expand(text, keyed=False))
+        self._topic = topic
+        self._constraints = dict(constraints or {})
+
+    @classmethod
+    def load(
+        cls,
+        package: str,
+        name: str = "append.sql",
+        *,
+        topic: str | None = None,
+        constraints: Mapping[str, str] | None = None,
+    ) -> "AppendSql":
+        """The statement from a file beside the aggregate's decider."""
+        return cls((files(package) / name).read_text(encoding="utf-8"), topic=topic, constraints=constraints)
+
+    async def run(
+        self,
+        conn: psycopg.AsyncConnection[Any],
+        *,
+        stream_type: str,
+        stream_id: UUID,
+        expected: int,
+        events: Sequence[Event],
+        cause: Cause,
+        occurred_at: datetime,
+        idempotency: IdempotencyKey | None = None,
+        status: int | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Appended:
+        """Append ``events`` after version ``expected`` (0: a new stream) with all that hangs on them.
+
+        ``status`` is what the idempotency record answers with (default: 201 for a new stream, else 200). A name in ``params``
+        wins over the standard one. Inside a transaction it runs in a savepoint, so the caller may catch and go on.
+        Raises the errors of `booking_store.errors`.
+        """
+        ids = tuple(uuid7() for _ in events)
+        version = expected + len(events)
+        values: dict[str, Any] = {
+            **_event_parameters(ids, events),
+            "stream_type": stream_type,
+            "stream_id": stream_id,
+            "expected": expected,
+            "topic": self._topic,
+            "actor": cause.actor,
+            "causation_id": cause.causation_id,
+            "correlation_id": cause.correlation_id,
+            "traceparent": cause.traceparent,
+            "occurred_at": occurred_at,
+            **_key_parameters(idempotency, status or (200 if expected else 201), stream_id, version),
+            **(params or {}),
+        }
+        statement = self._keyless if idempotency is None else self._keyed
+        written = await self._run(conn, statement.text, [to_text(values[name]) for name in statement.names])
+        if written != version:
+            raise GuardFailed(f"{stream_type} {stream_id}: nothing was written after version {expected}")
+        return Appended(version, ids)
+
+    async def _run(self, conn: psycopg.AsyncConnection[Any], text: bytes, parameters: list[str | None]) -> int:
+        for attempt in range(1, RERUNS + 1):
+            try:
+                return await _execute(conn, text, parameters)
+            except (errors.DeadlockDetected, errors.SerializationFailure) as error:
+                # Inserters under an exclusion constraint can deadlock (K33): the victim wrote nothing and may simply run again.
+                if attempt == RERUNS:
+                    raise Contended(str(error)) from error
+                await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter
+            except errors.IntegrityError as error:
+                raise self._named(error) from error
+        raise AssertionError("unreachable")
+
+    def _named(self, error: errors.IntegrityError) -> Exception:
+        named: StoreError | None = conflict(error, self._constraints)
+        return named if named is not None else error
+
+
+async def _execute(conn: psycopg.AsyncConnection[Any], text: bytes, parameters: list[str | None]) -> int:
+    if conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE:
+        return await _one(conn, text, parameters)
+    if conn.info.transaction_status == TransactionStatus.IDLE:
+        # psycopg begins at the first statement; conn.transaction() would take the block for its own and commit at its end.
+        await conn.execute("SELECT 1")
+    async with conn.transaction():
+        return await _one(conn, text, parameters)
+
+
+async def _one(conn: psycopg.AsyncConnection[Any], text: bytes, parameters: list[str | None]) -> int:
+    cursor = psycopg.AsyncRawCursor(conn, row_factory=psycopg.rows.tuple_row)
+    await cursor.execute(text, parameters, prepare=True)
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+def _event_parameters(ids: Sequence[UUID], events: Sequence[Event]) -> dict[str, str]:
+    datas = [event.to_json() for event in events]
+    for event, data in zip(events, datas, strict=True):
+        # A character is at most four bytes: the length alone clears nearly every event.
+        if len(data) * 4 > MAX_DATA_BYTES and len(data.encode()) > MAX_DATA_BYTES:
+            raise TooLarge(f"{event.TYPE}: the data of an event may be {MAX_DATA_BYTES} bytes")
+    return {
+        "ids": "{" + ",".join(map(str, ids)) + "}",
+        "types": "{" + ",".join(event.TYPE for event in events) + "}",
+        "type_versions": "{" + ",".join(str(event.TYPE_VERSION) for event in events) + "}",
+        "datas": text_array(datas),
+    }
+
+
+def _key_parameters(key: IdempotencyKey | None, status: int, object_id: UUID, version: int) -> dict[str, Any]:
+    return {
+        "ik_sub": key and key.sub,
+        "ik_operation": key and key.operation,
+        "ik_key": key and key.key,
+        "ik_sha": key and key.sha,
+        "ik_status": status,
+        "ik_object_id": object_id,
+        "ik_version": version,
+    }

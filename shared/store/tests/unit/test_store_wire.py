@@ -1,0 +1,51 @@
+"""Parameters as text."""
+
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from uuid import UUID
+
+import pytest
+
+from booking_store.fragments import expand
+from booking_store.wire import text_array, to_text
+
+ID = UUID("00000000-0000-7000-8000-000000000001")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, None),
+        ("O'Hara", "O'Hara"),
+        (True, "t"),
+        (False, "f"),
+        (7, "7"),
+        (ID, str(ID)),
+        (b"\x01\xff", "\\x01ff"),
+        (date(2026, 12, 1), "2026-12-01"),
+        (time(9, 30), "09:30:00"),
+        (datetime(2026, 12, 1, 9, tzinfo=UTC), "2026-12-01T09:00:00+00:00"),
+        (datetime(2026, 12, 1, 9, tzinfo=timezone(timedelta(hours=7))), "2026-12-01T09:00:00+07:00"),
+        ([], "{}"),
+        ([ID], f'{{"{ID}"}}'),
+        (["a", 'b"c', "d\\e", "f,g"], '{"a","b\\"c","d\\\\e","f,g"}'),
+        ((1, None, 2), '{"1",NULL,"2"}'),
+    ],
+)
+def test_value__has_one_text(value, text):
+    assert to_text(value) == text
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 12, 1), {"a": 1}, object()])  # noqa: DTZ001
+def test_value_without_a_plain_text__is_refused(value):
+    with pytest.raises(TypeError):
+        to_text(value)
+
+
+def test_json_in_an_array__keeps_its_quotes_and_backslashes():
+    assert text_array(['{"a":"\\u0001"}']) == '{"{\\"a\\":\\"\\\\u0001\\"}"}'
+
+
+def test_fragments__without_a_key_there_is_no_record():
+    text = "WITH guard AS (SELECT 1), ik AS ({{idempotency}}) SELECT 1 FROM ik"
+    assert "INSERT INTO idempotency" in expand(text, keyed=True)
+    assert expand(text, keyed=False) == "WITH guard AS (SELECT 1), ik AS (SELECT 1 FROM guard) SELECT 1 FROM ik"
