@@ -1,0 +1,139 @@
+"""What can be asked of a Transaction. Time, actor and new ids arrive with the command: the decider makes up nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from booking_contracts.money import Money
+from booking_contracts.transactions import ProductSnapshot
+
+PaymentStatus = Literal["pending", "failed", "paid", "refunded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The product as the catalogue has it at the moment of the sale."""
+
+    product: ProductSnapshot
+    price: Money
+    request_limit_minutes: int
+    auto_start: bool
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The chosen practitioner as the directory has them now."""
+
+    id: UUID
+    tiers: frozenset[str]
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    transaction_id: UUID
+    user_id: UUID
+    offer: Offer
+    practitioner: Candidate
+    provider: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    reason_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewIds:
+    """Ids for whatever a payment report may bring about."""
+
+    review: UUID
+    second_review: UUID
+    refund: UUID
+    reason: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPayment:
+    """What a provider says, verified. `amount` is the payment's own; `returned` what went back, if that differs."""
+
+    provider: str
+    payment_id: str
+    status: PaymentStatus
+    amount: Money
+    at: datetime
+    ids: NewIds
+    returned: Money | None = None
+    provider_refund_id: str | None = None
+    elsewhere: bool = False  # this payment already counted for another Transaction
+    exact: bool = True  # false: the provider's amount is finer than a unit of its currency, so it can't be the price
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefund:
+    refund_id: UUID
+    reason_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SettleReview:
+    review_id: UUID
+    outcome: Literal["refund", "dismiss"]
+    reason_id: UUID
+    refund_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmRefund:
+    """The provider returned the money."""
+
+    refund_id: UUID
+    provider_refund_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseRefund:
+    """The provider's final no."""
+
+    refund_id: UUID
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reassign:
+    """`session_status` is what the sessions topic, as consumed so far, says of this Transaction's latest session."""
+
+    practitioner: Candidate
+    reason_id: UUID
+    session_status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowSession:
+    """A session runs or ended with this practitioner: consultation has the last word (P2)."""
+
+    practitioner_id: UUID
+
+
+Command = (
+    Create
+    | Cancel
+    | Expire
+    | ReportPayment
+    | RequestRefund
+    | SettleReview
+    | ConfirmRefund
+    | RefuseRefund
+    | Reassign
+    | FollowSession
+)

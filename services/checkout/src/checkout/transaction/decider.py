@@ -1,0 +1,246 @@
+"""The Transaction's rules: `decide(command, state)` gives events or a refusal. Pure: no I/O, no clock, no random.
+
+Which command is possible in which status is the table `LIFECYCLE` (P3); everything else is one function per command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+from uuid import UUID
+
+from booking_contracts.event import Event
+from booking_contracts.money import Money
+from booking_contracts.transactions import (
+    PaymentReviewSettled,
+    PractitionerAssigned,
+    PractitionerReassigned,
+    RefundFailed,
+    RefundRequested,
+    TransactionCanceled,
+    TransactionCreated,
+    TransactionExpired,
+    TransactionRefunded,
+)
+from checkout.transaction.commands import (
+    Cancel,
+    Candidate,
+    Command,
+    ConfirmRefund,
+    Create,
+    Expire,
+    FollowSession,
+    Offer,
+    Reassign,
+    RefuseRefund,
+    ReportPayment,
+    RequestRefund,
+    SettleReview,
+)
+from checkout.transaction.parties import parties, practitioner_of
+from checkout.transaction.payment import report_payment
+from checkout.transaction.refusal import Refusal
+from checkout.transaction.state import STATUS, Absent, Existing, Paid, State, Status
+
+ANY: frozenset[Status] = frozenset(STATUS.values())
+LIFECYCLE: Mapping[type[Command], frozenset[Status]] = {
+    Cancel: frozenset({"awaiting_payment"}),
+    Expire: frozenset({"awaiting_payment"}),
+    Reassign: frozenset({"awaiting_payment", "paid"}),
+    RequestRefund: frozenset({"paid"}),
+    # What others report or an admin settles is never refused for its status: money is taken as it comes (P4, P5).
+    ReportPayment: ANY,
+    SettleReview: ANY,
+    ConfirmRefund: ANY,
+    RefuseRefund: ANY,
+    FollowSession: ANY,
+}
+BEGUN = frozenset({"on_progress", "completed"})  # sessions that nobody takes from their practitioner any more (P2)
+
+
+def decide(command: Command, state: State) -> list[Event] | Refusal:  # noqa: C901, PLR0911, PLR0912 - a line a command
+    """Return what happens when this is asked of that state: events (none: it is so already) or a refusal."""
+    if isinstance(command, Create):
+        return _create(command) if isinstance(state, Absent) else Refusal("wrong_status", "It exists already.")
+    if isinstance(state, Absent):
+        return Refusal("not_found", "There is no such Transaction.")
+    if STATUS[type(state)] not in LIFECYCLE[type(command)]:
+        return _wrong_status(state)
+    match command:
+        case Cancel():
+            return [TransactionCanceled(**parties(state.sale), reason_id=command.reason_id)]
+        case Expire():
+            return _expire(command, state)
+        case Reassign():
+            return _reassign(command, state)
+        case FollowSession():
+            return _follow_session(command, state)
+        case ReportPayment():
+            return report_payment(command, state)
+        case RequestRefund():
+            return _request_refund(command, state)
+        case SettleReview():
+            return _settle_review(command, state)
+        case ConfirmRefund():
+            return _confirm_refund(command, state)
+        case RefuseRefund():
+            return _refuse_refund(command, state)
+        case _:
+            assert_never(command)
+
+
+def _create(command: Create) -> list[Event] | Refusal:
+    offer = command.offer
+    if not offer.active:
+        return Refusal("product_not_available", "This product is not sold now.")
+    refusal = _unsuitable(command.practitioner, offer.product.tier, command.user_id)
+    if refusal:
+        return refusal
+    created = TransactionCreated(
+        transaction_id=command.transaction_id,
+        user_id=command.user_id,
+        product=offer.product,
+        price=offer.price,
+        provider=command.provider,
+        reference=str(command.transaction_id),
+        expires_at=command.expires_at,
+        request_limit_minutes=offer.request_limit_minutes,
+        auto_start=offer.auto_start,
+    )
+    return [created, _assigned(command, offer)]
+
+
+def _assigned(command: Create, offer: Offer) -> PractitionerAssigned:
+    return PractitionerAssigned(
+        transaction_id=command.transaction_id,
+        user_id=command.user_id,
+        practitioner_id=command.practitioner.id,
+        product_id=offer.product.id,
+        kind=offer.product.kind,
+        tier=offer.product.tier,
+    )
+
+
+def _unsuitable(practitioner: Candidate, tier: str, user_id: UUID) -> Refusal | None:
+    """P1: active, serving the tier, and not the buyer themselves."""
+    if practitioner.id == user_id:
+        return Refusal("own_practitioner", "Nobody buys a session from themselves.")
+    if not practitioner.active:
+        return Refusal("practitioner_not_available", "This practitioner takes no clients now.")
+    if tier not in practitioner.tiers:
+        return Refusal("practitioner_not_available", f"This practitioner does not serve the tier {tier}.")
+    return None
+
+
+def _expire(command: Expire, state: Existing) -> list[Event] | Refusal:
+    if command.now < state.sale.expires_at:
+        return Refusal("not_due", "Its time to pay is not over.")
+    return [TransactionExpired(**parties(state.sale), expires_at=state.sale.expires_at)]
+
+
+def _reassign(command: Reassign, state: Existing) -> list[Event] | Refusal:
+    if isinstance(state, Paid) and state.refund and state.refund.status == "requested":
+        return Refusal("refund_in_progress", "Its money is being returned.", "paid")
+    if command.session_status in BEGUN:
+        return Refusal("session_started", f"Its session is {command.session_status}: the pair stays.")
+    if command.practitioner.id == state.sale.practitioner_id:
+        return Refusal("same_practitioner", "This is the practitioner it has.")
+    refusal = _unsuitable(command.practitioner, state.sale.product.tier, state.sale.user_id)
+    if refusal:
+        return refusal
+    return [_reassigned(state, command.practitioner.id, command.reason_id)]
+
+
+def _follow_session(command: FollowSession, state: Existing) -> list[Event]:
+    """P2: consultation had the last word and kept the practitioner; so the pair goes back to what is lived."""
+    if command.practitioner_id == state.sale.practitioner_id:
+        return []
+    return [_reassigned(state, command.practitioner_id, None)]
+
+
+def _reassigned(state: Existing, practitioner_id: UUID, reason_id: UUID | None) -> PractitionerReassigned:
+    return PractitionerReassigned(
+        transaction_id=state.sale.transaction_id,
+        user_id=state.sale.user_id,
+        practitioner_id=practitioner_id,
+        previous_practitioner_id=practitioner_of(state.sale),
+        reason_code="by_admin" if reason_id else "session_already_started",
+        reason_id=reason_id,
+    )
+
+
+def _request_refund(command: RequestRefund, state: Existing) -> list[Event] | Refusal:
+    if not isinstance(state, Paid):
+        return _wrong_status(state)
+    if state.refund and state.refund.status == "requested":
+        return Refusal("refund_in_progress", "Its money is being returned already.", "paid")
+    return [
+        RefundRequested(
+            **parties(state.sale),
+            refund_id=command.refund_id,
+            amount=state.payment.amount,
+            reason_id=command.reason_id,
+        )
+    ]
+
+
+def _settle_review(command: SettleReview, state: Existing) -> list[Event] | Refusal:
+    review = next((r for r in state.reviews if r.id == command.review_id), None)
+    if review is None:
+        return Refusal("not_found", "There is no such review.")
+    if review.state != "open":
+        return Refusal("review_settled", "This review is settled already.")
+    settled = PaymentReviewSettled(
+        **parties(state.sale), review_id=review.id, outcome=command.outcome, reason_id=command.reason_id
+    )
+    if command.outcome == "dismiss":
+        return [settled]
+    requested = RefundRequested(
+        **parties(state.sale),
+        refund_id=command.refund_id,
+        review_id=review.id,
+        amount=review.received,
+        reason_id=command.reason_id,
+    )
+    return [settled, requested]
+
+
+def _confirm_refund(command: ConfirmRefund, state: Existing) -> list[Event]:
+    match _refund_under_way(command.refund_id, state):
+        case None:
+            return []  # told already: by a notification, or by another worker
+        case review_id, amount:
+            return [
+                TransactionRefunded(
+                    **parties(state.sale),
+                    refund_id=command.refund_id,
+                    review_id=review_id,
+                    amount=amount,
+                    provider_refund_id=command.provider_refund_id,
+                )
+            ]
+
+
+def _refuse_refund(command: RefuseRefund, state: Existing) -> list[Event]:
+    match _refund_under_way(command.refund_id, state):
+        case None:
+            return []
+        case review_id, _:
+            return [
+                RefundFailed(**parties(state.sale), refund_id=command.refund_id, review_id=review_id, code=command.code)
+            ]
+
+
+def _refund_under_way(refund_id: UUID, state: Existing) -> tuple[UUID | None, Money] | None:
+    """The refund that waits for the provider's word, with the review it belongs to, if any."""
+    if isinstance(state, Paid) and state.refund and state.refund.id == refund_id:
+        return (None, state.refund.amount) if state.refund.status == "requested" else None
+    for review in state.reviews:
+        if review.refund_id == refund_id and review.state == "refunding":
+            return review.id, review.received
+    return None
+
+
+def _wrong_status(state: Existing) -> Refusal:
+    status = STATUS[type(state)]
+    return Refusal("wrong_status", f"That is not possible for a Transaction that is {status}.", status)

@@ -1,0 +1,215 @@
+"""What a Transaction is at one version: a union by status, folded from its events.
+
+The state holds what decisions need and what the read row shows; `at` is the instant an event occurred, for what people
+are shown (`created_at`, a refund's times).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from booking_contracts.event import Event
+from booking_contracts.money import Money
+from booking_contracts.transactions import (
+    PaymentNeedsReview,
+    PaymentReviewSettled,
+    PractitionerAssigned,
+    PractitionerReassigned,
+    ProductSnapshot,
+    RefundFailed,
+    RefundRequested,
+    TransactionCanceled,
+    TransactionCreated,
+    TransactionExpired,
+    TransactionPaid,
+    TransactionRefunded,
+)
+
+Status = Literal["awaiting_payment", "paid", "refunded", "expired", "canceled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What was sold, to whom, for how much: copied at the sale, so the catalogue never changes it (P1)."""
+
+    transaction_id: UUID
+    user_id: UUID
+    practitioner_id: UUID | None
+    product: ProductSnapshot
+    price: Money
+    provider: str
+    reference: str
+    expires_at: datetime
+    request_limit_minutes: int
+    auto_start: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """The one payment that paid the sale."""
+
+    provider: str
+    payment_id: str
+    amount: Money
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """The latest refund of the sale itself; refunds of reviewed money live with their review (P5)."""
+
+    id: UUID
+    amount: Money
+    status: Literal["requested", "succeeded", "failed"]
+    requested_at: datetime
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Money that fits nothing and waits for an admin (P4)."""
+
+    id: UUID
+    provider: str
+    payment_id: str
+    received: Money
+    state: Literal["open", "dismissed", "refunding", "refunded"] = "open"
+    refund_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No event yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingPayment:
+    sale: Sale
+    reviews: tuple[Review, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    sale: Sale
+    payment: Payment
+    refund: Refund | None = None
+    reviews: tuple[Review, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    sale: Sale
+    payment: Payment
+    refund: Refund
+    reviews: tuple[Review, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    sale: Sale
+    reviews: tuple[Review, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    sale: Sale
+    reviews: tuple[Review, ...] = ()
+
+
+Existing = AwaitingPayment | Paid | Refunded | Expired | Canceled
+State = Absent | Existing
+
+STATUS: dict[type[Existing], Status] = {
+    AwaitingPayment: "awaiting_payment",
+    Paid: "paid",
+    Refunded: "refunded",
+    Expired: "expired",
+    Canceled: "canceled",
+}
+
+
+class ImpossibleHistoryError(Exception):
+    """A stream that the decider could not have written."""
+
+
+def fold(events: Iterable[tuple[Event, datetime]], state: State = Absent()) -> State:
+    """Return the state after these events, each with the instant it occurred."""
+    for event, at in events:
+        state = evolve(state, event, at)
+    return state
+
+
+def evolve(state: State, event: Event, at: datetime) -> State:  # noqa: C901, PLR0911 - the lifecycle on one page
+    """Return the state after one more event; an impossible one raises `ImpossibleHistoryError`."""
+    match state, event:
+        case Absent(), TransactionCreated():
+            return AwaitingPayment(_sale(event, at))
+        case Absent(), _:
+            raise ImpossibleHistoryError(f"{event.TYPE} without TransactionCreated")
+        case _, PractitionerAssigned() | PractitionerReassigned():
+            return replace(state, sale=replace(state.sale, practitioner_id=event.practitioner_id))
+        case _, PaymentNeedsReview() | PaymentReviewSettled():
+            return replace(state, reviews=_reviewed(state.reviews, event))
+        case _, (RefundRequested() | TransactionRefunded() | RefundFailed()) if event.review_id is not None:
+            return replace(state, reviews=_refunded_review(state.reviews, event))
+        case AwaitingPayment(), TransactionPaid():
+            payment = Payment(event.provider, event.provider_payment_id, event.amount, event.paid_at)
+            return Paid(state.sale, payment, None, state.reviews)
+        case AwaitingPayment(), TransactionExpired():
+            return Expired(state.sale, state.reviews)
+        case AwaitingPayment(), TransactionCanceled():
+            return Canceled(state.sale, state.reviews)
+        case Paid(), RefundRequested():
+            return replace(state, refund=Refund(event.refund_id, event.amount, "requested", at))
+        case Paid(refund=Refund() as refund), RefundFailed():
+            return replace(state, refund=replace(refund, status="failed", settled_at=at))
+        case Paid(), TransactionRefunded():
+            return Refunded(state.sale, state.payment, _succeeded(state.refund, event, at), state.reviews)
+        case _:
+            raise ImpossibleHistoryError(f"{event.TYPE} on a Transaction that is {STATUS[type(state)]}")
+
+
+def _sale(event: TransactionCreated, at: datetime) -> Sale:
+    return Sale(
+        transaction_id=event.transaction_id,
+        user_id=event.user_id,
+        practitioner_id=event.practitioner_id,
+        product=event.product,
+        price=event.price,
+        provider=event.provider,
+        reference=event.reference,
+        expires_at=event.expires_at,
+        request_limit_minutes=event.request_limit_minutes,
+        auto_start=event.auto_start,
+        created_at=at,
+    )
+
+
+def _succeeded(refund: Refund | None, event: TransactionRefunded, at: datetime) -> Refund:
+    """The refund that was asked for, or one that the provider began by itself."""
+    asked = refund is not None and refund.id == event.refund_id
+    return Refund(event.refund_id, event.amount, "succeeded", refund.requested_at if refund and asked else at, at)
+
+
+def _reviewed(reviews: tuple[Review, ...], event: PaymentNeedsReview | PaymentReviewSettled) -> tuple[Review, ...]:
+    if isinstance(event, PaymentNeedsReview):
+        return (*reviews, Review(event.review_id, event.provider, event.provider_payment_id, event.received))
+    state = "dismissed" if event.outcome == "dismiss" else "refunding"
+    return tuple(replace(r, state=state) if r.id == event.review_id else r for r in reviews)
+
+
+def _refunded_review(
+    reviews: tuple[Review, ...], event: RefundRequested | TransactionRefunded | RefundFailed
+) -> tuple[Review, ...]:
+    """A refund that failed for good opens its review again: an admin may try once more or dismiss (P5)."""
+    state: Literal["refunding", "refunded", "open"] = "refunding"
+    if isinstance(event, TransactionRefunded):
+        state = "refunded"
+    elif isinstance(event, RefundFailed):
+        state = "open"
+    return tuple(replace(r, state=state, refund_id=event.refund_id) if r.id == event.review_id else r for r in reviews)
