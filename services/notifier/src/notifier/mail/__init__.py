@@ -1,0 +1,1 @@
+"""Mail: the message with its parts and its invitation, and the conversation with the SMTP server."""

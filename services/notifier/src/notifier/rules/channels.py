@@ -1,0 +1,34 @@
+"""Which channels and which language a person gets (N2)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from notifier.rules.decide import ADMINS
+
+Channel = Literal["email", "whatsapp"]
+Language = Literal["id", "en"]
+
+CHANNELS: tuple[Channel, ...] = ("email", "whatsapp")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a person chose. Who never chose gets both channels, in the language of their profile."""
+
+    email: bool = True
+    whatsapp: bool = True
+    language: Language | None = None
+
+
+def channels(recipient_id: str, preferences: Preferences) -> tuple[Channel, ...]:
+    """The channels of one recipient, in a fixed order. Admins are told by email only (N1)."""
+    if recipient_id == ADMINS:
+        return ("email",)
+    return tuple(channel for channel in CHANNELS if getattr(preferences, channel))
+
+
+def language(preferences: Preferences, profile_locale: str | None) -> Language:
+    """The chosen language, else that of the profile's locale (`en`, `en-GB`, ...), else Indonesian."""
+    if preferences.language is not None:
+        return preferences.language
+    return "en" if (profile_locale or "").lower().replace("_", "-").partition("-")[0] == "en" else "id"

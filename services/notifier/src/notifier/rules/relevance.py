@@ -1,0 +1,39 @@
+"""Whether a message may still leave: looked at again in the moment before it is sent (N4, reliability.md F87)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from notifier.rules.decide import Fence
+
+SkipReason = Literal["before_send_from", "erased", "superseded", "late", "channel_off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """How things stand now: the session's version and status, and what the recipient wants."""
+
+    schedule_version: int | None
+    status: str | None
+    recipient_erased: bool
+    channel_wanted: bool
+
+
+def skip_reason(
+    fence: Fence | None, useful_until: datetime | None, present: Present, now: datetime
+) -> SkipReason | None:
+    """Why a due message must not leave, or None. A message without a fence states a fact and is never too late."""
+    if present.recipient_erased:
+        return "erased"
+    if fence is not None and (present.schedule_version, present.status) != (fence.schedule_version, fence.status):
+        return "superseded"
+    if useful_until is not None and now > useful_until:
+        return "late"
+    if not present.channel_wanted:
+        return "channel_off"
+    return None
+
+
+def skipped_from_the_start(due_at: datetime, send_from: datetime) -> SkipReason | None:
+    """A message of the time before this notifier's database existed is history: recorded, never sent (N3)."""
+    return "before_send_from" if due_at < send_from else None
