@@ -8,7 +8,8 @@ from booking_contracts.fields import Instant
 
 
 class AssessmentCompleted(Event):
-    """A member finished an assessment. Consultation lets that member name it in a request (R1); whose it is never changes."""
+    """A member finished an assessment. Consultation lets that member name it in a request (R1). Its owner never
+    changes."""
 
     NAMESPACE: ClassVar[str] = "com.booking.assessments"
     assessment_id: UUID

@@ -23,7 +23,7 @@ _UUID = re.compile(UUID_PATTERN)
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A record understood. `event` is there for kind `event` alone; a tombstone and a type of a later release have none."""
+    """A record understood. `event` is there for kind `event` alone: a tombstone and an unknown type have none."""
 
     record: Record
     meta: Envelope

@@ -10,7 +10,7 @@ class ContractError(Exception):
     """A record that this release cannot read."""
 
 
-class Undecodable(ContractError):
+class Undecodable(ContractError):  # noqa: N818 a finding, not a fault of ours
     """The record breaks the published language; `reason` says how, without quoting its content."""
 
     def __init__(self, reason: str) -> None:
@@ -18,7 +18,7 @@ class Undecodable(ContractError):
         self.reason = reason
 
 
-class NewerVersion(ContractError):
+class NewerVersion(ContractError):  # noqa: N818 likewise
     """A newer major version of a type that this release knows: readers come first, so hold it, never bin it."""
 
     def __init__(self, type: str) -> None:  # noqa: A002 the CloudEvents attribute's name

@@ -38,7 +38,7 @@ Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 """A short name made for machines: a provider, a template, an error code."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
-"""Words for people that may be public: a product's name, a profile's bio. Never free text of a session (product.md E4)."""
+"""Words for people that may be public: a product's name, a profile's bio. Never free text of a session (E4)."""
 
 ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """An IANA zone name such as `Asia/Jakarta`. Whether it exists was checked when the event was decided."""

@@ -2,8 +2,10 @@
 # aiokafka's admin client has no types, hence not strict here.
 # pyright: standard
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -24,17 +26,18 @@ async def create_topics(
     With three replicas two must acknowledge (`min.insync.replicas`), with one the one.
     """
     async with _admin(bootstrap) as admin:
-        response = await admin.create_topics([_new(topic, prefix, replication) for topic in topics])
+        response: Any = await admin.create_topics([_new(topic, prefix, replication) for topic in topics])
         for name, code, *message in response.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
                 raise error(f"could not create {name}: {message}")
+        await _seen(admin, {prefix + topic.name for topic in topics})
 
 
 async def assert_topics(bootstrap: str, prefix: str = "", topics: Sequence[Topic] = TOPICS) -> None:
     """TopicMismatch unless every topic exists with the catalogue's partitions and configs (retention above all)."""
     async with _admin(bootstrap) as admin:
-        found = {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics() if not row["error_code"]}
+        found = await _partitions(admin)
         wrong = [f"{prefix}{topic.name} is missing" for topic in topics if prefix + topic.name not in found]
         there = [topic for topic in topics if prefix + topic.name in found]
         wrong += [
@@ -63,6 +66,17 @@ async def _admin(bootstrap: str) -> AsyncGenerator[AIOKafkaAdminClient]:
         await admin.close()
 
 
+async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    return {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics() if not row["error_code"]}
+
+
+async def _seen(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    """A created topic reaches the brokers' metadata a moment later: whoever asked may produce at once."""
+    async with asyncio.timeout(30):
+        while not names <= (await _partitions(admin)).keys():
+            await asyncio.sleep(0.02)
+
+
 def _new(topic: Topic, prefix: str, replication: int) -> NewTopic:
     configs = {**topic.config, "min.insync.replicas": "2" if replication >= 3 else "1"}
     return NewTopic(prefix + topic.name, topic.partitions, replication, topic_configs=configs)
@@ -72,7 +86,10 @@ async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, di
     if not names:
         return {}
     found: dict[str, dict[str, str]] = {}
-    for response in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
+    responses: list[Any] = list(
+        await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    )
+    for response in responses:
         for code, message, _, name, entries in response.resources:
             if code:
                 raise for_code(code)(f"could not read the configs of {name}: {message}")

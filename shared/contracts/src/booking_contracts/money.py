@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field, StringConstraints
 
 DECIMALS = {"IDR": 0, "JPY": 0, "KRW": 0, "VND": 0, "USD": 2, "EUR": 2, "GBP": 2, "AUD": 2, "SGD": 2, "MYR": 2}
-"""How many digits after the point one unit of `amount` stands for. IDR: 250000 is Rp250.000 (ISO 4217 says 2; nobody pays in sen)."""
+"""How many decimal digits `amount` has. IDR none: 250000 is Rp250.000 (ISO 4217 says 2, but nobody pays in sen)."""
 
 _AMOUNT = re.compile(r"(\d{1,15})(?:\.(\d{1,6}))?", re.ASCII)
 

@@ -60,7 +60,8 @@ class NotificationAmbiguous(NotificationEvent):
 
 
 class NotificationSkipped(NotificationEvent):
-    """The message was no longer useful: canceled, moved, too late, or older than this notifier (N3, N4). Admins see it."""
+    """The message was no longer useful: canceled, moved, too late, or older than this notifier (N3, N4).
+    Admins see it."""
 
     attempt: Attempt
     reason: Code

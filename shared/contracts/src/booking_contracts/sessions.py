@@ -39,8 +39,8 @@ class SessionEvent(Event):
 
 
 class ScheduleRequested(SessionEvent):
-    """A member with a paid Transaction asked for a session (R1, R2). Notifier tells the practitioner (R3), who must answer
-    by `respond_by` (R4)."""
+    """A member with a paid Transaction asked for a session (R1, R2). Notifier tells the practitioner (R3), who must
+    answer by `respond_by` (R4)."""
 
     status: Literal["pending_negotiation"]  # pyright: ignore[reportIncompatibleVariableOverride]
     assessment_id: UUID | None = None
@@ -71,8 +71,8 @@ class SessionScheduled(_Schedule):
 
 
 class SessionRescheduled(_Schedule):
-    """The practitioner moved the session or changed its link (S5, S7). Notifier sends the new invitation and drops the old
-    reminders (N4), the calendar moves the session."""
+    """The practitioner moved the session or changed its link (S5, S7). Notifier sends the new invitation and drops the
+    old reminders (N4), the calendar moves the session."""
 
     previous: PreviousSchedule
 

@@ -76,7 +76,7 @@ class Topic:
 
     def event_named(self, name: str) -> type[Event] | None:
         """The event class of this short type name, if this topic carries it."""
-        return next((event for event in self.events if event.TYPE == name), None)
+        return next((event for event in self.events if name == event.TYPE), None)
 
 
 def _topic(

@@ -23,12 +23,18 @@ class ProductSnapshot(Part):
 
 
 class TransactionEvent(Event):
-    """What every event of a Transaction carries. The pair is locked: `practitioner_id` changes by reassignment alone (P2)."""
+    """What every event of a Transaction carries. `practitioner_id` is null in `TransactionCreated` alone."""
 
     NAMESPACE: ClassVar[str] = "com.booking.checkout"
     transaction_id: UUID
     user_id: UUID
     practitioner_id: UUID | None = None
+
+
+class _LockedEvent(TransactionEvent):
+    """The pair is locked: `practitioner_id` changes by reassignment alone (P2)."""
+
+    practitioner_id: UUID  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
 
 
 class TransactionCreated(TransactionEvent):
@@ -44,7 +50,7 @@ class TransactionCreated(TransactionEvent):
     auto_start: bool
 
 
-class PractitionerAssigned(TransactionEvent):
+class PractitionerAssigned(_LockedEvent):
     """The member's chosen practitioner was locked into the Transaction (P2). Consultation notes the pair."""
 
     product_id: UUID
@@ -52,7 +58,7 @@ class PractitionerAssigned(TransactionEvent):
     tier: Code
 
 
-class PractitionerReassigned(TransactionEvent):
+class PractitionerReassigned(_LockedEvent):
     """An admin gave the Transaction to another practitioner, or the system gave it back because the session had already
     begun (P2). Consultation moves an open session to the new practitioner."""
 
@@ -61,7 +67,7 @@ class PractitionerReassigned(TransactionEvent):
     reason_id: UUID | None = None
 
 
-class TransactionPaid(TransactionEvent):
+class TransactionPaid(_LockedEvent):
     """The provider's verified notification for the exact amount and currency arrived (P4). Consultation lets the member
     request a session; notifier tells the member."""
 
@@ -74,7 +80,7 @@ class TransactionPaid(TransactionEvent):
     auto_start: bool
 
 
-class PaymentNeedsReview(TransactionEvent):
+class PaymentNeedsReview(_LockedEvent):
     """Money arrived that does not simply pay: too late, of a wrong amount or currency, or a second time (P4).
     Notifier tells the admins, one of whom settles it."""
 
@@ -86,7 +92,7 @@ class PaymentNeedsReview(TransactionEvent):
     cause: ReviewCause
 
 
-class PaymentReviewSettled(TransactionEvent):
+class PaymentReviewSettled(_LockedEvent):
     """An admin settled a payment review by refund or dismissal (P4). No other service reacts: a refund tells itself."""
 
     review_id: UUID
@@ -94,21 +100,21 @@ class PaymentReviewSettled(TransactionEvent):
     reason_id: UUID
 
 
-class TransactionExpired(TransactionEvent):
+class TransactionExpired(_LockedEvent):
     """Nobody paid in time, and the provider confirmed that (P3). Notifier tells the member."""
 
     expires_at: Instant
 
 
-class TransactionCanceled(TransactionEvent):
+class TransactionCanceled(_LockedEvent):
     """The member or an admin canceled before payment (P3). No service reacts; a later payment becomes a review."""
 
     reason_id: UUID | None = None
 
 
-class RefundRequested(TransactionEvent):
-    """Money is to be given back: an admin asked, or the provider began it (P5). Without `review_id` the right to request
-    a session ends, and consultation fails the open one."""
+class RefundRequested(_LockedEvent):
+    """Money is to be given back: an admin asked, or the provider began it (P5). Without `review_id` the right to
+    request a session ends, and consultation fails the open one."""
 
     refund_id: UUID
     review_id: UUID | None = None
@@ -116,7 +122,7 @@ class RefundRequested(TransactionEvent):
     reason_id: UUID
 
 
-class TransactionRefunded(TransactionEvent):
+class TransactionRefunded(_LockedEvent):
     """The provider gave the money back (P5). Notifier tells the member."""
 
     refund_id: UUID
@@ -125,7 +131,7 @@ class TransactionRefunded(TransactionEvent):
     provider_refund_id: Code | None = None
 
 
-class RefundFailed(TransactionEvent):
+class RefundFailed(_LockedEvent):
     """The provider's final no to a refund (P5). Without `review_id` the right to request a session returns; notifier
     tells the admins, who may try again."""
 

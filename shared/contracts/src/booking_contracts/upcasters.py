@@ -18,9 +18,9 @@ def upcast(
     version: int,
     target: int,
     data: dict[str, Any],
-    registry: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
+    registry: Mapping[tuple[str, int], Upcaster] | None = None,
 ) -> dict[str, Any]:
     """The data as version `target` would have told it. KeyError if a step is missing."""
     for step in range(version, target):
-        data = registry[type, step](data)
+        data = (UPCASTERS if registry is None else registry)[type, step](data)
     return data

@@ -1,0 +1,117 @@
+"""Every version of every event ever published is read by today's code (F49)."""
+
+import dataclasses
+import json
+
+import pytest
+
+from booking_contracts import registry, upcasters
+from booking_contracts.corpus import NAMES, golden
+from booking_contracts.decode import decode, from_store
+from booking_contracts.errors import NewerVersion, Undecodable
+from booking_contracts.record import Record
+from booking_contracts.sessions import SessionScheduled
+
+
+def test_every_version_of_every_type_has_a_golden_record():
+    wanted = {f"{e.TYPE}.v{v}" for e in registry.EVENTS.values() for v in range(1, e.TYPE_VERSION + 1)}
+    assert set(NAMES) == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_golden_record_is_read_and_written_again_as_it_was(name: str):
+    decoded = decode(golden(name))
+    assert decoded.kind == "event"
+    assert decoded.event is not None
+    assert json.loads(decoded.event.to_json()) == json.loads(golden(name).value or b"")
+    assert dict(decoded.meta.headers()) == dict(golden(name).headers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_field_of_a_later_release_is_ignored_at_every_depth(name: str):
+    value = json.loads(golden(name).value or b"")
+    widened = json.dumps(_widened(value)).encode()
+    assert decode(dataclasses.replace(golden(name), value=widened)).event == decode(golden(name)).event
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_required_field_that_is_missing_is_noticed(name: str):
+    record = golden(name)
+    event = decode(record).event
+    assert event is not None
+    for field, info in type(event).model_fields.items():
+        value = json.loads(record.value or b"")
+        value.pop(field, None)
+        lacking = dataclasses.replace(record, value=json.dumps(value).encode())
+        if info.is_required():
+            with pytest.raises(Undecodable):
+                decode(lacking)
+        else:
+            assert decode(lacking).event is not None
+
+
+def test_a_producer_is_refused_a_field_that_does_not_exist():
+    told = json.loads(golden("SessionScheduled.v1").value or b"")
+    with pytest.raises(ValueError, match="nope"):
+        SessionScheduled.model_validate_json(json.dumps({**told, "nope": 1}))
+
+
+def test_a_producer_is_refused_a_nul_character():
+    event = decode(golden("SessionScheduled.v1")).event
+    assert event is not None
+    with pytest.raises(ValueError, match="NUL"):
+        event.model_copy(update={"meeting_link": "a\x00b"}).to_json()
+    assert event.model_copy(update={"meeting_link": "\\u0000"}).to_json()
+
+
+def test_an_unknown_type_is_no_error():
+    assert _typed("com.booking.consultation.SessionDreamt.v1").kind == "unknown"
+
+
+def test_a_newer_version_of_a_known_type_is_held():
+    with pytest.raises(NewerVersion):
+        _typed("com.booking.consultation.SessionScheduled.v2")
+    with pytest.raises(NewerVersion):
+        from_store("SessionScheduled", 2, "{}")
+
+
+def test_a_stored_type_that_nobody_knows_is_undecodable():
+    with pytest.raises(Undecodable):
+        from_store("SessionDreamt", 1, "{}")
+
+
+def test_an_old_version_is_upcast_step_by_step():
+    steps: dict[tuple[str, int], upcasters.Upcaster] = {
+        ("X", 1): lambda data: {**data, "b": data["a"]},
+        ("X", 2): lambda data: {**data, "c": data["b"]},
+    }
+    assert upcasters.upcast("X", 1, 3, {"a": 1}, steps) == {"a": 1, "b": 1, "c": 1}
+    assert upcasters.upcast("X", 3, 3, {"a": 1}, steps) == {"a": 1}
+
+
+def test_an_old_version_without_upcaster_is_undecodable(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(SessionScheduled, "TYPE_VERSION", 2)
+    with pytest.raises(Undecodable):
+        decode(golden("SessionScheduled.v1"))
+
+
+def test_an_old_version_with_its_upcaster_is_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(SessionScheduled, "TYPE_VERSION", 2)
+    monkeypatch.setattr(upcasters, "UPCASTERS", {("SessionScheduled", 1): lambda data: {**data, "schedule_version": 9}})
+    event = decode(golden("SessionScheduled.v1")).event
+    assert isinstance(event, SessionScheduled)
+    assert event.schedule_version == 9
+
+
+def _typed(full: str):
+    record = golden("SessionScheduled.v1")
+    headers = tuple((name, full.encode() if name == "ce_type" else value) for name, value in record.headers)
+    return decode(Record(record.topic, 0, 0, record.key, record.value, headers, 0))
+
+
+def _widened(value: object) -> object:
+    match value:
+        case dict():
+            return {**{name: _widened(inner) for name, inner in value.items()}, "of_a_later_release": [1, {"a": None}]}
+        case _:
+            return value
