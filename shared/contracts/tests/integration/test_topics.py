@@ -1,10 +1,12 @@
 """The catalogue on a real broker."""
 
-import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+import dataclasses
 
+import pytest
+
+from booking_contracts import kafka_admin
 from booking_contracts.kafka_admin import TopicMismatch
-from booking_contracts.topics import SESSIONS, assert_topics, create_topics
+from booking_contracts.topics import SESSIONS, Topic, assert_topics, create_topics
 
 pytestmark = pytest.mark.servers
 
@@ -21,20 +23,18 @@ async def test_a_missing_topic_is_named(kafka):
         await assert_topics(kafka.bootstrap, kafka.prefix())
 
 
-async def test_a_topic_with_another_retention_is_named(kafka):
+@pytest.mark.parametrize(
+    ("wanted", "finding"),
+    [
+        (
+            dataclasses.replace(SESSIONS, config={**SESSIONS.config, "retention.ms": "1000"}),
+            r"has retention\.ms=-1, not",
+        ),
+        (dataclasses.replace(SESSIONS, partitions=7), "has 6 partitions, not 7"),
+    ],
+)
+async def test_a_topic_that_differs_is_named(kafka, wanted: Topic, finding: str):
     prefix = kafka.prefix()
     await create_topics(kafka.bootstrap, prefix)
-    await _set_retention(kafka.bootstrap, prefix + SESSIONS.name)
-    with pytest.raises(TopicMismatch, match=r"sessions\.v1 has retention\.ms=1000, not -1"):
-        await assert_topics(kafka.bootstrap, prefix)
-
-
-async def _set_retention(bootstrap: str, topic: str) -> None:
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": "1000"})])
-    finally:
-        await admin.close()
+    with pytest.raises(TopicMismatch, match=finding):
+        await kafka_admin.assert_topics(kafka.bootstrap, prefix, [wanted])
