@@ -1,0 +1,25 @@
+"""Taking records from Kafka: exactly once in effect, in order per key, nothing skipped (architecture.md, Consumers).
+
+    Consumer            record by record, for what has effects
+    BatchConsumer       many records in one transaction, for read models that only fold
+    held_records_router what an operator sees and does
+
+A record's way: reader (Kafka) → reading (bytes to meaning) → rules (one transaction) → offsets (Kafka).
+"""
+
+from booking_chassis.consumer.errors import ConsumerError, Hold, PositionLost
+from booking_chassis.consumer.held import forget_key
+from booking_chassis.consumer.runner import Consumer
+from booking_chassis.consumer.subscription import Apply, Subscription
+from booking_chassis.consumer.tuning import Tuning
+
+__all__ = [
+    "Apply",
+    "Consumer",
+    "ConsumerError",
+    "Hold",
+    "PositionLost",
+    "Subscription",
+    "Tuning",
+    "forget_key",
+]

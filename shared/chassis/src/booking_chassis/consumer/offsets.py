@@ -1,0 +1,73 @@
+"""Committing offsets to Kafka: explicit, after the database's commit, only what is settled.
+
+aiokafka's own `commit()` commits every position handed out (K7), FastStream's `ack()` too, swallowing failures (K15):
+both would commit past a record that is still in hand. A lost commit costs duplicates, which the version rows absorb;
+so commits run beside the work, the latest of each partition, one request in flight.
+"""
+# pyright: standard
+# aiokafka and parts of FastStream are untyped, hence not strict here.
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+log = logging.getLogger("booking.consumer")
+
+_PAUSE_AFTER_FAILURE = 0.5
+
+
+class OffsetCommits:
+    """The settled positions of one consumer that Kafka has still to learn."""
+
+    def __init__(self, consumer: Callable[[], AIOKafkaConsumer | None], *, deadline: float) -> None:
+        self._consumer, self._deadline = consumer, deadline
+        self._pending: dict[TopicPartition, int] = {}
+        self._wake = asyncio.Event()
+        self._one = asyncio.Lock()
+
+    def settle(self, partition: TopicPartition, next_offset: int) -> None:
+        """Everything below `next_offset` is applied, known, ignored by rule or held, and committed in the database."""
+        self._pending[partition] = next_offset
+        self._wake.set()
+
+    def forget(self) -> None:
+        """The partitions went elsewhere: their positions are no longer ours to commit."""
+        self._pending.clear()
+
+    async def run(self) -> None:
+        """Commit what is settled as it comes, until cancelled."""
+        while True:
+            await self._wake.wait()
+            if not await self.flush():
+                await asyncio.sleep(_PAUSE_AFTER_FAILURE)
+
+    async def flush(self) -> bool:
+        """Commit what is settled now; False if the broker did not take it (it stays pending)."""
+        async with self._one:
+            self._wake.clear()
+            consumer, offsets = self._consumer(), dict(self._pending)
+            if consumer is None or not offsets:
+                return True
+            if not await self._commit(consumer, offsets):
+                self._wake.set()
+                return False
+            for partition, offset in offsets.items():
+                if self._pending.get(partition) == offset:
+                    del self._pending[partition]
+            return True
+
+    async def _commit(self, consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> bool:
+        ours = consumer.assignment()
+        mine = {partition: offset for partition, offset in offsets.items() if partition in ours}
+        for stranger in offsets.keys() - mine.keys():
+            self._pending.pop(stranger, None)
+        try:
+            async with asyncio.timeout(self._deadline):  # aiokafka itself would retry for ever
+                await consumer.commit(mine)
+        except (KafkaError, IllegalStateError, TimeoutError, OSError) as error:
+            log.info("offsets not committed, duplicates may follow: %s", type(error).__name__)
+            return False
+        return True

@@ -1,0 +1,267 @@
+"""The Kafka side of a consumer: a FastStream subscriber that hands over raw records and never loses its place.
+
+What it promises: records of a partition are handed over in order, one batch at a time; a position is committed only
+after `take` has settled it; whatever happens otherwise (crash, rebalance, stop), records come again, never not at all.
+"""
+# pyright: standard
+# aiokafka and parts of FastStream are untyped, hence not strict here.
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from booking_chassis.consumer.assignment import Assignment
+from booking_chassis.consumer.monitor import Monitor
+from booking_chassis.consumer.offsets import OffsetCommits
+from booking_chassis.consumer.retry import Backoff
+from booking_chassis.consumer.tuning import Tuning
+from booking_outbox.progress import Progress
+
+log = logging.getLogger("booking.consumer")
+
+Take = Callable[[Sequence[Any]], Awaitable[bool]]
+"""Settles a batch of raw records (True), or gives up because of a stop (False). Never raises but by cancellation."""
+
+Starts = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
+"""The stored position of each partition; a missing one starts at the beginning."""
+
+_MAX_FETCH = 2 * 1024 * 1024
+"""Above the topics' largest record, so that one fetch always holds a whole record."""
+
+_NOWHERE = TopicPartition("-", 0)
+
+
+async def _nothing() -> None:
+    return None
+
+
+class Reader:
+    """Reads topics for one consumer group and survives whatever Kafka does meanwhile."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        group_id: str,
+        topics: Sequence[str],
+        bootstrap: str,
+        take: Take,
+        tuning: Tuning,
+        starts: Starts | None = None,
+        waiting_for: Callable[[], Awaitable[str | None]] | None = None,
+    ) -> None:
+        self.name, self.group_id, self.topics, self.bootstrap = name, group_id, tuple(topics), bootstrap
+        self.tuning = tuning
+        self._take, self._starts = take, starts
+        self.waiting_for = waiting_for or _nothing
+        self.stopping = asyncio.Event()
+        self.positions: dict[TopicPartition, int] | None = {} if starts else None
+        self.paused: set[TopicPartition] = set()
+        self.assignment = Assignment(on_revoked=self._revoked, on_assigned=self._assigned)
+        self.offsets = OffsetCommits(lambda: self.consumer, deadline=tuning.commit_deadline)
+        self.monitor = Monitor(self)
+        self.in_hand: Sequence[Any] = ()
+        self.taken_at = 0.0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._broker: Any = None
+        self._subscriber: Any = None
+        self._seeking: asyncio.Task[None] | None = None
+        self._touching: asyncio.Task[Any] | None = None
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer | None:
+        """The Kafka client of the moment."""
+        return self._subscriber.consumer if self._subscriber is not None else None
+
+    def progress(self) -> Progress:
+        """The backlog (records) and when it last moved, for liveness."""
+        return self.monitor.progress()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read until `stop`; then finish or release what is in hand, commit, leave the group, within the deadlines."""
+        background = [asyncio.create_task(self.offsets.run()), asyncio.create_task(self._follow(stop))]
+        try:
+            while not stop.is_set():
+                if await self._opened(stop):
+                    await self.monitor.watch(stop)  # returns at a stop, or when this client is stuck
+                self.monitor.waiting_for = "kafka"
+                await self._close()
+        finally:
+            self.stopping.set()
+            await self._close()
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+    def pause(self, partition: TopicPartition) -> None:
+        """Stop reading one partition; the others go on."""
+        consumer = self.consumer
+        if consumer is not None and partition in consumer.assignment():
+            consumer.pause(partition)
+            self.paused.add(partition)
+
+    def resume(self, partition: TopicPartition) -> None:
+        """Go on reading a paused partition."""
+        self.paused.discard(partition)
+        consumer = self.consumer
+        if consumer is not None and partition in consumer.assignment():
+            consumer.resume(partition)
+
+    def seek_again(self) -> None:
+        """Another copy has moved a stored position: read all of them anew and go on from there."""
+        if self._starts is not None and self.assignment.partitions:
+            self._start_seeking(self.assignment.partitions)
+
+    async def touch(self) -> None:
+        """Tell the group that a long handler is alive (F28, K4): aiokafka leaves it for want of polls, unasked.
+
+        Asking for records of a partition that is not ours polls without taking anything.
+        """
+        consumer = self.consumer
+        if consumer is None or (self._touching is not None and not self._touching.done()):
+            return
+        self._touching = asyncio.create_task(consumer.getmany(_NOWHERE, timeout_ms=0))
+        self._touching.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    @property
+    def reading(self) -> bool:
+        """Whether FastStream's loop is still there: it ends silently on a stopped consumer (K16)."""
+        return self._subscriber is not None and any(not task.done() for task in self._subscriber.tasks)
+
+    async def _follow(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self.stopping.set()  # a handler that waits out a transient failure lets go at once
+
+    async def _opened(self, stop: asyncio.Event) -> bool:
+        backoff = Backoff(first=0.2, cap=self.tuning.backoff_cap)
+        while not stop.is_set():
+            try:
+                await self._open()
+            except (KafkaError, OSError) as error:
+                log.warning("consumer %s waits for Kafka: %s", self.name, type(error).__name__)
+                await self._close()
+                await backoff.wait(stop)
+            else:
+                return True
+        return False
+
+    async def _open(self) -> None:
+        # FastStream takes a second to import: not on the event loop, not before the process listens.
+        await asyncio.to_thread(importlib.import_module, "faststream.kafka")
+        from booking_chassis.consumer.stream import subscribe  # noqa: PLC0415
+
+        self._broker, self._subscriber = subscribe(self, self.assignment, self._handle, max_fetch=_MAX_FETCH)
+        await self._broker.start()
+
+    async def _close(self) -> None:
+        if self._broker is None:
+            return
+        broker, self._broker = self._broker, None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.tuning.grace):
+                await self._idle.wait()
+        await self.offsets.flush()
+        try:
+            async with asyncio.timeout(self.tuning.close_deadline):
+                await broker.stop()
+        except (TimeoutError, KafkaError, OSError, ExceptionGroup) as error:
+            log.warning("consumer %s: Kafka's client did not close (%s)", self.name, type(error).__name__)
+        for task in (self._seeking, self._touching):
+            if task is not None:
+                task.cancel()
+        self._subscriber = None
+        self.assignment.partitions = None
+        self.offsets.forget()
+        self.paused.clear()
+
+    async def _handle(self, raw: Any) -> None:
+        """One record from FastStream's loop, which moves on when this returns, so it returns only when it may."""
+        epoch = self.assignment.epoch
+        batch = [] if self.stopping.is_set() else self._fresh([raw, *await self._more()])
+        if not batch:
+            await asyncio.sleep(0.01)  # nothing is handed over twice in a stop or a seek; don't spin through the rest
+            return
+        self.in_hand, self.taken_at = batch, time.monotonic()
+        self._idle.clear()
+        try:
+            settled = await self._take(batch)
+        finally:
+            self.in_hand = ()
+            self._idle.set()
+        if settled:
+            self.monitor.moved(batch[-1])
+            if self.assignment.epoch == epoch:
+                for record in batch:
+                    self.offsets.settle(TopicPartition(record.topic, record.partition), record.offset + 1)
+
+    async def _more(self) -> list[Any]:
+        """What has been fetched already, without waiting: a batch costs no latency."""
+        wanted, consumer = self.tuning.batch_size - 1, self.consumer
+        if wanted < 1 or consumer is None:
+            return []
+        try:
+            found = await consumer.getmany(timeout_ms=0, max_records=wanted)
+        except KafkaError:
+            return []  # it comes up again at FastStream's next read
+        return [record for records in found.values() for record in records]
+
+    def _fresh(self, batch: list[Any]) -> list[Any]:
+        """Without stored positions all; with them only what lies at or above them: a seek may still be under way."""
+        if self.positions is None:
+            return batch
+        return [r for r in batch if r.offset >= self.positions.get(TopicPartition(r.topic, r.partition), r.offset + 1)]
+
+    async def _revoked(self, _revoked: frozenset[TopicPartition]) -> None:
+        # A short wait for the record in hand spares the next owner a duplicate; safety does not depend on it.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(2.0, self.tuning.session_timeout / 3)):
+                await self._idle.wait()
+                await self.offsets.flush()
+        self.offsets.forget()
+        self.paused.clear()
+        if self.positions is not None:
+            self.positions.clear()
+
+    async def _assigned(self, assigned: frozenset[TopicPartition]) -> None:
+        self.monitor.assigned()
+        if self._starts is not None:
+            self._start_seeking(assigned)
+
+    def _start_seeking(self, partitions: frozenset[TopicPartition]) -> None:
+        # Not awaited: aiokafka sends no heartbeat while its listener runs, and the database may be away for minutes.
+        consumer = self.consumer
+        if consumer is None:
+            return
+        consumer.pause(*partitions)
+        assert self.positions is not None
+        self.positions.clear()
+        if self._seeking is not None:
+            self._seeking.cancel()
+        self._seeking = asyncio.create_task(self._seek(consumer, partitions, self.assignment.epoch))
+
+    async def _seek(self, consumer: AIOKafkaConsumer, partitions: frozenset[TopicPartition], epoch: int) -> None:
+        assert self._starts is not None
+        assert self.positions is not None
+        backoff = Backoff(cap=self.tuning.backoff_cap)
+        while True:
+            try:
+                stored = await self._starts(sorted(partitions))
+                break
+            except Exception as error:  # noqa: BLE001 -- whatever keeps the positions from being read, nothing can go on without
+                log.warning("consumer %s cannot read its positions: %s", self.name, type(error).__name__)
+                if not await backoff.wait(self.stopping):
+                    return
+        if self.assignment.epoch != epoch:
+            return
+        for partition in partitions:
+            consumer.seek(partition, stored.get(partition, 0))
+            self.positions[partition] = stored.get(partition, 0)
+        consumer.resume(*(partitions - self.paused))
