@@ -1,4 +1,4 @@
-"""The `https://wa.me/{phone}?text=...` link by which the member negotiates by hand (product.md, the document's flow)."""
+"""The `https://wa.me/{phone}?text=...` link by which the member negotiates by hand (product.md, the flow's request)."""
 
 from urllib.parse import quote
 
@@ -33,7 +33,7 @@ def international(phone: str | None, region: str = "ID") -> str | None:
 
 
 def whatsapp_url(phone: str | None, text: str) -> str | None:
-    """The link that opens a chat with `phone` and `text` in it; None without a usable number. Any text is safe in it."""
+    """The link that opens a chat with `phone` and `text` in it; None without a usable number. Any text is safe."""
     digits = international(phone)
     if digits is None:
         return None

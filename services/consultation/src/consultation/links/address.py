@@ -1,8 +1,8 @@
 """The parts of an https address, or a refusal: what both link rules do before they look at host and path.
 
-Two readers of one link must never see two hosts (T11). `urlsplit` puts `https://evil.example\\@meet.google.com/x` at Meet
-and drops CR and LF silently, browsers go to evil: so every character on which parsers differ is refused before anything
-is parsed, and what is left has one reading (`tests/unit/test_link_corpus.py` asks Node's `new URL` too).
+Two readers of one link must never see two hosts (T11). `urlsplit` puts `https://evil.example\\@meet.google.com/x` at
+Meet and drops CR and LF silently, browsers go to evil: so every character on which parsers differ is refused before
+anything is parsed, and what is left has one reading (`tests/unit/test_link_corpus.py` asks Node too).
 """
 
 import re

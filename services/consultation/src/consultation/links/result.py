@@ -1,4 +1,4 @@
-"""Result links (product.md S3, T12): https on an allowed storage host, with the query that its shares need and no more."""
+"""Result links (product.md S3, T12): https on an allowed storage host, with the query that its shares need alone."""
 
 import re
 from collections.abc import Iterable

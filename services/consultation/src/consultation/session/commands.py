@@ -88,7 +88,7 @@ class Reschedule:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The session is running: the practitioner says so at any time, the system at the start if the product asks for it."""
+    """The session is running: flagged by the practitioner at any time, by the system at its start if sold so."""
 
     name: ClassVar[CommandName] = "start"
     actor: Actor

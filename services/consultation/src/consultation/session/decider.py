@@ -130,7 +130,7 @@ def name_of(command: Command, state: State) -> CommandName:
 
 def _barred(command: Command, state: State) -> Refusal | None:
     name, actor = name_of(command, state), command.actor
-    if not _exists_for(actor, state):
+    if not (isinstance(command, Request) or _exists_for(actor, state)):
         return Refusal("not_found", "There is no such session.")
     if actor.role not in ever(name):
         return Refusal("forbidden", f"A session's {actor.role} may not {name.replace('_', ' ')}.")
@@ -153,7 +153,7 @@ def wrong_status(name: CommandName, actor: Actor, state: State) -> Refusal:
 def _exists_for(actor: Actor, state: State) -> bool:
     """E1: what is not theirs does not exist for them."""
     if isinstance(state, NotRequested):
-        return True
+        return False
     match actor.role:
         case "member":
             return actor.person_id == state.about.user_id

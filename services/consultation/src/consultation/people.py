@@ -1,0 +1,110 @@
+"""Names, zones and numbers of people as consumed so far, and what an erasure takes away (product.md E4)."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from booking_contracts.directory import PersonContact, PractitionerProfile
+from booking_contracts.topics import CONTACTS, PRACTITIONERS
+from psycopg.rows import class_row
+
+Connection = psycopg.AsyncConnection[Any]
+
+# An erased person's name is gone wherever it came from; `erased` says so, that null isn't taken for unknown (E5).
+_PARTIES = """
+SELECT CASE WHEN ep.person_id IS NULL THEN coalesce(p.name, pc.name) END AS practitioner_name,
+       CASE WHEN em.person_id IS NULL THEN m.name END AS member_name,
+       ep.person_id IS NOT NULL AS practitioner_erased, em.person_id IS NOT NULL AS member_erased,
+       pc.phone AS practitioner_phone, pc.locale AS practitioner_locale
+FROM (SELECT %(practitioner)s::uuid AS practitioner_id, %(member)s::uuid AS user_id) s
+LEFT JOIN practitioner p ON p.id = s.practitioner_id
+LEFT JOIN contact pc ON pc.person_id = s.practitioner_id
+LEFT JOIN contact m ON m.person_id = s.user_id
+LEFT JOIN erased_person ep ON ep.person_id = s.practitioner_id
+LEFT JOIN erased_person em ON em.person_id = s.user_id
+"""
+
+_ERASE_TEXT = """
+WITH gone AS (
+    DELETE FROM session_text WHERE author_id = %(person)s
+        OR session_id IN (SELECT id FROM feedback_session WHERE user_id = %(person)s)
+    RETURNING id, session_id
+)
+UPDATE feedback_session s SET
+    reason = CASE WHEN s.reason_id IN (SELECT id FROM gone) THEN NULL ELSE s.reason END,
+    result_link = CASE WHEN s.result_id IN (SELECT id FROM gone) THEN NULL ELSE s.result_link END,
+    result_notes = CASE WHEN s.result_id IN (SELECT id FROM gone) THEN NULL ELSE s.result_notes END
+WHERE s.id IN (SELECT session_id FROM gone)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The two people of a session, for showing it. Name and number may be unknown or erased."""
+
+    practitioner_name: str | None
+    member_name: str | None
+    practitioner_erased: bool
+    member_erased: bool
+    practitioner_phone: str | None
+    practitioner_locale: str | None
+
+
+async def parties_of(conn: Connection, practitioner_id: UUID, member_id: UUID) -> Parties:
+    """Who they are, as far as it is known."""
+    async with conn.cursor(row_factory=class_row(Parties)) as cursor:
+        await cursor.execute(_PARTIES, {"practitioner": practitioner_id, "member": member_id})
+        found = await cursor.fetchone()
+    assert found is not None
+    return found
+
+
+async def zone_of(conn: Connection, practitioner_id: UUID) -> str | None:
+    """The zone in which that practitioner's schedules are meant unless they say another (S1)."""
+    cursor = await conn.execute("SELECT timezone FROM practitioner WHERE id = %s", [practitioner_id])
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def keep_profile(conn: Connection, profile: PractitionerProfile) -> None:
+    """The part of a practitioner's profile that this service shows."""
+    await conn.execute(
+        "INSERT INTO practitioner (id, name, timezone) SELECT %(id)s, %(name)s, %(zone)s "
+        "WHERE NOT EXISTS (SELECT 1 FROM erased_person WHERE person_id = %(id)s) "
+        "ON CONFLICT (id) DO UPDATE SET name = excluded.name, timezone = excluded.timezone",
+        {"id": profile.id, "name": profile.name, "zone": profile.timezone},
+    )
+
+
+async def keep_contact(conn: Connection, contact: PersonContact) -> None:
+    """The part of a person's contact data that this service needs, unless the person was erased."""
+    await conn.execute(
+        "INSERT INTO contact (person_id, name, phone, locale) SELECT %(id)s, %(name)s, %(phone)s, %(locale)s "
+        "WHERE NOT EXISTS (SELECT 1 FROM erased_person WHERE person_id = %(id)s) "
+        "ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, phone = excluded.phone, locale = excluded.locale",
+        {"id": contact.person_id, "name": contact.name, "phone": contact.phone, "locale": contact.locale},
+    )
+
+
+async def forget_profile(conn: Connection, practitioner_id: UUID) -> None:
+    """The profile was taken off its topic."""
+    await conn.execute("DELETE FROM practitioner WHERE id = %s", [practitioner_id])
+
+
+async def erase(conn: Connection, person_id: UUID) -> None:
+    """E4: contact, name, all free text by that person, and about them as a member; safe to repeat.
+
+    The mark comes first: from its commit on nothing of theirs is written again. What a command wrote at the same moment
+    goes when the contact's tombstone, sent twice, erases once more.
+    """
+    await conn.execute(
+        "INSERT INTO erased_person (person_id, erased_at) VALUES (%s, now()) ON CONFLICT DO NOTHING", [person_id]
+    )
+    await conn.execute("DELETE FROM contact WHERE person_id = %s", [person_id])
+    await conn.execute("DELETE FROM practitioner WHERE id = %s", [person_id])
+    await conn.execute(_ERASE_TEXT, {"person": person_id})
+    await conn.execute(
+        "DELETE FROM held WHERE topic = ANY(%s) AND key = %s",
+        [[CONTACTS.name, PRACTITIONERS.name], str(person_id)],
+    )

@@ -1,0 +1,192 @@
+"""What the transactions topic told so far: the entitlement of each Transaction (R1, P2, P5), and assessments (R1)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from booking_contracts.transactions import (
+    PractitionerAssigned,
+    PractitionerReassigned,
+    RefundFailed,
+    RefundRequested,
+    TransactionCanceled,
+    TransactionCreated,
+    TransactionEvent,
+    TransactionExpired,
+    TransactionPaid,
+    TransactionRefunded,
+)
+from booking_store import IdempotencyKey, Remembered
+from consultation.session.commands import Assessment, Sale
+
+Connection = psycopg.AsyncConnection[Any]
+
+# One statement: with a remembered success, everything it relied upon is in the same snapshot.
+_FACTS = """
+SELECT e.transaction_id, e.user_id, e.practitioner_id, e.status, e.kind, e.request_limit_minutes, e.auto_start,
+       e.version, a.id AS assessment_id, a.user_id AS assessment_user_id,
+       k.sha AS key_sha, k.status AS key_status, k.object_id AS key_object_id, k.version AS key_version
+FROM (SELECT) one
+LEFT JOIN entitlement e ON e.transaction_id = %(transaction_id)s
+LEFT JOIN assessment a ON a.id = %(assessment_id)s
+LEFT JOIN idempotency k ON k.sub = %(sub)s AND k.operation = %(operation)s AND k.key = %(key)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a request relies upon, as consumed so far; and what its idempotency key remembers."""
+
+    sale: Sale | None
+    assessment: Assessment | None
+    remembered: Remembered | None
+
+
+async def read_facts(
+    conn: Connection, transaction_id: UUID, assessment_id: UUID | None, key: IdempotencyKey | None
+) -> Facts:
+    """The facts of a request; None for what has not been told."""
+    params = {
+        "transaction_id": transaction_id,
+        "assessment_id": assessment_id,
+        "sub": key and key.sub,
+        "operation": key and key.operation,
+        "key": key and key.key,
+    }
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_FACTS, params)
+        row = await cursor.fetchone()
+    assert row is not None
+    return Facts(_sale(row), _assessment(row), _remembered(row))
+
+
+async def sale_of(conn: Connection, transaction_id: UUID) -> Sale | None:
+    """The entitlement of one Transaction."""
+    return (await read_facts(conn, transaction_id, None, None)).sale
+
+
+async def note(conn: Connection, event: TransactionEvent, version: int) -> None:
+    """Change the entitlement by one event of its Transaction, and its version by every event.
+
+    A refund of reviewed money (`review_id`) changes no right: it returns what never paid for this Transaction (P5).
+    """
+    match event:
+        case TransactionCreated():
+            await _created(conn, event, version)
+        case TransactionPaid():
+            await conn.execute(
+                "UPDATE entitlement SET status = 'paid', kind = %s, request_limit_minutes = %s, auto_start = %s, "
+                "practitioner_id = coalesce(%s, practitioner_id), version = %s WHERE transaction_id = %s",
+                [event.kind, event.request_limit_minutes, event.auto_start, event.practitioner_id, version,
+                 event.transaction_id],
+            )  # fmt: skip
+        case PractitionerAssigned() | PractitionerReassigned():
+            await conn.execute(
+                "UPDATE entitlement SET practitioner_id = %s, version = %s WHERE transaction_id = %s",
+                [event.practitioner_id, version, event.transaction_id],
+            )
+        case _:
+            await conn.execute(
+                "UPDATE entitlement SET status = coalesce(%s, status), version = %s WHERE transaction_id = %s",
+                [_status_after(event), version, event.transaction_id],
+            )
+
+
+def _status_after(event: TransactionEvent) -> str | None:
+    match event:
+        case TransactionExpired():
+            return "expired"
+        case TransactionCanceled():
+            return "canceled"
+        case RefundRequested() if event.review_id is None:
+            return "refund_requested"
+        case TransactionRefunded() if event.review_id is None:
+            return "refunded"
+        case RefundFailed() if event.review_id is None:
+            return "paid"
+        case _:
+            return None
+
+
+async def _created(conn: Connection, event: TransactionCreated, version: int) -> None:
+    await conn.execute(
+        "INSERT INTO entitlement (transaction_id, user_id, practitioner_id, status, kind, request_limit_minutes, "
+        "auto_start, version) VALUES (%s, %s, %s, 'awaiting_payment', %s, %s, %s, %s)",
+        [event.transaction_id, event.user_id, event.practitioner_id, event.product.kind,
+         event.request_limit_minutes, event.auto_start, version],
+    )  # fmt: skip
+
+
+def _sale(row: dict[str, Any]) -> Sale | None:
+    if row["transaction_id"] is None:
+        return None
+    return Sale(
+        transaction_id=row["transaction_id"],
+        user_id=row["user_id"],
+        practitioner_id=row["practitioner_id"],
+        status=row["status"],
+        kind=row["kind"],
+        request_limit_minutes=row["request_limit_minutes"],
+        auto_start=row["auto_start"],
+        version=row["version"],
+    )
+
+
+def _assessment(row: dict[str, Any]) -> Assessment | None:
+    if row["assessment_id"] is None:
+        return None
+    return Assessment(row["assessment_id"], row["assessment_user_id"])
+
+
+def _remembered(row: dict[str, Any]) -> Remembered | None:
+    if row["key_sha"] is None:
+        return None
+    return Remembered(bytes(row["key_sha"]), row["key_status"], row["key_object_id"], row["key_version"])
+
+
+AssessmentChange = Literal["created", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAssessment:
+    """An assessment as it is now, and what the last write did to it."""
+
+    id: UUID
+    user_id: UUID
+    completed_at: datetime
+    version: int
+    change: AssessmentChange
+
+
+class OtherOwner(Exception):  # noqa: N818 - a fact about the assessment
+    """Whose an assessment is, is written once (events.md)."""
+
+
+async def keep_assessment(
+    conn: Connection, assessment_id: UUID, user_id: UUID, completed_at: datetime
+) -> KeptAssessment:
+    """Create or change an assessment; the same again changes nothing. OtherOwner when it is another member's."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "WITH before AS (SELECT version FROM assessment WHERE id = %(id)s), "
+            "kept AS (INSERT INTO assessment AS a (id, user_id, completed_at, version) "
+            "VALUES (%(id)s, %(user)s, %(at)s, 1) "
+            "ON CONFLICT (id) DO UPDATE SET completed_at = excluded.completed_at, "
+            "version = a.version + (a.completed_at <> excluded.completed_at)::int "
+            "WHERE a.user_id = excluded.user_id RETURNING version) "
+            "SELECT kept.version, (SELECT version FROM before) AS before FROM kept",
+            {"id": assessment_id, "user": user_id, "at": completed_at},
+        )
+        row = await cursor.fetchone()
+    if row is None:
+        raise OtherOwner(f"assessment {assessment_id} belongs to another member")
+    change: AssessmentChange = "unchanged"
+    if row["version"] == 1 and row["before"] is None:
+        change = "created"
+    elif row["version"] != row["before"]:
+        change = "changed"
+    return KeptAssessment(assessment_id, user_id, completed_at, row["version"], change)

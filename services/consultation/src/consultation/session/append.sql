@@ -1,0 +1,72 @@
+-- Every command of a FeedbackSession, whatever it decided: events, marks, read row, text and claims in one statement,
+-- one commit. Parameters travel as text; the cast beside each is its type.
+WITH guard AS (
+    -- Only the request relies on another aggregate: a refund or reassignment that races it is write skew, which the row
+    -- lock on the version seen ends both ways (test_request__racing_a_refund).
+    SELECT 1 FROM (
+        SELECT 1 FROM entitlement
+        WHERE transaction_id = %(transaction_id)s::uuid AND version = %(sale_version)s::int FOR SHARE
+    ) seen
+    UNION ALL
+    SELECT 1 WHERE %(sale_version)s::int IS NULL
+),
+ik AS ({{idempotency}}),
+ev AS ({{events}}),
+ob AS ({{outbox}}),
+-- E4: nothing free is kept of an erased person, nor about an erased member.
+tx AS (
+    INSERT INTO session_text (id, session_id, author_id, text, link, recorded_at)
+    SELECT %(text_id)s::uuid, %(stream_id)s::uuid, %(author_id)s::uuid, %(text)s::text, %(link)s::text,
+           statement_timestamp()
+    FROM (SELECT 1 FROM ev LIMIT 1) written
+    WHERE %(text_id)s::uuid IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM erased_person WHERE person_id IN (%(author_id)s::uuid, %(user_id)s::uuid)
+    )
+    RETURNING text, link
+),
+rw AS (
+    INSERT INTO feedback_session (
+        id, practitioner_id, user_id, status, scheduled_date, time_start, time_end, meeting_link, result_link,
+        transaction_id, assessment_id, kind, auto_start, requested_at, respond_by, timezone, ends_next_day, fold,
+        starts_at, ends_at, schedule_version, started_at, result_id, result_has_link, result_has_notes, result_notes,
+        reason_code, reason_id, reason, version, updated_at
+    )
+    SELECT %(stream_id)s::uuid, %(practitioner_id)s::uuid, %(user_id)s::uuid, %(status)s::text,
+           %(scheduled_date)s::date, %(time_start)s::time, %(time_end)s::time, %(meeting_link)s::text,
+           CASE WHEN %(text_id)s::uuid = %(result_id)s::uuid THEN (SELECT link FROM tx) END,
+           %(transaction_id)s::uuid, %(assessment_id)s::uuid, %(kind)s::text, %(auto_start)s::boolean,
+           %(occurred_at)s::timestamptz, %(respond_by)s::timestamptz, %(timezone)s::text, %(ends_next_day)s::boolean,
+           %(fold)s::smallint, %(starts_at)s::timestamptz, %(ends_at)s::timestamptz, %(schedule_version)s::int,
+           %(started_at)s::timestamptz, %(result_id)s::uuid, %(result_has_link)s::boolean,
+           %(result_has_notes)s::boolean,
+           CASE WHEN %(text_id)s::uuid = %(result_id)s::uuid THEN (SELECT text FROM tx) END,
+           %(reason_code)s::text, %(reason_id)s::uuid,
+           CASE WHEN %(text_id)s::uuid = %(reason_id)s::uuid THEN (SELECT text FROM tx) END,
+           version, statement_timestamp()
+    FROM ev ORDER BY version DESC LIMIT 1
+    ON CONFLICT (id) DO UPDATE SET
+        practitioner_id = excluded.practitioner_id, status = excluded.status,
+        scheduled_date = excluded.scheduled_date, time_start = excluded.time_start, time_end = excluded.time_end,
+        meeting_link = excluded.meeting_link, respond_by = excluded.respond_by, timezone = excluded.timezone,
+        ends_next_day = excluded.ends_next_day, fold = excluded.fold, starts_at = excluded.starts_at,
+        ends_at = excluded.ends_at, schedule_version = excluded.schedule_version, started_at = excluded.started_at,
+        result_id = excluded.result_id, result_has_link = excluded.result_has_link,
+        result_has_notes = excluded.result_has_notes, result_link = excluded.result_link,
+        result_notes = excluded.result_notes, reason_code = excluded.reason_code, reason_id = excluded.reason_id,
+        reason = excluded.reason, version = excluded.version, updated_at = excluded.updated_at
+),
+-- S4: free the claims or hold them, never both on one claim: sibling CTEs don't see each other's rows.
+fr AS (
+    DELETE FROM time_claim USING (SELECT 1 FROM ev LIMIT 1) written
+    WHERE session_id = %(stream_id)s::uuid AND NOT %(holds_time)s::boolean
+),
+ho AS (
+    INSERT INTO time_claim (session_id, person_id, during)
+    SELECT %(stream_id)s::uuid, person, tstzrange(%(starts_at)s::timestamptz, %(ends_at)s::timestamptz, '[)')
+    FROM unnest(%(persons)s::uuid[]) AS person, (SELECT 1 FROM ev LIMIT 1) written
+    WHERE %(holds_time)s::boolean
+    ORDER BY person -- the same order for everybody: fewer deadlocks
+    ON CONFLICT (session_id, person_id) DO UPDATE SET during = excluded.during -- its own old time never blocks it (S5)
+)
+-- 0: the guard failed; AppendSql raises GuardFailed and the handler decides again.
+SELECT coalesce(max(version), 0) FROM ev

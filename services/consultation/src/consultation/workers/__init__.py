@@ -1,0 +1,1 @@
+"""The timers: what happens by itself when nobody acts in time."""

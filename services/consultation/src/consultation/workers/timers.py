@@ -1,0 +1,128 @@
+"""Timers without a table (architecture.md): a partial index on the read row finds what is due, an ordinary command acts.
+
+Any number of copies may run: SKIP LOCKED spreads the ids, and the stream's expected version lets one of them win. A timer
+fires when it is due or late, never only at its minute.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from booking_chassis.database import Database, DatabaseDown
+from booking_contracts.ids import uuid7
+from booking_outbox.progress import Progress
+
+from consultation.errors import Busy, Refused
+from consultation.handlers import Clock, give
+from consultation.orders import Order, Origin
+from consultation.session.commands import Fail, Start
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+_AFTER_A_FAILURE = 2.0
+
+
+class Timer:
+    """A worker that gives one command to every session whose time has come."""
+
+    def __init__(
+        self,
+        name: str,
+        due: LiteralString,
+        command: Callable[[datetime], Order],
+        *,
+        database: Database,
+        clock: Clock,
+        poll_seconds: float,
+        after_commit: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self._due = due
+        self._command = command
+        self._database = database
+        self._clock = clock
+        self._poll_seconds = poll_seconds
+        self._after_commit = after_commit
+        self._backlog = 0
+        self._moved_at = time.monotonic()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Act until `stop`; a lost database only delays."""
+        while not stop.is_set():
+            try:
+                pause = 0.0 if await self.tick() == BATCH else self._poll_seconds
+            except DatabaseDown:
+                pause = _AFTER_A_FAILURE
+            if pause:
+                await _wait(stop, pause)
+
+    async def tick(self) -> int:
+        """Act on what is due now; the number of sessions found."""
+        now = self._clock()
+        async with self._database.autocommit() as conn:
+            cursor = await conn.execute(self._due, {"now": now, "limit": BATCH})
+            found: list[UUID] = [row[0] for row in await cursor.fetchall()]
+        self._backlog = len(found)
+        for session_id in found:
+            await self._act(session_id, now)
+            self._backlog -= 1
+            self._moved_at = time.monotonic()
+        if not found:
+            self._moved_at = time.monotonic()
+        return len(found)
+
+    def progress(self) -> Progress:
+        """What is due and not yet acted on."""
+        return Progress(backlog=self._backlog, moved_at=self._moved_at)
+
+    async def _act(self, session_id: UUID, now: datetime) -> None:
+        order = self._command(now)
+        try:
+            async with self._database.autocommit() as conn:
+                await give(conn, session_id, order.by_system, origin=Origin(correlation_id=str(uuid7())))
+        except (Refused, Busy) as error:
+            # Somebody acted meanwhile. If it is still due, the next tick sees it.
+            log.info("timer found the session changed", extra={"timer": self.name, "outcome": str(error)})
+            return
+        if self._after_commit is not None:
+            self._after_commit()
+
+
+def time_outs(*, database: Database, clock: Clock, poll_seconds: float, after_commit: Callable[[], None]) -> Timer:
+    """R4: a request that no schedule answers by `respond_by` fails."""
+    return Timer(
+        "respond-by",
+        "SELECT id FROM feedback_session WHERE status = 'pending_negotiation' AND respond_by <= %(now)s "
+        "ORDER BY respond_by, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        lambda now: Order(lambda actor: Fail(actor, now, "practitioner_timeout")),
+        database=database,
+        clock=clock,
+        poll_seconds=poll_seconds,
+        after_commit=after_commit,
+    )
+
+
+def starts(*, database: Database, clock: Clock, poll_seconds: float, after_commit: Callable[[], None]) -> Timer:
+    """A session starts at its start time where the product asks for it (`auto_start`)."""
+    return Timer(
+        "auto-start",
+        "SELECT id FROM feedback_session WHERE auto_start AND status = 'scheduled' AND starts_at <= %(now)s "
+        "ORDER BY starts_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        lambda now: Order(lambda actor: Start(actor, now)),
+        database=database,
+        clock=clock,
+        poll_seconds=poll_seconds,
+        after_commit=after_commit,
+    )
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
