@@ -1,7 +1,7 @@
 """The real PostgreSQL and Kafka for tests: started once per run, on the first test that asks for them.
 
 Everything here is synchronous, so that plain and async tests use it alike. This PostgreSQL runs with fsync off: it is
-`FAST_AND_UNSAFE` and must not be killed by a test. Tests that crash things use the whole stack (`tests/e2e`, `tests/chaos`).
+`FAST_AND_UNSAFE` and no test may kill it. Tests that crash things use the whole stack (`tests/e2e`, `tests/chaos`).
 """
 
 import secrets
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from booking_local.servers.kafka import Kafka
-from booking_local.servers.postgres import Postgres
 from psycopg import sql
 
-FAST_AND_UNSAFE = {"durable": False}
+from booking_local.servers.kafka import Kafka
+from booking_local.servers.postgres import Postgres
+
+FAST_AND_UNSAFE = False
 _DATABASE_OF = {
     "checkout": "checkout",
     "consultation": "consultation",
@@ -116,9 +117,9 @@ class KafkaServer:
 
     def create_topics(self, prefix: str, names: list[str] | None = None) -> None:
         """The topics of events.md (or some, by logical name) under this prefix, with their real configuration."""
-        from tests.plugins.topics import create_topics
+        from tests.plugins.topics import create_all
 
-        create_topics(self.bootstrap, prefix, names)
+        create_all(self.bootstrap, prefix, names)
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +134,7 @@ def server_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(server_folder: Path) -> Iterator[PostgresServer]:
     """The run's PostgreSQL, fast and unsafe."""
-    server = Postgres(server_folder / "postgres", **FAST_AND_UNSAFE).start()
+    server = Postgres(server_folder / "postgres", durable=FAST_AND_UNSAFE).start()
     yield PostgresServer(server)
     server.stop()
 

@@ -62,12 +62,12 @@ def main(arguments: list[str]) -> int:
         if uid >= 0:
             become(uid, gid, keep_dac_override=bool(keep))
     except OSError as refused:
-        print(f"can't become user {uid}: {refused}", file=sys.stderr)  # noqa: T201
+        print(f"can't become user {uid}: {refused}", file=sys.stderr)
         return 111
     if action == "reaches":
         return 0 if reaches(rest) else 1
     if action == "working-in":
-        print(*working_in(rest))  # noqa: T201
+        print(*working_in(rest))
         return 0
     if die and sys.platform == "linux":  # after the change of user, which clears it
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -187,5 +187,5 @@ def _reachable_programs(identity: unprivileged.Identity, folder: Path) -> Path:
 
 
 def _write_private(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:  # noqa: PTH123
+    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(text)

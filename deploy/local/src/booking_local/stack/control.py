@@ -1,0 +1,107 @@
+"""What the commands do with a supervisor: start one and wait, stop it, ask for it. No command needs it to be healthy."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from booking_local.failure import Failure
+from booking_local.servers.process import last_lines
+from booking_local.stack import pids, progress
+from booking_local.stack.layout import Layout
+
+
+@dataclass(frozen=True)
+class Started:
+    """A supervisor we started; its stdin is ours, so that it ends with us where that is wanted."""
+
+    process: subprocess.Popen[bytes]
+
+
+def supervisor_pid(layout: Layout) -> int | None:
+    """The process that holds the folder's lock, or None."""
+    try:
+        with layout.lock.open("r") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read() or 0) or None
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def start(layout: Layout, *, port_base: int | None, attached: bool, flags: list[str]) -> Started:
+    """Starts a supervisor. Attached, it stops when this process ends, however it ends."""
+    layout.make()
+    layout.progress.unlink(missing_ok=True)
+    _rotate(layout.logs)
+    words = [sys.executable, "-m", "booking_local.stack.supervisor", str(layout.folder)]
+    words += [] if port_base is None else ["--port-base", str(port_base)]
+    words += flags
+    words += ["--until-stdin-ends"] if attached else []
+    with layout.log_of("supervisor").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603
+            words,
+            stdin=subprocess.PIPE if attached else subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=layout.folder,
+        )
+    return Started(process)
+
+
+def wait_ready(layout: Layout, started: Started, show: Callable[[str, float], None] = lambda what, after: None) -> None:
+    """Until everything is ready; `show` is told each step. Raises Failure with the supervisor's own sentence."""
+    shown = 0
+    while True:
+        now = progress.read(layout)
+        for what, after in now.get("steps", [])[shown:]:
+            show(what, after)
+            shown += 1
+        if now.get("phase") == "ready":
+            return
+        if started.process.poll() is not None:
+            now = progress.read(layout)
+            if started.process.returncode == 2:
+                raise Failure(f"Another booking up is at work in {layout.folder}.")
+            raise Failure(now.get("message") or f"It ended early: {last_lines(layout.log_of('supervisor'))}")
+        time.sleep(0.02)
+
+
+def stop(layout: Layout, *, seconds: float = 60) -> bool:
+    """Stops everything of this folder and nothing else; False when there was nothing."""
+    pid = supervisor_pid(layout)
+    if pid is not None:
+        os.kill(pid, 15)
+        deadline = time.monotonic() + seconds
+        while supervisor_pid(layout) == pid and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if supervisor_pid(layout) == pid:
+            os.kill(pid, 9)
+    left = pids.leftovers(layout)
+    pids.end(left, seconds=10)
+    layout.endpoints.unlink(missing_ok=True)
+    return pid is not None or bool(left)
+
+
+def endpoints(layout: Layout) -> dict[str, Any]:
+    """endpoints.json of a stack that is up. Raises Failure when it isn't."""
+    try:
+        return json.loads(layout.endpoints.read_text("utf-8"))
+    except FileNotFoundError:
+        raise Failure(f"No stack is up in {layout.folder}: run `booking up --detach` first.") from None
+
+
+def _rotate(logs: Path) -> None:
+    """Keeps one older copy of a log over 20 MB."""
+    for log in logs.glob("*.log"):
+        if log.stat().st_size > 20 * 2**20:
+            log.replace(log.with_suffix(".log.1"))

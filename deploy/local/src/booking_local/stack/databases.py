@@ -1,0 +1,88 @@
+"""The four databases with their roles, and their migrations."""
+
+import asyncio
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import LiteralString
+
+from booking_local.failure import Failure
+from booking_local.servers.process import last_lines
+from booking_local.stack.layout import Layout
+from booking_local.stack.programs import MODULES, Stack, service_settings
+from booking_local.stack.secrets import DATABASES
+
+
+def provision(admin_url: str, passwords: dict[str, str]) -> None:
+    """Roles and databases that are missing. A role may enter its own database and no other."""
+    import psycopg  # noqa: PLC0415  (PostgreSQL starts meanwhile)
+    from psycopg import sql  # noqa: PLC0415
+
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        roles = {name for (name,) in admin.execute("SELECT rolname FROM pg_roles")}
+        there = {name for (name,) in admin.execute("SELECT datname FROM pg_database")}
+
+        def run(text: LiteralString, *names: str) -> None:
+            admin.execute(sql.SQL(text).format(*map(sql.Identifier, names)))
+
+        for role, password in passwords.items():
+            if role not in roles:
+                made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+                admin.execute(made.format(sql.Identifier(role), sql.Literal(password)))
+        for name in DATABASES:
+            if name not in there:
+                run("CREATE DATABASE {} OWNER {}", name, f"{name}_owner")
+            run("REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
+            run("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}", name, f"{name}_app")
+
+
+async def migrate(stack: Stack) -> list[str]:
+    """Each service's own `migrate`, at once, where its migrations changed since the last time. Returns whose."""
+    done: dict[str, str] = _kept(stack.layout)
+    wanted = {name: _revisions(MODULES[name]) for name in DATABASES}
+    stale = [name for name in DATABASES if done.get(name) != wanted[name]]
+    async with asyncio.TaskGroup() as all_at_once:
+        for name in stale:
+            all_at_once.create_task(_migrate_one(stack, name))
+    if stale:
+        half = stack.layout.migrated.with_suffix(".new")
+        half.write_text(json.dumps(wanted, indent=1), "utf-8")
+        half.replace(stack.layout.migrated)
+    return stale
+
+
+async def _migrate_one(stack: Stack, name: str) -> None:
+    log = stack.layout.log_of(f"{name}-migrate")
+    with log.open("ab") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            MODULES[name],
+            "migrate",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            env={**os.environ, **service_settings(stack, name)},
+            cwd=stack.layout.folder,
+        )
+    if await process.wait() != 0:
+        raise Failure(f"The migrations of {name} failed: {last_lines(log)} (all of it in {log})")
+
+
+def _kept(layout: Layout) -> dict[str, str]:
+    return json.loads(layout.migrated.read_text("utf-8")) if layout.migrated.exists() else {}
+
+
+def _revisions(module: str) -> str:
+    """A fingerprint of a service's revisions: what has been migrated needs no Alembic, which is slow to start."""
+    found = importlib.util.find_spec(module)
+    assert found is not None, module
+    assert found.origin is not None, module
+    folder = Path(found.origin).parent / "migrations" / "versions"
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()

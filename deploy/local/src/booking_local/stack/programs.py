@@ -1,0 +1,159 @@
+"""The services and stand-ins as commands: what runs, on which port, with which settings."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from booking_local.servers.process import MARK, Command
+from booking_local.stack.layout import Layout
+from booking_local.stack.secrets import DATABASES, Secrets
+from booking_local.stack.tokens import AUDIENCE, ISSUER
+
+MODULES = {
+    "checkout": "checkout",
+    "consultation": "consultation",
+    "notifier": "notifier",
+    "calendar": "calendar_projector",
+}
+STANDINS = ("identity", "mailbox", "whatsapp", "payments")
+ADMIN_EMAILS = ["admin@booking.local"]
+_PHONE_NUMBER_ID = "100000000000001"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process besides the servers, and the port on which it says whether it is ready."""
+
+    command: Command
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What the programs must know of each other."""
+
+    layout: Layout
+    secrets: Secrets
+    ports: Mapping[str, int]
+
+    def url(self, name: str) -> str:
+        """The HTTP address of a service or stand-in."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def database_url(self, name: str, role: str) -> str:
+        """One service's database, as `owner` or `app`."""
+        user = f"{name}_{role}"
+        return f"postgresql://{user}:{self.secrets.postgres_roles[user]}@127.0.0.1:{self.ports['postgres']}/{name}"
+
+
+def standins(stack: Stack) -> list[Program]:
+    """The four stand-ins."""
+    return [_standin(stack, name) for name in STANDINS]
+
+
+def services(stack: Stack, modes: tuple[str, ...]) -> list[Program]:
+    """The four services, once in each of these modes: `all`, or `api` and `worker` apart."""
+    return [service(stack, name, mode) for name in DATABASES for mode in modes]
+
+
+def service(stack: Stack, name: str, mode: str) -> Program:
+    """One process of one service, named such as `checkout-all`."""
+    port = stack.ports[f"{name}-worker" if mode == "worker" else name]
+    process = f"{name}-{mode}"
+    command = Command(
+        process,
+        [sys.executable, "-m", MODULES[name], mode],
+        stack.layout.log_of(process),
+        env={**service_settings(stack, name), "HTTP_PORT": str(port)},
+        cwd=stack.layout.folder,
+        stop_seconds=20,
+    )
+    return Program(command, port)
+
+
+def service_settings(stack: Stack, name: str) -> dict[str, str]:
+    """A service's settings, the owner's own file last."""
+    secrets = stack.secrets
+    shared = {
+        "DATABASE_URL": stack.database_url(name, "app"),
+        "DATABASE_OWNER_URL": stack.database_url(name, "owner"),
+        "KAFKA_BOOTSTRAP": f"127.0.0.1:{stack.ports['kafka']}",
+        "TOPIC_PREFIX": "",
+        "HTTP_HOST": "127.0.0.1",
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+        "JWT_JWKS_URL": f"{stack.url('identity')}/.well-known/jwks.json",
+        "JWT_ALLOW_HTTP": "true",
+        "RATE_LIMIT_PER_MINUTE": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+    own = {
+        "checkout": {
+            "PAYMENT_PROVIDER": "midtrans",
+            "MIDTRANS_API_URL": stack.url("payments"),
+            "MIDTRANS_SNAP_URL": stack.url("payments"),
+            "MIDTRANS_SERVER_KEY": secrets.midtrans_server_key,
+            "MANUAL_SECRET": secrets.manual_secret,
+        },
+        "consultation": {},
+        "notifier": {
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(stack.ports["smtp"]),
+            "SMTP_TLS": "none",
+            "MAIL_FROM": "booking@booking.local",
+            "WHATSAPP_API_URL": f"{stack.url('whatsapp')}/v23.0",
+            "WHATSAPP_PHONE_NUMBER_ID": _PHONE_NUMBER_ID,
+            "WHATSAPP_TOKEN": secrets.whatsapp_token,
+            "WHATSAPP_APP_SECRET": secrets.whatsapp_app_secret,
+            "WHATSAPP_VERIFY_TOKEN": secrets.whatsapp_verify_token,
+            "ADMIN_EMAILS": json.dumps(ADMIN_EMAILS),
+        },
+        "calendar": {"FEED_SECRET": secrets.feed_secret, "PUBLIC_URL": stack.url("calendar")},
+    }
+    return {**_mark(stack), **shared, **own[name], **_settings_file(stack.layout.settings_of(name))}
+
+
+def _standin(stack: Stack, name: str) -> Program:
+    secrets = stack.secrets
+    own = {
+        "identity": {"JWKS_FILE": str(stack.layout.jwks), "JWT_ISSUER": ISSUER},
+        "mailbox": {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(stack.ports["smtp"])},
+        "whatsapp": {
+            "WHATSAPP_PHONE_NUMBER_ID": _PHONE_NUMBER_ID,
+            "WHATSAPP_TOKEN": secrets.whatsapp_token,
+            "WHATSAPP_APP_SECRET": secrets.whatsapp_app_secret,
+            "WEBHOOK_URL": f"{stack.url('notifier')}/v1/whatsapp/webhook",
+        },
+        "payments": {
+            "MIDTRANS_SERVER_KEY": secrets.midtrans_server_key,
+            "MANUAL_SECRET": secrets.manual_secret,
+            "NOTIFICATION_URL": f"{stack.url('checkout')}/v1/payments",
+            "PUBLIC_URL": stack.url("payments"),
+        },
+    }
+    http = {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(stack.ports[name])}
+    folder = {"STATE_FOLDER": str(stack.layout.folder / "standins"), "PYTHONUNBUFFERED": "1"}
+    command = Command(
+        name,
+        [sys.executable, "-m", f"booking_local.standins.{name}"],
+        stack.layout.log_of(name),
+        env={**_mark(stack), **http, **folder, **own[name]},
+        cwd=stack.layout.folder,
+        stop_seconds=5,
+    )
+    return Program(command, stack.ports[name])
+
+
+def _mark(stack: Stack) -> dict[str, str]:
+    return {MARK: os.path.realpath(stack.layout.folder)}
+
+
+def _settings_file(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
+    pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
+    return {name.strip(): value.strip() for name, _, value in pairs}

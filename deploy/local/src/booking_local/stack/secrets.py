@@ -1,0 +1,81 @@
+"""The stack's passwords and keys: made once per state folder, readable by its owner alone."""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from booking_local.stack.layout import Layout
+
+DATABASES = ("checkout", "consultation", "notifier", "calendar")
+
+
+def _word() -> str:
+    return secrets.token_urlsafe(24)
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Everything secret of one stack. New fields are filled in for folders of older versions."""
+
+    signing_key: str  # PEM, EC P-256
+    signing_kid: str = field(default_factory=lambda: secrets.token_hex(8))
+    postgres_superuser: str = field(default_factory=_word)
+    postgres_roles: dict[str, str] = field(
+        default_factory=lambda: {f"{name}_{role}": _word() for name in DATABASES for role in ("owner", "app")}
+    )
+    manual_secret: str = field(default_factory=_word)
+    midtrans_server_key: str = field(default_factory=lambda: f"SB-Mid-server-{_word()}")
+    whatsapp_token: str = field(default_factory=_word)
+    whatsapp_app_secret: str = field(default_factory=lambda: secrets.token_hex(16))
+    whatsapp_verify_token: str = field(default_factory=_word)
+    feed_secret: str = field(default_factory=_word)
+
+
+def load_or_make(layout: Layout) -> Secrets:
+    """The folder's secrets; the JWKS file is written beside them."""
+    kept: dict[str, Any] = json.loads(layout.secrets.read_text("utf-8")) if layout.secrets.exists() else {}
+    known = {name: value for name, value in kept.items() if name in Secrets.__dataclass_fields__}
+    if "signing_key" not in known:
+        known["signing_key"] = _new_signing_key()
+    made = Secrets(**known)
+    if asdict(made) != kept:
+        _replace_private(layout.secrets, json.dumps(asdict(made), indent=1))
+    if not layout.jwks.exists() or made.signing_kid not in layout.jwks.read_text("utf-8"):
+        layout.jwks.write_text(json.dumps({"keys": [_public_jwk(made)]}), "utf-8")
+    return made
+
+
+def load(layout: Layout) -> Secrets:
+    """The secrets of a folder that has been up. Raises FileNotFoundError."""
+    return Secrets(**json.loads(layout.secrets.read_text("utf-8")))
+
+
+def _new_signing_key() -> str:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (only the first start needs it)
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+
+    return (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+def _public_jwk(made: Secrets) -> dict[str, Any]:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+    from jwt.algorithms import ECAlgorithm  # noqa: PLC0415
+
+    public = load_pem_private_key(made.signing_key.encode(), None).public_key()
+    return {**ECAlgorithm.to_jwk(public, as_dict=True), "kid": made.signing_kid, "use": "sig", "alg": "ES256"}  # pyright: ignore[reportArgumentType]
+
+
+def _replace_private(path: Path, text: str) -> None:
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(half, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)

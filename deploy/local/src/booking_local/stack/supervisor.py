@@ -1,0 +1,304 @@
+"""The supervisor of one stack. `python -m booking_local.stack.supervisor DIR [--port-base N] [--split] [--until-stdin-ends]`
+
+It holds the folder's lock as long as it lives, so there is one at most. Everything starts at once; what needs a server
+waits for that server. A process that dies is started again. SIGTERM or SIGINT stops all of it: services first, so that
+they finish what is in hand, then stand-ins, then the servers. Killed itself with -9, the next one ends what it left.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import IO, Any
+
+from booking_local.failure import Failure
+from booking_local.servers.kafka import Kafka
+from booking_local.servers.postgres import Postgres
+from booking_local.servers.process import MARK, Command
+from booking_local.stack import databases, pids, ports, programs
+from booking_local.stack import secrets as secret_store
+from booking_local.stack.child import Child
+from booking_local.stack.health import ask
+from booking_local.stack.layout import Layout
+from booking_local.stack.progress import Progress
+
+_START_SECONDS = 120.0
+
+
+class Supervisor:
+    """Starts, watches and stops everything of one state folder."""
+
+    def __init__(self, layout: Layout, *, port_base: int | None, modes: tuple[str, ...]) -> None:
+        self.layout = layout
+        self.progress = Progress(os.getpid())
+        self.stack = programs.Stack(layout, secret_store.load_or_make(layout), ports.choose(layout, port_base))
+        chosen = self.stack.ports
+        password = self.stack.secrets.postgres_superuser
+        self._postgres = Postgres(layout.folder / "postgres", port=chosen["postgres"], password=password)
+        self._postgres.log = layout.log_of("postgres")
+        kafka_folder = layout.folder / "kafka"
+        self._kafka = Kafka(kafka_folder, port=chosen["kafka"], controller_port=chosen["kafka-controller"])
+        self._kafka.log = layout.log_of("kafka")
+        self._modes = modes
+        self._children: list[Child] = []
+        self._health_ports: dict[str, int] = {}
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Up, watched, and down again when told."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._stop.set)
+        starting = asyncio.create_task(self._start())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                self._phase("ready")
+                watching = asyncio.create_task(self._watch_health())
+                await self._stop.wait()
+                watching.cancel()
+            else:
+                starting.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await starting
+        finally:
+            stopping.cancel()
+            await self._stop_all()
+
+    def say(self, sentence: str) -> None:
+        """One line in the supervisor's log."""
+        print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {sentence}", flush=True)
+
+    async def _start(self) -> None:
+        async with asyncio.TaskGroup() as together:
+            postgres = together.create_task(self._start_postgres())
+            kafka = together.create_task(self._start_kafka())
+            for program in programs.standins(self.stack):
+                together.create_task(self._start_program(lambda program=program: program))
+            together.create_task(self._create_topics(kafka))
+            if self._modes:
+                migrated = together.create_task(self._migrate(postgres))
+                together.create_task(self._start_services(migrated))
+
+    async def _start_postgres(self) -> None:
+        async def prepare() -> None:
+            await asyncio.to_thread(self._postgres.prepare)
+
+        await self._start_child("postgres", self._postgres.command, prepare)
+        await self._until("PostgreSQL", "postgres", lambda: asyncio.to_thread(self._postgres.is_ready))
+        passwords = self.stack.secrets.postgres_roles
+        await asyncio.to_thread(databases.provision, self._postgres.admin_url, passwords)
+        self.progress.step(self.layout, "PostgreSQL")
+
+    async def _start_kafka(self) -> None:
+        async def prepare() -> None:
+            await asyncio.to_thread(self._kafka.prepare)
+
+        await self._start_child("kafka", self._kafka.command, prepare)
+        await self._until("Kafka", "kafka", lambda: asyncio.to_thread(self._kafka.is_ready))
+        self.progress.step(self.layout, "Kafka")
+
+    async def _create_topics(self, kafka: asyncio.Task[None]) -> None:
+        from booking_contracts.topics import create_topics  # noqa: PLC0415  (imported while Kafka starts)
+
+        await kafka
+        await create_topics(self._kafka.bootstrap)
+        self.progress.step(self.layout, "topics")
+
+    async def _migrate(self, postgres: asyncio.Task[None]) -> None:
+        await postgres
+        stale = await databases.migrate(self.stack)
+        self.progress.step(self.layout, f"migrations ({', '.join(stale) if stale else 'none new'})")
+
+    async def _start_services(self, migrated: asyncio.Task[None]) -> None:
+        await migrated
+        async with asyncio.TaskGroup() as together:
+            for program in programs.services(self.stack, self._modes):
+                name, _, mode = program.command.name.rpartition("-")
+                together.create_task(
+                    self._start_program(lambda name=name, mode=mode: programs.service(self.stack, name, mode))
+                )
+
+    async def _start_program(self, program: Callable[[], programs.Program]) -> None:
+        first = program()
+        self._health_ports[first.command.name] = first.port
+        await self._start_child(first.command.name, lambda: program().command)
+
+        async def ready() -> bool:
+            return await ask(first.port, "/readyz") == 200
+
+        await self._until(first.command.name, first.command.name, ready)
+        self.progress.step(self.layout, first.command.name)
+
+    async def _start_child(
+        self, name: str, command: Callable[[], Command], before: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        mark = {MARK: os.path.realpath(self.layout.folder)} if name == "kafka" else {}
+
+        def marked() -> Command:
+            plain = command()
+            return dataclasses.replace(plain, env={**plain.env, **mark})
+
+        child = Child(name, marked, self.say, self._write_endpoints, before)
+        self._children.append(child)
+        await child.start()
+
+    async def _until(self, what: str, name: str, ready: Callable[[], Awaitable[bool]]) -> None:
+        child = next(one for one in self._children if one.name == name)
+        deadline = time.monotonic() + _START_SECONDS
+        while not await ready():
+            reason = child.died_early()
+            if reason is not None:
+                raise Failure(
+                    f"{what} doesn't start: {reason or 'it says nothing'} (all of it: {self.layout.log_of(name)})"
+                )
+            if time.monotonic() > deadline:
+                raise Failure(f"{what} isn't ready after {_START_SECONDS:.0f} s; see {self.layout.log_of(name)}")
+            await asyncio.sleep(0.03)
+
+    async def _watch_health(self) -> None:
+        """A process that says for 60 s that it isn't alive, or says nothing for 120 s, is killed and so started again."""
+        ill_since: dict[str, float] = {}
+        while True:
+            await asyncio.sleep(5)
+            for child in self._children:
+                port = self._health_ports.get(child.name)
+                if port is None or child.pid is None:
+                    continue
+                status = await ask(port, "/healthz", seconds=4)
+                if status == 200:
+                    ill_since.pop(child.name, None)
+                    continue
+                since = ill_since.setdefault(child.name, time.monotonic())
+                if time.monotonic() - since > (60 if status is not None else 120):
+                    self.say(f"{child.name} makes no progress (GET /healthz: {status}); killing it")
+                    child.kill()
+                    ill_since.pop(child.name)
+
+    async def _stop_all(self) -> None:
+        self._phase("stopping" if self.progress.phase != "failed" else "failed")
+        servers = [child for child in self._children if child.name in ("postgres", "kafka")]
+        stand_ins = [child for child in self._children if child.name in programs.STANDINS]
+        services = [child for child in self._children if child not in servers and child not in stand_ins]
+        for group in (services, stand_ins, servers):
+            await asyncio.gather(*(child.stop() for child in group))
+        self.layout.endpoints.unlink(missing_ok=True)
+        self.layout.processes.unlink(missing_ok=True)
+        self.say("everything is stopped")
+
+    def _phase(self, phase: str, message: str = "") -> None:
+        self.progress.phase = phase
+        self.progress.message = message or self.progress.message
+        self.progress.write(self.layout)
+        self.say(f"{phase} {message}".strip())
+
+    def _write_endpoints(self) -> None:
+        """After every start and death, so that the file tells the truth at each moment."""
+        running = {child.name: child.pid for child in self._children if child.pid is not None}
+        pids.write_down(self.layout, {**running, "supervisor": os.getpid()})
+        content = endpoints(self.stack, running)
+        half = self.layout.endpoints.with_suffix(".new")
+        half.write_text(json.dumps(content, indent=1), "utf-8")
+        half.chmod(0o600)
+        half.replace(self.layout.endpoints)
+
+
+def endpoints(stack: programs.Stack, running: dict[str, int]) -> dict[str, Any]:
+    """endpoints.json as api.md describes it."""
+    names = ("checkout", "consultation", "notifier", "calendar", "mailbox", "whatsapp", "payments", "identity")
+    return {
+        "postgres": {name: stack.database_url(name, "owner") for name in secret_store.DATABASES},
+        "kafka": f"127.0.0.1:{stack.ports['kafka']}",
+        **{name: stack.url(name) for name in names},
+        "smtp": f"127.0.0.1:{stack.ports['smtp']}",
+        "processes": [{"name": name, "pid": pid} for name, pid in running.items()],
+        "development": {
+            "midtrans_server_key": stack.secrets.midtrans_server_key,
+            "manual_secret": stack.secrets.manual_secret,
+        },
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one supervisor; 1 and a sentence in progress.json when the stack can't be started."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--port-base", type=int)
+    parser.add_argument("--split", action="store_true")
+    parser.add_argument("--without-services", action="store_true")
+    parser.add_argument("--until-stdin-ends", action="store_true")
+    options = parser.parse_args(arguments)
+    layout = Layout(options.folder)
+    modes = () if options.without_services else ("api", "worker") if options.split else ("all",)
+    layout.make()
+    lock = _hold(layout)
+    if lock is None:
+        return 2
+    progress = Progress(os.getpid())
+    progress.write(layout)
+    try:
+        pids.end(pids.leftovers(layout), seconds=10)
+        supervisor = Supervisor(layout, port_base=options.port_base, modes=modes)
+        supervisor.progress = progress
+        asyncio.run(_run(supervisor, watch_stdin=options.until_stdin_ends))
+    except BaseException as broken:  # noqa: BLE001  (whatever it is: `booking up` waits for a sentence)
+        progress.phase, progress.message = "failed", _sentence(broken, layout)
+        with contextlib.suppress(OSError):
+            progress.write(layout)
+        print(progress.message, flush=True)
+        return 1
+    layout.progress.unlink(missing_ok=True)
+    return 0
+
+
+async def _run(supervisor: Supervisor, *, watch_stdin: bool) -> None:
+    if watch_stdin:
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            if not os.read(0, 64):
+                loop.remove_reader(0)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        loop.add_reader(0, look)
+    await supervisor.run()
+
+
+def _hold(layout: Layout) -> IO[str] | None:
+    """The folder's lock, or None when another supervisor has it. It ends with the process, however that ends."""
+    lock = layout.lock.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _sentence(broken: BaseException, layout: Layout) -> str:
+    """What went wrong, for a person: the first cause of a group, a full disk by name."""
+    while isinstance(broken, BaseExceptionGroup):
+        named = [one for one in broken.exceptions if isinstance(one, Failure)]
+        broken = named[0] if named else broken.exceptions[0]
+    if isinstance(broken, Failure):
+        return str(broken)
+    if isinstance(broken, OSError) and broken.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk of {layout.folder} is full: free some space, then run booking up again."
+    return f"{type(broken).__name__}: {broken} (see {layout.log_of('supervisor')})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

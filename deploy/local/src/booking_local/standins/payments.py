@@ -1,0 +1,262 @@
+"""The payment provider, Midtrans' way. `python -m booking_local.standins.payments`
+
+Its interface: `POST /snap/v1/transactions`, `GET /v2/{order_id}/status`, `POST /v2/{order_id}/refund`.
+Ours: `POST /pay/{reference}` is the customer paying; its signed notification goes to checkout and is repeated until taken.
+Optional body: `{"transaction_status": "settlement", "gross_amount": "250000.00", "currency": "IDR", "transaction_id": "...",
+"fraud_status": "accept", "provider": "manual", "amount": 250000, "notify": true}`. `GET /orders` shows what it knows.
+Settings: NOTIFICATION_URL (checkout's `/v1/payments`), MIDTRANS_SERVER_KEY, MANUAL_SECRET, PUBLIC_URL.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from booking_local.standins.behaviour import Behaviour
+from booking_local.standins.courier import Courier
+from booking_local.standins.ledger import write_whole
+from booking_local.standins.midtrans import PAID, Order, authorised, wib_now
+from booking_local.standins.web import application, cut, serve, setting, state_file, still_there
+
+
+class Payments:
+    """The provider's books: every order in one file, replaced at each change, before anybody is told."""
+
+    def __init__(self, path: Path, courier: Courier, behaviour: Behaviour) -> None:
+        self._path = path
+        kept = json.loads(path.read_text("utf-8")) if path.exists() else []
+        self.orders: dict[str, Order] = {one["order_id"]: Order(**one) for one in kept}
+        self.behaviour = behaviour
+        self._courier = courier
+        self._key = setting("MIDTRANS_SERVER_KEY")
+        self._manual_secret = setting("MANUAL_SECRET")
+        self._notify_url = setting("NOTIFICATION_URL").rstrip("/")
+        self._public_url = setting("PUBLIC_URL").rstrip("/")
+
+    async def create_session(self, request: Request) -> Response:
+        """`POST /snap/v1/transactions`: a page to pay on. An order not yet paid for may be asked for again."""
+        refused = self._unauthorised(request)
+        if refused is not None:
+            return refused
+        body = await _json(request)
+        details = body.get("transaction_details") or {}
+        order_id, amount = str(details.get("order_id") or ""), _amount(details.get("gross_amount"))
+        complaints = [] if order_id else ["transaction_details.order_id is required"]
+        complaints += [] if amount else ["transaction_details.gross_amount is required"]
+        if complaints or amount is None:
+            return JSONResponse({"error_messages": complaints}, 400)
+        return await self._misbehaving(request, order_id, lambda: self._session(order_id, amount))
+
+    async def status(self, request: Request) -> Response:
+        """`GET /v2/{order_id}/status`: 404 as long as nobody has tried to pay."""
+        refused = self._unauthorised(request)
+        if refused is not None:
+            return refused
+        order_id = request.path_params["order_id"]
+        return await self._misbehaving(request, order_id, lambda: self._status(order_id))
+
+    async def refund(self, request: Request) -> Response:
+        """`POST /v2/{order_id}/refund`: the same `refund_key` again is the same refund."""
+        refused = self._unauthorised(request)
+        if refused is not None:
+            return refused
+        order_id, body = request.path_params["order_id"], await _json(request)
+        return await self._misbehaving(request, order_id, lambda: self._refund(order_id, body))
+
+    async def pay(self, request: Request) -> Response:
+        """`POST /pay/{reference}`: 404 while the provider was not asked for that order, 503 while it is down."""
+        reference, wish = request.path_params["reference"], await _json(request)
+        if self.behaviour.mode == "down":
+            return JSONResponse({"detail": "the payment provider is down"}, 503)
+        if wish.get("provider") == "manual":
+            return await self._pay_by_hand(reference, wish)
+        order = self.orders.get(reference)
+        if order is None:
+            return JSONResponse({"detail": "no session was asked for this reference yet"}, 404)
+        if wish.get("transaction_id"):
+            order.transaction_id = wish["transaction_id"]
+        order.move(wish.get("transaction_status", "settlement"), fraud_status=wish.get("fraud_status", "accept"))
+        self._save()
+        changes = {name: str(wish[name]) for name in ("gross_amount", "currency", "status_code") if name in wish}
+        return await self._notify(order.signed(self._key, **changes), send=bool(wish.get("notify", True)))
+
+    async def page(self, request: Request) -> Response:
+        """The page a customer is sent to."""
+        token = request.path_params["token"]
+        order = next((one for one in self.orders.values() if one.token == token), None)
+        if order is None:
+            return HTMLResponse("<h1>404</h1>", 404)
+        return HTMLResponse(
+            f"<!doctype html><title>Payment</title><h1>{order.currency} {order.gross_amount}</h1>"
+            f"<p>Order {order.order_id}: {order.status or 'unpaid'}</p>"
+            f'<form method="post" action="/pay/{order.order_id}"><button>Pay</button></form>'
+        )
+
+    def _session(self, order_id: str, amount: Decimal) -> Response:
+        order = self.orders.get(order_id)
+        if order is not None and order.status is not None:
+            return JSONResponse({"error_messages": ["transaction_details.order_id has already been taken"]}, 400)
+        if order is None or Decimal(order.gross_amount) != amount:
+            order = self.orders[order_id] = Order(order_id, f"{amount:.2f}")
+            self._save()
+        url = f"{self._public_url}/snap/v4/redirection/{order.token}"
+        return JSONResponse({"token": order.token, "redirect_url": url}, 201)
+
+    def _status(self, order_id: str) -> Response:
+        order = self.orders.get(order_id)
+        if order is None or order.status is None:
+            return _core(404, "Transaction doesn't exist.")
+        return JSONResponse(order.signed(self._key, status_message="Success, transaction is found"))
+
+    def _refund(self, order_id: str, body: dict[str, Any]) -> Response:
+        order = self.orders.get(order_id)
+        if order is None or order.status is None:
+            return _core(404, "Transaction doesn't exist.")
+        key = str(body.get("refund_key") or uuid.uuid4())
+        known = next((one for one in order.refunds if one["refund_key"] == key), None)
+        left = Decimal(order.gross_amount) - sum(Decimal(one["refund_amount"]) for one in order.refunds)
+        amount = _amount(body.get("amount")) or left
+        if known is None:
+            if order.status not in (*PAID, "partial_refund") or not 0 < amount <= left:
+                return _core(412, "Merchant cannot modify the status of the transaction")
+            known = {
+                "refund_chargeback_id": len(order.refunds) + 1,
+                "refund_amount": f"{amount:.2f}",
+                "created_at": wib_now(),
+                "reason": str(body.get("reason", "")),
+                "refund_key": key,
+                "refund_method": "bank_transfer",
+            }
+            order.refunds.append(known)
+            order.status = "refund" if amount == left else "partial_refund"
+            self._save()
+            self._post("midtrans", _bytes(order.signed(self._key)), {})
+        told = {**order.describe(), **known, "status_message": "Success, refund request is approved"}
+        return JSONResponse({name: value for name, value in told.items() if name != "refunds"})
+
+    async def _pay_by_hand(self, reference: str, wish: dict[str, Any]) -> Response:
+        order = self.orders.get(reference)
+        amount = wish.get("amount", int(Decimal(order.gross_amount)) if order else None)
+        if amount is None:
+            return JSONResponse({"detail": "the amount is needed: the provider doesn't know this reference"}, 422)
+        body = {
+            "notification_id": wish.get("notification_id") or str(uuid.uuid4()),
+            "transaction_id": reference,
+            "status": wish.get("status", "paid"),
+            "amount": amount,
+            "currency": wish.get("currency", "IDR"),
+        }
+        if wish.get("payment_id"):
+            body["payment_id"] = wish["payment_id"]
+        raw = _bytes(body)
+        proof = hmac.new(self._manual_secret.encode(), raw, hashlib.sha256).hexdigest()
+        return await self._answer("manual", raw, {"X-Signature": proof}, body)
+
+    async def _notify(self, body: dict[str, Any], *, send: bool) -> Response:
+        if not send:
+            return JSONResponse({"notified": None, "notification": body}, 200)
+        return await self._answer("midtrans", _bytes(body), {}, body)
+
+    async def _answer(self, provider: str, raw: bytes, headers: dict[str, str], body: dict[str, Any]) -> Response:
+        status = await self._courier.try_now(f"{self._notify_url}/{provider}/notifications", raw, headers)
+        taken = status is not None and status < 300
+        return JSONResponse({"notified": status, "notification": body}, 200 if taken else 202)
+
+    def _post(self, provider: str, raw: bytes, headers: dict[str, str]) -> None:
+        self._courier.send(f"{self._notify_url}/{provider}/notifications", raw, headers, after=0.2)
+
+    def _unauthorised(self, request: Request) -> Response | None:
+        if authorised(request.headers.get("authorization"), self._key):
+            return None
+        message = "Access denied due to unauthorized transaction, please check client or server key"
+        if request.url.path.startswith("/snap"):
+            return JSONResponse({"error_messages": [message]}, 401)
+        return _core(401, message)
+
+    async def _misbehaving(self, request: Request, whom: str, act: Any) -> Response:
+        mode = self.behaviour.take(whom)
+        if mode == "down":
+            return _core(503, "Service Unavailable")
+        if mode == "throttle":
+            return _core(429, "Too many requests", headers={"Retry-After": "1"})
+        if mode == "reject":
+            return _core(self.behaviour.code or 412, "Merchant cannot modify the status of the transaction")
+        if mode == "slow":
+            await self.behaviour.delay()
+            if not await still_there(request):
+                return Response(status_code=499)
+        answer: Response = act()
+        return cut(request) if mode == "break_after_accept" else answer
+
+    def _save(self) -> None:
+        write_whole(self._path, [order.as_json() for order in self.orders.values()])
+
+
+def _core(code: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    body = {"status_code": str(code), "status_message": message, "id": str(uuid.uuid4())}
+    return JSONResponse(body, code, headers=headers)
+
+
+def _amount(value: Any) -> Decimal | None:
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and amount > 0 else None
+
+
+def _bytes(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.body() or b"{}")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def build() -> Starlette:
+    """The stand-in from its settings."""
+    courier = Courier(state_file("payments-notifications.json"))
+    payments = Payments(state_file("payments.json"), courier, Behaviour())
+
+    async def orders(_: Request) -> Response:
+        return JSONResponse({"items": [order.as_json() for order in payments.orders.values()]})
+
+    @asynccontextmanager
+    async def delivering(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(courier.run())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    return application(
+        [
+            Route("/snap/v1/transactions", payments.create_session, methods=["POST"]),
+            Route("/snap/v4/redirection/{token}", payments.page, methods=["GET"]),
+            Route("/v2/{order_id}/status", payments.status, methods=["GET"]),
+            Route("/v2/{order_id}/refund", payments.refund, methods=["POST"]),
+            Route("/pay/{reference}", payments.pay, methods=["POST"]),
+            Route("/orders", orders, methods=["GET"]),
+            *payments.behaviour.routes(),
+        ],
+        delivering,
+    )
+
+
+if __name__ == "__main__":
+    serve(build())

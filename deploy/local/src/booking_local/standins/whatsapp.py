@@ -1,0 +1,174 @@
+"""Meta's WhatsApp Cloud API: takes messages, and tells their fate by signed webhooks. `python -m booking_local.standins.whatsapp`
+
+`POST /v{n}/{phone_number_id}/messages` as Meta's; `GET`/`DELETE /messages`, `GET`/`PUT /behaviour`, and
+`POST /statuses {"id": "wamid...", "status": "read"}` to send a status by hand.
+Settings: WHATSAPP_PHONE_NUMBER_ID, WHATSAPP_TOKEN, WHATSAPP_APP_SECRET, WEBHOOK_URL (none: no webhooks).
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from booking_local.standins.behaviour import Behaviour
+from booking_local.standins.courier import Courier
+from booking_local.standins.ledger import Ledger
+from booking_local.standins.web import application, cut, serve, setting, state_file, still_there
+from booking_local.standins.whatsapp_errors import error, status_error
+
+KINDS = ("text", "template", "interactive", "image", "document", "location", "contacts", "reaction")
+
+
+class WhatsApp:
+    """One business number. What it took is in the ledger; a webhook per step goes out through the courier."""
+
+    def __init__(self, ledger: Ledger, courier: Courier, behaviour: Behaviour) -> None:
+        self.ledger = ledger
+        self.behaviour = behaviour
+        self._courier = courier
+        self._phone_number_id = setting("WHATSAPP_PHONE_NUMBER_ID", "100000000000001")
+        self._token = setting("WHATSAPP_TOKEN")
+        self._secret = setting("WHATSAPP_APP_SECRET")
+        self._webhook = setting("WEBHOOK_URL")
+
+    async def take(self, request: Request) -> Response:
+        """`POST /v{n}/{phone_number_id}/messages`."""
+        try:
+            body: Any = await request.json()
+        except ValueError:
+            return error(100, "The request body is not JSON")
+        refused = self._refusal(request, body)
+        if refused is not None:
+            return refused
+        mode = self.behaviour.take(body["to"])
+        if mode == "down":
+            return error(131016)
+        if mode == "throttle":
+            return error(self.behaviour.code or 130429, retry_after=1)
+        if mode == "reject":
+            return error(self.behaviour.code or 131026)
+        if mode == "slow":
+            await self.behaviour.delay()
+            if not await still_there(request):
+                return Response(status_code=499)
+        answer = self._accept(body)
+        return cut(request) if mode == "break_after_accept" else answer
+
+    def tell(self, wamid: str, status: str, *, code: int | None = None, after: float = 0.0) -> bool:
+        """Sends a status webhook for a message it has; False for one it hasn't."""
+        found = next((item for item in self.ledger.items if item["wamid"] == wamid), None)
+        if found is None:
+            return False
+        if self._webhook:
+            raw = json.dumps(self._status(found, status, code), separators=(",", ":")).encode()
+            signature = hmac.new(self._secret.encode(), raw, hashlib.sha256).hexdigest()
+            self._courier.send(self._webhook, raw, {"X-Hub-Signature-256": f"sha256={signature}"}, after=after)
+        return True
+
+    def _refusal(self, request: Request, body: Any) -> Response | None:
+        if self._token and request.headers.get("authorization") != f"Bearer {self._token}":
+            return error(190)
+        if request.path_params["phone"] != self._phone_number_id:
+            return error(100, f"Object with ID '{request.path_params['phone']}' does not exist")
+        if not isinstance(body, dict) or body.get("messaging_product") != "whatsapp":
+            return error(100, "The parameter messaging_product is required.")
+        number = str(body.get("to") or "").lstrip("+")
+        if not (number.isdigit() and 7 <= len(number) <= 15):
+            return error(131009, "'to' is not a phone number")
+        kind = body.get("type", "text")
+        if kind not in KINDS or not isinstance(body.get(kind), dict):
+            return error(131008, f"'{kind}' is missing or of no known type")
+        if kind == "template" and not (body[kind].get("name") and body[kind].get("language", {}).get("code")):
+            return error(131008, "template['name'] and template['language']['code'] are required")
+        if kind == "text" and not 0 < len(str(body[kind].get("body", ""))) <= 4096:
+            return error(131009, "text['body'] must have 1 to 4096 characters")
+        return None
+
+    def _accept(self, body: dict[str, Any]) -> Response:
+        number = body["to"].lstrip("+")
+        wamid = "wamid." + base64.b64encode(b"\x01" + number.encode() + secrets.token_bytes(12)).decode()
+        received = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        self.ledger.append({**body, "wamid": wamid, "received_at": received})
+        for step, name in enumerate(("sent", "delivered")):
+            self.tell(wamid, name, after=0.2 + 0.3 * step)
+        message: dict[str, Any] = {"id": wamid}
+        if body.get("type") == "template":
+            message["message_status"] = "accepted"
+        return JSONResponse(
+            {
+                "messaging_product": "whatsapp",
+                "contacts": [{"input": body["to"], "wa_id": number}],
+                "messages": [message],
+            }
+        )
+
+    def _status(self, message: dict[str, Any], status: str, code: int | None) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "id": message["wamid"],
+            "status": status,
+            "timestamp": str(int(time.time())),
+            "recipient_id": message["to"].lstrip("+"),
+        }
+        if "biz_opaque_callback_data" in message:
+            entry["biz_opaque_callback_data"] = message["biz_opaque_callback_data"]
+        if code is not None:
+            entry["errors"] = [status_error(code)]
+        metadata = {"display_phone_number": "6281100000001", "phone_number_id": self._phone_number_id}
+        value = {"messaging_product": "whatsapp", "metadata": metadata, "statuses": [entry]}
+        return {
+            "object": "whatsapp_business_account",
+            "entry": [{"id": "200000000000001", "changes": [{"value": value, "field": "messages"}]}],
+        }
+
+
+def build() -> Starlette:
+    """The stand-in from its settings."""
+    courier = Courier(state_file("whatsapp-webhooks.json"))
+    whatsapp = WhatsApp(Ledger(state_file("whatsapp.jsonl")), courier, Behaviour())
+
+    async def messages(_: Request) -> Response:
+        return JSONResponse({"items": whatsapp.ledger.items})
+
+    async def empty(_: Request) -> Response:
+        whatsapp.ledger.clear()
+        return Response(status_code=204)
+
+    async def status(request: Request) -> Response:
+        wish = await request.json()
+        known = whatsapp.tell(wish["id"], wish["status"], code=wish.get("code"))
+        return Response(status_code=202 if known else 404)
+
+    @asynccontextmanager
+    async def delivering(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(courier.run())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    return application(
+        [
+            Route("/v{version}/{phone}/messages", whatsapp.take, methods=["POST"]),
+            Route("/messages", messages, methods=["GET"]),
+            Route("/messages", empty, methods=["DELETE"]),
+            Route("/statuses", status, methods=["POST"]),
+            *whatsapp.behaviour.routes(),
+        ],
+        delivering,
+    )
+
+
+if __name__ == "__main__":
+    serve(build())
