@@ -1,0 +1,96 @@
+"""Who may publish: the holder of a session advisory lock, on the one connection that also reads and deletes the marks.
+
+Whoever loses the lock has lost the connection too, so a relay that was overtaken can't delete a mark. It could still send what it
+has in hand; that gives duplicates, which consumers drop by version (decision 1: no fencing).
+"""
+
+import asyncio
+import time
+from typing import Any, Self
+
+import psycopg
+
+from booking_outbox.errors import LeadLost
+from booking_outbox.session import IDLE_SESSION_SECONDS, connect_leader, lock_key
+
+_HEARTBEAT_SECONDS = 5.0
+# Somebody who waits for the lock (republish) asks the leader to step down; standbys only try it, they never wait for it.
+_CONTESTED = (
+    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objsubid = 1 AND "
+    "database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "
+    "classid = (($1::bigint >> 32) & 4294967295)::oid AND objid = ($1::bigint & 4294967295)::oid)"
+)
+
+
+class Lead:
+    """A session that may hold the leader's lock."""
+
+    def __init__(self, conn: psycopg.AsyncConnection[Any], key: int) -> None:
+        self.conn = conn
+        self._key = key
+        self._heard = time.monotonic()
+        self._lost: Exception | None = None
+
+    @classmethod
+    async def open(cls, url: str, lock_name: str) -> Self:
+        """A session without the lock yet."""
+        return cls(await connect_leader(url), lock_key(lock_name))
+
+    async def try_lock(self) -> bool:
+        """Take the lock if nobody has it."""
+        return bool(await self._ask("SELECT pg_try_advisory_lock($1::bigint)"))
+
+    async def wait_lock(self, seconds: float) -> bool:
+        """Queue for the lock, which a leader takes as the request to step down; False when it was not given in time."""
+        await self.conn.execute(f"SET lock_timeout = {round(seconds * 1000)}".encode())
+        try:
+            await self._ask("SELECT pg_advisory_lock($1::bigint)")
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
+
+    async def contested(self) -> bool:
+        """Whether somebody queues for the lock. Also the heartbeat that keeps the session from being idle."""
+        return bool(await self._ask(_CONTESTED))
+
+    async def keep(self) -> None:
+        """Heartbeats, whatever else goes on, until cancelled or the session is lost."""
+        try:
+            while True:
+                due = self._heard + _HEARTBEAT_SECONDS - time.monotonic()
+                if due > 0:
+                    await asyncio.sleep(due)
+                else:
+                    await self.contested()
+        except (psycopg.Error, OSError) as error:
+            self._lost = error
+
+    def heard(self) -> None:
+        """The session answered just now."""
+        self._heard = time.monotonic()
+
+    def check(self) -> None:
+        """LeadLost when the session has been silent for so long that PostgreSQL may have given the lock to another.
+
+        Called before each send and by each turn of the loop: a process that was frozen past the takeover stops here with what it had in hand.
+        """
+        if self._lost is not None:
+            raise LeadLost(f"the leader's session is gone: {self._lost}")
+        if time.monotonic() - self._heard > IDLE_SESSION_SECONDS - 1:
+            raise LeadLost(f"the leader's session was silent for over {IDLE_SESSION_SECONDS - 1} s")
+
+    async def release(self) -> None:
+        """Give the lock back and close; closing alone would do, but the lock would be held until PostgreSQL notices."""
+        try:
+            await self._ask("SELECT pg_advisory_unlock_all()::text")
+        except psycopg.Error:
+            pass
+        finally:
+            await self.conn.close()
+
+    async def _ask(self, query: str) -> Any:
+        cursor = psycopg.AsyncRawCursor(self.conn)
+        await cursor.execute(query.encode(), [self._key] if "$1" in query else [])
+        row = await cursor.fetchone()
+        self.heard()
+        return row[0] if row else None

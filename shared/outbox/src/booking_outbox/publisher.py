@@ -1,0 +1,116 @@
+"""The producer: batches of one partition, each awaited to its deadline; after any failure it is thrown away (K1, K2, K9, K9e).
+
+Idempotence is off: aiokafka's idempotent producer keeps a failed batch's sequence number and wedges, and what it would spare us,
+duplicates from its own retries, consumers drop by version anyway.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from booking_outbox.errors import Unpublished
+from booking_outbox.outgoing import Outgoing
+
+# Under the topics' max.message.bytes (1 MiB), over the largest event (512 KiB) with its headers.
+MAX_BATCH_BYTES = 900_000
+
+
+Packed = tuple[BatchBuilder, Sequence[Outgoing]]
+
+
+class Publisher:
+    """One producer's life. `start` one, and `discard` it at the first failure."""
+
+    def __init__(self, producer: Any, deadline: float) -> None:
+        self._producer = producer
+        self._deadline = deadline
+
+    @classmethod
+    async def start(cls, bootstrap: str, *, deadline: float = 10.0, options: dict[str, Any] | None = None) -> Self:
+        """Connected, or Unpublished when no broker answers within the deadline (seconds, also that of each batch)."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            client_id="relay",
+            acks="all",
+            enable_idempotence=False,
+            max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=2 * MAX_BATCH_BYTES,
+            request_timeout_ms=round(deadline * 1000),
+            **(options or {}),
+        )
+        publisher = cls(producer, deadline)
+        try:
+            async with asyncio.timeout(deadline):
+                await producer.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await publisher.discard()
+            raise Unpublished(f"no broker answers at {bootstrap}: {error!r}") from error
+        return publisher
+
+    async def partitions(self, topic: str) -> int:
+        """How many partitions the topic has; Unpublished when the broker doesn't know it."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return len(await self._producer.partitions_for(topic))
+        except (KafkaError, TimeoutError) as error:
+            raise Unpublished(f"{topic}: {error!r}") from error
+
+    def known_partitions(self, topic: str) -> int:
+        """As `partitions`, from what is known already; 0 when nothing is."""
+        return len(self._producer.client.cluster.partitions_for_topic(topic) or ())
+
+    def pack(self, records: Sequence[Outgoing]) -> list[Packed]:
+        """The records as batches, in their order. All must be of one partition."""
+        batches: list[Packed] = []
+        timestamp = round(time.time() * 1000)  # the topics stamp the time of appending; this only has to be valid
+        start = 0
+        while start < len(records):
+            batch = self._producer.create_batch()
+            append = batch.append
+            end = start
+            for record in records[start:]:
+                if append(timestamp=timestamp, key=record[1], value=record[2], headers=record[3]) is None:
+                    break
+                end += 1
+            batch.close()
+            batches.append((batch, records[start:end]))
+            start = end
+        return batches
+
+    async def send(self, topic: str, partition: int, batch: BatchBuilder) -> None:
+        """Returns when all in-sync replicas have the batch; else Unpublished, and whether they have it is unknown."""
+        try:
+            async with asyncio.timeout(self._deadline + 1):
+                await (await self._producer.send_batch(batch, topic, partition=partition))
+        except (KafkaError, OSError, TimeoutError, AssertionError) as error:
+            raise Unpublished(f"{topic}/{partition}: {error!r}") from error
+
+    async def stop(self) -> None:
+        """Close a producer that has nothing in hand; it may hang (K9), so not for long."""
+        try:
+            async with asyncio.timeout(2):
+                await self._producer.stop()
+        except (KafkaError, OSError, TimeoutError):
+            await self.discard()
+
+    async def discard(self) -> None:
+        """Cut it off at once. `stop` would flush: old batches would go out behind the ones a new producer has sent."""
+        producer = self._producer
+        producer._closed = True  # noqa: SLF001 - aiokafka has no way to close without a flush
+        producer._message_accumulator._batches.clear()  # noqa: SLF001
+        sender = producer._sender.sender_task  # noqa: SLF001
+        if sender is not None:
+            sender.cancel()
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(1):
+                await producer.client.close()
+        if sender is not None:
+            with contextlib.suppress(Exception, asyncio.CancelledError):
+                await asyncio.wait([sender], timeout=1)
+                sender.cancel()

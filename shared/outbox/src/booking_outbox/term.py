@@ -1,0 +1,235 @@
+"""A leader's term: read, send, settle, until it is told to stop, asked to step down, or loses the lead."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from booking_outbox.errors import Unpublished
+from booking_outbox.lag import look
+from booking_outbox.lane import Lane
+from booking_outbox.lead import Lead
+from booking_outbox.metrics import RelayMetrics
+from booking_outbox.publisher import Publisher
+from booking_outbox.reading import reader, settle
+from booking_outbox.topics import Published
+
+_log = logging.getLogger(__name__)
+_FIRST_POLL, _LONGEST_POLL = 0.002, 1.0
+_CONTEST_SECONDS, _LOOK_SECONDS = 1.0, 5.0
+
+
+class Term:
+    """One term of one leader. `run` returns when it ended cleanly; afterwards `in_doubt` names what to mark again."""
+
+    def __init__(
+        self,
+        lead: Lead,
+        *,
+        topics: Sequence[Published],
+        topic_prefix: str,
+        bootstrap: str,
+        deadline: float,
+        kafka_options: dict[str, Any],
+        metrics: RelayMetrics,
+        woken: asyncio.Event,
+        stop: asyncio.Event,
+    ) -> None:
+        self.waiting_for: str | None = None
+        self.moved_at = time.monotonic()
+        self.in_doubt: dict[str, list[bytes]] = {}
+        self._lead = lead
+        self._bootstrap = bootstrap
+        self._deadline = deadline
+        self._options = kafka_options
+        self._metrics = metrics
+        self._woken = woken
+        self._stop = stop
+        self._lanes = [Lane(t, topic_prefix + t.topic.name, metrics, self._moved) for t in topics]
+        self._readers = {t.topic.name: reader(lead.conn, t) for t in topics}
+        self._publisher: Publisher | None = None
+        self._poll = _FIRST_POLL
+        self._contest_at = self._look_at = 0.0
+
+    async def start(self) -> Publisher | None:
+        """A connected producer that knows the topics, however long that takes; None when told to stop first."""
+        pause = 0.1
+        while self._publisher is None and not self._stop.is_set():
+            self._lead.check()
+            try:
+                publisher = await Publisher.start(self._bootstrap, deadline=self._deadline, options=self._options)
+                self._publisher = publisher
+                for lane in self._lanes:
+                    await publisher.partitions(lane.physical)
+            except Unpublished as error:
+                self.waiting_for = "kafka"
+                _log.warning("relay: %s", error)
+                await self._throw_away()
+                await self._pause(pause)
+                pause = min(2.0, pause * 2)
+        self.waiting_for = None
+        return self._publisher
+
+    async def run(self) -> None:
+        """Publish until stopped, or until somebody asks for the lead. LeadLost or a psycopg error when the lead is gone."""
+        publisher = await self.start()
+        while publisher is not None and not self._stop.is_set():
+            self._lead.check()
+            if any(lane.failed for lane in self._lanes):
+                publisher = await self._recover()
+                continue
+            for lane in self._lanes:
+                lane.unpark(publisher)
+            if await self._step_down():
+                return
+            if not await self._step(publisher):
+                await self._rest()
+
+    async def _step(self, publisher: Publisher) -> bool:
+        """Database work for the next window while the last one is packed and sent; whether anything moved."""
+        database = asyncio.create_task(self._database(), name="relay database")
+        try:
+            await asyncio.sleep(0)  # the query is on its way before packing takes the processor
+            for lane in self._lanes:
+                await lane.dispatch(publisher, self._lead.check)
+        finally:
+            moved = await database
+        return moved
+
+    async def _database(self) -> bool:
+        moved = False
+        for lane in self._lanes:
+            if marks := lane.acknowledged():
+                await settle(self._lead.conn, lane.name, marks)
+                lane.settled(marks)
+                self._lead.heard()
+                self.moved_at = time.monotonic()
+                moved = True
+        if time.monotonic() >= self._look_at:
+            await self.look()
+        for lane in await self._with_marks():
+            records = await self._readers[lane.name].read(lane.room, lane.skip())
+            self._lead.heard()
+            lane.take(records)
+            moved = moved or bool(records)
+        return moved
+
+    async def _with_marks(self) -> list[Lane]:
+        """Lanes worth reading. With several topics one question spares reading each in vain."""
+        lanes = [lane for lane in self._lanes if lane.room]
+        if len(lanes) < 2:
+            return lanes
+        cursor = self._lead.conn.cursor()
+        await cursor.execute(
+            "SELECT t FROM unnest(%s::text[]) t WHERE EXISTS (SELECT 1 FROM outbox WHERE topic = t)",
+            ["{" + ",".join(lane.name for lane in lanes) + "}"],
+        )
+        self._lead.heard()
+        marked = {row[0] for row in await cursor.fetchall()}
+        return [lane for lane in lanes if lane.name.encode() in marked]
+
+    async def look(self) -> None:
+        """Refresh the lag's figures."""
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        await look(self._lead.conn, [lane.name for lane in self._lanes], self._metrics)
+        self._lead.heard()
+        if not any(self._metrics.lag_events.values()):
+            self.moved_at = time.monotonic()
+
+    async def _step_down(self) -> bool:
+        """Whether somebody asked for the lead; then everything in hand was brought to its end."""
+        if time.monotonic() < self._contest_at:
+            return False
+        self._contest_at = time.monotonic() + _CONTEST_SECONDS
+        return await self._lead.contested()
+
+    async def _rest(self) -> None:
+        """Wait for a wake-up, an acknowledgement, or the next poll: milliseconds after something happened, a second when idle."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._poll):
+                await self._woken.wait()
+        self._poll = _FIRST_POLL if self._woken.is_set() else min(_LONGEST_POLL, self._poll * 2)
+        self._woken.clear()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+
+    def _moved(self) -> None:
+        self._woken.set()
+
+    async def _recover(self) -> Publisher | None:
+        """After any failure: nothing in hand is trusted, and the producer least of all (K1)."""
+        for lane in self._lanes:
+            for partition, error in lane.failed.items():
+                _log.warning("relay: %s/%s: %s", lane.name, partition, error)
+        await self._end_flights(1.0)
+        await self._settle_all()
+        await self._remark()
+        await self._throw_away()
+        return await self.start()
+
+    async def _remark(self) -> None:
+        """Mark again the state rows whose sending is in doubt: a late copy of an old value would win for ever."""
+        self.abandon()
+        await mark_again(self._lead.conn, self.in_doubt)
+        self.in_doubt = {}
+
+    def abandon(self) -> None:
+        """Drop what is in hand, keeping note of the state rows that may have been sent."""
+        for lane in self._lanes:
+            if keys := lane.abandon():
+                self.in_doubt.setdefault(lane.name, []).extend(keys)
+
+    async def finish(self, seconds: float) -> None:
+        """A clean end: await what is in flight, delete what was acknowledged; what is left in doubt then is marked again."""
+        await self._end_flights(seconds)
+        await self._settle_all()
+        await self._remark()
+        if self._publisher is not None:
+            await self._publisher.stop()
+            self._publisher = None
+
+    async def cut(self) -> None:
+        """An unclean end: no more word to Kafka, at once."""
+        await self._end_flights(0)
+        self.abandon()
+        await self._throw_away()
+
+    async def _settle_all(self) -> None:
+        for lane in self._lanes:
+            if marks := lane.acknowledged():
+                await settle(self._lead.conn, lane.name, marks)
+                lane.settled(marks)
+        self._lead.heard()
+
+    async def _end_flights(self, seconds: float) -> None:
+        flights = [flight for lane in self._lanes for flight in lane.flights]
+        if not flights:
+            return
+        if seconds:
+            await asyncio.wait(flights, timeout=seconds)
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    async def _throw_away(self) -> None:
+        if self._publisher is not None:
+            publisher, self._publisher = self._publisher, None
+            await publisher.discard()
+
+
+async def mark_again(conn: psycopg.AsyncConnection[Any], keys: dict[str, list[bytes]]) -> None:
+    """Insert marks for these keys of state topics, to be sent from their rows as they are now."""
+    if not keys:
+        return
+    async with conn.transaction():
+        await conn.execute("SET LOCAL synchronous_commit = on")  # the leader's session has it off, for its deletions
+        for topic, names in keys.items():
+            array = "{" + b",".join(b'"' + name + b'"' for name in names).decode() + "}"
+            await conn.execute("INSERT INTO outbox (topic, key) SELECT %s, unnest(%s::text[])", [topic, array])

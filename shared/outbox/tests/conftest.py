@@ -1,0 +1,223 @@
+"""A database with events and marks, topics of its own, and relays to run on them."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from booking_contracts.topics import PRACTITIONERS, SESSIONS
+from booking_outbox import EventTopic, Relay, StateTopic
+
+from shared.store.tests.conftest import migrate as migrate_store
+from shared.store.tests.sample.session import Session, append
+from tests.plugins.servers import Databases, KafkaServer, PostgresServer
+
+LOCK = "sample relay"
+PROFILE = "CREATE TABLE profile (id uuid PRIMARY KEY, version int NOT NULL, value text); GRANT SELECT, INSERT, UPDATE ON profile TO {app};"
+PROFILES = StateTopic(
+    PRACTITIONERS,
+    query="SELECT id::text AS key, version, value FROM profile WHERE id::text = ANY(%(keys)s::text[])",
+    all_keys="SELECT id AS key FROM profile",
+)
+EVENTS = EventTopic(SESSIONS)
+
+
+def _migrate(databases: Databases) -> None:
+    migrate_store(databases)
+    with psycopg.connect(databases.owner_url, autocommit=True) as conn:
+        conn.execute(PROFILE.format(app=databases.app_url.split("://")[1].split(":")[0]).encode())
+
+
+@dataclass
+class Outbox:
+    """One service's database, its topics, and what tests do with them."""
+
+    databases: Databases
+    kafka: KafkaServer
+    prefix: str
+    stack: contextlib.AsyncExitStack
+    relays: list["Running"] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self.databases.app_url
+
+    async def connect(self, *, autocommit: bool = True) -> psycopg.AsyncConnection:
+        conn = await psycopg.AsyncConnection.connect(self.url, autocommit=autocommit)
+        return await self.stack.enter_async_context(conn)
+
+    async def sessions(self, conn, count: int) -> list[Session]:
+        """Sessions of two events each."""
+        made = [Session() for _ in range(count)]
+        for session in made:
+            await append(conn, session, [session.requested(), session.requested()])
+        return made
+
+    def relay(self, **kwargs) -> Relay:
+        options = {"topics": [EVENTS, PROFILES], "lock_name": LOCK, "topic_prefix": self.prefix, **kwargs}
+        return Relay(database_url=self.url, **{"bootstrap": self.kafka.bootstrap, **options})
+
+    async def start(self, relay: Relay) -> "Running":
+        running = Running(relay)
+        self.relays.append(running)
+        return running
+
+    async def records(self, topic: str = SESSIONS.name) -> list[ConsumerRecord]:
+        """Every record of the topic so far, per partition in order."""
+        return await read_all(self.kafka.bootstrap, self.prefix + topic)
+
+    async def event_ids(self) -> list[UUID]:
+        """Ids of the store's events in order of position."""
+        conn = await self.connect()
+        return [row[0] for row in await (await conn.execute("SELECT id FROM events ORDER BY position")).fetchall()]
+
+    async def until_empty(self, seconds: float = 30) -> None:
+        """Until every mark is gone."""
+        conn = await self.connect()
+
+        async def empty() -> bool:
+            return (await (await conn.execute("SELECT count(*) FROM outbox")).fetchone())[0] == 0
+
+        await until(empty, seconds, "marks are left")
+
+
+class Running:
+    """A relay running in this process."""
+
+    def __init__(self, relay: Relay) -> None:
+        self.relay = relay
+        self.stopping = asyncio.Event()
+        self.task = asyncio.create_task(relay.run(self.stopping))
+
+    async def stop(self) -> float:
+        """Stops it gracefully; seconds taken."""
+        started = time.monotonic()
+        self.stopping.set()
+        await asyncio.wait_for(self.task, 20)
+        return time.monotonic() - started
+
+
+@dataclass
+class RelayProcess:
+    """A relay in a process of its own, to be killed or frozen."""
+
+    process: asyncio.subprocess.Process
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def ended(self) -> int:
+        return await asyncio.wait_for(self.process.wait(), 30)
+
+
+@pytest.fixture
+def outbox_database(postgres: PostgresServer) -> Databases:
+    return postgres.clone("sample_outbox", _migrate)
+
+
+@pytest.fixture
+async def outbox(outbox_database: Databases, kafka: KafkaServer) -> AsyncIterator[Outbox]:
+    prefix = kafka.prefix()
+    kafka.create_topics(prefix, [SESSIONS.name, PRACTITIONERS.name])
+    async with contextlib.AsyncExitStack() as stack:
+        outbox = Outbox(outbox_database, kafka, prefix, stack)
+        yield outbox
+        for running in outbox.relays:
+            if not running.task.done():
+                await running.stop()
+
+
+@pytest.fixture
+async def spawn(outbox: Outbox) -> AsyncIterator[Callable[..., Awaitable[RelayProcess]]]:
+    """`await spawn(CRASH_AT="relay.after_ack")`: a relay process, killed after the test."""
+    processes: list[RelayProcess] = []
+
+    async def start(**environment: str) -> RelayProcess:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(Path(__file__).with_name("relay_process.py")),
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(__file__).parents[3]),
+                "DATABASE_URL": outbox.url,
+                "KAFKA_BOOTSTRAP": outbox.kafka.bootstrap,
+                "TOPIC_PREFIX": outbox.prefix,
+                **environment,
+            },
+        )
+        processes.append(RelayProcess(process))
+        return processes[-1]
+
+    yield start
+    for relay in processes:
+        if relay.process.returncode is None:
+            relay.process.kill()
+            await relay.process.wait()
+
+
+async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="none")
+    await consumer.start()
+    try:
+        await consumer._client._wait_on_metadata(topic)
+        partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic))]
+        ends = await consumer.end_offsets(partitions)
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        records: list[ConsumerRecord] = []
+        for partition in partitions:
+            while await consumer.position(partition) < ends[partition]:
+                for fetched in (await consumer.getmany(partition, timeout_ms=1000)).values():
+                    records += fetched
+        return records
+    finally:
+        await consumer.stop()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30, why: str = "") -> None:
+    """Wait on a condition, with a deadline."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+def header(record: ConsumerRecord, name: str) -> str:
+    return dict(record.headers)[name].decode()
+
+
+def firsts(records: list[ConsumerRecord]) -> dict[str, list[int]]:
+    """Per key the versions in the order of their first appearance."""
+    seen: dict[str, list[int]] = {}
+    for record in records:
+        versions = seen.setdefault(record.key.decode(), [])
+        if (version := int(header(record, "ce_sequence"))) not in versions:
+            versions.append(version)
+    return seen
+
+
+def assert_published(records: list[ConsumerRecord], ids: list[UUID]) -> None:
+    """I4 and I5: the ids in the topic are those of the store, first appearances in version order."""
+    assert {UUID(header(r, "ce_id")) for r in records} == set(ids)
+    for key, versions in firsts(records).items():
+        assert versions == list(range(1, len(versions) + 1)), key
+
+
+async def put_profile(conn, id_: UUID | None = None, version: int = 1, value: str | None = '{"name":"a"}') -> UUID:
+    """A state row with its mark, in one statement as services do."""
+    id_ = id_ or uuid4()
+    await conn.execute(
+        "WITH row AS (INSERT INTO profile VALUES (%(id)s, %(version)s, %(value)s) ON CONFLICT (id) DO UPDATE SET "
+        "version = excluded.version, value = excluded.value RETURNING id) "
+        "INSERT INTO outbox (topic, key) SELECT %(topic)s, id FROM row",
+        {"id": id_, "version": version, "value": value, "topic": PRACTITIONERS.name},
+    )
+    return id_

@@ -1,0 +1,229 @@
+"""The relay's promise while nothing fails: everything, in order, byte for byte."""
+
+import asyncio
+import json
+from uuid import UUID
+
+import pytest
+from booking_contracts.decode import decode
+from booking_contracts.ids import partition_of, state_id
+from booking_contracts.record import Record
+from booking_contracts.topics import PRACTITIONERS, SESSIONS
+from booking_outbox import Waker
+
+from shared.outbox.tests.conftest import Outbox, assert_published, firsts, header, put_profile, until
+from shared.store.tests.sample.session import Session, append
+
+pytestmark = pytest.mark.servers
+
+
+async def test_committed_events__are_published_once_in_version_order(outbox: Outbox):
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 30)
+    running = await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    await outbox.sessions(conn, 30)
+    await outbox.until_empty()
+    records = await outbox.records()
+    assert_published(records, await outbox.event_ids())
+    assert len(records) == 120
+    assert running.relay.metrics.published[SESSIONS.name] == 120
+    assert all(record.partition == partition_of(record.key, 6) for record in records)
+
+
+async def test_bytes__are_equal_from_row_to_kafka(outbox: Outbox):
+    """Also what any JSON library would write in another way: digits, spaces, escapes."""
+    conn = await outbox.connect()
+    session = Session()
+    await append(conn, session, [session.requested()])
+    odd = '{ "amount" : 1.50000000000000000001e2 , "name":"\\u00e9é\\u0000", "b":1, "a":2, "a":3 }'
+    await conn.execute(
+        "WITH e AS (INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, actor, correlation_id,"
+        " causation_id, traceparent, occurred_at, recorded_at) SELECT stream_type, stream_id, 2, gen_random_uuid(), type, 1, %s, actor,"
+        " 'corr', 'cause', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', '2026-12-01 09:00:00.25+07', now()"
+        " FROM events RETURNING position, stream_id) INSERT INTO outbox (topic, key, position) SELECT %s, stream_id, position FROM e",
+        [odd, SESSIONS.name],
+    )
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    first, second = await outbox.records()
+    assert first.value == session.requested().to_json().encode()
+    assert second.value == odd.encode()
+    assert header(second, "ce_time") == "2026-12-01T02:00:00.25Z"
+    assert (header(second, "ce_causationid"), header(second, "ce_correlationid")) == ("cause", "corr")
+    assert header(second, "traceparent") == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+async def test_record__is_what_the_contracts_decode(outbox: Outbox):
+    conn = await outbox.connect()
+    session = Session()
+    appended = await append(conn, session, [session.requested()])
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    (record,) = await outbox.records()
+    headers = tuple(record.headers)
+    decoded = decode(Record(SESSIONS.name, record.partition, record.offset, record.key, record.value, headers, record.timestamp))
+    assert decoded.event == session.requested()
+    assert decoded.meta.id == appended.ids[0]
+    assert sorted(decoded.meta.headers()) == sorted(headers)
+
+
+async def test_state_row__is_sent_as_it_is_when_the_relay_comes_to_it(outbox: Outbox):
+    conn = await outbox.connect()
+    person = await put_profile(conn, version=1)
+    await put_profile(conn, person, version=2, value='{"name":"b"}')
+    erased = await put_profile(conn, version=3, value=None)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    records = {UUID(r.key.decode()): r for r in await outbox.records(PRACTITIONERS.name)}
+    assert len(records) == 2
+    assert records[person].value == b'{"name":"b"}'
+    assert header(records[person], "ce_sequence") == "2"
+    assert header(records[person], "ce_id") == str(state_id(PRACTITIONERS.name, str(person), 2))
+    assert records[erased].value is None
+    assert header(records[erased], "ce_sequence") == "3"
+
+
+async def test_marked_key_without_row__does_not_block_the_topic(outbox: Outbox):
+    conn = await outbox.connect()
+    await conn.execute("INSERT INTO outbox (topic, key) VALUES (%s, 'nobody')", [PRACTITIONERS.name])
+    person = await put_profile(conn)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    assert [r.key.decode() for r in await outbox.records(PRACTITIONERS.name)] == [str(person)]
+
+
+async def test_slow_transaction__is_not_passed_for_ever(outbox: Outbox):
+    """F25: A takes its position first and commits last; a relay reading `position > last` loses A's event."""
+    slow, conn = await outbox.connect(autocommit=False), await outbox.connect()
+    await outbox.start(outbox.relay())
+    late = Session()
+    await append(slow, late, [late.requested()])
+    await outbox.sessions(conn, 5)
+    await outbox.until_empty()
+    assert len(await outbox.records()) == 10
+    await slow.commit()
+    await outbox.until_empty()
+    records = await outbox.records()
+    assert_published(records, await outbox.event_ids())
+    assert str(late.id) in firsts(records)
+
+
+async def test_rolled_back_transaction__leaves_no_stall(outbox: Outbox):
+    """F25's variant: the hole in the sequence is never filled, and nobody waits for it."""
+    slow, conn = await outbox.connect(autocommit=False), await outbox.connect()
+    await outbox.start(outbox.relay())
+    lost = Session()
+    await append(slow, lost, [lost.requested()])
+    await outbox.sessions(conn, 5)
+    await slow.rollback()
+    await outbox.sessions(conn, 5)
+    await outbox.until_empty()
+    records = await outbox.records()
+    assert_published(records, await outbox.event_ids())
+    assert str(lost.id) not in firsts(records)
+
+
+async def test_idle_transaction__does_not_hold_the_relay(outbox: Outbox):
+    """F26: a cursor below the snapshot's horizon would wait for it."""
+    idle, conn = await outbox.connect(autocommit=False), await outbox.connect()
+    await idle.execute("SELECT pg_current_xact_id()")
+    await outbox.start(outbox.relay())
+    await outbox.sessions(conn, 5)
+    await outbox.until_empty()
+    assert len(await outbox.records()) == 10
+
+
+async def test_mark_that_commits_while_a_batch_is_in_flight__is_not_deleted_with_it(outbox: Outbox):
+    """Deleting a range of ids would: its id lies among theirs."""
+    conn, slow = await outbox.connect(), await outbox.connect(autocommit=False)
+    await outbox.sessions(conn, 3)
+    late = Session()
+    await append(slow, late, [late.requested()])
+    await outbox.sessions(conn, 3)
+    marks = [row[0] for row in await (await slow.execute("SELECT id FROM outbox ORDER BY id")).fetchall()]
+    relay = outbox.relay()
+    from booking_outbox.publisher import Publisher
+
+    send, committed = Publisher.send, []
+
+    async def send_while_it_commits(self, *args):
+        if not committed:
+            committed.append(True)
+            await slow.commit()
+        await send(self, *args)
+
+    Publisher.send = send_while_it_commits
+    try:
+        await outbox.start(relay)
+        await outbox.until_empty()
+    finally:
+        Publisher.send = send
+    assert len(marks) == 13
+    assert_published(await outbox.records(), await outbox.event_ids())
+
+
+async def test_poke__publishes_without_waiting_for_a_poll(outbox: Outbox):
+    waker = Waker(outbox.url)
+    await waker.start()
+    running = await outbox.start(outbox.relay())  # not attached: woken by NOTIFY alone
+    conn = await outbox.connect()
+    try:
+        await until(lambda: _listening(conn), why="nobody listens")
+        for _ in range(5):
+            await _until_idle(running)
+            await outbox.sessions(conn, 1)
+            before = asyncio.get_running_loop().time()
+            waker.poke()
+            await outbox.until_empty()
+            assert asyncio.get_running_loop().time() - before < 0.5
+    finally:
+        await waker.close()
+
+
+async def test_stop__is_graceful_and_gives_the_lock_back(outbox: Outbox):
+    conn = await outbox.connect()
+    running = await outbox.start(outbox.relay())
+    await outbox.sessions(conn, 50)
+    await until(lambda: _async(running.relay.metrics.leader))
+    assert await running.stop() < 6
+    locks = await (await conn.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")).fetchone()
+    assert locks == (0,)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    records = await outbox.records()
+    assert_published(records, await outbox.event_ids())
+    assert len(records) == 100, "a graceful hand-over sends nothing twice"
+
+
+async def test_lag__is_seen_by_metrics_and_progress(outbox: Outbox):
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 5)
+    relay = outbox.relay(bootstrap="127.0.0.1:1")
+    await outbox.start(relay)
+    await until(lambda: _async(relay.metrics.lag_events.get(SESSIONS.name) == 10))
+    await until(lambda: _async(relay.progress().waiting_for == "kafka"))
+    samples = {(s.name, *s.labels.values()): s.value for s in relay.metrics.samples()}
+    assert samples["relay_lag_events", SESSIONS.name] == 10
+    assert samples["relay_leader",] == 1
+    assert relay.progress().backlog == 10
+    assert json.dumps([s.kind for s in relay.metrics.samples()])
+
+
+async def _listening(conn) -> bool:
+    row = await (
+        await conn.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'relay-listen' AND datname = current_database()"
+            " AND query = 'LISTEN outbox' AND state = 'idle'"
+        )
+    ).fetchone()
+    return row[0] > 0
+
+
+async def _until_idle(running) -> None:
+    """Until the relay polls once a second only."""
+    await until(lambda: _async(running.relay._term is not None and running.relay._term._poll >= 1.0))
+
+
+async def _async(value):
+    return value

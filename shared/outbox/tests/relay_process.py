@@ -1,0 +1,26 @@
+"""A relay as a process of its own, for tests that kill or freeze it."""
+
+import asyncio
+import os
+import signal
+
+from booking_outbox import Relay
+
+from shared.outbox.tests.conftest import EVENTS, LOCK, PROFILES
+
+
+async def main() -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    relay = Relay(
+        database_url=os.environ["DATABASE_URL"],
+        bootstrap=os.environ["KAFKA_BOOTSTRAP"],
+        topic_prefix=os.environ["TOPIC_PREFIX"],
+        topics=[EVENTS, PROFILES],
+        lock_name=LOCK,
+    )
+    await relay.run(stop)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
