@@ -1,0 +1,140 @@
+"""A process's ASGI application: everything of api.md's conventions, in one place for all services."""
+
+import asyncio
+import gc
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+import structlog
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from booking_chassis import problem_handlers, telemetry
+from booking_chassis.auth import Authenticator
+from booking_chassis.database import DatabaseDown, UnsafeDatabase
+from booking_chassis.edge import Edge
+from booking_chassis.health import Health, health_router
+from booking_chassis.idempotency_purge import IdempotencyPurge
+from booking_chassis.keys import KeySet
+from booking_chassis.metrics import HttpMetrics
+from booking_chassis.openapi import document, operation_id
+from booking_chassis.rate_limit import RateLimit
+from booking_chassis.service import Mode, Service
+from booking_chassis.supervision import Supervisor
+from booking_chassis.tokens import TokenVerifier
+
+log = structlog.get_logger(__name__)
+
+_COLLECT_AFTER = 50_000
+
+
+def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
+    """The application of one process: the routes in `api` and `all`, the workers in `worker` and `all`, health in each."""
+    settings = service.settings
+    keys = KeySet(settings.jwt_jwks_url, algorithms=settings.jwt_algorithms, ttl=settings.jwt_jwks_ttl_seconds)
+    health = Health(service, mode)
+    app = FastAPI(
+        title=service.title,
+        description=service.description,
+        version=service.version,
+        docs_url=None,  # their pages load scripts from elsewhere (libraries.md, trap 11)
+        redoc_url=None,
+        openapi_url="/openapi.json" if mode != "worker" else None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        lifespan=_lifespan(service, mode, health, keys),
+        telemetry={"operation_spans": False, "exclude": telemetry.is_probe},
+    )
+    app.state.health = health
+    app.state.authenticator = Authenticator(
+        TokenVerifier(
+            keys,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            algorithms=settings.jwt_algorithms,
+            leeway=settings.jwt_leeway_seconds,
+        ),
+        RateLimit(settings.rate_limit_per_minute),
+    )
+    problem_handlers.install(app)
+    app.include_router(health_router(health))
+    if mode != "worker":
+        for router in service.routers:
+            app.include_router(router)
+    app.openapi = lambda: document(app)
+    deadline = settings.database_statement_timeout_seconds + 2
+    app.add_middleware(Edge, metrics=HttpMetrics(), max_body=settings.max_body_bytes, deadline=deadline)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
+        )
+    return app
+
+
+def _lifespan(
+    service: Service, mode: Mode, health: Health, keys: KeySet
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        flush = telemetry.start(f"{service.name}-{mode}", service.settings.otel_exporter_otlp_endpoint)
+        background = [
+            asyncio.create_task(health.beat(), name="beat"),
+            asyncio.create_task(_check_durability(service, health), name="durability"),
+        ]
+        supervisor = Supervisor([] if mode == "api" else [*service.workers, IdempotencyPurge(service.database)])
+        if mode != "worker":
+            keys.refresh()
+        if service.waker is not None:
+            await service.waker.start()
+        for hook in service.on_start:
+            await hook()
+        supervisor.start()
+        _settle_garbage()
+        log.info("started", mode=mode)
+        try:
+            yield
+        finally:
+            health.stopping.set()
+            await _stop(service, supervisor, keys, background)
+            await asyncio.to_thread(flush)
+            log.info("stopped", mode=mode)
+
+    return lifespan
+
+
+async def _stop(service: Service, supervisor: Supervisor, keys: KeySet, background: list[asyncio.Task[None]]) -> None:
+    await supervisor.stop(service.settings.shutdown_grace_seconds * 0.6)
+    for hook in reversed(service.on_stop):
+        with suppress(Exception):  # one that fails must not keep the others from their turn
+            await hook()
+    if service.waker is not None:
+        await service.waker.close()
+    await keys.close()
+    for task in background:
+        task.cancel()
+    await asyncio.wait(background)
+    await service.database.close()
+
+
+async def _check_durability(service: Service, health: Health) -> None:
+    """Once the database answers: refuse to serve on one that may lose what it acknowledges (K37)."""
+    while True:
+        try:
+            if not service.settings.database_allow_unsafe:
+                await service.database.assert_durable()
+        except DatabaseDown:
+            await asyncio.sleep(0.5)
+            continue
+        except UnsafeDatabase as error:
+            log.critical("unsafe_database", why=str(error))
+            health.unsafe = str(error)
+            return
+        health.durable = True
+        return
+
+
+def _settle_garbage() -> None:
+    # What is loaded by now stays for ever. Scanning it again and again is most of a busy worker's slowest per cent.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 50)

@@ -1,0 +1,67 @@
+"""The caller of a route: `caller: Caller`, or `Depends(require("admin"))` where a route allows some roles only."""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import HTTPBearer as BearerModel
+from fastapi.security.base import SecurityBase
+
+from booking_chassis.principal import Principal
+from booking_chassis.problems import Problem, forbidden
+from booking_chassis.rate_limit import RateLimit
+from booking_chassis.tokens import TokenVerifier, unauthorized
+
+
+class Authenticator:
+    """Verifies a request's token, then counts the call against its person's limit."""
+
+    def __init__(self, verifier: TokenVerifier, limit: RateLimit) -> None:
+        self._verifier = verifier
+        self._limit = limit
+
+    async def principal(self, authorization: list[str]) -> Principal:
+        """The principal of the one Authorization header; Problem 401, 429 or 503."""
+        scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthorized()
+        principal = await self._verifier.verify(token.strip(" "))
+        if (wait := self._limit.wait(principal.sub)) > 0:
+            raise Problem(429, "rate_limited", "Too many requests.", headers={"Retry-After": str(math.ceil(wait))})
+        return principal
+
+
+class _Bearer(SecurityBase):
+    """A dependency that FastAPI shows in OpenAPI as the bearer security scheme."""
+
+    def __init__(self) -> None:
+        self.model = BearerModel(
+            bearerFormat="JWT", description="An access token (RFC 9068) for the audience `booking`."
+        )
+        self.scheme_name = "bearer"
+
+    async def __call__(self, request: Request) -> Principal:
+        authenticator: Authenticator = request.app.state.authenticator
+        return await authenticator.principal(request.headers.getlist("authorization"))
+
+
+bearer = _Bearer()
+
+Caller = Annotated[Principal, Security(bearer)]
+"""The caller, whatever their roles; 401 without a valid token."""
+
+
+def require(*roles: str) -> Callable[..., Awaitable[Principal]]:
+    """A dependency: the caller with at least one of the roles, else 403 (T7)."""
+
+    async def caller_with_a_role(caller: Caller) -> Principal:
+        if not caller.has(*roles):
+            raise forbidden()
+        return caller
+
+    return caller_with_a_role
+
+
+AdminCaller = Annotated[Principal, Depends(require("admin"))]
+"""The caller, an admin."""

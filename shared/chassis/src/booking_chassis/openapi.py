@@ -1,0 +1,109 @@
+"""The OpenAPI 3.1 document of a service: deterministic, complete in its errors, valid for every tool."""
+
+import json
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from booking_chassis.problems import problem_responses
+
+_METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
+_OBSOLETE = ("HTTPValidationError", "ValidationError")
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "title": "Problem",
+    "description": "RFC 9457, with a stable `code`; some codes carry more members.",
+    "type": "object",
+    "required": ["type", "title", "status", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "code": {"type": "string", "pattern": "^[a-z0-9_]+$"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {
+                    "pointer": {
+                        "type": "string",
+                        "description": "A JSON pointer into the body, or `?name` of the query.",
+                    },
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+
+
+def operation_id(route: APIRoute) -> str:
+    """The route function's name: what generated clients call."""
+    return route.name
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            openapi_version="3.1.0",
+        )
+        app.openapi_schema = _completed(made)
+    return app.openapi_schema
+
+
+def printed(app: FastAPI) -> str:
+    """The document as committed: keys in order, two spaces, one newline at the end."""
+    return json.dumps(document(app), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _completed(made: dict[str, Any]) -> dict[str, Any]:
+    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    for name in _OBSOLETE:
+        schemas.pop(name, None)
+    schemas["Problem"] = PROBLEM_SCHEMA
+    for path in made.get("paths", {}).values():
+        for method, operation in path.items():
+            if method in _METHODS:
+                _with_problems(operation)
+    _without_item_schemas(made)
+    return made
+
+
+def _with_problems(operation: dict[str, Any]) -> None:
+    """What the chassis itself may answer on any route, beside what the route declares."""
+    statuses = [400, 422, 500, 503]
+    if operation.get("security"):
+        statuses += [401, 403, 429]
+    if "requestBody" in operation:
+        statuses += [413, 415]
+    responses = operation.setdefault("responses", {})
+    for status, described in problem_responses(*statuses).items():
+        if str(status) not in responses or _is_frameworks(responses[str(status)]):
+            responses[str(status)] = described
+
+
+def _is_frameworks(response: dict[str, Any]) -> bool:
+    return "HTTPValidationError" in json.dumps(response)
+
+
+def _without_item_schemas(node: Any) -> None:
+    # OpenAPI 3.2's word for server-sent events, which FastAPI writes into a 3.1 document (libraries.md, trap 16).
+    if isinstance(node, dict):
+        node.pop("itemSchema", None)  # pyright: ignore[reportUnknownMemberType]
+        for child in node.values():  # pyright: ignore[reportUnknownVariableType]
+            _without_item_schemas(child)
+    elif isinstance(node, list):
+        for child in node:  # pyright: ignore[reportUnknownVariableType]
+            _without_item_schemas(child)

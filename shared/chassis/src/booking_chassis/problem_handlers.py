@@ -1,0 +1,91 @@
+"""Everything that a framework may answer, as a problem: 404, 405, 422 and what our code raises."""
+
+import json
+from http import HTTPStatus
+from typing import Any, cast
+
+import psycopg
+import rfc9457
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi_problem.handler import ExceptionHandler, new_exception_handler
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from booking_chassis.failures import described
+from booking_chassis.problems import CODES, CONTENT_TYPE, TYPE_TEMPLATE, Problem, pointer
+
+log = structlog.get_logger("http")
+
+_MOST_ERRORS = 50
+
+
+def problem_response(problem: rfc9457.Problem, path: str) -> Response:
+    """The answer to a problem outside of the framework's own handlers."""
+    content = problem.marshal(uri=TYPE_TEMPLATE) | {"instance": path}
+    return JSONResponse(content, problem.status, headers={**(problem.headers or {}), "content-type": CONTENT_TYPE})
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the application a problem."""
+    handler = new_exception_handler(
+        handlers={psycopg.DataError: _data_error},
+        http_exception_handler=_http_error,
+        request_validation_handler=_validation_error,
+        post_hooks=[_with_instance],
+        documentation_uri_template=TYPE_TEMPLATE,
+    )
+    # Last, since the first match wins; without it the library would answer with str(error) (libraries.md, trap 15).
+    handler.handlers[Exception] = _unhandled
+    for kind in (rfc9457.Problem, HTTPException, RequestValidationError, psycopg.DataError):
+        app.add_exception_handler(kind, handler)
+    # Exception itself is the edge's: were it registered here, Starlette would answer and raise it again.
+
+
+def _with_instance(content: dict[str, Any], request: Request, response: Response) -> tuple[dict[str, Any], Response]:
+    content = content | {"instance": request.url.path}
+    response.body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return content, response
+
+
+def _http_error(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
+    error = cast("HTTPException", error)
+    code = CODES.get(error.status_code, "refused")
+    return Problem(error.status_code, code, HTTPStatus(error.status_code).phrase + ".", headers=_headers(error))
+
+
+def _headers(error: HTTPException) -> dict[str, str] | None:
+    return dict(error.headers) if error.headers else None
+
+
+def _validation_error(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
+    found = cast("RequestValidationError", error).errors()
+    if any(one["type"] == "json_invalid" for one in found):
+        return Problem(400, "malformed_json", "The body is no JSON.")
+    errors = [_located(one) for one in found[:_MOST_ERRORS]]
+    return Problem(422, "invalid_request", "Some of the request is not acceptable; see errors.", errors=errors)
+
+
+def _located(error: dict[str, Any]) -> dict[str, str]:
+    """Where (a JSON pointer into the body, `?name` in the query, a header's name), which rule, in words.
+
+    The refused value is left out, and pydantic's message too where it would quote it.
+    """
+    place, *rest = error["loc"]
+    at = pointer(tuple(rest)) if place == "body" else f"{_PREFIX.get(place, '')}{'.'.join(map(str, rest))}"
+    return {"pointer": at, "code": error["type"], "detail": str(error["msg"]).removeprefix("Value error, ")[:500]}
+
+
+_PREFIX = {"query": "?", "path": "path:", "header": "header:", "cookie": "cookie:"}
+
+
+def _data_error(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
+    # PostgreSQL calls a value impossible that our models let through: the caller's mistake, and a gap of ours to close.
+    log.warning("data_error", **described(error))
+    return Problem(422, "invalid_value", "A value of the request cannot be stored.")
+
+
+def _unhandled(_handler: ExceptionHandler, _request: Request, _error: Exception) -> Problem:
+    return Problem(500, "internal_error", "Something went wrong here. Try again later.")

@@ -1,0 +1,58 @@
+"""`<service> api|worker|all|migrate|openapi`: the command line of every service."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
+
+from booking_chassis import logs
+from booking_chassis.application import create_app
+from booking_chassis.openapi import printed
+from booking_chassis.service import Mode, Service
+from booking_chassis.settings import ServiceSettings, SettingsError, load_settings
+
+S = TypeVar("S", bound=ServiceSettings)
+_USAGE = "usage: {name} api|worker|all|migrate|openapi"
+_MISUSE = 2
+
+
+def main(build: Callable[[S], Service], settings_class: type[S], argv: Sequence[str] | None = None) -> None:
+    """Runs one command and exits: 0 done, 1 could not (with a sentence), 2 misused."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if len(arguments) != 1 or arguments[0] not in {"api", "worker", "all", "migrate", "openapi"}:
+        sys.exit(_complaint(_USAGE.format(name=settings_class.__module__.partition(".")[0]), _MISUSE))
+    try:
+        sys.exit(_run(build, settings_class, arguments[0]))
+    except SettingsError as error:
+        sys.exit(_complaint(str(error), 1))
+
+
+def _run(build: Callable[[S], Service], settings_class: type[S], command: str) -> int:
+    if command == "openapi":
+        sys.stdout.write(printed(create_app(build(settings_class.documented()), mode="api")))
+        return 0
+    settings = load_settings(settings_class)
+    logs.configure(settings.log_level)
+    service = build(settings)
+    logs.configure(settings.log_level, service=f"{service.name}-{command}")
+    if command == "migrate":
+        return _migrate(service)
+    from booking_chassis.server import serve  # noqa: PLC0415 - `migrate` and `openapi` need no server
+
+    return serve(create_app(service, mode=cast("Mode", command)), settings)
+
+
+def _migrate(service: Service) -> int:
+    from booking_chassis.migrations import upgrade  # noqa: PLC0415 - Alembic takes as long to import as all the rest
+
+    owner = service.settings.database_owner_url
+    if owner is None or service.migrations is None:
+        return _complaint(
+            "DATABASE_OWNER_URL is not set; set it to the PostgreSQL address of the role that migrates.", 1
+        )
+    upgrade(owner, service.migrations)
+    return 0
+
+
+def _complaint(sentence: str, code: int) -> int:
+    sys.stderr.write(sentence + "\n")
+    return code

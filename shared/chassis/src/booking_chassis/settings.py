@@ -1,0 +1,201 @@
+"""Settings come from environment variables and secret files; a wrong one stops the start with a sentence."""
+
+import os
+from typing import Annotated, Any, Self, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined, core_schema
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSetting
+
+ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
+"""The only algorithms JWT_ALGORITHMS may name: a shared secret or `none` would let a token's holder sign (T2)."""
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+S = TypeVar("S", bound="ServiceSettings")
+
+
+class SettingsError(Exception):
+    """The process cannot start; the message names each wrong variable and says what to set, never its value."""
+
+
+class Dsn(str):
+    """A database address whose password never shows in a repr (T31)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Dsn({redacted(self)!r})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(cls._checked, core_schema.str_schema())
+
+    @classmethod
+    def _checked(cls, text: str) -> Self:
+        if not text.startswith(("postgresql://", "postgres://")):
+            raise ValueError("not a postgresql:// address")
+        return cls(text)
+
+
+def redacted(url: str) -> str:
+    """The address without its password, for logs."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    user = f"{parts.username}@" if parts.username else ""
+    return f"{parts.scheme}://{user}{host}{parts.path}"
+
+
+class ServiceSettings(BaseSettings):
+    """What every service process needs. A service adds its own fields in a subclass.
+
+    Give each required field a `description` that completes "set it to ..." and one of `examples`
+    (the OpenAPI document is printed with those, without any server).
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    database_url: Annotated[
+        Dsn,
+        Field(
+            description="the PostgreSQL address of the run-time role, postgresql://user:password@host:port/name",
+            examples=["postgresql://checkout_app@127.0.0.1:5432/checkout"],
+        ),
+    ]
+    database_owner_url: Annotated[
+        Dsn | None, Field(description="the PostgreSQL address of the role that migrates (only `migrate` needs it)")
+    ] = None
+    database_pool_size: Annotated[int, Field(ge=1, le=200, description="a number of connections, 1 to 200")] = 10
+    database_pool_timeout_seconds: Annotated[
+        float, Field(gt=0, le=60, description="how long a request may wait for a connection, in seconds")
+    ] = 3.0
+    database_statement_timeout_seconds: Annotated[
+        float, Field(gt=0, le=600, description="how long one statement may run, in seconds")
+    ] = 10.0
+    database_allow_unsafe: Annotated[
+        bool, Field(description="true only for throw-away test servers: PostgreSQL may run with fsync off")
+    ] = False
+    kafka_bootstrap: Annotated[
+        str, Field(description="the brokers, host:port[,host:port]", examples=["127.0.0.1:9092"])
+    ]
+    topic_prefix: Annotated[
+        str, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="a prefix of topic names, for shared clusters")
+    ] = ""
+    http_host: Annotated[str, Field(description="the address to listen on")] = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65535, description="the port to listen on")] = 8000
+    jwt_issuer: Annotated[
+        str, Field(min_length=1, description="the issuer of tokens, its `iss`", examples=["https://identity.example"])
+    ]
+    jwt_audience: Annotated[str, Field(min_length=1, description="our audience in tokens, their `aud`")] = "booking"
+    jwt_jwks_url: Annotated[
+        str,
+        Field(
+            description="the https address of the issuer's key set",
+            examples=["https://identity.example/.well-known/jwks.json"],
+        ),
+    ]
+    jwt_algorithms: Annotated[
+        tuple[str, ...], Field(min_length=1, description='a JSON list such as ["RS256","ES256","EdDSA"]')
+    ] = ("RS256", "ES256", "EdDSA")
+    jwt_allow_http: Annotated[
+        bool, Field(description="true only on a developer's machine: the key set over http on loopback")
+    ] = False
+    jwt_leeway_seconds: Annotated[int, Field(ge=0, le=60, description="tolerated clock difference, 0 to 60 s")] = 30
+    jwt_jwks_ttl_seconds: Annotated[
+        float, Field(gt=0, le=86400, description="how long a fetched key set is fresh, in seconds")
+    ] = 300.0
+    platform_timezone: Annotated[str, Field(description="an IANA zone such as Asia/Jakarta")] = "Asia/Jakarta"
+    rate_limit_per_minute: Annotated[
+        int, Field(ge=0, description="requests per minute and person, 0 switches the limit off")
+    ] = 1200
+    max_body_bytes: Annotated[int, Field(ge=1024, description="the largest request body in bytes")] = 262_144
+    cors_origins: Annotated[
+        tuple[str, ...], Field(description='a JSON list of the origins whose pages may call, ["https://app.example"]')
+    ] = ()
+    otel_exporter_otlp_endpoint: Annotated[
+        str | None, Field(description="the OTLP/HTTP collector's address; unset switches telemetry export off")
+    ] = None
+    log_level: Annotated[
+        str, Field(pattern=r"^(?i:debug|info|warning|error)$", description="debug, info, warning or error")
+    ] = "info"
+    crash_at: Annotated[str | None, Field(description="a fault point's name; development only")] = None
+    shutdown_grace_seconds: Annotated[
+        float, Field(ge=1, le=300, description="how long a stop may take, in seconds")
+    ] = 15.0
+
+    @field_validator("jwt_algorithms")
+    @classmethod
+    def _asymmetric(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(names) - ASYMMETRIC:
+            raise ValueError(f"{sorted(unknown)} not allowed, only {sorted(ASYMMETRIC)}")
+        return names
+
+    @field_validator("platform_timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("no such zone") from None
+        return name
+
+    @model_validator(mode="after")
+    def _keys_over_https(self) -> Self:
+        parts = urlsplit(self.jwt_jwks_url)
+        local = self.jwt_allow_http and parts.scheme == "http" and parts.hostname in _LOOPBACK
+        if not local and (parts.scheme != "https" or not parts.hostname):
+            raise ValueError("JWT_JWKS_URL must be https (http only on loopback with JWT_ALLOW_HTTP=true)")
+        return self
+
+    @classmethod
+    def documented(cls) -> Self:
+        """The settings of the examples, whatever the environment says: for printing documents deterministically."""
+        return cls.model_construct(**{name: _documented(field) for name, field in cls.model_fields.items()})
+
+
+def load_settings(settings_class: type[S]) -> S:
+    """The settings of the environment and of the files in SECRETS_DIR, or SettingsError."""
+    try:
+        return settings_class(_secrets_dir=os.environ.get("SECRETS_DIR") or None)  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        raise SettingsError(_sentences(settings_class, error)) from None
+    except UnreadableSetting as error:
+        raise SettingsError(f"A setting cannot be read: {error}. Lists and objects are written as JSON.") from None
+
+
+def _sentences(settings_class: type[ServiceSettings], error: ValidationError) -> str:
+    lines: list[str] = []
+    for found in error.errors(include_input=False, include_url=False, include_context=False):
+        name = str(found["loc"][0]) if found["loc"] else ""
+        field = settings_class.model_fields.get(name)
+        wish = f"; set it to {field.description}" if field and field.description else ""
+        cause = (
+            "is not set" if found["type"] == "missing" else f"is wrong ({found['msg'].removeprefix('Value error, ')})"
+        )
+        lines.append(f"{name.upper()} {cause}{wish}." if name else f"{found['msg'].removeprefix('Value error, ')}.")
+    return "\n".join(lines)
+
+
+def _documented(field: FieldInfo) -> Any:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if default is not PydanticUndefined:
+        return default
+    example = field.examples[0] if field.examples else "example"
+    return (
+        SecretStr(example) if field.annotation is SecretStr else TypeAdapter(field.annotation).validate_python(example)
+    )

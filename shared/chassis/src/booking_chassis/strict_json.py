@@ -1,0 +1,59 @@
+"""JSON as this system takes it: nothing that two readers, or PostgreSQL, would read differently (T6)."""
+
+import json
+import math
+from typing import Any, NoReturn
+
+from booking_chassis.problems import Problem
+
+_MOST_DIGITS = 18
+
+
+def check_json(body: bytes) -> None:
+    """Problem 400 for what is no JSON, or holds NaN, a repeated name, a number beyond 64 bits; 422 for U+0000 and the like.
+
+    One pass over the body, before any model sees it: a model would take the last of two equal names, let an infinity
+    through, and leave U+0000 to PostgreSQL's refusal.
+    """
+    try:
+        value = json.loads(
+            body, object_pairs_hook=_no_twins, parse_constant=_no_constant, parse_int=_int, parse_float=_float
+        )
+    except Problem:
+        raise
+    except (ValueError, RecursionError):
+        raise Problem(400, "malformed_json", "The body is no JSON.") from None
+    if b"\\u" in body and not _is_text(value):
+        raise Problem(422, "invalid_text", "A text holds U+0000 or a lone surrogate.")
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Problem(400, "malformed_json", "An object holds a name twice.")
+    return found
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise Problem(400, "malformed_json", "NaN and infinities are no JSON numbers.")
+
+
+def _int(digits: str) -> int:
+    # Length first: int() of very many digits is slow, and refuses over 4,300 with an error of its own.
+    if len(digits) > _MOST_DIGITS + 1:
+        raise Problem(400, "number_too_large", "A number is too large.")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise Problem(400, "number_too_large", "A number is too large.")
+    return value
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        return b"\\u0000" not in json.dumps(value).encode() and bool(json.dumps(value, ensure_ascii=False).encode())
+    except (UnicodeEncodeError, RecursionError):
+        return False

@@ -1,0 +1,58 @@
+"""Keeps a process's workers running, and stops them in time."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+
+from booking_chassis.failures import described
+from booking_chassis.metrics import WORKER_RESTARTS
+from booking_chassis.service import Worker
+
+log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+_HEALTHY_SECONDS = 60.0
+
+
+class Supervisor:
+    """Runs each worker in a task; one that fails or ends is started again, with growing pauses."""
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._workers = workers
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stop = asyncio.Event()
+
+    def start(self) -> None:
+        """Starts all workers."""
+        self._tasks = [asyncio.create_task(self._keep(worker), name=worker.name) for worker in self._workers]
+
+    async def stop(self, seconds: float) -> None:
+        """Asks all to stop and waits; who is not done in `seconds` is cancelled (K9: clients may hang in their close)."""
+        self._stop.set()
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        for task in late:
+            log.warning("worker_cancelled", worker=task.get_name())
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=1.0)
+
+    async def _keep(self, worker: Worker) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                await worker.run(self._stop)
+            except Exception as error:  # noqa: BLE001 - a worker's failure is logged and counted, and it is started again
+                log.error("worker_failed", worker=worker.name, **described(error))  # noqa: TRY400
+            if self._stop.is_set():
+                return
+            WORKER_RESTARTS.labels(worker.name).inc()
+            pause = _FIRST_PAUSE if time.monotonic() - began > _HEALTHY_SECONDS else min(pause * 2, _LONGEST_PAUSE)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
