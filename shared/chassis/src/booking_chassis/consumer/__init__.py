@@ -7,6 +7,7 @@
 A record's way: reader (Kafka) → reading (bytes to meaning) → rules (one transaction) → offsets (Kafka).
 """
 
+from booking_chassis.consumer.api import held_records_router
 from booking_chassis.consumer.batch import BatchConsumer
 from booking_chassis.consumer.bulk import BatchApply
 from booking_chassis.consumer.errors import ConsumerError, Hold, PositionLost
@@ -29,4 +30,5 @@ __all__ = [
     "Subscription",
     "Tuning",
     "forget_key",
+    "held_records_router",
 ]

@@ -47,6 +47,9 @@ class Held:
     error: str | None
     held_at: datetime
     record: Record
+    outcome: Settled | None = None
+    settled_at: datetime | None = None
+    settled_by: str | None = None
 
 
 _OPEN = "consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s AND settled_at IS NULL"
@@ -157,8 +160,14 @@ async def forget_key(conn: psycopg.AsyncConnection, topic: str, key: str) -> int
 
 async def get(conn: psycopg.AsyncConnection, held_id: UUID) -> Held | None:
     """One unsettled held record, whole."""
+    found = await find(conn, held_id)
+    return None if found is None or found.outcome else found
+
+
+async def find(conn: psycopg.AsyncConnection, held_id: UUID) -> Held | None:
+    """One held record, settled or not."""
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute("SELECT * FROM held WHERE id = %s AND settled_at IS NULL", (held_id,))
+        await cursor.execute("SELECT * FROM held WHERE id = %s", (held_id,))
         row = await cursor.fetchone()
     return None if row is None else _held(row)
 
@@ -199,6 +208,9 @@ def _held(row: dict[str, Any]) -> Held:
         error=row["error"],
         held_at=row["held_at"],
         record=record,
+        outcome=row["outcome"],
+        settled_at=row["settled_at"],
+        settled_by=row["settled_by"],
     )
 
 

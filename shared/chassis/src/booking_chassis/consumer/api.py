@@ -1,0 +1,174 @@
+"""`/v1/held-records`: what an operator sees and does (api.md). Admins only; values may hold contact data."""
+
+import base64
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from booking_chassis.auth import require
+from booking_chassis.consumer import held, operations
+from booking_chassis.consumer.errors import HeldNotFound, StillHeld
+from booking_chassis.consumer.held import Held
+from booking_chassis.consumer.rules import Rules
+from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_chassis.database import Database
+from booking_chassis.idempotency import Idempotency, IdempotencyTwin
+from booking_chassis.principal import Principal
+from booking_chassis.problems import conflict, not_found, problem_responses
+
+
+class HasRules(Protocol):
+    """A Consumer or BatchConsumer; it need not run in this process."""
+
+    name: str
+    rules: Rules
+
+
+class HeldRecord(BaseModel):
+    """A held record as lists show it."""
+
+    id: UUID
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    consumer: str
+    version: int | None
+    reason: held.Reason
+    attempts: int
+    error: str | None
+    held_at: datetime
+    outcome: held.Settled | None
+    settled_at: datetime | None
+
+
+class Content(BaseModel):
+    """Bytes: as text where they are text, always as base64."""
+
+    base64: str
+    text: str | None
+
+
+class Header(BaseModel):
+    """One header of the record."""
+
+    name: str
+    value: Content | None
+
+
+class WholeHeldRecord(HeldRecord):
+    """A held record with its bytes."""
+
+    settled_by: str | None
+    raw_key: Content | None
+    headers: list[Header]
+    value: Content | None
+
+
+def held_records_router(
+    consumer: HasRules | Sequence[HasRules],
+    database: Database,
+    admin: Callable[..., Any] | None = None,
+) -> APIRouter:
+    """The routes for these consumers' held records. `admin` is the dependency that lets only admins in."""
+    consumers: Sequence[HasRules] = consumer if isinstance(consumer, Sequence) else [consumer]
+    rules = {one.name: one.rules for one in consumers}
+    router = APIRouter(prefix="/v1/held-records", tags=["held records"], responses=problem_responses(401, 403, 503))
+    administrator: Any = Depends(admin or require("admin"))
+
+    @router.get("", responses=problem_responses(422))
+    async def list_held_records(page: Page, _caller: Principal = administrator) -> PageOf[HeldRecord]:
+        """What is held now, newest first."""
+        before = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        async with database.autocommit() as conn:
+            found = await held.page(conn, list(rules), before=before, limit=page.limit + 1)
+        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        return PageOf[HeldRecord](**page_of([_summary(one) for one in found[: page.limit]], more))
+
+    @router.get("/{held_id}", responses=problem_responses(404, 422))
+    async def show_held_record(held_id: UUID, _caller: Principal = administrator) -> WholeHeldRecord:
+        """One held record with its bytes, also after it was settled."""
+        async with database.autocommit() as conn:
+            return _whole(_ours(await held.find(conn, held_id), rules))
+
+    @router.post("/{held_id}/replay", responses=problem_responses(404, 409, 422))
+    async def replay_held_record(
+        held_id: UUID,
+        idempotency: Idempotency,
+        caller: Principal = administrator,
+    ) -> WholeHeldRecord:
+        """Apply the key's held records in order, this one included; 409 `still_held` names the one in the way."""
+        return await _settled(rules, database, held_id, idempotency, operations.replay, by=caller.actor("admin"))
+
+    @router.post("/{held_id}/discard", responses=problem_responses(404, 422))
+    async def discard_held_record(
+        held_id: UUID,
+        idempotency: Idempotency,
+        caller: Principal = administrator,
+    ) -> WholeHeldRecord:
+        """Give it up: its version counts as taken, what waited for it follows. The audit shows it for ever."""
+        return await _settled(rules, database, held_id, idempotency, operations.discard, by=caller.actor("admin"))
+
+    return router
+
+
+async def _settled(
+    rules: dict[str, Rules], database: Database, held_id: UUID, idempotency: Idempotency, operation: Any, *, by: str
+) -> WholeHeldRecord:
+    outcome = None
+    try:
+        async with database.transaction() as conn:
+            found = _ours(await held.find(conn, held_id), rules)
+            if await idempotency.replayed(conn, idempotency.key) is None:
+                outcome = await operation(rules[found.consumer], conn, held_id, by=by)
+                if not isinstance(outcome, StillHeld):
+                    await idempotency.remember(conn, idempotency.key, status=200, object_id=held_id, version=None)
+            found = _ours(await held.find(conn, held_id), rules)
+    except HeldNotFound:
+        raise conflict("already_settled", "This record is not held any more.") from None
+    except IdempotencyTwin:
+        async with database.autocommit() as conn:
+            found = _ours(await held.find(conn, held_id), rules)
+    if isinstance(outcome, StillHeld):  # only now: the tries are noted, what went before it was applied
+        members = {"blocking": outcome.blocking, "reason": outcome.reason, "error": outcome.error}
+        raise conflict("still_held", "A record of this key is still in the way.", **members)
+    return _whole(found)
+
+
+def _ours(found: Held | None, rules: dict[str, Rules]) -> Held:
+    if found is None or found.consumer not in rules:
+        raise not_found()
+    return found
+
+
+def _fields(found: Held) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in HeldRecord.model_fields}
+
+
+def _summary(found: Held) -> HeldRecord:
+    return HeldRecord(**_fields(found))
+
+
+def _whole(found: Held) -> WholeHeldRecord:
+    record = found.record
+    return WholeHeldRecord(
+        **_fields(found),
+        settled_by=found.settled_by,
+        raw_key=_content(record.key),
+        headers=[Header(name=name, value=_content(value)) for name, value in record.headers],
+        value=_content(record.value),
+    )
+
+
+def _content(data: bytes | None) -> Content | None:
+    if data is None:
+        return None
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = None
+    return Content(base64=base64.b64encode(data).decode(), text=text)
