@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
+from icalendar import Calendar, vCalAddress, vText, vUri
+from icalendar import Event as VEvent
+
 from booking_contracts.event import Event
 from booking_contracts.sessions import (
     PractitionerChanged,
@@ -17,9 +20,6 @@ from booking_contracts.sessions import (
     SessionRescheduled,
     SessionScheduled,
 )
-from icalendar import Calendar, vCalAddress, vText, vUri
-from icalendar import Event as VEvent
-
 from notifier.texts import clean
 from notifier.texts.material import Letter, material, meeting_link, session_time
 

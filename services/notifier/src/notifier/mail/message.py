@@ -11,6 +11,9 @@ from notifier.mail.invitation import Invitation, to_ical
 from notifier.texts import clean
 from notifier.texts.render import Text
 
+# Not every server announces 8BITMIME, and we don't ask.
+_SEVEN_BITS = SMTP.clone(cte_type="7bit")
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
@@ -38,7 +41,7 @@ def compose(
 ) -> Mail:
     """The mail to these checked mailboxes. `mail_from` is the operator's setting, with or without a display name."""
     display, sender = parseaddr(mail_from)
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_SEVEN_BITS)
     message["Message-ID"] = message_id(notification_id, sender)
     message["Date"] = format_datetime(now)
     message["From"] = f"{display} <{sender}>" if display else sender

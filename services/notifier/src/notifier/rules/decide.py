@@ -7,7 +7,6 @@ from uuid import UUID
 
 from booking_contracts.event import Event
 from booking_contracts.sessions import SessionStatus
-
 from notifier.rules.table import TABLE, Role, Rule, Template, Timer
 
 ADMINS = "admins"

@@ -11,7 +11,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from booking_contracts.event import Event
-
 from notifier.rules.channels import Language
 from notifier.rules.decide import ADMINS
 from notifier.rules.table import Template

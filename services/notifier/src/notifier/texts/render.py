@@ -19,9 +19,7 @@ from notifier.texts.phrases import PHRASES
 
 def _environment(*, autoescape: bool) -> Environment:
     loader = PackageLoader("notifier", "texts")
-    return Environment(  # noqa: S701 - plain text must not be escaped; HTML has its own environment
-        loader=loader, undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True, cache_size=-1
-    )
+    return Environment(loader=loader, undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True, cache_size=-1)
 
 
 _PLAIN = _environment(autoescape=False)

@@ -1,0 +1,14 @@
+"""`python -m notifier api|worker|all|migrate|openapi`."""
+
+from booking_chassis import program
+from notifier.app import build
+from notifier.settings import Settings
+
+
+def main() -> None:
+    """Run one command."""
+    program.main(build, Settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the notifier answers over HTTP (api.md)."""

@@ -1,0 +1,158 @@
+"""The ledger over HTTP: own messages, an admin's view of all, and an admin's order to send again."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from fastapi import APIRouter, Query, Response
+from psycopg.rows import dict_row
+from pydantic import BaseModel
+
+from booking_chassis.auth import AdminCaller, Caller
+from booking_chassis.consistency import Consistency, stamp
+from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_chassis.database import Database
+from booking_chassis.etag import IfMatch
+from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.principal import Principal
+from booking_chassis.problems import conflict, not_found, problem_responses, stale_version
+from booking_contracts.notifications import NotificationState
+from booking_contracts.topics import PRACTITIONERS, SESSIONS, TRANSACTIONS
+from notifier.ledger.marked import changing
+from notifier.rules.channels import Channel
+from notifier.subscribers import CONSUMER
+
+TOPICS_OF_TOKENS = {
+    "checkout:transaction": TRANSACTIONS.name,
+    "checkout:practitioner": PRACTITIONERS.name,
+    "consultation:session": SESSIONS.name,
+}
+
+_COLUMNS: LiteralString = """id, cause_event_id, recipient_id, channel, template, locale, state, reason, attempts, due_at,
+    session_id, transaction_id, provider_message_id, delivered_at, changed_at, version"""
+_LIST: LiteralString = f"""
+SELECT {_COLUMNS} FROM notification
+WHERE (%(recipient)s::text IS NULL OR recipient_id = %(recipient)s) AND (%(state)s::text IS NULL OR state = %(state)s)
+  AND (%(channel)s::text IS NULL OR channel = %(channel)s) AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
+  AND (%(transaction)s::uuid IS NULL OR transaction_id = %(transaction)s) AND (%(before)s::uuid IS NULL OR id < %(before)s)
+ORDER BY id DESC LIMIT %(limit)s"""  # noqa: S608 - literals only
+_ONE: LiteralString = (
+    f"SELECT {_COLUMNS} FROM notification WHERE id = %(id)s AND (%(all)s OR recipient_id = %(recipient)s)"  # noqa: S608
+)
+_RESEND = changing(
+    """state = 'pending', reason = NULL, ambiguities = 0, queued_at = clock_timestamp(), not_before = clock_timestamp(),
+       provider_message_id = NULL, delivered_at = NULL""",
+    "n.id = %(id)s",
+)
+
+
+class Notification(BaseModel):
+    """One message: what caused it, to whom, how, and what became of it. No contact data."""
+
+    id: UUID
+    cause_event_id: UUID
+    recipient_id: str
+    channel: Channel
+    template: str
+    locale: str
+    state: NotificationState
+    reason: str | None
+    attempts: int
+    due_at: datetime
+    session_id: UUID | None
+    transaction_id: UUID | None
+    provider_message_id: str | None
+    delivered_at: datetime | None
+    changed_at: datetime
+    version: int
+
+
+def router(database: Database, committed: Callable[[], None]) -> APIRouter:
+    """The routes of `/v1/notifications`."""
+    routes = APIRouter(prefix="/v1/notifications", tags=["notifications"])
+
+    @routes.get("", response_model=PageOf[Notification], responses=problem_responses(401, 422, 429, 503))
+    async def list_notifications(
+        caller: Caller,
+        page: Page,
+        wish: Consistency,
+        recipient_id: Annotated[str | None, Query(max_length=36)] = None,
+        state: NotificationState | None = None,
+        channel: Channel | None = None,
+        session_id: UUID | None = None,
+        transaction_id: UUID | None = None,
+    ) -> Any:
+        """The caller's own messages, newest first; an admin's list holds everybody's, those to `admins` too."""
+        await wish.visible(database, CONSUMER, TOPICS_OF_TOKENS)
+        own = None if caller.has("admin") else str(caller.sub)
+        if own is not None and recipient_id not in (None, own):
+            return page_of([], None)
+        (before,) = decode_cursor(page.cursor, UUID) if page.cursor else (None,)
+        values = {
+            "recipient": own or recipient_id,
+            "state": state,
+            "channel": channel,
+            "session": session_id,
+            "transaction": transaction_id,
+            "before": before,
+            "limit": page.limit + 1,
+        }
+        async with database.autocommit() as conn:
+            rows = await _rows(conn, _LIST, values)
+        items, more = rows[: page.limit], rows[page.limit :]
+        return page_of(items, encode_cursor(items[-1]["id"]) if more else None)
+
+    @routes.get("/{notification_id}", response_model=Notification, responses=problem_responses(401, 404, 422, 429, 503))
+    async def read_notification(notification_id: UUID, caller: Caller, response: Response, wish: Consistency) -> Any:
+        """One message of the caller's own; an admin reads any."""
+        await wish.visible(database, CONSUMER, TOPICS_OF_TOKENS)
+        async with database.autocommit() as conn:
+            row = await _one(conn, notification_id, caller)
+        stamp(response, "notifier", "notification", row["id"], row["version"])
+        return row
+
+    @routes.post(
+        "/{notification_id}/resend",
+        response_model=Notification,
+        responses=problem_responses(401, 403, 404, 409, 412, 422, 429, 503),
+    )
+    async def resend_notification(
+        notification_id: UUID, caller: AdminCaller, response: Response, idempotency: Idempotency, if_match: IfMatch
+    ) -> Any:
+        """Send a settled message again. A reminder whose session has moved since is skipped again (N4)."""
+
+        async def change(conn: psycopg.AsyncConnection) -> Written:
+            row = await _one(conn, notification_id, caller, lock=True)
+            if if_match is not None and row["version"] != if_match:
+                raise stale_version(row["version"])
+            if row["state"] in ("pending", "sending"):
+                raise conflict("wrong_status", "The message is on its way already.", current_status=row["state"])
+            await conn.execute(_RESEND, {"id": notification_id})
+            return Written(200, notification_id, row["version"] + 1)
+
+        await idempotency.once(database, change)
+        committed()
+        async with database.autocommit() as conn:
+            row = await _one(conn, notification_id, caller)
+        stamp(response, "notifier", "notification", row["id"], row["version"])
+        return row
+
+    return routes
+
+
+async def _one(
+    conn: psycopg.AsyncConnection, notification_id: UUID, caller: Principal, *, lock: bool = False
+) -> dict[str, Any]:
+    values = {"id": notification_id, "all": caller.has("admin"), "recipient": str(caller.sub)}
+    rows = await _rows(conn, f"{_ONE} FOR UPDATE" if lock else _ONE, values)
+    if not rows:
+        raise not_found()
+    return rows[0]
+
+
+async def _rows(conn: psycopg.AsyncConnection, query: LiteralString, values: dict[str, Any]) -> list[dict[str, Any]]:
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(query, values)
+    return await cursor.fetchall()

@@ -1,0 +1,118 @@
+"""What a person wants: by which channels and in which language (N2)."""
+
+from collections.abc import Callable
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict
+
+from booking_chassis.auth import Caller
+from booking_chassis.consistency import stamp
+from booking_chassis.database import Database
+from booking_chassis.etag import IfMatch
+from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.problems import forbidden, problem_responses, stale_version
+from notifier.ledger.marked import inserting
+from notifier.people import lock_person, preferences_of
+from notifier.rules.channels import Language, language
+
+_WRITE: LiteralString = """
+INSERT INTO preference AS p (person_id, email, whatsapp, language, version)
+VALUES (%(person)s, %(email)s, %(whatsapp)s, %(language)s, 1)
+ON CONFLICT (person_id) DO UPDATE SET email = excluded.email, whatsapp = excluded.whatsapp, language = excluded.language,
+    version = p.version + 1, updated_at = clock_timestamp()
+RETURNING version"""
+
+# Timers that were written down for one channel only also get the channel that was switched on since.
+_WIDEN = inserting("""
+    INSERT INTO notification (id, cause_event_id, recipient_id, channel, template, locale, session_id, transaction_id, due_at,
+        fence_version, fence_status, useful_until, state, queued_at, not_before, changed_at, correlation_id, traceparent)
+    SELECT uuidv7(), n.cause_event_id, n.recipient_id, w.channel, n.template, n.locale, n.session_id, n.transaction_id, n.due_at,
+        n.fence_version, n.fence_status, n.useful_until, 'pending', clock_timestamp(), n.due_at, clock_timestamp(),
+        n.correlation_id, n.traceparent
+    FROM notification n CROSS JOIN unnest(%(channels)s::text[]) w(channel)
+    WHERE n.recipient_id = %(recipient)s AND n.state = 'pending' AND n.fence_version IS NOT NULL AND n.due_at > clock_timestamp()
+    ON CONFLICT ON CONSTRAINT notification_once DO NOTHING""")
+
+
+class Channels(BaseModel):
+    """Which channels a person wants."""
+
+    model_config = ConfigDict(extra="forbid")
+    email: bool
+    whatsapp: bool
+
+
+class NewPreferences(BaseModel):
+    """What a person chooses."""
+
+    model_config = ConfigDict(extra="forbid")
+    channels: Channels
+    language: Language
+
+
+class PreferencesNow(NewPreferences):
+    """What holds for a person; version 0 until they have chosen."""
+
+    model_config = ConfigDict(extra="ignore")
+    version: int
+
+
+def router(database: Database, committed: Callable[[], None]) -> APIRouter:
+    """The routes of `/v1/preferences`."""
+    routes = APIRouter(prefix="/v1/preferences", tags=["preferences"])
+
+    @routes.get("", response_model=PreferencesNow, responses=problem_responses(401, 429, 503))
+    async def read_preferences(caller: Caller, response: Response) -> Any:
+        """The caller's preferences, or what holds without any."""
+        async with database.autocommit() as conn:
+            now = await _now(conn, caller.sub)
+        stamp(response, "notifier", "preferences", caller.sub, now["version"])
+        return now
+
+    @routes.put("", response_model=PreferencesNow, responses=problem_responses(401, 403, 412, 422, 429, 503))
+    async def write_preferences(
+        chosen: NewPreferences, caller: Caller, response: Response, idempotency: Idempotency, if_match: IfMatch
+    ) -> Any:
+        """Choose channels and language; holds for every message that leaves from now on."""
+
+        async def change(conn: psycopg.AsyncConnection) -> Written:
+            return Written(200, caller.sub, await _write(conn, caller.sub, chosen, if_match))
+
+        await idempotency.once(database, change)
+        committed()
+        async with database.autocommit() as conn:
+            now = await _now(conn, caller.sub)
+        stamp(response, "notifier", "preferences", caller.sub, now["version"])
+        return now
+
+    return routes
+
+
+async def _write(conn: psycopg.AsyncConnection, person_id: UUID, chosen: NewPreferences, if_match: int | None) -> int:
+    await lock_person(conn, person_id)
+    if await (await conn.execute("SELECT FROM erased WHERE person_id = %s", [person_id])).fetchone() is not None:
+        raise forbidden("person_erased", "This person was erased; nothing is written again.")
+    before = await _now(conn, person_id)
+    if if_match is not None and before["version"] != if_match:
+        raise stale_version(before["version"])
+    wanted = chosen.channels.model_dump()
+    cursor = await conn.execute(_WRITE, {"person": person_id, **wanted, "language": chosen.language})
+    on = [channel for channel, is_on in wanted.items() if is_on]
+    await conn.execute(_WIDEN, {"recipient": str(person_id), "channels": on})
+    row = await cursor.fetchone()
+    assert row is not None, "an upsert returns its row"
+    return row[0]
+
+
+async def _now(conn: psycopg.AsyncConnection, person_id: UUID) -> dict[str, Any]:
+    cursor = await conn.execute("SELECT version FROM preference WHERE person_id = %s", [person_id])
+    row = await cursor.fetchone()
+    preferences, locale = (await preferences_of(conn, {str(person_id)}))[str(person_id)]
+    return {
+        "channels": {"email": preferences.email, "whatsapp": preferences.whatsapp},
+        "language": language(preferences, locale),
+        "version": row[0] if row else 0,
+    }

@@ -1,0 +1,104 @@
+"""The composition root: the only place that reads settings and wires the notifier together."""
+
+from booking_chassis.consumer import Consumer
+from booking_chassis.consumer.api import held_records_router
+from booking_chassis.database import Database
+from booking_chassis.service import Service
+from booking_outbox.relay import Relay
+from booking_outbox.wake import Waker
+from notifier.api import notifications, preferences, whatsapp
+from notifier.ledger.marked import PUBLISHED
+from notifier.mail.channel import MailChannel
+from notifier.sending.patience import Patience
+from notifier.sending.worker import Sender
+from notifier.settings import Settings
+from notifier.subscribers import CONSUMER, SUBSCRIPTIONS
+from notifier.whatsapp.channel import WhatsAppChannel
+from notifier.whatsapp.client import CloudApi
+
+
+def build(settings: Settings) -> Service:
+    """The notifier as a service; no I/O."""
+    database = Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        pool_timeout=settings.database_pool_timeout_seconds,
+        statement_timeout=settings.database_statement_timeout_seconds,
+        application_name="notifier",
+    )
+    waker = Waker(settings.database_url)
+    senders = _senders(settings, database, waker)
+
+    def committed() -> None:
+        waker.poke()
+        for sender in senders:
+            sender.wake()
+
+    consumer = Consumer(
+        CONSUMER,
+        SUBSCRIPTIONS,
+        database=database,
+        bootstrap=settings.kafka_bootstrap,
+        topic_prefix=settings.topic_prefix,
+        after_commit=committed,
+    )
+    relay = Relay(
+        database_url=settings.database_url,
+        bootstrap=settings.kafka_bootstrap,
+        topic_prefix=settings.topic_prefix,
+        topics=[PUBLISHED],
+        lock_name="notifier-relay",
+        wake=waker,
+    )
+    return Service(
+        name="notifier",
+        title="Booking: notifier",
+        description="Email and WhatsApp, reminders, preferences.",
+        settings=settings,
+        database=database,
+        routers=[
+            notifications.router(database, committed),
+            preferences.router(database, committed),
+            whatsapp.router(
+                database,
+                secrets=settings.whatsapp_secrets,
+                verify_token=settings.whatsapp_verify_token.get_secret_value(),
+                committed=committed,
+            ),
+            held_records_router(consumer, database),
+        ],
+        workers=[relay, consumer, *senders],
+        waker=waker,
+        migrations="notifier:migrations",
+        on_stop=[sender.close for sender in senders],
+    )
+
+
+def _senders(settings: Settings, database: Database, waker: Waker) -> list[Sender]:
+    mail = MailChannel(settings.smtp_server, mail_from=settings.mail_from, admin_emails=settings.admin_emails)
+    cloud_api = CloudApi(
+        settings.whatsapp_api_url,
+        settings.whatsapp_phone_number_id,
+        settings.whatsapp_token.get_secret_value(),
+        timeout=settings.send_timeout_seconds,
+    )
+    waits: list[tuple[MailChannel | WhatsAppChannel, Patience]] = [
+        (mail, settings.patience(pace=0.0, ambiguous_wait=settings.email_ambiguous_wait_seconds)),
+        (
+            WhatsAppChannel(cloud_api),
+            settings.patience(
+                pace=settings.whatsapp_pace_seconds, ambiguous_wait=settings.whatsapp_ambiguous_wait_seconds
+            ),
+        ),
+    ]
+    return [
+        Sender(
+            channel,
+            database=database,
+            patience=patience,
+            platform_zone=settings.platform_timezone,
+            published=waker.poke,
+            concurrency=settings.sender_concurrency,
+        )
+        for channel, patience in waits
+    ]

@@ -1,0 +1,32 @@
+"""Product rule E4 here: contact, name, preferences and held contact records go, waiting messages are dropped.
+
+The ledger stays: it holds ids only.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from booking_chassis.consumer import forget_key
+from booking_contracts.topics import CONTACTS, PRACTITIONERS
+from notifier.ledger.marked import changing
+from notifier.people import lock_person
+
+_DROP_WAITING = changing(
+    "state = 'skipped', reason = 'erased', not_before = 'infinity'",
+    "n.recipient_id = %(person)s AND n.state = 'pending'",
+)
+
+
+async def erase(conn: psycopg.AsyncConnection[Any], person_id: UUID, at: datetime) -> None:
+    """Delete everything of this person that E4 names; repeatable, within the caller's transaction."""
+    await lock_person(conn, person_id)
+    await conn.execute("INSERT INTO erased VALUES (%s, %s) ON CONFLICT DO NOTHING", [person_id, at])
+    await conn.execute("DELETE FROM contact WHERE person_id = %s", [person_id])
+    await conn.execute("DELETE FROM practitioner WHERE id = %s", [person_id])
+    await conn.execute("DELETE FROM preference WHERE person_id = %s", [person_id])
+    for topic in (CONTACTS, PRACTITIONERS):
+        await forget_key(conn, topic.name, str(person_id))
+    await conn.execute(_DROP_WAITING, {"person": str(person_id)})

@@ -1,0 +1,39 @@
+"""What an operator watches: outcomes, lateness of timers, providers that refuse us, waiting messages."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+OUTCOMES = Counter(
+    "notifier_outcomes_total", "Attempts and settlements by what they came to", ["channel", "template", "state"]
+)
+LATENESS = Histogram(
+    "notifier_timer_lateness_seconds",
+    "How long after its due time a reminder or nudge was taken up (N4)",
+    ["template"],
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600),
+)
+SEND_SECONDS = Histogram(
+    "notifier_send_seconds",
+    "How long a provider took for one message",
+    ["channel"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20),
+)
+WAITING = Gauge("notifier_messages_due", "Messages that are due and not settled", ["channel"])
+OLDEST = Gauge("notifier_oldest_due_seconds", "Age of the oldest message that is due and not settled", ["channel"])
+FAILED = Gauge(
+    "notifier_messages_unresolved",
+    "Messages failed or ambiguous for good, for an admin to look at",
+    ["channel", "state"],
+)
+PROVIDER_DOWN = Gauge(
+    "notifier_provider_down", "1 while the provider is left alone because it did not take mail", ["channel"]
+)
+NEEDS_A_PERSON = Gauge(
+    "notifier_provider_refuses_us",
+    "1 while the provider refuses our token, password or configuration (F84: 190)",
+    ["channel"],
+)
+WEBHOOK_STATUSES = Counter(
+    "notifier_whatsapp_statuses_total",
+    "Status updates of WhatsApp by status and whether their message is known",
+    ["status", "known"],
+)

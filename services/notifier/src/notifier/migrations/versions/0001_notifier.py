@@ -1,0 +1,38 @@
+"""The notifier's tables, and the moment from which it sends."""
+
+from importlib.resources import files
+
+from alembic import op
+
+import booking_chassis.ddl
+import booking_outbox.ddl
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_TABLES = (
+    "lane",
+    "notification",
+    "cause",
+    "sale",
+    "session",
+    "preference",
+    "erased",
+    "practitioner",
+    "contact",
+    "installation",
+)
+
+
+def upgrade() -> None:
+    op.execute(booking_outbox.ddl.ddl("outbox_v1"))
+    op.execute(booking_chassis.ddl.ddl("inbox_v1"))
+    op.execute(booking_chassis.ddl.ddl("idempotency_v1"))
+    op.execute((files("notifier") / "migrations" / "sql" / "notifier_v1.sql").read_text(encoding="utf-8"))
+
+
+def downgrade() -> None:
+    for table in (*_TABLES, "idempotency", "held", "inbox", "outbox_accepted", "outbox"):
+        op.execute(f"DROP TABLE {table}")

@@ -1,0 +1,220 @@
+"""Taking the next due message: everything about it is looked up now, and whether it may still leave is decided now.
+
+One transaction: the row is locked, judged, and leaves this place either settled (skipped, failed, waiting) or as
+`sending` with the number of its attempt. That commit comes before the send, so a crash in between can never look like
+"not yet sent" (F86); other workers pass over the locked row.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg.rows import dict_row
+
+from booking_contracts.decode import from_store
+from booking_contracts.errors import ContractError
+from notifier.ledger.marked import changing
+from notifier.rules.channels import Channel as ChannelName
+from notifier.rules.channels import Preferences, channels, language
+from notifier.rules.decide import ADMINS, Fence
+from notifier.rules.relevance import Present, skip_reason
+from notifier.sending.channel import BadAddress, Channel, Contact, NoAddress
+from notifier.sending.patience import Patience
+from notifier.texts.dates import zone_of
+from notifier.texts.material import Letter, Names
+
+_NEXT: LiteralString = """
+SELECT n.id, n.recipient_id, n.template, n.attempts, n.ambiguities, n.due_at, n.queued_at, n.state, n.traceparent,
+       n.fence_version, n.fence_status, n.useful_until, s.schedule_version, s.status, s.starts_at, s.ends_at,
+       c.type, c.type_version, c.data::text AS data, c.actor, c.occurred_at, sale.product_name, clock_timestamp() AS now
+FROM notification n JOIN cause c ON c.event_id = n.cause_event_id
+     LEFT JOIN session s ON s.id = n.session_id LEFT JOIN sale ON sale.transaction_id = n.transaction_id
+WHERE n.channel = %(channel)s AND n.state IN ('pending', 'ambiguous') AND n.not_before <= clock_timestamp()
+  AND NOT EXISTS (SELECT 1 FROM notification o WHERE o.recipient_id = n.recipient_id AND o.channel = n.channel AND o.id <> n.id
+                  AND (o.state = 'sending' OR (o.state = 'pending' AND n.state = 'pending'
+                       AND o.not_before <= clock_timestamp() AND (o.due_at, o.id) < (n.due_at, n.id))))
+ORDER BY n.not_before, n.id LIMIT 1 FOR UPDATE OF n SKIP LOCKED"""
+
+_PEOPLE: LiteralString = """
+SELECT p.id, coalesce(r.name, c.name) AS name, c.email, c.phone, c.locale, coalesce(c.timezone, r.timezone) AS timezone,
+       e.email AS wants_email, e.whatsapp AS wants_whatsapp, e.language, x.person_id IS NOT NULL AS erased
+FROM unnest(%s::uuid[]) p(id) LEFT JOIN contact c ON c.person_id = p.id LEFT JOIN practitioner r ON r.id = p.id
+     LEFT JOIN preference e ON e.person_id = p.id LEFT JOIN erased x ON x.person_id = p.id"""
+
+_SKIP = changing("state = 'skipped', reason = %(reason)s, not_before = 'infinity'", "n.id = %(id)s")
+_FAIL = changing("state = 'failed', reason = %(reason)s, not_before = 'infinity'", "n.id = %(id)s")
+_START = changing(
+    """state = 'sending', attempts = n.attempts + 1, reason = NULL, locale = %(locale)s,
+       sending_until = clock_timestamp() + make_interval(secs => %(lease)s)""",
+    "n.id = %(id)s",
+)
+# No version and no mark: nobody outside is told that we go on waiting.
+_WAIT: LiteralString = """
+UPDATE notification SET reason = 'no_address', not_before = least(clock_timestamp() + interval '15 s', %(until)s) WHERE id = %(id)s"""
+_POSTPONE: LiteralString = """
+UPDATE notification SET reason = 'unreadable', not_before = clock_timestamp() + interval '1 minute' WHERE id = %(id)s"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A message on its way: committed as `sending`, prepared, to be handed over now."""
+
+    id: UUID
+    number: int
+    ambiguities: int
+    recipient_id: str
+    template: str
+    is_timer: bool
+    lateness: float
+    age: timedelta
+    traceparent: str | None
+    prepared: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A message that needed no send: skipped, failed for good, or waiting for an address."""
+
+    template: str
+    state: str
+    reason: str
+
+
+Taken = Attempt | Settled
+
+
+async def take_next(
+    conn: psycopg.AsyncConnection[Any], channel: Channel, patience: Patience, platform_zone: str
+) -> Taken | None:
+    """The next due message of this channel, within the caller's transaction; None if nothing is due."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(_NEXT, {"channel": channel.name})
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    try:
+        row["event"] = from_store(row["type"], row["type_version"], row["data"])
+    except ContractError:
+        # Written by a newer release that was rolled back: it can read it again, so wait for it, beside the others' way.
+        await conn.execute(_POSTPONE, {"id": row["id"]})
+        return Settled(row["template"], "pending", "unreadable")
+    people = await _people(conn, row)
+    if (
+        reason := skip_reason(_fence(row), row["useful_until"], _present(row, people, channel.name), row["now"])
+    ) is not None:
+        return await _settle(conn, _SKIP, row, "skipped", reason)
+    return await _start(conn, channel, patience, row, letter(row, people, platform_zone), people)
+
+
+async def _start(
+    conn: psycopg.AsyncConnection[Any],
+    channel: Channel,
+    patience: Patience,
+    row: dict[str, Any],
+    text: Letter,
+    people: dict[str, dict[str, Any]],
+) -> Taken:
+    now, base = row["now"], max(row["due_at"], row["queued_at"])
+    try:
+        prepared = channel.prepare(row["id"], text, _contact(people.get(row["recipient_id"])), now)
+    except NoAddress:
+        if now >= base + patience.address_wait:
+            return await _settle(conn, _FAIL, row, "failed", "no_address")
+        await conn.execute(_WAIT, {"id": row["id"], "until": base + patience.address_wait})
+        return Settled(row["template"], "pending", "no_address")
+    except BadAddress:
+        return await _settle(conn, _FAIL, row, "failed", "bad_address")
+    except Exception as error:  # noqa: BLE001 - one message's broken text must never stop another's (N4)
+        return await _settle(conn, _FAIL, row, "failed", f"unrenderable_{type(error).__name__}")
+    await conn.execute(
+        _START, {"id": row["id"], "locale": text.language, "lease": patience.send_timeout + patience.lease_margin}
+    )
+    return Attempt(
+        id=row["id"],
+        number=row["attempts"] + 1,
+        ambiguities=row["ambiguities"],
+        recipient_id=row["recipient_id"],
+        template=row["template"],
+        is_timer=row["fence_version"] is not None,
+        lateness=(now - row["due_at"]).total_seconds(),
+        age=now - base,
+        traceparent=row["traceparent"],
+        prepared=prepared,
+    )
+
+
+async def _settle(
+    conn: psycopg.AsyncConnection[Any], statement: LiteralString, row: dict[str, Any], state: str, reason: str
+) -> Settled:
+    await conn.execute(statement, {"id": row["id"], "reason": reason})
+    return Settled(row["template"], state, reason)
+
+
+async def _people(conn: psycopg.AsyncConnection[Any], row: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    event = row["event"]
+    ids = {getattr(event, "user_id", None), getattr(event, "practitioner_id", None)} - {None}
+    if row["recipient_id"] != ADMINS:
+        ids.add(UUID(row["recipient_id"]))
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(_PEOPLE, [list(ids)])
+    return {str(person["id"]): person for person in await cursor.fetchall()}
+
+
+def _fence(row: dict[str, Any]) -> Fence | None:
+    return None if row["fence_version"] is None else Fence(row["fence_version"], row["fence_status"])
+
+
+def _present(row: dict[str, Any], people: dict[str, dict[str, Any]], channel: ChannelName) -> Present:
+    recipient = people.get(row["recipient_id"], {})
+    return Present(
+        schedule_version=row["schedule_version"],
+        status=row["status"],
+        recipient_erased=bool(recipient.get("erased")),
+        channel_wanted=channel in channels(row["recipient_id"], _preferences(recipient)),
+    )
+
+
+def _preferences(person: dict[str, Any]) -> Preferences:
+    if person.get("wants_email") is None:
+        return Preferences()
+    return Preferences(person["wants_email"], person["wants_whatsapp"], person["language"])
+
+
+def _contact(person: dict[str, Any] | None) -> Contact | None:
+    return None if person is None else Contact(person["email"], person["phone"])
+
+
+def letter(row: dict[str, Any], people: dict[str, dict[str, Any]], platform_zone: str) -> Letter:
+    """What the message is rendered from: the stored event, and the people as they are called now."""
+    event, recipient = row["event"], people.get(row["recipient_id"], {})
+
+    def called(person_id: object) -> str | None:
+        return people.get(str(person_id), {}).get("name")
+
+    return Letter(
+        template=row["template"],
+        recipient_id=row["recipient_id"],
+        language=language(_preferences(recipient), recipient.get("locale")),
+        zone=_zone(recipient, platform_zone),
+        event=event,
+        at=row["occurred_at"],
+        actor=row["actor"],
+        names=Names(
+            recipient=called(row["recipient_id"]),
+            member=called(getattr(event, "user_id", None)),
+            practitioner=called(getattr(event, "practitioner_id", None)),
+            product=row["product_name"],
+        ),
+        session_time=_session_time(row),
+    )
+
+
+def _zone(recipient: dict[str, Any], platform_zone: str) -> ZoneInfo:
+    return zone_of(recipient.get("timezone"), platform_zone)
+
+
+def _session_time(row: dict[str, Any]) -> tuple[datetime, datetime] | None:
+    return (row["starts_at"], row["ends_at"]) if row["starts_at"] and row["ends_at"] else None

@@ -1,0 +1,94 @@
+"""Writing down what an attempt came to. By attempt number: a status webhook or a recovery may have been there first."""
+
+from typing import Any, LiteralString
+
+import psycopg
+
+from notifier.ledger.marked import changing
+from notifier.sending.claim import Attempt
+from notifier.sending.outcome import Accepted, Later, Outcome, ProviderDown, Refused, Unknown
+from notifier.sending.patience import Patience, backoff
+
+# The attempt's own row: still `sending`, or already called ambiguous by a recovery that thought this worker dead.
+_MINE: LiteralString = "n.id = %(id)s AND n.attempts = %(number)s AND n.state IN ('sending', 'ambiguous')"
+_AFTER: LiteralString = "clock_timestamp() + make_interval(secs => %(seconds)s)"
+
+_SENT = changing(
+    "state = 'sent', reason = NULL, sending_until = NULL, not_before = 'infinity', provider_message_id = %(provider_id)s",
+    _MINE,
+)
+_FAILED = changing("state = 'failed', reason = %(code)s, sending_until = NULL, not_before = 'infinity'", _MINE)
+# Not taken, for certain: back to where it was. An earlier attempt's ambiguity stays, and so does its one more try.
+_AGAIN = changing(
+    f"""state = CASE WHEN n.ambiguities > 0 THEN 'ambiguous' ELSE 'pending' END, reason = %(code)s, sending_until = NULL,
+        not_before = {_AFTER}""",
+    "n.id = %(id)s AND n.attempts = %(number)s AND n.state = 'sending'",
+)
+_AMBIGUOUS = changing(
+    f"""state = 'ambiguous', reason = %(code)s, sending_until = NULL, ambiguities = n.ambiguities + 1,
+        not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE 'infinity' END""",
+    "n.id = %(id)s AND n.attempts = %(number)s AND n.state = 'sending'",
+)
+_CRASHED = changing(
+    f"""state = 'ambiguous', reason = 'worker_died', sending_until = NULL, ambiguities = n.ambiguities + 1,
+        not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE 'infinity' END""",
+    "n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp()",
+)
+_LANE: LiteralString = f"""
+INSERT INTO lane AS l (recipient_id, channel, not_before) VALUES (%(recipient)s, %(channel)s, {_AFTER})
+ON CONFLICT (recipient_id, channel) DO UPDATE SET not_before = greatest(l.not_before, excluded.not_before)"""  # noqa: S608
+_HOLD_BACK: LiteralString = f"""
+UPDATE notification SET not_before = {_AFTER}
+WHERE recipient_id = %(recipient)s AND channel = %(channel)s AND state = 'pending' AND not_before < {_AFTER}"""  # noqa: S608
+
+
+async def record(
+    conn: psycopg.AsyncConnection[Any],
+    channel: str,
+    attempt: Attempt,
+    outcome: Outcome,
+    patience: Patience,
+    pause: float,
+) -> str:
+    """Settle the attempt within the caller's transaction; the state that the message is in now.
+
+    `pause` is how long the whole provider is left alone, for ProviderDown.
+    """
+    mine = {"id": attempt.id, "number": attempt.number}
+    match outcome:
+        case Accepted(provider_id):
+            await conn.execute(_SENT, {**mine, "provider_id": provider_id})
+            await _pace(conn, attempt.recipient_id, channel, patience.pace)
+            return "sent"
+        case Refused(code):
+            await conn.execute(_FAILED, {**mine, "code": code})
+            return "failed"
+        case Unknown(code):
+            await conn.execute(_AMBIGUOUS, {**mine, "code": code, "seconds": patience.ambiguous_wait.total_seconds()})
+            return "ambiguous"
+        case Later(code) if attempt.age > patience.give_up_after:
+            await conn.execute(_FAILED, {**mine, "code": code})
+            return "failed"
+        case Later(code, retry_after):
+            seconds = backoff(attempt.number, attempt.age, retry_after=retry_after)
+            await conn.execute(_AGAIN, {**mine, "code": code, "seconds": seconds})
+            await _pace(conn, attempt.recipient_id, channel, max(min(seconds, 60.0), retry_after or 0.0))
+            return "pending"
+        case ProviderDown(code):
+            await conn.execute(_AGAIN, {**mine, "code": code, "seconds": pause})
+            return "pending"
+
+
+async def recover(conn: psycopg.AsyncConnection[Any], channel: str, patience: Patience) -> int:
+    """Attempts whose worker is dead become ambiguous (F86); how many there were."""
+    cursor = await conn.execute(_CRASHED, {"channel": channel, "seconds": patience.ambiguous_wait.total_seconds()})
+    return cursor.rowcount
+
+
+async def _pace(conn: psycopg.AsyncConnection[Any], recipient: str, channel: str, seconds: float) -> None:
+    """Nothing else to this recipient by this channel for a while, neither what waits nor what comes."""
+    if seconds <= 0:
+        return
+    lane = {"recipient": recipient, "channel": channel, "seconds": seconds}
+    await conn.execute(_LANE, lane)
+    await conn.execute(_HOLD_BACK, lane)

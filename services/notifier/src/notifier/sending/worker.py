@@ -1,0 +1,222 @@
+"""The sender of one channel: claims one due message after the other and lets several be under way at once."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from booking_chassis.database import Database, DatabaseDown
+from booking_outbox.faults import crash_point
+from booking_outbox.progress import Progress
+from notifier import metrics
+from notifier.sending.channel import Channel
+from notifier.sending.claim import Attempt, Settled, take_next
+from notifier.sending.outcome import Accepted, Outcome, ProviderDown, Unknown
+from notifier.sending.patience import Breaker, Patience
+from notifier.sending.record import record, recover
+from notifier.sending.watch import watch
+
+_log = structlog.get_logger("notifier.sending")
+_IDLE_SECONDS = 1.0
+_RECOVER_EVERY = 5.0
+_DATABASE_PAUSE = 1.0
+
+
+class Sender:
+    """Sends what is due on one channel. Any number of these, in any number of processes, share the work.
+
+    Promise: an attempt is committed as `sending` before it leaves, its outcome is committed after; an attempt whose end
+    nobody recorded becomes `ambiguous` and is tried once more. Nothing that a message, a recipient or a provider does
+    ends the loop.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        database: Database,
+        patience: Patience,
+        platform_zone: str,
+        published: Callable[[], None] = lambda: None,
+        concurrency: int = 8,
+    ) -> None:
+        self.name = f"{channel.name}-sender"
+        self._channel = channel
+        self._database = database
+        self._patience = patience
+        self._platform_zone = platform_zone
+        self._published = published
+        self._hands = asyncio.Semaphore(concurrency)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._breaker = Breaker()
+        self._moved_at = time.monotonic()
+        self._recovered_at = -_RECOVER_EVERY
+        self._due = 0
+        self._waiting_for: str | None = None
+
+    def wake(self) -> None:
+        """Something may have become due. Cheap, never waits."""
+        self._woken.set()
+
+    def progress(self) -> Progress:
+        """Due messages, and when one was last taken up or none was due."""
+        return Progress(self._due, self._moved_at, self._waiting_for)
+
+    async def close(self) -> None:
+        """Give up the channel's connections."""
+        await self._channel.close()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until stopped; then what is under way may end. What does not end in time is ambiguous for the next worker."""
+        while not stop.is_set():
+            try:
+                await self._housekeep()
+                idle = not await self._send_next(stop)
+                self._waiting_for = None
+            except DatabaseDown:
+                self._waiting_for = "postgres"
+                await _sleep(_DATABASE_PAUSE, stop)
+                continue
+            except Exception:
+                # A bug met by one message must not end all sending; the pause keeps it from spinning (F45).
+                _log.exception("sending_step_failed", channel=self._channel.name)
+                await _sleep(_DATABASE_PAUSE, stop)
+                continue
+            if idle:
+                await self._idle(stop)
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def _send_next(self, stop: asyncio.Event) -> bool:
+        """Take up one message; False when none is due. Waits while the provider is left alone or all hands are full."""
+        if (pause := self._breaker.wait_seconds()) > 0:
+            await _sleep(min(pause, _IDLE_SECONDS), stop)
+            self._moved_at = time.monotonic()
+            return True
+        if self._breaker.is_trying and self._under_way:
+            await asyncio.wait(self._under_way, timeout=_IDLE_SECONDS)
+            return True
+        # The hand is free before the message is claimed: a claimed one that waited for a hand would outlive its lease.
+        await self._hands.acquire()
+        taken = None
+        try:
+            taken = await self._take()
+        finally:
+            if not isinstance(taken, Attempt):
+                self._hands.release()
+        if isinstance(taken, Attempt):
+            self._begin(taken)
+        return taken is not None
+
+    async def _take(self) -> Attempt | Settled | None:
+        async with self._database.transaction() as conn:
+            taken = await take_next(conn, self._channel, self._patience, self._platform_zone)
+        self._moved_at = time.monotonic()
+        match taken:
+            case Settled(template, state, reason):
+                self._count(template, state)
+                self._published()
+                _log.info("message_settled", channel=self._channel.name, template=template, state=state, reason=reason)
+            case Attempt(is_timer=True):
+                metrics.LATENESS.labels(taken.template).observe(max(taken.lateness, 0.0))
+            case _:
+                pass
+        return taken
+
+    def _begin(self, attempt: Attempt) -> None:
+        task = asyncio.create_task(self._attempt(attempt), name=f"{self.name}:{attempt.id}")
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        try:
+            crash_point("notifier.before_send")
+            started = time.monotonic()
+            outcome = await self._send(attempt)
+            metrics.SEND_SECONDS.labels(self._channel.name).observe(time.monotonic() - started)
+            crash_point("notifier.after_send")
+            await self._record(attempt, outcome)
+        except Exception:
+            # Without a record the attempt's lease runs out and a recovery calls it ambiguous.
+            _log.exception("attempt_without_record", channel=self._channel.name, notification_id=str(attempt.id))
+        finally:
+            self._hands.release()
+            self._woken.set()
+
+    async def _send(self, attempt: Attempt) -> Outcome:
+        try:
+            # The channel keeps its own deadline; this one is for a channel that fails to (F81).
+            async with asyncio.timeout(self._patience.send_timeout + self._patience.lease_margin / 2):
+                return await self._channel.send(attempt.prepared)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the message may have left
+            _log.exception("channel_failed", channel=self._channel.name, notification_id=str(attempt.id))
+            return Unknown(f"internal_{type(error).__name__}")
+
+    async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
+        pause = self._judge_provider(outcome)
+        while True:
+            try:
+                async with self._database.transaction() as conn:
+                    state = await record(conn, self._channel.name, attempt, outcome, self._patience, pause)
+                break
+            except DatabaseDown:
+                # The outcome is known here alone: keep it until the database is back, or until we are killed.
+                await asyncio.sleep(_DATABASE_PAUSE)
+        self._published()
+        self._count(attempt.template, state)
+        _log.info(
+            "message_attempted",
+            channel=self._channel.name,
+            notification_id=str(attempt.id),
+            template=attempt.template,
+            attempt=attempt.number,
+            state=state,
+            code=getattr(outcome, "code", None),
+        )
+
+    def _judge_provider(self, outcome: Outcome) -> float:
+        down = isinstance(outcome, ProviderDown)
+        pause = self._breaker.failed(outcome.retry_after) if isinstance(outcome, ProviderDown) else 0.0
+        if not down and not isinstance(outcome, Unknown):
+            self._breaker.answered()
+        metrics.PROVIDER_DOWN.labels(self._channel.name).set(self._breaker.is_trying)
+        if isinstance(outcome, ProviderDown) and outcome.alarm:
+            metrics.NEEDS_A_PERSON.labels(self._channel.name).set(1)
+            _log.error("provider_refuses_us", channel=self._channel.name, code=outcome.code)
+        elif isinstance(outcome, Accepted):
+            metrics.NEEDS_A_PERSON.labels(self._channel.name).set(0)
+        return pause
+
+    async def _housekeep(self) -> None:
+        if time.monotonic() - self._recovered_at < _RECOVER_EVERY:
+            return
+        self._recovered_at = time.monotonic()
+        async with self._database.transaction() as conn:
+            recovered = await recover(conn, self._channel.name, self._patience)
+        if recovered:
+            self._published()
+            _log.warning("attempts_without_end", channel=self._channel.name, count=recovered)
+        async with self._database.autocommit() as conn:
+            self._due = await watch(conn, self._channel.name)
+        if self._due == 0:
+            self._moved_at = time.monotonic()
+
+    async def _idle(self, stop: asyncio.Event) -> None:
+        stopped = asyncio.create_task(stop.wait())
+        woken = asyncio.create_task(self._woken.wait())
+        await asyncio.wait({stopped, woken}, timeout=_IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopped, woken):
+            task.cancel()
+        self._woken.clear()
+
+    def _count(self, template: str, state: str) -> None:
+        metrics.OUTCOMES.labels(self._channel.name, template, state).inc()
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

@@ -1,0 +1,123 @@
+"""What each topic changes here. Every apply runs in the transaction that moves the record's version row."""
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from booking_chassis.consumer.subscription import Subscription
+from booking_contracts.decode import Decoded
+from booking_contracts.directory import PersonContact, PractitionerProfile
+from booking_contracts.sessions import PractitionerChanged, SessionEvent, SessionRescheduled, SessionScheduled
+from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS
+from booking_contracts.transactions import TransactionCreated
+from notifier.erasure import erase
+from notifier.ledger.decided import supersede, write_down
+from notifier.people import lock_person
+
+CONSUMER = "notifier"
+
+Connection = psycopg.AsyncConnection[Any]
+
+
+async def apply_transaction(conn: Connection, record: Decoded) -> None:
+    """Notes what was sold and writes down who is told."""
+    if isinstance(record.event, TransactionCreated):
+        await conn.execute(
+            "INSERT INTO sale (transaction_id, product_name) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            [record.event.transaction_id, record.event.product.name],
+        )
+    await write_down(conn, record)
+
+
+async def apply_session(conn: Connection, record: Decoded) -> None:
+    """Notes how the session stands, writes down who is told, and drops the timers of what no longer holds (N4)."""
+    event = record.event
+    if not isinstance(event, SessionEvent):
+        return
+    await _note_session(conn, event)
+    await write_down(conn, record)
+    await supersede(conn, event.session_id)
+
+
+async def apply_practitioner(conn: Connection, record: Decoded) -> None:
+    """Notes the public name and zone; a tombstone removes them."""
+    event = record.event
+    if isinstance(event, PractitionerProfile):
+        await lock_person(conn, event.id)
+        await conn.execute(
+            """INSERT INTO practitioner (id, name, timezone) SELECT %(id)s, %(name)s, %(zone)s
+               WHERE NOT EXISTS (SELECT 1 FROM erased WHERE person_id = %(id)s)
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name, timezone = excluded.timezone""",
+            {"id": event.id, "name": event.name, "zone": event.timezone},
+        )
+    elif record.kind == "tombstone":
+        await conn.execute("DELETE FROM practitioner WHERE id = %s", [UUID(record.meta.subject)])
+
+
+async def apply_contact(conn: Connection, record: Decoded) -> None:
+    """Notes a person's contact data; a tombstone deletes them.
+
+    Topics have no order among each other: a contact that comes after its person's erasure must not be written again (E4).
+    """
+    event = record.event
+    if isinstance(event, PersonContact):
+        await lock_person(conn, event.person_id)
+        await conn.execute(
+            """INSERT INTO contact (person_id, name, email, phone, locale, timezone)
+               SELECT %(id)s, %(name)s, %(email)s, %(phone)s, %(locale)s, %(zone)s
+               WHERE NOT EXISTS (SELECT 1 FROM erased WHERE person_id = %(id)s)
+               ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, email = excluded.email, phone = excluded.phone,
+                   locale = excluded.locale, timezone = excluded.timezone""",
+            {
+                "id": event.person_id,
+                "name": event.name,
+                "email": event.email,
+                "phone": event.phone,
+                "locale": event.locale,
+                "zone": event.timezone,
+            },
+        )
+        # Whoever waited for this address waits no longer (N5).
+        await conn.execute(
+            """UPDATE notification SET not_before = clock_timestamp()
+               WHERE recipient_id = %s AND state = 'pending' AND reason = 'no_address'""",
+            [str(event.person_id)],
+        )
+    elif record.kind == "tombstone":
+        await conn.execute("DELETE FROM contact WHERE person_id = %s", [UUID(record.meta.subject)])
+
+
+async def apply_erasure(conn: Connection, record: Decoded) -> None:
+    """Deletes what E4 names."""
+    await erase(conn, UUID(record.meta.subject), record.meta.time)
+
+
+SUBSCRIPTIONS = (
+    Subscription(TRANSACTIONS, apply_transaction),
+    Subscription(SESSIONS, apply_session),
+    Subscription(PRACTITIONERS, apply_practitioner),
+    Subscription(CONTACTS, apply_contact),
+    Subscription(ERASURES, apply_erasure),
+)
+
+
+async def _note_session(conn: Connection, event: SessionEvent) -> None:
+    """A time comes with a schedule and goes with a change of practitioner; every other event leaves it as it is."""
+    scheduled = isinstance(event, (SessionScheduled, SessionRescheduled))
+    await conn.execute(
+        """INSERT INTO session AS s (id, status, schedule_version, starts_at, ends_at)
+           VALUES (%(id)s, %(status)s, coalesce(%(version)s, 0), %(starts_at)s, %(ends_at)s)
+           ON CONFLICT (id) DO UPDATE SET status = excluded.status,
+               schedule_version = coalesce(%(version)s, s.schedule_version),
+               starts_at = CASE WHEN %(timed)s THEN excluded.starts_at ELSE s.starts_at END,
+               ends_at = CASE WHEN %(timed)s THEN excluded.ends_at ELSE s.ends_at END""",
+        {
+            "id": event.session_id,
+            "status": event.status,
+            "version": getattr(event, "schedule_version", None),
+            "starts_at": event.starts_at if scheduled else None,
+            "ends_at": event.ends_at if scheduled else None,
+            "timed": scheduled or isinstance(event, PractitionerChanged),
+        },
+    )
