@@ -1,0 +1,40 @@
+# Needs Python 3.11 or newer and make; ./booking fetches the rest into the checkout. Every target is one line of ordinary commands.
+BIN := .venv/bin
+
+.PHONY: help setup demo up down test quick lint generate bench chaos clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1|/' | column -t -s '|'
+
+setup: ## fetch everything the project needs (the other targets do it by themselves)
+	@./booking setup
+
+demo: ## play the whole flow on real PostgreSQL and Kafka, each step shown
+	@./booking demo
+
+up: ## start the system and leave it running
+	@./booking up --detach
+
+down: ## stop it
+	@./booking down
+
+test: setup ## every test, on real servers: what CI runs
+	$(BIN)/pytest
+
+quick: setup ## the tests that need no server, in seconds
+	$(BIN)/pytest -m "not servers and not e2e and not docker" -q
+
+lint: setup ## style, types, layering
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports
+
+generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, OpenAPI, the events page
+	@for make in $$(ls */*/generate.sh */generate.sh 2>/dev/null); do echo "$$make"; "$$make" || exit 1; done
+
+bench: setup ## measure against the floors of docs/benchmarks.md (never part of the tests)
+	@./booking bench
+
+chaos: setup ## break things on purpose and check that nothing was lost
+	$(BIN)/pytest tests/chaos
+
+clean: ## remove the environment, the downloads and the local stack's state
+	@./booking down >/dev/null 2>&1; rm -rf .venv .tools .booking
