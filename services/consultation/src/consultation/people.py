@@ -5,9 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import class_row
+
+from booking_chassis.consumer import forget_key
 from booking_contracts.directory import PersonContact, PractitionerProfile
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
-from psycopg.rows import class_row
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -104,7 +106,5 @@ async def erase(conn: Connection, person_id: UUID) -> None:
     await conn.execute("DELETE FROM contact WHERE person_id = %s", [person_id])
     await conn.execute("DELETE FROM practitioner WHERE id = %s", [person_id])
     await conn.execute(_ERASE_TEXT, {"person": person_id})
-    await conn.execute(
-        "DELETE FROM held WHERE topic = ANY(%s) AND key = %s",
-        [[CONTACTS.name, PRACTITIONERS.name], str(person_id)],
-    )
+    await forget_key(conn, CONTACTS.name, str(person_id))
+    await forget_key(conn, PRACTITIONERS.name, str(person_id))

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 
 from booking_contracts.transactions import (
     PractitionerAssigned,
@@ -148,18 +148,15 @@ def _remembered(row: dict[str, Any]) -> Remembered | None:
     return Remembered(bytes(row["key_sha"]), row["key_status"], row["key_object_id"], row["key_version"])
 
 
-AssessmentChange = Literal["created", "changed", "unchanged"]
-
-
 @dataclass(frozen=True, slots=True)
 class KeptAssessment:
-    """An assessment as it is now, and what the last write did to it."""
+    """An assessment as it is now; `created` when the last write made it."""
 
     id: UUID
     user_id: UUID
     completed_at: datetime
     version: int
-    change: AssessmentChange
+    created: bool = False
 
 
 class OtherOwner(Exception):  # noqa: N818 - a fact about the assessment
@@ -170,23 +167,28 @@ async def keep_assessment(
     conn: Connection, assessment_id: UUID, user_id: UUID, completed_at: datetime
 ) -> KeptAssessment:
     """Create or change an assessment; the same again changes nothing. OtherOwner when it is another member's."""
-    async with conn.cursor(row_factory=dict_row) as cursor:
+    async with conn.cursor(row_factory=class_row(KeptAssessment)) as cursor:
         await cursor.execute(
-            "WITH before AS (SELECT version FROM assessment WHERE id = %(id)s), "
-            "kept AS (INSERT INTO assessment AS a (id, user_id, completed_at, version) "
+            "INSERT INTO assessment AS a (id, user_id, completed_at, version) "
             "VALUES (%(id)s, %(user)s, %(at)s, 1) "
             "ON CONFLICT (id) DO UPDATE SET completed_at = excluded.completed_at, "
-            "version = a.version + (a.completed_at <> excluded.completed_at)::int "
-            "WHERE a.user_id = excluded.user_id RETURNING version) "
-            "SELECT kept.version, (SELECT version FROM before) AS before FROM kept",
+            "version = a.version + (a.completed_at <> excluded.completed_at)::int WHERE a.user_id = excluded.user_id "
+            # xmax is 0 in a row that this statement inserted, and the updater's in one that it found.
+            "RETURNING a.id, a.user_id, a.completed_at, a.version, (a.xmax = 0) AS created",
             {"id": assessment_id, "user": user_id, "at": completed_at},
         )
-        row = await cursor.fetchone()
-    if row is None:
+        kept = await cursor.fetchone()
+    if kept is None:
         raise OtherOwner(f"assessment {assessment_id} belongs to another member")
-    change: AssessmentChange = "unchanged"
-    if row["version"] == 1 and row["before"] is None:
-        change = "created"
-    elif row["version"] != row["before"]:
-        change = "changed"
-    return KeptAssessment(assessment_id, user_id, completed_at, row["version"], change)
+    return kept
+
+
+async def assessment_of(conn: Connection, assessment_id: UUID, *, locked: bool = False) -> KeptAssessment | None:
+    """The assessment as it is now; `locked` until the transaction ends."""
+    async with conn.cursor(row_factory=class_row(KeptAssessment)) as cursor:
+        await cursor.execute(
+            "SELECT id, user_id, completed_at, version FROM assessment WHERE id = %s"
+            + (" FOR UPDATE" if locked else ""),
+            [assessment_id],
+        )
+        return await cursor.fetchone()

@@ -1,10 +1,11 @@
-"""What the service does with each record of the topics it consumes, inside the transaction that moves the version row."""
+"""What the service does with each record that it consumes, inside the transaction that moves the version row."""
 
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
+
 from booking_chassis.consumer import Hold, Subscription
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.decode import Decoded
@@ -16,7 +17,6 @@ from booking_contracts.transactions import (
     TransactionEvent,
     TransactionRefunded,
 )
-
 from consultation import people, sales
 from consultation.errors import Refused
 from consultation.handlers import Clock, give
@@ -90,7 +90,7 @@ class Subscribers:
             raise Hold(str(error)) from error
 
     async def _change_practitioner(self, conn: Connection, event: PractitionerReassigned, decoded: Decoded) -> None:
-        """P2: an open session moves to the new practitioner, who gets the full time to answer; one that has begun stays."""
+        """P2: an open session moves to the new practitioner, who gets the full time to answer; a begun one stays."""
         sale = await sales.sale_of(conn, event.transaction_id)
         practitioner_id = event.practitioner_id
         if sale is None or practitioner_id is None:

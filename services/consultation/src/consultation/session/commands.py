@@ -9,8 +9,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from booking_contracts.fields import ProductKind
-from booking_contracts.sessions import CancelReason, FailReason
-from consultation.session.lifecycle import CommandName, Role
+from consultation.session.lifecycle import CommandName, ReasonCode, Role
 from consultation.session.times import LocalTimes
 
 
@@ -114,7 +113,7 @@ class Cancel:
     name: ClassVar[CommandName] = "cancel"
     actor: Actor
     at: datetime
-    reason_code: CancelReason
+    reason_code: ReasonCode
     reason_id: UUID | None
 
 
@@ -125,7 +124,7 @@ class Fail:
     name: ClassVar[CommandName] = "fail"
     actor: Actor
     at: datetime
-    reason_code: FailReason
+    reason_code: ReasonCode
     reason_id: UUID | None = None
 
 

@@ -10,6 +10,8 @@ from typing import Literal, TypedDict, assert_never
 from uuid import UUID
 
 from booking_contracts.sessions import (
+    CancelReason,
+    FailReason,
     PractitionerChanged,
     PreviousSchedule,
     PreviousTime,
@@ -228,14 +230,16 @@ def _upload_result(command: UploadResult, state: Scheduled | OnProgress | Comple
 
 
 def _cancel(command: Cancel, state: PendingNegotiation | Scheduled) -> Decision:
-    if command.reason_code not in CANCEL_REASONS[command.actor.role]:
-        return _invalid_reason(command.reason_code, CANCEL_REASONS[command.actor.role])
+    right = CANCEL_REASONS[command.actor.role]
+    reason_code: CancelReason | None = next((code for code in right if code == command.reason_code), None)
+    if reason_code is None:
+        return _invalid_reason(command.reason_code, right)
     return (
         SessionCanceled(
             **_parties(state),
             **_given_up(state),
             status="canceled",
-            reason_code=command.reason_code,
+            reason_code=reason_code,
             reason_id=command.reason_id,
             previous_status=state.status,
         ),
@@ -243,9 +247,11 @@ def _cancel(command: Cancel, state: PendingNegotiation | Scheduled) -> Decision:
 
 
 def _fail(command: Fail, state: PendingNegotiation | Scheduled | OnProgress) -> Decision:
-    if command.reason_code not in FAIL_REASONS[command.actor.role]:
-        return _invalid_reason(command.reason_code, FAIL_REASONS[command.actor.role])
-    if command.reason_code == "practitioner_timeout":
+    right = FAIL_REASONS[command.actor.role]
+    reason_code: FailReason | None = next((code for code in right if code == command.reason_code), None)
+    if reason_code is None:
+        return _invalid_reason(command.reason_code, right)
+    if reason_code == "practitioner_timeout":
         # R4. The timer's row may be older than the stream: answered meanwhile, or reassigned with a later term.
         if not isinstance(state, PendingNegotiation):
             return wrong_status("fail", command.actor, state)
@@ -256,7 +262,7 @@ def _fail(command: Fail, state: PendingNegotiation | Scheduled | OnProgress) -> 
             **_parties(state),
             **_given_up(state),
             status="failed",
-            reason_code=command.reason_code,
+            reason_code=reason_code,
             reason_id=command.reason_id,
             previous_status=state.status,
         ),

@@ -8,6 +8,7 @@ from typing import Literal
 
 from booking_contracts.sessions import CancelReason, FailReason, SessionStatus
 
+ReasonCode = CancelReason | FailReason
 Role = Literal["member", "practitioner", "admin", "system"]
 CommandName = Literal[
     "request",

@@ -1,7 +1,7 @@
-"""Timers without a table (architecture.md): a partial index on the read row finds what is due, an ordinary command acts.
+"""Timers without a table: a partial index on the read row finds what is due, an ordinary command acts.
 
-Any number of copies may run: SKIP LOCKED spreads the ids, and the stream's expected version lets one of them win. A timer
-fires when it is due or late, never only at its minute.
+Any number of copies may run: SKIP LOCKED spreads the ids, and the stream's expected version lets one of them win.
+A timer fires when it is due or late, never only at its minute.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from uuid import UUID
 from booking_chassis.database import Database, DatabaseDown
 from booking_contracts.ids import uuid7
 from booking_outbox.progress import Progress
-
 from consultation.errors import Busy, Refused
 from consultation.handlers import Clock, give
 from consultation.orders import Order, Origin
@@ -43,7 +42,7 @@ class Timer:
         after_commit: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
-        self._due = due
+        self._due: LiteralString = due
         self._command = command
         self._database = database
         self._clock = clock
@@ -56,32 +55,33 @@ class Timer:
         """Act until `stop`; a lost database only delays."""
         while not stop.is_set():
             try:
-                pause = 0.0 if await self.tick() == BATCH else self._poll_seconds
+                pause = 0.0 if await self.tick() else self._poll_seconds
             except DatabaseDown:
                 pause = _AFTER_A_FAILURE
             if pause:
                 await _wait(stop, pause)
 
     async def tick(self) -> int:
-        """Act on what is due now; the number of sessions found."""
+        """Act on what is due now; the number of sessions that it changed."""
         now = self._clock()
         async with self._database.autocommit() as conn:
             cursor = await conn.execute(self._due, {"now": now, "limit": BATCH})
             found: list[UUID] = [row[0] for row in await cursor.fetchall()]
         self._backlog = len(found)
+        changed = 0
         for session_id in found:
-            await self._act(session_id, now)
+            changed += await self._act(session_id, now)
             self._backlog -= 1
             self._moved_at = time.monotonic()
         if not found:
             self._moved_at = time.monotonic()
-        return len(found)
+        return changed
 
     def progress(self) -> Progress:
         """What is due and not yet acted on."""
         return Progress(backlog=self._backlog, moved_at=self._moved_at)
 
-    async def _act(self, session_id: UUID, now: datetime) -> None:
+    async def _act(self, session_id: UUID, now: datetime) -> bool:
         order = self._command(now)
         try:
             async with self._database.autocommit() as conn:
@@ -89,9 +89,16 @@ class Timer:
         except (Refused, Busy) as error:
             # Somebody acted meanwhile. If it is still due, the next tick sees it.
             log.info("timer found the session changed", extra={"timer": self.name, "outcome": str(error)})
-            return
+            return False
+        except DatabaseDown:
+            raise
+        except Exception:
+            # One session's trouble never stops another's timer; it is tried again at every poll, and seen in the log.
+            log.exception("timer failed", extra={"timer": self.name, "session_id": str(session_id)})
+            return False
         if self._after_commit is not None:
             self._after_commit()
+        return True
 
 
 def time_outs(*, database: Database, clock: Clock, poll_seconds: float, after_commit: Callable[[], None]) -> Timer:

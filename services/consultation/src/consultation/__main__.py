@@ -1,0 +1,14 @@
+"""`python -m consultation api|worker|all|migrate|openapi`."""
+
+from booking_chassis import program
+from consultation.app import build
+from consultation.settings import Settings
+
+
+def main() -> None:
+    """The console script."""
+    program.main(build, Settings)
+
+
+if __name__ == "__main__":
+    main()

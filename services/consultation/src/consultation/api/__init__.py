@@ -1,0 +1,1 @@
+"""The HTTP interface of consultation: parse, authorise, hand over; and the domain's errors as problems."""

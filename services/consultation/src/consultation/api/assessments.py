@@ -1,0 +1,65 @@
+"""PUT /v1/assessments/{id}: what the assessment service tells, where it doesn't write its topic (R1)."""
+
+from typing import Annotated
+from uuid import UUID
+
+import psycopg
+from fastapi import APIRouter, Depends, Response
+
+from booking_chassis.auth import require
+from booking_chassis.consistency import stamp
+from booking_chassis.etag import IfMatch
+from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.principal import Principal
+from booking_chassis.problems import conflict, problem_responses, stale_version
+from consultation import sales
+from consultation.api.models import AssessmentIn, AssessmentOut
+from consultation.desk import SERVICE, Desk
+
+Teller = Annotated[Principal, Depends(require("service", "admin"))]
+
+
+def assessments_router(desk: Desk) -> APIRouter:
+    """PUT /v1/assessments/{assessment_id}."""
+    router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
+
+    @router.put(
+        "/{assessment_id}",
+        summary="Create or change an assessment; its member is written once",
+        responses={201: {"model": AssessmentOut, "description": "Created"}}
+        | problem_responses(400, 401, 403, 409, 412, 413, 422, 429, 503),
+    )
+    async def put_assessment(
+        assessment_id: UUID,
+        body: AssessmentIn,
+        caller: Teller,
+        idempotency: Idempotency,
+        if_match: IfMatch,
+        response: Response,
+    ) -> AssessmentOut:
+        async def change(conn: psycopg.AsyncConnection) -> Written:
+            return await _change(conn, assessment_id, body, if_match)
+
+        written, _ = await idempotency.once(desk.database, change)
+        async with desk.database.autocommit() as conn:
+            kept = await sales.assessment_of(conn, assessment_id)
+        assert kept is not None  # assessments are never removed
+        response.status_code = written.status
+        stamp(response, SERVICE, "assessment", assessment_id, kept.version)
+        return AssessmentOut(id=kept.id, user_id=kept.user_id, completed_at=kept.completed_at, version=kept.version)
+
+    return router
+
+
+async def _change(
+    conn: psycopg.AsyncConnection, assessment_id: UUID, body: AssessmentIn, if_match: int | None
+) -> Written:
+    if if_match is not None:
+        before = await sales.assessment_of(conn, assessment_id, locked=True)
+        if before is None or before.version != if_match:
+            raise stale_version(before.version if before else 0)
+    try:
+        kept = await sales.keep_assessment(conn, assessment_id, body.user_id, body.completed_at)
+    except sales.OtherOwner:
+        raise conflict("other_owner", "The assessment belongs to another member; that never changes.") from None
+    return Written(201 if kept.created else 200, assessment_id, kept.version)

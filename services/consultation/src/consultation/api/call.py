@@ -1,0 +1,97 @@
+"""What every command's route takes beside its body: context, idempotency key, condition, consistency, headers."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Response
+
+from booking_chassis.auth import require
+from booking_chassis.consistency import Consistency, ConsistencyWish
+from booking_chassis.context import RequestContext
+from booking_chassis.etag import IfMatch, RequiredIfMatch
+from booking_chassis.idempotency import Idempotency, IdempotencyKey
+from booking_chassis.principal import Principal
+from booking_store import Remembered
+from consultation.api.answers import origin_of, person_of, row_after, shown
+from consultation.api.models import SessionOut
+from consultation.api.problems import as_problems
+from consultation.desk import CONSUMER, TOKENS, Desk
+from consultation.handlers import Done, give
+from consultation.orders import Order, Origin
+
+Member = Annotated[Principal, Depends(require("member"))]
+Practitioner = Annotated[Principal, Depends(require("practitioner"))]
+Party = Annotated[Principal, Depends(require("member", "practitioner"))]
+Admin = Annotated[Principal, Depends(require("admin"))]
+Reader = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCall:
+    """One call of a command's route."""
+
+    origin: Origin
+    key: IdempotencyKey | None
+    consistency: ConsistencyWish
+    if_match: int | None
+    response: Response
+
+    async def carry_out(self, desk: Desk, session_id: UUID, caller: Principal, order: Order) -> SessionOut:
+        """Give the order in the caller's name; the session as it left it, or a Problem."""
+        person = person_of(caller)
+        await self.consistency.visible(desk.database, CONSUMER, TOKENS)
+        with as_problems():
+            async with desk.database.autocommit() as conn:
+                outcome = await give(
+                    conn,
+                    session_id,
+                    lambda state: order.by(person, state),
+                    origin=self.origin,
+                    text=order.text,
+                    key=self.key,
+                    if_match=self.if_match,
+                )
+                after_commit(desk, outcome)
+                return shown(self.response, await row_after(conn, outcome))
+
+
+def after_commit(desk: Desk, outcome: Done | Remembered) -> None:
+    """Wake the relay for what was just committed."""
+    if isinstance(outcome, Done) and outcome.changed:
+        desk.committed()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unconditional:
+    """The parts that every call has."""
+
+    origin: Origin
+    key: IdempotencyKey | None
+    consistency: ConsistencyWish
+    response: Response
+
+    def under(self, if_match: int | None) -> CommandCall:
+        return CommandCall(self.origin, self.key, self.consistency, if_match, self.response)
+
+
+def _parts(
+    context: RequestContext, idempotency: Idempotency, consistency: Consistency, response: Response
+) -> _Unconditional:
+    return _Unconditional(origin_of(context), idempotency.key, consistency, response)
+
+
+Parts = Annotated[_Unconditional, Depends(_parts)]
+
+
+def _call(parts: Parts, if_match: IfMatch) -> CommandCall:
+    return parts.under(if_match)
+
+
+def _conditional_call(parts: Parts, if_match: RequiredIfMatch) -> CommandCall:
+    return parts.under(if_match)
+
+
+Call = Annotated[CommandCall, Depends(_call)]
+ConditionalCall = Annotated[CommandCall, Depends(_conditional_call)]
+"""As Call, and 428 without If-Match (S7)."""

@@ -1,0 +1,88 @@
+"""The routes that change a session: each parses its input and hands an order to the handlers."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from booking_chassis.principal import Principal
+from booking_chassis.problems import problem_responses
+from booking_contracts.ids import uuid7
+from consultation import people
+from consultation.api.call import Admin, Call, ConditionalCall, Party, Practitioner
+from consultation.api.models import ReasonIn, ResultIn, ScheduleIn, SessionOut
+from consultation.api.problems import invalid_link
+from consultation.desk import Desk
+from consultation.links import InvalidLinkError
+from consultation.orders import Order
+from consultation.session.append import FreeText
+from consultation.session.commands import Cancel, Fail, Reschedule, Schedule, Start, UploadResult
+
+REFUSED = problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 429, 503)
+
+
+def commands_router(desk: Desk) -> APIRouter:
+    """What its people do to a session, below /v1/sessions/{session_id}."""
+    router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["sessions"], responses=REFUSED)
+    _schedule_routes(router, desk)
+    _progress_routes(router, desk)
+    _ending_routes(router, desk)
+    return router
+
+
+def _schedule_routes(router: APIRouter, desk: Desk) -> None:
+    async def order(kind: type[Schedule] | type[Reschedule], body: ScheduleIn, caller: Principal) -> Order:
+        try:
+            link = desk.meeting_links.canonical(body.meeting_link)
+        except InvalidLinkError as error:
+            invalid_link("meeting_link", error)
+        zone = body.timezone
+        if zone is None:
+            async with desk.database.autocommit() as conn:
+                zone = await people.zone_of(conn, caller.sub) or desk.platform_timezone
+        at, times = desk.clock(), body.times(zone)
+        return Order(lambda actor: kind(actor, at, times, link))
+
+    @router.post("/schedule", summary="Set date, time and meeting link (store)")
+    async def schedule(session_id: UUID, body: ScheduleIn, caller: Practitioner, call: Call) -> SessionOut:
+        return await call.carry_out(desk, session_id, caller, await order(Schedule, body, caller))
+
+    @router.put("/schedule", summary="Change date, time or meeting link (update)", responses=problem_responses(428))
+    async def reschedule(session_id: UUID, body: ScheduleIn, caller: Practitioner, call: ConditionalCall) -> SessionOut:
+        return await call.carry_out(desk, session_id, caller, await order(Reschedule, body, caller))
+
+
+def _progress_routes(router: APIRouter, desk: Desk) -> None:
+    @router.post("/start", summary="Flag the session as running")
+    async def start(session_id: UUID, caller: Practitioner, call: Call) -> SessionOut:
+        at = desk.clock()
+        return await call.carry_out(desk, session_id, caller, Order(lambda actor: Start(actor, at)))
+
+    @router.post("/result", summary="Upload the result, or replace it")
+    async def upload_result(session_id: UUID, body: ResultIn, caller: Practitioner, call: Call) -> SessionOut:
+        text = FreeText(uuid7(), caller.sub, body.result_notes, _result_link(desk, body.result_link))
+        at, has_link, has_notes = desk.clock(), text.link is not None, text.text is not None
+        order = Order(lambda actor: UploadResult(actor, at, text.id, has_link, has_notes), text)
+        return await call.carry_out(desk, session_id, caller, order)
+
+
+def _ending_routes(router: APIRouter, desk: Desk) -> None:
+    def order(kind: type[Cancel] | type[Fail], body: ReasonIn, caller: Principal) -> Order:
+        text, at = FreeText(uuid7(), caller.sub, body.reason), desk.clock()
+        return Order(lambda actor: kind(actor, at, body.reason_code, text.id), text)
+
+    @router.post("/cancel", summary="Cancel, with a reason")
+    async def cancel(session_id: UUID, body: ReasonIn, caller: Party, call: Call) -> SessionOut:
+        return await call.carry_out(desk, session_id, caller, order(Cancel, body, caller))
+
+    @router.post("/fail", summary="Fail, for a technical or administrative reason")
+    async def fail(session_id: UUID, body: ReasonIn, caller: Admin, call: Call) -> SessionOut:
+        return await call.carry_out(desk, session_id, caller, order(Fail, body, caller))
+
+
+def _result_link(desk: Desk, link: str | None) -> str | None:
+    if link is None:
+        return None
+    try:
+        return desk.result_links.canonical(link)
+    except InvalidLinkError as error:
+        invalid_link("result_link", error)

@@ -1,0 +1,170 @@
+"""What goes over the wire. Input models take nothing they don't know (T5); answers are api.md's fields and ours."""
+
+import re
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from booking_contracts.fields import Instant, LocalTime, ProductKind
+from booking_contracts.sessions import SessionStatus
+from consultation.session.lifecycle import ReasonCode
+from consultation.session.times import LocalTimes
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+def _date(value: Any) -> date:
+    # Stricter than pydantic, to whom a number is a date too.
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise ValueError("a date is written YYYY-MM-DD")
+    return date.fromisoformat(value)
+
+
+def _time(value: Any) -> time:
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise ValueError("a local time is written HH:MM, from 00:00 to 23:59")
+    return time.fromisoformat(value)
+
+
+DateIn = Annotated[date, BeforeValidator(_date, json_schema_input_type=str)]
+TimeIn = Annotated[
+    time, BeforeValidator(_time, json_schema_input_type=str), Field(json_schema_extra={"format": "HH:MM"})
+]
+FreeTextIn = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+LinkIn = Annotated[str, StringConstraints(max_length=4_096)]  # the link rule itself refuses over 512, with its own code
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RequestIn(_In):
+    """R1: which Transaction, and perhaps which assessment it is about."""
+
+    transaction_id: UUID
+    assessment_id: UUID | None = None
+
+
+class ScheduleIn(_In):
+    """S1: local date and times, the practitioner's zone unless another is named, and the meeting link (S3)."""
+
+    scheduled_date: DateIn
+    time_start: TimeIn
+    time_end: TimeIn
+    timezone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    ends_next_day: bool = False
+    fold: Literal[0, 1] | None = None
+    meeting_link: LinkIn
+
+    def times(self, zone: str) -> LocalTimes:
+        """The input in the zone that it is meant in."""
+        return LocalTimes(self.scheduled_date, self.time_start, self.time_end, zone, self.ends_next_day, self.fold)
+
+
+class ResultIn(_In):
+    """A recording's link (S3), notes, or both."""
+
+    result_link: LinkIn | None = None
+    result_notes: FreeTextIn | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.result_link is None and self.result_notes is None:
+            raise ValueError("give result_link, result_notes or both")
+        return self
+
+
+class ReasonIn(_In):
+    """S5: why, as a code of that command and actor, and in words."""
+
+    reason_code: ReasonCode
+    reason: FreeTextIn
+
+
+class AssessmentIn(_In):
+    """What the assessment service tells."""
+
+    user_id: UUID
+    completed_at: AwareDatetime
+
+
+class SessionOut(BaseModel):
+    """A session. `erased` names what is null because it was erased (E5), not because it never was."""
+
+    id: UUID
+    transaction_id: UUID
+    assessment_id: UUID | None
+    practitioner_id: UUID
+    practitioner_name: str | None
+    user_id: UUID
+    member_name: str | None
+    kind: ProductKind
+    status: SessionStatus
+    requested_at: Instant
+    respond_by: Instant
+    scheduled_date: date | None
+    time_start: LocalTime | None
+    time_end: LocalTime | None
+    timezone: str | None
+    ends_next_day: bool | None
+    fold: int | None
+    starts_at: Instant | None
+    ends_at: Instant | None
+    schedule_version: int
+    meeting_link: str | None
+    started_at: Instant | None
+    result_link: str | None
+    result_notes: str | None
+    reason_code: str | None
+    reason: str | None
+    erased: list[str]
+    version: int
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Self:
+        """The view of a row of `reading`; whatever it has beside is not for show."""
+        return cls.model_validate({name: row[name] for name in _SHOWN if name != "erased"} | {"erased": _erased(row)})
+
+
+_SHOWN = tuple(SessionOut.model_fields)
+
+
+def _erased(row: dict[str, Any]) -> list[str]:
+    gone = {
+        "practitioner_name": row["practitioner_erased"],
+        "member_name": row["member_erased"],
+        "result_link": row["result_has_link"] and row["result_link"] is None,
+        "result_notes": row["result_has_notes"] and row["result_notes"] is None,
+        "reason": row["reason_id"] is not None and row["reason"] is None,
+    }
+    return [name for name, is_gone in gone.items() if is_gone]
+
+
+class RequestedOut(SessionOut):
+    """A requested session, with the link that opens a chat with its practitioner (null without a usable number)."""
+
+    whatsapp_url: str | None = None
+
+
+class HistoryItemOut(BaseModel):
+    """One event of a session."""
+
+    version: int
+    type: str
+    occurred_at: datetime
+    actor: str
+    data: dict[str, Any]
+    reason: str | None
+    erased: list[str]
+
+
+class AssessmentOut(BaseModel):
+    """An assessment as it is known here."""
+
+    id: UUID
+    user_id: UUID
+    completed_at: Instant
+    version: int

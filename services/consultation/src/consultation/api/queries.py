@@ -1,0 +1,104 @@
+"""The routes that read sessions: their parties and admins see them, to all others they don't exist (E1, E2, E5)."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
+
+from booking_chassis.consistency import Consistency
+from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_chassis.problems import not_found, problem_responses
+from booking_contracts.sessions import SessionStatus
+from consultation import listing, reading
+from consultation.api.answers import person_of, shown, stamp_session
+from consultation.api.call import Reader
+from consultation.api.models import HistoryItemOut, SessionOut
+from consultation.desk import CONSUMER, Desk
+from consultation.listing import Filter, Position
+
+READ = problem_responses(401, 403, 404, 422, 429, 503)
+_KEYS: dict[str, tuple[type, ...]] = {
+    "newest": (str, UUID),
+    "by_start": (str, datetime, UUID),
+    "waiting": (str, datetime, UUID),
+}
+
+
+def queries_router(desk: Desk) -> APIRouter:
+    """GET below /v1/sessions."""
+    router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=READ)
+    _list_route(router, desk)
+    _one_route(router, desk)
+    _history_route(router, desk)
+    return router
+
+
+def _list_route(router: APIRouter, desk: Desk) -> None:
+    @router.get("", summary="Own sessions, newest first; an admin sees all")
+    async def list_sessions(
+        caller: Reader,
+        page: Page,
+        consistency: Consistency,
+        status: Annotated[
+            SessionStatus | Literal["pending"] | None,
+            Query(
+                description="`pending` is the document's word for `scheduled`; `pending_negotiation` is the waiting list."
+            ),
+        ] = None,
+        start: Annotated[AwareDatetime | None, Query(alias="from", description="`starts_at` at or after.")] = None,
+        end: Annotated[AwareDatetime | None, Query(alias="to", description="`starts_at` before.")] = None,
+    ) -> PageOf[SessionOut]:
+        await consistency.visible(desk.database, CONSUMER, {})
+        wanted = Filter("scheduled" if status == "pending" else status, start, end)
+        after = _position(wanted, page.cursor)
+        async with desk.database.autocommit() as conn:
+            rows, last = await listing.page(conn, person_of(caller), wanted, limit=page.limit, after=after)
+        cursor = encode_cursor(wanted.order, *last) if last else None
+        return PageOf(**page_of([SessionOut.of(row) for row in rows], cursor))
+
+
+def _position(wanted: Filter, cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    return decode_cursor(cursor, *_KEYS[wanted.order])[1:]  # pyright: ignore[reportReturnType] - as its types say
+
+
+def _one_route(router: APIRouter, desk: Desk) -> None:
+    @router.get("/{session_id}", summary="One session, as it is or as of a past instant")
+    async def read_session(
+        session_id: UUID,
+        caller: Reader,
+        response: Response,
+        as_of: Annotated[AwareDatetime | None, Query(description="What was recorded by this instant.")] = None,
+    ) -> SessionOut:
+        person = person_of(caller)
+        async with desk.database.autocommit() as conn:
+            row = await (
+                reading.one(conn, session_id, person)
+                if as_of is None
+                else reading.as_of(conn, session_id, person, as_of)
+            )
+        if row is None:
+            raise not_found()
+        return shown(response, row)
+
+
+def _history_route(router: APIRouter, desk: Desk) -> None:
+    @router.get("/{session_id}/history", summary="Who did what and when, newest first")
+    async def read_history(session_id: UUID, caller: Reader, page: Page, response: Response) -> PageOf[HistoryItemOut]:
+        before = decode_cursor(page.cursor, int)[0] if page.cursor else None
+        async with desk.database.autocommit() as conn:
+            items = await reading.history(conn, session_id, person_of(caller))
+        if items is None:
+            raise not_found()
+        stamp_session(response, session_id, items[-1].version)
+        return PageOf(**_newest_first(items, page.limit, before))
+
+
+def _newest_first(items: list[reading.HistoryItem], limit: int, before: int | None) -> dict[str, Any]:
+    rest = [item for item in reversed(items) if before is None or item.version < before]
+    shown_items = [HistoryItemOut.model_validate(asdict(item)) for item in rest[:limit]]
+    return page_of(shown_items, encode_cursor(rest[limit - 1].version) if len(rest) > limit else None)

@@ -1,0 +1,79 @@
+"""The composition root of consultation: the only place that reads settings and wires things. No I/O happens here."""
+
+from booking_chassis.consumer import Consumer
+from booking_chassis.consumer.api import held_records_router
+from booking_chassis.database import Database
+from booking_chassis.service import Service
+from booking_contracts.topics import SESSIONS
+from booking_outbox import EventTopic, Relay, Waker
+from consultation.api.assessments import assessments_router
+from consultation.api.commands import commands_router
+from consultation.api.queries import queries_router
+from consultation.api.requests import requests_router
+from consultation.desk import CONSUMER, SERVICE, Desk
+from consultation.errors import Busy
+from consultation.handlers import now
+from consultation.links import MeetingLinks, ResultLinks
+from consultation.settings import Settings
+from consultation.subscribers import Subscribers
+from consultation.workers import timers
+
+
+def build(settings: Settings) -> Service:
+    """The whole service."""
+    database = Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        pool_timeout=settings.database_pool_timeout_seconds,
+        statement_timeout=settings.database_statement_timeout_seconds,
+        application_name=SERVICE,
+    )
+    waker = Waker(settings.database_url)
+    relay = Relay(
+        database_url=settings.database_url,
+        bootstrap=settings.kafka_bootstrap,
+        topic_prefix=settings.topic_prefix,
+        topics=[EventTopic(SESSIONS)],
+        lock_name=SERVICE,
+        wake=waker,
+    )
+    consumer = Consumer(
+        CONSUMER,
+        Subscribers(now).all(),
+        database=database,
+        bootstrap=settings.kafka_bootstrap,
+        topic_prefix=settings.topic_prefix,
+        transient=(Busy,),
+        after_commit=waker.poke,
+    )
+    timing = {
+        "database": database,
+        "clock": now,
+        "poll_seconds": settings.timer_poll_seconds,
+        "after_commit": waker.poke,
+    }
+    desk = Desk(
+        database=database,
+        clock=now,
+        meeting_links=MeetingLinks(settings.meeting_hosts),
+        result_links=ResultLinks(settings.result_hosts),
+        platform_timezone=settings.platform_timezone,
+        committed=waker.poke,
+    )
+    return Service(
+        name=SERVICE,
+        title="Consultation",
+        description="FeedbackSessions: request, schedule, hold, result; and the assessments they may be about.",
+        settings=settings,
+        database=database,
+        routers=[
+            requests_router(desk),
+            queries_router(desk),
+            commands_router(desk),
+            assessments_router(desk),
+            held_records_router(consumer, database),
+        ],
+        workers=[relay, consumer, timers.time_outs(**timing), timers.starts(**timing)],
+        waker=waker,
+        migrations="consultation:migrations",
+    )

@@ -1,0 +1,29 @@
+"""What the routes work with: the database, the clock, the rules that are settings, and what to do after a commit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from booking_chassis.database import Database
+from booking_contracts.topics import PRACTITIONERS, TRANSACTIONS
+from consultation.handlers import Clock
+from consultation.links import MeetingLinks, ResultLinks
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Made once by app.py."""
+
+    database: Database
+    clock: Clock
+    meeting_links: MeetingLinks
+    result_links: ResultLinks
+    platform_timezone: str
+    committed: Callable[[], None]
+
+
+# What a Consistency-Token may name here, and the topic that tells it.
+TOKENS = {"checkout:transaction": TRANSACTIONS.name, "checkout:practitioner": PRACTITIONERS.name}
+
+SERVICE = "consultation"
+CONSUMER = "consultation"
+"""The consumer's name: its rows in `inbox` answer consistency tokens."""

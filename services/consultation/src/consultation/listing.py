@@ -1,0 +1,104 @@
+"""Pages of sessions: three orders, each with its index, each a keyset (api.md: lists newest first).
+
+A page costs the same with ten thousand sessions and with ten million: the query reads one index in its order and stops
+(`tests/integration/test_list_plans.py`). A person is a party in two ways, so two such reads are merged.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, LiteralString
+from uuid import UUID
+
+import psycopg
+
+from booking_contracts.sessions import SessionStatus
+from consultation.orders import Person
+from consultation.reading import NAMED, SHOWN, Row, rows_of
+
+Connection = psycopg.AsyncConnection[Any]
+Order = Literal["newest", "by_start", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What is asked for; `start` and `end` are on `starts_at`, `[start, end)`."""
+
+    status: SessionStatus | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def order(self) -> Order:
+        """The waiting list goes by who must answer first, a range by start, all else newest first."""
+        if self.status == "pending_negotiation":
+            return "waiting"
+        return "by_start" if self.start or self.end else "newest"
+
+
+Position = tuple[datetime, UUID] | tuple[UUID]
+"""The sort key of a page's last row; an id alone where it is the whole key."""
+
+_ORDERED: dict[Order, LiteralString] = {
+    "newest": "ORDER BY s.id DESC",
+    "by_start": "ORDER BY s.starts_at DESC, s.id DESC",
+    "waiting": "ORDER BY s.respond_by, s.id",
+}
+_AFTER: dict[Order, LiteralString] = {
+    "newest": "s.id < %(id)s",
+    "by_start": "(s.starts_at, s.id) < (%(key)s, %(id)s)",
+    "waiting": "(s.respond_by, s.id) > (%(key)s, %(id)s)",
+}
+_PARTY: tuple[LiteralString, ...] = ("s.practitioner_id = %(person)s", "s.user_id = %(person)s")
+
+
+async def page(
+    conn: Connection, person: Person, wanted: Filter, *, limit: int, after: Position | None
+) -> tuple[list[Row], Position | None]:
+    """The next `limit` sessions that this person may see, and where the page after it begins (None: that was all)."""
+    scopes = (None,) if "admin" in person.roles else _PARTY
+    params: Row = {
+        "person": person.id,
+        "status": wanted.status,
+        "start": wanted.start,
+        "end": wanted.end,
+        "limit": limit + 1,  # one more tells whether there is a next page
+    }
+    if after is not None:
+        params |= {"id": after[-1], "key": after[0]}
+    rows = await rows_of(conn, _query(wanted, scopes, continued=after is not None), params)
+    if len(rows) <= limit:
+        return rows, None
+    return rows[:limit], _position(wanted.order, rows[limit - 1])
+
+
+def _query(wanted: Filter, scopes: tuple[LiteralString | None, ...], *, continued: bool) -> LiteralString:
+    # Only what is asked for stands in the text: with `status = $1 OR $1 IS NULL` a generic plan could use no index.
+    common: list[LiteralString] = []
+    if wanted.status is not None:
+        # Written out, so that the partial indexes of the waiting list are seen to fit.
+        waiting = wanted.order == "waiting"
+        common.append("s.status = 'pending_negotiation'" if waiting else "s.status = %(status)s")
+    if wanted.start is not None:
+        common.append("s.starts_at >= %(start)s")
+    if wanted.end is not None:
+        common.append("s.starts_at < %(end)s")
+    if continued:
+        common.append(_AFTER[wanted.order])
+    order = _ORDERED[wanted.order]
+    branches: list[LiteralString] = []
+    for scope in scopes:
+        parts = [scope, *common] if scope else common
+        where: LiteralString = "WHERE " + " AND ".join(parts) + " " if parts else ""
+        branches.append("(SELECT s.* FROM feedback_session s " + where + order + " LIMIT %(limit)s)")
+    pages = " UNION ALL ".join(branches)
+    return "SELECT " + SHOWN + " FROM (" + pages + ") s " + NAMED + order + " LIMIT %(limit)s"  # noqa: S608 - constants
+
+
+def _position(order: Order, row: Row) -> Position:
+    match order:
+        case "newest":
+            return (row["id"],)
+        case "by_start":
+            return (row["starts_at"], row["id"])
+        case "waiting":
+            return (row["respond_by"], row["id"])

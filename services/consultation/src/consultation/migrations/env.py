@@ -1,0 +1,7 @@
+"""Alembic's entry: the chassis knows how; `python -m consultation migrate` calls it."""
+
+from alembic import context
+
+from booking_chassis.migrations import run_migrations
+
+run_migrations(context)

@@ -1,0 +1,151 @@
+"""Sessions as people see them: one, a page of them, as of an instant, and their history (product.md E1, E2, E5).
+
+Reading uses the table, the past and a replayed answer use the stream; both give the same columns to the same view.
+"""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from booking_contracts.sessions import SessionCanceled, SessionFailed
+from booking_store import Stored, load
+from consultation.orders import Person
+from consultation.people import parties_of
+from consultation.session.append import FreeText, row
+from consultation.session.evolve import fold
+from consultation.session.state import NotRequested, Session
+
+Connection = psycopg.AsyncConnection[Any]
+Row = dict[str, Any]
+
+SHOWN: LiteralString = """
+s.id, s.transaction_id, s.assessment_id, s.practitioner_id, s.user_id, s.kind, s.status, s.requested_at, s.respond_by,
+s.auto_start, s.scheduled_date, s.time_start, s.time_end, s.timezone, s.ends_next_day, s.fold, s.starts_at, s.ends_at,
+s.schedule_version, s.meeting_link, s.started_at, s.result_id, s.result_has_link, s.result_has_notes, s.result_link,
+s.result_notes, s.reason_code, s.reason_id, s.reason, s.version,
+CASE WHEN ep.person_id IS NULL THEN coalesce(p.name, pc.name) END AS practitioner_name,
+CASE WHEN em.person_id IS NULL THEN m.name END AS member_name,
+ep.person_id IS NOT NULL AS practitioner_erased, em.person_id IS NOT NULL AS member_erased
+"""
+NAMED: LiteralString = """
+LEFT JOIN practitioner p ON p.id = s.practitioner_id
+LEFT JOIN contact pc ON pc.person_id = s.practitioner_id
+LEFT JOIN contact m ON m.person_id = s.user_id
+LEFT JOIN erased_person ep ON ep.person_id = s.practitioner_id
+LEFT JOIN erased_person em ON em.person_id = s.user_id
+"""
+_ONE: LiteralString = (  # constants only
+    "SELECT " + SHOWN + " FROM feedback_session s " + NAMED
+    + "WHERE s.id = %(id)s AND (%(all)s OR %(person)s IN (s.practitioner_id, s.user_id))"
+)  # fmt: skip
+_MAY_SEE: LiteralString = (
+    "SELECT 1 FROM feedback_session s WHERE s.id = %(id)s AND (%(all)s OR %(person)s IN (s.practitioner_id, s.user_id))"
+)
+
+
+async def one(conn: Connection, session_id: UUID, person: Person) -> Row | None:
+    """The session as it is now, or None when it is not there for that person (E1)."""
+    rows = await rows_of(conn, _ONE, _scope(session_id, person))
+    return rows[0] if rows else None
+
+
+async def as_of(conn: Connection, session_id: UUID, person: Person, instant: datetime) -> Row | None:
+    """E5: the fold of what was recorded by `instant`, with rights by the present parties; None before it began."""
+    if not await rows_of(conn, _MAY_SEE, _scope(session_id, person)):
+        return None
+    return await _folded(conn, await load(conn, session_id, up_to=instant))
+
+
+async def at_version(conn: Connection, session_id: UUID, version: int) -> Row:
+    """The session as a command left it: the answer to the twin of an earlier success."""
+    found = await _folded(conn, await load(conn, session_id, up_to_version=version))
+    assert found is not None  # the idempotency record was committed with these events
+    return found
+
+
+async def after(conn: Connection, state: Session, version: int, requested_at: datetime, text: FreeText | None) -> Row:
+    """The session as a command has just left it; it has no other text than the one that the command brought."""
+    parties = await parties_of(conn, state.about.practitioner_id, state.about.user_id)
+    texts = {text.id: (text.text, text.link)} if text else {}
+    return _merged(state, version, requested_at, texts) | asdict(parties)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One event as people read it."""
+
+    version: int
+    type: str
+    occurred_at: datetime
+    actor: str
+    data: Row
+    reason: str | None
+    erased: tuple[str, ...] = field(default=())
+
+
+async def history(conn: Connection, session_id: UUID, person: Person) -> list[HistoryItem] | None:
+    """E2: who did what and when, newest last; None when the session is not there for that person."""
+    if not await rows_of(conn, _MAY_SEE, _scope(session_id, person)):
+        return None
+    stream = await load(conn, session_id)
+    texts = await _texts(conn, session_id)
+    return [_item(stored, texts) for stored in stream]
+
+
+def _item(stored: Stored, texts: dict[UUID, tuple[str | None, str | None]]) -> HistoryItem:
+    event = stored.event
+    reason_id = event.reason_id if isinstance(event, SessionCanceled | SessionFailed) else None
+    reason = texts.get(reason_id, (None, None))[0] if reason_id else None
+    return HistoryItem(
+        version=stored.version,
+        type=stored.type,
+        occurred_at=stored.occurred_at,
+        actor=stored.actor,
+        data=event.model_dump(mode="json", exclude_none=True),
+        reason=reason,
+        erased=("reason",) if reason_id and reason is None else (),
+    )
+
+
+async def _folded(conn: Connection, stream: list[Stored]) -> Row | None:
+    state = fold(stored.event for stored in stream)
+    if isinstance(state, NotRequested):
+        return None
+    parties = await parties_of(conn, state.about.practitioner_id, state.about.user_id)
+    texts = await _texts(conn, state.about.session_id)
+    return _merged(state, stream[-1].version, stream[0].occurred_at, texts) | asdict(parties)
+
+
+def _merged(
+    state: Session, version: int, requested_at: datetime, texts: dict[UUID, tuple[str | None, str | None]]
+) -> Row:
+    columns = row(state)
+    notes, link = texts.get(columns["result_id"], (None, None))
+    reason, _ = texts.get(columns["reason_id"], (None, None))
+    return columns | {
+        "id": state.about.session_id,
+        "version": version,
+        "requested_at": requested_at,
+        "result_notes": notes,
+        "result_link": link,
+        "reason": reason,
+    }
+
+
+async def _texts(conn: Connection, session_id: UUID) -> dict[UUID, tuple[str | None, str | None]]:
+    cursor = await conn.execute("SELECT id, text, link FROM session_text WHERE session_id = %s", [session_id])
+    return {id_: (text, link) for id_, text, link in await cursor.fetchall()}
+
+
+def _scope(session_id: UUID, person: Person) -> Row:
+    return {"id": session_id, "person": person.id, "all": "admin" in person.roles}
+
+
+async def rows_of(conn: Connection, query: LiteralString, params: Row) -> list[Row]:
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, params)
+        return await cursor.fetchall()
