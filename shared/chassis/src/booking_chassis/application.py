@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from booking_chassis import problem_handlers, telemetry
 from booking_chassis.auth import Authenticator
-from booking_chassis.database import DatabaseDown, UnsafeDatabase
+from booking_chassis.database import DatabaseDown, UnsafeDatabaseError
 from booking_chassis.edge import Edge
 from booking_chassis.health import Health, health_router
 from booking_chassis.idempotency_purge import IdempotencyPurge
@@ -29,7 +29,7 @@ _COLLECT_AFTER = 50_000
 
 
 def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
-    """The application of one process: the routes in `api` and `all`, the workers in `worker` and `all`, health in each."""
+    """The application of one process: routes in `api` and `all`, workers in `worker` and `all`, health in each."""
     settings = service.settings
     keys = KeySet(settings.jwt_jwks_url, algorithms=settings.jwt_algorithms, ttl=settings.jwt_jwks_ttl_seconds)
     health = Health(service, mode)
@@ -46,6 +46,8 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
         telemetry={"operation_spans": False, "exclude": telemetry.is_probe},
     )
     app.state.health = health
+    app.state.keys = keys
+    app.state.settings = settings
     app.state.authenticator = Authenticator(
         TokenVerifier(
             keys,
@@ -125,7 +127,7 @@ async def _check_durability(service: Service, health: Health) -> None:
         except DatabaseDown:
             await asyncio.sleep(0.5)
             continue
-        except UnsafeDatabase as error:
+        except UnsafeDatabaseError as error:
             log.critical("unsafe_database", why=str(error))
             health.unsafe = str(error)
             return

@@ -36,9 +36,7 @@ class _Bearer(SecurityBase):
     """A dependency that FastAPI shows in OpenAPI as the bearer security scheme."""
 
     def __init__(self) -> None:
-        self.model = BearerModel(
-            bearerFormat="JWT", description="An access token (RFC 9068) for the audience `booking`."
-        )
+        self.model = BearerModel(bearerFormat="JWT", description="An access token (RFC 9068) for `booking`.")
         self.scheme_name = "bearer"
 
     async def __call__(self, request: Request) -> Principal:

@@ -39,11 +39,15 @@ class ConsistencyToken:
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode("ascii")
             service, kind, key, version = raw.split(":")
-            if not (service and kind and key) or not version.isdecimal() or len(version) > 9 or "\x00" in raw:
-                raise ValueError(raw)
         except (ValueError, binascii.Error):
-            raise Problem(422, "invalid_consistency_token", "The Consistency-Token is none of ours.") from None
+            raise _bad_token() from None
+        if not (service and kind and key) or not version.isdecimal() or len(version) > 9 or "\x00" in raw:
+            raise _bad_token()
         return cls(service, kind, key, int(version))
+
+
+def _bad_token() -> Problem:
+    return Problem(422, "invalid_consistency_token", "The Consistency-Token is none of ours.")
 
 
 def stamp(response: Response, service: str, kind: str, id: UUID | str, version: int) -> None:  # noqa: A002
@@ -52,7 +56,7 @@ def stamp(response: Response, service: str, kind: str, id: UUID | str, version: 
     response.headers["Consistency-Token"] = ConsistencyToken(service, kind, str(id), version).encode()
 
 
-async def wait_visible(database: Database, consumer: str, topic: str, key: str, version: int, wait: float) -> None:
+async def wait_visible(database: Database, consumer: str, topic: str, key: str, version: int, wait: float) -> None:  # noqa: PLR0917
     """Returns once `consumer` has applied `version` of `key`; Problem 503 `not_yet_visible` after `wait` seconds.
 
     Never silently stale: a caller who named a version gets that version or a refusal.

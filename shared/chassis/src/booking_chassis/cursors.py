@@ -30,13 +30,11 @@ def decode_cursor(text: str, *types: type) -> tuple[Any, ...]:
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         payload = raw[_CHECK:]
-        if _digest(payload) != raw[:_CHECK]:
-            raise ValueError("not ours")
-        parts = tuple(_KINDS[kind](value) for kind, value in json.loads(payload))
-        if types and tuple(type(part) for part in parts) != types:
-            raise ValueError("of another list")
+        parts: tuple[object, ...] = tuple(_KINDS[kind](value) for kind, value in json.loads(payload))
     except (ValueError, TypeError, KeyError, RecursionError):
         raise _bad_cursor() from None
+    if _digest(payload) != raw[:_CHECK] or (types and tuple(type(part) for part in parts) != types):
+        raise _bad_cursor()
     return parts
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from booking_chassis.problems import Problem
 
-__all__ = ["Database", "DatabaseDown", "Deadline", "UnsafeDatabase", "request_deadline"]
+__all__ = ["Database", "DatabaseDown", "Deadline", "UnsafeDatabaseError", "request_deadline"]
 
 _IDLE_BEFORE_PING = 30.0
 _NEVER = float("inf")
@@ -42,7 +42,9 @@ class Deadline:
         self.at = at
 
 
-request_deadline: ContextVar[Deadline] = ContextVar("request_deadline", default=Deadline())
+_NONE = Deadline()
+
+request_deadline: ContextVar[Deadline] = ContextVar("request_deadline", default=_NONE)
 """Set by the edge for each request; outside of requests there is none."""
 
 
@@ -56,7 +58,7 @@ class DatabaseDown(Problem):
         self.why = why
 
 
-class UnsafeDatabase(Exception):
+class UnsafeDatabaseError(Exception):
     """PostgreSQL would acknowledge what it can lose (K37)."""
 
 
@@ -92,7 +94,7 @@ class Database:
 
     @asynccontextmanager
     async def autocommit(self, *, deadline: float | None = None) -> AsyncGenerator[psycopg.AsyncConnection]:
-        """A connection whose every statement commits by itself. `deadline`: seconds, by default the statement timeout."""
+        """A connection whose every statement commits by itself. `deadline`: in seconds."""
         async with self._connection(deadline or self._statement_timeout + 2) as connection:
             yield connection
 
@@ -108,15 +110,13 @@ class Database:
             await connection.execute("SELECT 1")
 
     async def assert_durable(self) -> None:
-        """UnsafeDatabase unless an acknowledged commit survives a crash (K37)."""
+        """UnsafeDatabaseError unless an acknowledged commit survives a crash (K37)."""
         names = ("fsync", "full_page_writes", "synchronous_commit")
         async with self.autocommit() as connection:
             rows = await connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(names)])
             off = sorted(name for name, setting in await rows.fetchall() if setting not in {"on", "remote_apply"})
         if off:
-            raise UnsafeDatabase(
-                f"PostgreSQL runs without {', '.join(off)}; switch on, or acknowledged commits get lost."
-            )
+            raise UnsafeDatabaseError(f"PostgreSQL runs without {', '.join(off)}: acknowledged commits could get lost.")
 
     async def close(self) -> None:
         """Closes what is idle; connections in use close when given back."""

@@ -8,7 +8,7 @@ _MOST_FRAMES = 20
 
 
 def described(error: BaseException) -> dict[str, Any]:
-    """`error` (its class), `sqlstate` where PostgreSQL refused, `where` (file:line function, innermost last), `caused_by`.
+    """`error` (its class), `sqlstate` where PostgreSQL refused, `where` (frames, innermost last), `caused_by`.
 
     A message is left out: psycopg's and pydantic's quote the values that they refuse.
     """

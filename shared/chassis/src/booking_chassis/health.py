@@ -1,4 +1,4 @@
-"""Alive and ready. Alive means that work moves; ready means that requests can be served (architecture.md, Processes)."""
+"""Alive and ready: alive means that work moves, ready that requests can be served (architecture.md, Processes)."""
 
 import asyncio
 import time

@@ -21,7 +21,7 @@ from booking_chassis.problems import unprocessable
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-class IdempotencyTwin(Exception):
+class IdempotencyTwin(Exception):  # noqa: N818 - a circumstance to handle, not an error
     """Another request with this key has just committed: leave the transaction and ask `replayed` for its answer."""
 
 

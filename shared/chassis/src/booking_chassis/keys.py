@@ -10,7 +10,7 @@ import json
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import jwt
 import structlog
@@ -23,6 +23,8 @@ _UNKNOWN_KEPT = 1024
 _UNKNOWN_SECONDS = 30.0
 _MOST_WAITING = 256
 _NEVER = float("-inf")
+_PUBLIC_KINDS = frozenset({"RSA", "EC", "OKP"})
+_ACCEPT = {"Accept": "application/jwk-set+json, application/json"}
 
 log = structlog.get_logger(__name__)
 
@@ -101,11 +103,13 @@ class KeySet:
         await asyncio.sleep(max(0.0, self._tried_at + self._min_interval - time.monotonic()))
         self._tried_at = time.monotonic()
         try:
-            text = await self._download()
-            keys = usable_keys(text, self._algorithms)
+            self.take(await self._download())
         except Exception as error:  # noqa: BLE001 - whatever the issuer answers, the last good set stays
             log.warning("jwks_unavailable", error=type(error).__name__, kept=len(self._keys or ()))
-            return
+
+    def take(self, text: bytes) -> None:
+        """Makes the keys of this JWK set ours, as a fetch does; ValueError when it holds none we can use."""
+        keys = usable_keys(text, self._algorithms)
         self._fetched_at = time.monotonic()
         if text != self._text:
             self.generation += 1
@@ -146,21 +150,21 @@ def usable_keys(text: bytes, algorithms: frozenset[str]) -> dict[str, jwt.PyJWK]
 
     Symmetric keys are never usable: whoever reads the set could sign (CVE-2026-48526).
     """
-    document: Any = json.loads(text)
     found: dict[str, jwt.PyJWK] = {}
-    for entry in document["keys"][:_MOST_KEYS]:
-        if (
-            not isinstance(entry, dict)
-            or entry.get("kty") not in {"RSA", "EC", "OKP"}
-            or entry.get("use", "sig") != "sig"
-        ):  # pyright: ignore[reportUnknownMemberType]
-            continue
-        try:
-            key = jwt.PyJWK(entry)  # pyright: ignore[reportUnknownArgumentType]
-        except (jwt.PyJWTError, ValueError, TypeError):
-            continue
-        if key.key_id and key.algorithm_name in algorithms:
+    entries = cast("list[dict[str, Any]]", json.loads(text)["keys"])
+    for entry in entries[:_MOST_KEYS]:
+        key = _usable(entry)
+        if key is not None and key.key_id and key.algorithm_name in algorithms:
             found[key.key_id] = key
     if not found:
         raise ValueError("no usable key in the set")
     return found
+
+
+def _usable(entry: dict[str, Any]) -> jwt.PyJWK | None:
+    try:
+        if entry["kty"] in _PUBLIC_KINDS and entry.get("use", "sig") == "sig":
+            return jwt.PyJWK(entry)
+    except (jwt.PyJWTError, AttributeError, KeyError, ValueError, TypeError):
+        pass  # an issuer may publish keys for others beside ours
+    return None

@@ -85,8 +85,9 @@ def _with_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
 def _errors_described(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     info = event.pop("exc_info", None)
     if info:
-        error = info if isinstance(info, BaseException) else (info if isinstance(info, tuple) else sys.exc_info())[1]
-        if isinstance(error, BaseException):
+        error: object = info[1] if isinstance(info, tuple) else info  # pyright: ignore[reportUnknownVariableType]
+        error = error if isinstance(error, BaseException) else sys.exc_info()[1]
+        if error is not None:
             event.update(described(error))
     return event
 

@@ -10,9 +10,7 @@ HTTP_SECONDS = Histogram(
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 WORKER_RESTARTS = Counter("booking_worker_restarts_total", "Times a worker failed and was started again.", ["worker"])
 WORKER_BACKLOG = Gauge("booking_worker_backlog", "What a worker knows to be waiting for it.", ["worker"])
-WORKER_STALLED = Gauge(
-    "booking_worker_stalled_seconds", "Since when a worker with a backlog has not moved.", ["worker"]
-)
+WORKER_STALLED = Gauge("booking_worker_stalled_seconds", "How long a backlog has not moved.", ["worker"])
 LOOP_LAG = Gauge("booking_loop_lag_seconds", "How late the event loop's timers fire.")
 
 

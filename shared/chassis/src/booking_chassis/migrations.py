@@ -1,4 +1,4 @@
-"""Migrations of one service's database: Alembic under one lock, with a short lock_timeout, and the run-time role's rights.
+"""Migrations of one service's database: Alembic under one lock, with a short lock_timeout.
 
 A service's `migrations/env.py` is five lines:
 

@@ -9,7 +9,10 @@ import rfc9457
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi_problem.handler import ExceptionHandler, new_exception_handler
+from fastapi_problem.handler import (
+    ExceptionHandler,
+    new_exception_handler,  # pyright: ignore[reportUnknownVariableType]
+)
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -38,7 +41,7 @@ def install(app: FastAPI) -> None:
         documentation_uri_template=TYPE_TEMPLATE,
     )
     # Last, since the first match wins; without it the library would answer with str(error) (libraries.md, trap 15).
-    handler.handlers[Exception] = _unhandled
+    handler.handlers[Exception] = _unhandled  # pyright: ignore[reportUnknownMemberType]
     for kind in (rfc9457.Problem, HTTPException, RequestValidationError, psycopg.DataError):
         app.add_exception_handler(kind, handler)
     # Exception itself is the edge's: were it registered here, Starlette would answer and raise it again.

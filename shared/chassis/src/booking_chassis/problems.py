@@ -58,7 +58,7 @@ class Problem(rfc9457.Problem):
     def __init__(
         self, status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any
     ) -> None:
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
             TITLES.get(status, "Refused"),
             type_=code,
             detail=detail,
@@ -90,7 +90,7 @@ def conflict(code: str, detail: str, **members: Any) -> Problem:
 
 def stale_version(current: int | None = None) -> Problem:
     """412: the caller saw another version than there is now (product.md S7)."""
-    members = {} if current is None else {"current_version": current}
+    members: dict[str, Any] = {} if current is None else {"current_version": current}
     return Problem(412, "stale_version", "It changed since you read it. Read it again, then decide.", **members)
 
 

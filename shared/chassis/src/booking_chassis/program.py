@@ -12,6 +12,7 @@ from booking_chassis.settings import ServiceSettings, SettingsError, load_settin
 
 S = TypeVar("S", bound=ServiceSettings)
 _USAGE = "usage: {name} api|worker|all|migrate|openapi"
+_NO_OWNER = "DATABASE_OWNER_URL is not set; set it to the PostgreSQL address of the role that migrates."
 _MISUSE = 2
 
 

@@ -49,7 +49,7 @@ class Service:
     """Everything of one service; building it does no I/O.
 
     `migrations` is `"<package>:<folder>"`, None for a service without a database of its own. Hooks run in every mode:
-    `on_start` before workers and requests, `on_stop` after them in reverse; none may need the database or broker to be up.
+    `on_start` before workers and requests, `on_stop` after them in reverse; none may need the database or the broker.
     """
 
     name: str

@@ -195,7 +195,6 @@ def _documented(field: FieldInfo) -> Any:
     default = field.get_default(call_default_factory=True, validated_data={})
     if default is not PydanticUndefined:
         return default
+    kind: Any = field.annotation
     example = field.examples[0] if field.examples else "example"
-    return (
-        SecretStr(example) if field.annotation is SecretStr else TypeAdapter(field.annotation).validate_python(example)
-    )
+    return SecretStr(example) if kind is SecretStr else TypeAdapter(kind).validate_python(example)

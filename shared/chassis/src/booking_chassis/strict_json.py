@@ -10,7 +10,7 @@ _MOST_DIGITS = 18
 
 
 def check_json(body: bytes) -> None:
-    """Problem 400 for what is no JSON, or holds NaN, a repeated name, a number beyond 64 bits; 422 for U+0000 and the like.
+    """Problem 400 for no JSON, NaN, a repeated name or a number beyond 64 bits; 422 for U+0000 and lone surrogates.
 
     One pass over the body, before any model sees it: a model would take the last of two equal names, let an infinity
     through, and leave U+0000 to PostgreSQL's refusal.

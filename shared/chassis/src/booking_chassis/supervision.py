@@ -31,7 +31,7 @@ class Supervisor:
         self._tasks = [asyncio.create_task(self._keep(worker), name=worker.name) for worker in self._workers]
 
     async def stop(self, seconds: float) -> None:
-        """Asks all to stop and waits; who is not done in `seconds` is cancelled (K9: clients may hang in their close)."""
+        """Asks all to stop and waits; who is late is cancelled, since clients may hang in their close (K9)."""
         self._stop.set()
         if not self._tasks:
             return

@@ -1,4 +1,4 @@
-"""OpenTelemetry: traces and metrics over OTLP/HTTP when an endpoint is set, nothing (and no import of the SDK) when not.
+"""OpenTelemetry: traces and metrics over OTLP/HTTP when an endpoint is set; else nothing, nor an import of the SDK.
 
 One trace goes from the HTTP call (FastAPI's own spans; no other instrumentation of it, which would double them) through
 the `traceparent` stored with the event and its Kafka header to a consumer's span, which is linked to it: the consumer's

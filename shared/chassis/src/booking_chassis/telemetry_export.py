@@ -19,7 +19,7 @@ from booking_chassis.logs import redacted_text
 class RedactedPaths(SpanProcessor):
     """Keeps secret feed addresses out of spans (T13): FastAPI records the concrete path."""
 
-    def on_start(self, span: Span, parent_context: object = None) -> None:
+    def on_start(self, span: Span, parent_context: object = None) -> None:  # noqa: ARG002
         """Replaces the path before anything else sees it."""
         path = (span.attributes or {}).get("url.path")
         if isinstance(path, str) and (clean := redacted_text(path)) != path:

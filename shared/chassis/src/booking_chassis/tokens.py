@@ -7,7 +7,7 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import jwt
@@ -125,8 +125,10 @@ def _principal(claims: dict[str, Any]) -> Principal:
 
 
 def _roles(value: Any) -> frozenset[str]:
-    _check(isinstance(value, list) and len(value) <= 32 and all(isinstance(role, str) for role in value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    return ROLES.intersection(value)
+    _check(isinstance(value, list))
+    roles = cast("list[object]", value)
+    _check(len(roles) <= 32 and all(isinstance(role, str) for role in roles))
+    return frozenset(role for role in ROLES if role in roles)
 
 
 def _is_instant(value: Any) -> bool:
