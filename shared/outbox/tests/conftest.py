@@ -14,15 +14,18 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from booking_contracts.topics import PRACTITIONERS, SESSIONS
-from booking_outbox import EventTopic, Relay, StateTopic
-
 from shared.store.tests.conftest import migrate as migrate_store
 from shared.store.tests.sample.session import Session, append
 from tests.plugins.servers import Databases, KafkaServer, PostgresServer
 
+from booking_contracts.topics import PRACTITIONERS, SESSIONS
+from booking_outbox import EventTopic, Relay, StateTopic
+
 LOCK = "sample relay"
-PROFILE = "CREATE TABLE profile (id uuid PRIMARY KEY, version int NOT NULL, value text); GRANT SELECT, INSERT, UPDATE ON profile TO {app};"
+PROFILE = """
+CREATE TABLE profile (id uuid PRIMARY KEY, version int NOT NULL, value text);
+GRANT SELECT, INSERT, UPDATE ON profile TO {app};
+"""
 PROFILES = StateTopic(
     PRACTITIONERS,
     query="SELECT id::text AS key, version, value FROM profile WHERE id::text = ANY(%(keys)s::text[])",
@@ -85,7 +88,8 @@ class Outbox:
         conn = await self.connect()
 
         async def empty() -> bool:
-            return (await (await conn.execute("SELECT count(*) FROM outbox")).fetchone())[0] == 0
+            cursor = await conn.execute("SELECT 1 FROM outbox LIMIT 1")
+            return await cursor.fetchone() is None
 
         await until(empty, seconds, "marks are left")
 
@@ -147,7 +151,7 @@ async def spawn(outbox: Outbox) -> AsyncIterator[Callable[..., Awaitable[RelayPr
             str(Path(__file__).with_name("relay_process.py")),
             env={
                 **os.environ,
-                "PYTHONPATH": str(Path(__file__).parents[3]),
+                "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(Path(__file__).parents[3])]),
                 "DATABASE_URL": outbox.url,
                 "KAFKA_BOOTSTRAP": outbox.kafka.bootstrap,
                 "TOPIC_PREFIX": outbox.prefix,
@@ -169,7 +173,7 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     await consumer.start()
     try:
         await consumer._client._wait_on_metadata(topic)
-        partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic))]
+        partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
         ends = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -194,11 +198,15 @@ def header(record: ConsumerRecord, name: str) -> str:
     return dict(record.headers)[name].decode()
 
 
+def key_of(record: ConsumerRecord) -> str:
+    return (record.key or b"").decode()
+
+
 def firsts(records: list[ConsumerRecord]) -> dict[str, list[int]]:
     """Per key the versions in the order of their first appearance."""
     seen: dict[str, list[int]] = {}
     for record in records:
-        versions = seen.setdefault(record.key.decode(), [])
+        versions = seen.setdefault(key_of(record), [])
         if (version := int(header(record, "ce_sequence"))) not in versions:
             versions.append(version)
     return seen

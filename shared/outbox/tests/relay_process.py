@@ -4,9 +4,9 @@ import asyncio
 import os
 import signal
 
-from booking_outbox import Relay
-
 from shared.outbox.tests.conftest import EVENTS, LOCK, PROFILES
+
+from booking_outbox import Relay
 
 
 async def main() -> None:

@@ -15,9 +15,9 @@ from booking_store import ddl
 
 # The chassis owns this table (idempotency_v1); the store names its primary key.
 IDEMPOTENCY = """
-CREATE TABLE idempotency (sub text, operation text, key text, sha bytea, status smallint, object_id uuid, version integer,
-                          created_at timestamptz NOT NULL, PRIMARY KEY (sub, operation, key));
-GRANT SELECT, INSERT ON idempotency TO {app};
+CREATE TABLE idempotency (sub text, operation text, key text, sha bytea, status smallint, object_id uuid, version
+integer, created_at timestamptz NOT NULL, PRIMARY KEY (sub, operation, key)); GRANT SELECT, INSERT ON idempotency TO
+{app};
 """
 
 

@@ -12,17 +12,17 @@ class OutboxError(Exception):
     """The outbox's own errors."""
 
 
-class StoreOlderThanTopic(OutboxError):
-    """The topic holds one of our records that the store has never written, so the store was restored from an older copy."""
+class StoreOlderThanTopic(OutboxError):  # noqa: N818 - named for what happened
+    """The topic holds one of our records that the store has never written, so the store is an older copy."""
 
 
-class LeadLost(OutboxError):
+class LeadLost(OutboxError):  # noqa: N818 - named for what happened
     """Nothing may be sent or deleted any more: the session that held the lock is gone or was silent for too long."""
 
 
-class Unpublished(OutboxError):
+class Unpublished(OutboxError):  # noqa: N818 - named for what happened
     """A batch was not acknowledged. It may be in the topic or not."""
 
 
-class LockBusy(OutboxError):
+class LockBusy(OutboxError):  # noqa: N818 - named for what happened
     """The leader did not give its lock up in time."""

@@ -1,7 +1,7 @@
 """Fault points: places where a test may kill the process, exactly there.
 
-``CRASH_AT=relay.after_ack`` kills at the first passage, ``CRASH_AT=relay.after_ack@3`` at the third. Unset (production): one
-comparison per passage.
+``CRASH_AT=relay.after_ack`` kills at the first passage, ``CRASH_AT=relay.after_ack@3`` at the third. Unset
+(production): one comparison per passage.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The envelope from columns to headers, without parsing what is only passed on.
 
-The same headers as `booking_contracts.envelope.Envelope.headers` (test_headers__are_those_of_the_envelope); what repeats per type is
-built once.
+The same headers as `booking_contracts.envelope.Envelope.headers` (test_headers__are_those_of_the_envelope); what
+repeats per type is built once.
 """
 
 from functools import lru_cache

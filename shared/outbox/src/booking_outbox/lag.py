@@ -8,12 +8,13 @@ import psycopg
 from booking_outbox.metrics import RelayMetrics
 
 COUNTED_AT_MOST = 100_000
-# The age of the lowest mark is the oldest's within a transaction's length; counting stops where the figure stops mattering.
+# The age of the lowest mark is the oldest's within a transaction's length; counting stops where the figure stops
+# mattering.
 _LOOK = f"""
 SELECT t,
        (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE topic = t LIMIT {COUNTED_AT_MOST}) counted),
-       (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM outbox WHERE topic = t ORDER BY id LIMIT 1)
-FROM unnest(%s::text[]) t
+       (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM outbox WHERE topic = t ORDER BY id
+       LIMIT 1) FROM unnest(%s::text[]) t
 """  # noqa: S608 - constants only
 
 

@@ -2,7 +2,8 @@
 
 The rules that keep a stream in order live here:
 - one batch in flight per partition, the next only after its acknowledgement;
-- after a failure nothing more of that partition goes out until everything in hand was dropped and its marks are read anew;
+- after a failure nothing more of that partition goes out until everything in hand was dropped and its marks are read
+anew;
 - a mark that is in hand, or held back, is left out of the next reading by its id, never by a range.
 """
 
@@ -48,7 +49,7 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """How many marks may be read now: two windows in hand at most, so that memory is bounded and reading overlaps sending."""
+        """How many marks may be read now: at most two windows in hand, for bounded memory."""
         parked = sum(map(len, self._parked.values()))
         if parked >= MOST_PARKED or len(self._claimed) - parked >= 2 * self.window:
             return 0
@@ -69,8 +70,8 @@ class Lane:
         return list(self._claimed)
 
     def take(self, records: Sequence[Outgoing]) -> None:
-        """What a reading gave. Called at its end, before anything else happens: a partition that was paused when the reading
-        began must stay out of it as a whole, or later versions would overtake the ones held back."""
+        """What a reading gave. Called at its end, before anything else happens: a partition that was paused when the
+        reading began must stay out of it as a whole, or later versions would overtake the ones held back."""
         partitions = self._partitions
         for record in records:
             partition = partition_of(record.key, partitions)
@@ -138,7 +139,7 @@ class Lane:
             self.window = min(WINDOW, self.window * 2)
 
     def unpark(self, publisher: Publisher) -> None:
-        """End the pauses that are over: their marks are read again, lowest first. Called while no reading is under way."""
+        """End the pauses that are over: their marks are read again, lowest first. Not during a reading."""
         now = time.monotonic()
         for partition, (until, _) in list(self._paused.items()):
             if until <= now and partition in self._parked:
@@ -146,7 +147,8 @@ class Lane:
             if until <= now:
                 del self._paused[partition]
         if not self._claimed:
-            # More partitions (F52) count from a moment when nothing is in hand: a key's new partition must not overtake its old one.
+            # More partitions (F52) count from a moment when nothing is in hand: a key's new partition must not
+            # overtake its old one.
             self._partitions = publisher.known_partitions(self.physical) or self._partitions
 
     def abandon(self) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Who may publish: the holder of a session advisory lock, on the one connection that also reads and deletes the marks.
 
-Whoever loses the lock has lost the connection too, so a relay that was overtaken can't delete a mark. It could still send what it
-has in hand; that gives duplicates, which consumers drop by version (decision 1: no fencing).
+Whoever loses the lock has lost the connection too, so a relay that was overtaken can't delete a mark. It could still
+send what it has in hand; that gives duplicates, which consumers drop by version (decision 1: no fencing).
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from booking_outbox.errors import LeadLost
 from booking_outbox.session import IDLE_SESSION_SECONDS, connect_leader, lock_key
 
 _HEARTBEAT_SECONDS = 5.0
-# Somebody who waits for the lock (republish) asks the leader to step down; standbys only try it, they never wait for it.
+# Somebody who waits for the lock (republish) asks the leader to step down; standbys only try it, they never wait for
+# it.
 _CONTESTED = (
     "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objsubid = 1 AND "
     "database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "
@@ -72,7 +73,8 @@ class Lead:
     def check(self) -> None:
         """LeadLost when the session has been silent for so long that PostgreSQL may have given the lock to another.
 
-        Called before each send and by each turn of the loop: a process that was frozen past the takeover stops here with what it had in hand.
+        Called before each send and by each turn of the loop: a process that was frozen past the takeover stops here
+        with what it had in hand.
         """
         if self._lost is not None:
             raise LeadLost(f"the leader's session is gone: {self._lost}")

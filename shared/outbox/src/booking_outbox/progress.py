@@ -8,10 +8,11 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How a worker is getting on. ``moved_at`` is `time.monotonic()` of the last step, or of when there was nothing to do.
+    """How a worker is getting on. ``moved_at`` is `time.monotonic()` of the last step, or of when there was nothing
+    to do.
 
-    ``waiting_for`` names what does not answer or forbids going on (``"kafka"``, ``"postgres"``, ``"operator"``): while it is set
-    a restart would help nobody.
+    ``waiting_for`` names what does not answer or forbids going on (``"kafka"``, ``"postgres"``, ``"operator"``):
+    while it is set a restart would help nobody.
     """
 
     backlog: int

@@ -1,8 +1,10 @@
-"""The producer: batches of one partition, each awaited to its deadline; after any failure it is thrown away (K1, K2, K9, K9e).
+"""The producer: batches of one partition, each awaited to its deadline; after any failure it is thrown away (K1, K2,
+K9, K9e).
 
-Idempotence is off: aiokafka's idempotent producer keeps a failed batch's sequence number and wedges, and what it would spare us,
-duplicates from its own retries, consumers drop by version anyway.
+Idempotence is off: aiokafka's idempotent producer keeps a failed batch's sequence number and wedges, and what it
+would spare us, duplicates from its own retries, consumers drop by version anyway.
 """
+# pyright: reportMissingTypeStubs=false
 
 import asyncio
 import contextlib

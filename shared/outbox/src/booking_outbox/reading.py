@@ -1,12 +1,13 @@
 """From marks to records: the reading half of the relay.
 
-Marks, never a cursor (F25): sequence order is not commit order, and a reader of ``id > last`` would pass a slow transaction's
-event for ever. Always the lowest marks there are, in one snapshot: a writer of version 2 has seen version 1 committed, so whoever
-sees 2's mark sees 1's, and 1's id is lower.
+Marks, never a cursor (F25): sequence order is not commit order, and a reader of ``id > last`` would pass a slow
+transaction's event for ever. Always the lowest marks there are, in one snapshot: a writer of version 2 has seen
+version 1 committed, so whoever sees 2's mark sees 1's, and 1's id is lower.
 """
 
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ EVENT_COLUMNS = (
     "e.data::text, e.id::text, e.type, e.type_version::text, e.version::text, e.occurred_at::text, e.actor, "
     "e.correlation_id, e.causation_id, e.traceparent"
 )
+_KEYS = f"SELECT m.id::text, m.key FROM ({_MARKS}) m ORDER BY m.id"  # noqa: S608
 _EVENTS = f"SELECT m.id::text, m.key, {EVENT_COLUMNS} FROM ({_MARKS}) m JOIN events e USING (position) ORDER BY m.id"  # noqa: S608
 
 
@@ -84,9 +86,7 @@ class StateReader:
 
     async def read(self, limit: int, skip: Sequence[bytes]) -> list[Outgoing]:
         """One record per key, which settles all marks of that key in this window."""
-        rows = await _marks(
-            self._conn, f"SELECT m.id::text, m.key FROM ({_MARKS}) m ORDER BY m.id", self._topic.name, limit, skip
-        )  # noqa: S608
+        rows = await _marks(self._conn, _KEYS, self._topic.name, limit, skip)
         marks: dict[bytes, list[bytes]] = {}
         for mark, key in rows:
             marks.setdefault(key, []).append(mark)
@@ -97,7 +97,7 @@ class StateReader:
             await self._drop(orphans, [mark for key in orphans for mark in marks[key]])
         return [self._outgoing(key, ids, current[key]) for key, ids in marks.items() if key in current]
 
-    async def _drop(self, keys: Set[bytes], marks: list[bytes]) -> None:
+    async def _drop(self, keys: AbstractSet[bytes], marks: list[bytes]) -> None:
         # Without a row there is no version to send a tombstone with; kept, the mark would be read again for ever.
         _log.error("%s: marked keys without a row, nothing was sent: %s", self._topic.name, sorted(keys)[:10])
         await settle(self._conn, self._topic.name, marks)
@@ -137,7 +137,7 @@ class StateReader:
 
 
 async def settle(conn: psycopg.AsyncConnection[Any], topic: str, marks: Sequence[bytes]) -> None:
-    """Delete exactly these marks. Never a range: a mark that was committed meanwhile, with an id among theirs, would go unsent."""
+    """Delete exactly these marks. Never a range: one committed meanwhile, its id among theirs, would go unsent."""
     ids = "{" + b",".join(marks).decode() + "}"
     cursor = psycopg.AsyncRawCursor(conn)
     await cursor.execute(b"DELETE FROM outbox WHERE topic = $1 AND id = ANY($2::bigint[])", [topic, ids], prepare=True)
@@ -148,7 +148,8 @@ async def _marks(
 ) -> list[tuple[Any, ...]]:
     cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
     if skip:
-        # Not prepared: with the ids known to the planner `<> ALL` is one hash table, in a generic plan it is a list search per row.
+        # Not prepared: with the ids known to the planner `<> ALL` is one hash table, in a generic plan it is a list
+        # search per row.
         ids = "{" + b",".join(skip).decode() + "}"
         await cursor.execute(query.replace("{skip}", _SKIP).encode(), [topic, limit, ids], prepare=False)
     else:

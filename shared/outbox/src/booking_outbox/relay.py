@@ -1,8 +1,10 @@
-"""The relay: **every committed event reaches its topic at least once, and the first appearances of one aggregate's events are in
-version order.**
+"""The relay: **every committed event reaches its topic at least once, and the first appearances of one aggregate's
+events are in version order.**
 
-Any number of processes run one; one leads, the others stand by. Duplicates come only of a crash, a failed batch or a hand-over.
+Any number of processes run one; one leads, the others stand by. Duplicates come only of a crash, a failed batch or a
+hand-over.
 """
+# pyright: reportMissingTypeStubs=false
 
 import asyncio
 import contextlib
@@ -32,8 +34,9 @@ _STANDBY_SECONDS, _REFUSED_SECONDS = 1.0, 10.0
 class Relay:
     """A worker (``name``, ``run``, ``progress``) that publishes a service's topics.
 
-    ``lock_name`` names the leader's lock, one per service. ``deadline`` is how long a batch may take to be acknowledged, in
-    seconds; ``grace`` how long a stop waits for batches in flight. ``kafka_options`` go to aiokafka (security, compression).
+    ``lock_name`` names the leader's lock, one per service. ``deadline`` is how long a batch may take to be
+    acknowledged, in seconds; ``grace`` how long a stop waits for batches in flight. ``kafka_options`` go to aiokafka
+    (security, compression).
     """
 
     name = "relay"
@@ -80,7 +83,7 @@ class Relay:
         return Progress(sum(self.metrics.lag_events.values()), term.moved_at, term.waiting_for)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Campaign, lead, stand by, until ``stop``; then end within the grace. Survives whatever database and broker do."""
+        """Campaign, lead, stand by, until ``stop``; then end within the grace. Survives database and broker."""
         ringing = asyncio.create_task(self._ring(stop))
         try:
             while not stop.is_set():
@@ -109,7 +112,7 @@ class Relay:
         except (OutboxError, KafkaError) as error:
             self._waiting_for = "kafka"
             _log.warning("relay: %s", error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a term may fail for any reason, the relay goes on and says so
             self._waiting_for = None
             _log.exception("relay: term ended")
         else:
@@ -165,7 +168,8 @@ class Relay:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
-            # Whoever ends uncleanly marks again what may have been sent late (see _mark_in_doubt, at the next campaign).
+            # Whoever ends uncleanly marks again what may have been sent late (see _mark_in_doubt, at the next
+            # campaign).
             for topic, keys in term.in_doubt.items():
                 self._in_doubt.setdefault(topic, []).extend(keys)
 

@@ -1,11 +1,12 @@
 """Publishing again: a stream, a time range, or everything, while holding the leader's lock.
 
-What still has a mark is left to the relay: it was committed after we took the lock, or never published. Without that rule a
-transaction that commits while we read could have its event passed by a later version of its stream, which we would send first.
+What still has a mark is left to the relay: it was committed after we took the lock, or never published. Without that
+rule a transaction that commits while we read could have its event passed by a later version of its stream, which we
+would send first.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +41,7 @@ LIMIT {_PAGE}
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to publish again; with nothing said, everything. ``since`` and ``until`` are of ``recorded_at``, [since, until)."""
+    """What to publish again; nothing said: everything. The times are of ``recorded_at``, [since, until)."""
 
     stream_id: UUID | None = None
     since: datetime | None = None
@@ -74,8 +75,9 @@ async def republish(
 ) -> Republished:
     """Publish the selection again, in version order per stream; the relay goes on when it is done.
 
-    ``accept_topic`` first accepts what the topics hold though the store doesn't know it (after a restore). Raises LockBusy when the
-    leader doesn't step down within ``wait`` seconds, and Unpublished when Kafka refuses; it is safe to run again.
+    ``accept_topic`` first accepts what the topics hold though the store doesn't know it (after a restore). Raises
+    LockBusy when the leader doesn't step down within ``wait`` seconds, and Unpublished when Kafka refuses; it is safe
+    to run again.
     """
     options = kafka_options or {}
     async with _lock(database_url, lock_name, wait) as lead:
@@ -94,7 +96,7 @@ async def republish(
 
 
 @asynccontextmanager
-async def _lock(url: str, lock_name: str, wait: float) -> AsyncIterator[Lead]:
+async def _lock(url: str, lock_name: str, wait: float) -> AsyncGenerator[Lead]:
     lead = await Lead.open(url, lock_name)
     try:
         if not await lead.wait_lock(wait):
@@ -142,7 +144,7 @@ async def _mark_all(lead: Lead, topic: StateTopic) -> int:
 
 
 class _Sender:
-    """Sends a page, each partition in order and all awaited; after a failure the whole page again with a new producer."""
+    """Sends a page, each partition in order and all awaited; after a failure again as a whole, by a new producer."""
 
     def __init__(self, bootstrap: str, topic: str, options: dict[str, Any]) -> None:
         self._bootstrap = bootstrap

@@ -1,10 +1,12 @@
 """The check on taking the lead: is the store at least as new as its topics (F53)?
 
-After a restore from an older copy the store would give out versions that the topics already have, with other events: consumers
-would drop them as duplicates, silently, for ever. So the last record of ours in each partition must be in ``events``.
+After a restore from an older copy the store would give out versions that the topics already have, with other events:
+consumers would drop them as duplicates, silently, for ever. So the last record of ours in each partition must be in
+``events``.
 """
+# pyright: reportMissingTypeStubs=false
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -23,7 +25,7 @@ LOOK_BACK = 1_000
 async def check_restore(
     lead: Lead, topics: Sequence[Topic], *, bootstrap: str, prefix: str, options: dict[str, Any]
 ) -> None:
-    """StoreOlderThanTopic unless every partition's last record of ours is in the store, or was accepted by an operator."""
+    """StoreOlderThanTopic unless every partition's last record of ours is in the store or was accepted."""
     if not topics:
         return
     accepted = await _accepted(lead)
@@ -35,8 +37,8 @@ async def check_restore(
                     continue
                 if not await _is_stored(lead, found[1]):
                     raise StoreOlderThanTopic(
-                        f"{prefix}{topic.name}/{partition}, offset {found[0]}: event {found[1]} is not in this store. It seems to be "
-                        "restored from a copy older than the topic; see `booking republish --accept-topic`"
+                        f"{prefix}{topic.name}/{partition}, offset {found[0]}: event {found[1]} is not in this store. "
+                        "It seems to be restored from a copy older than the topic; see `booking republish --accept-topic`"
                     )
 
 
@@ -59,7 +61,7 @@ async def accept_topics(
 
 
 @asynccontextmanager
-async def _consumer(bootstrap: str, options: dict[str, Any]) -> AsyncIterator[Any]:
+async def _consumer(bootstrap: str, options: dict[str, Any]) -> AsyncGenerator[Any]:
     security = {name: value for name, value in options.items() if name.startswith(("sasl_", "security_", "ssl_"))}
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -81,7 +83,7 @@ async def _partitions(consumer: Any, topic: str) -> set[int]:
 
 
 async def _last_of_ours(consumer: Any, topic: Topic, partition: TopicPartition) -> tuple[int, UUID] | None:
-    """Offset and id of the last record that decodes, has our source, and whose key is its subject; others may write rubbish."""
+    """Offset and id of the last record that decodes, has our source, and whose key is its subject."""
     first = (await consumer.beginning_offsets([partition]))[partition]
     end = (await consumer.end_offsets([partition]))[partition]
     looked_at, span = end, 1

@@ -9,8 +9,8 @@ from psycopg.conninfo import conninfo_to_dict
 IDLE_SESSION_SECONDS = 15
 
 # A relay that is frozen (SIGSTOP, a starved host) loses its session, and the lock with it, after idle_session_timeout.
-# synchronous_commit off: what this session writes are deletions of acknowledged marks, and losing some in a crash of PostgreSQL
-# sends duplicates, no more. SQL_ASCII: text columns arrive as the bytes that are stored.
+# synchronous_commit off: what this session writes are deletions of acknowledged marks, and losing some in a crash of
+# PostgreSQL sends duplicates, no more. SQL_ASCII: text columns arrive as the bytes that are stored.
 _LEADER = {
     "idle_session_timeout": f"{IDLE_SESSION_SECONDS}s",
     "synchronous_commit": "off",
@@ -18,7 +18,7 @@ _LEADER = {
     "timezone": "UTC",
     "client_encoding": "SQL_ASCII",
 }
-_TCP = {
+_TCP: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,

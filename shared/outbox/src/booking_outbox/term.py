@@ -75,7 +75,7 @@ class Term:
         return self._publisher
 
     async def run(self) -> None:
-        """Publish until stopped, or until somebody asks for the lead. LeadLost or a psycopg error when the lead is gone."""
+        """Publish until stopped, or until somebody asks for the lead. LeadLost or a psycopg error: the lead is gone."""
         publisher = await self.start()
         while publisher is not None and not self._stop.is_set():
             self._lead.check()
@@ -148,7 +148,7 @@ class Term:
         return await self._lead.contested()
 
     async def _rest(self) -> None:
-        """Wait for a wake-up, an acknowledgement, or the next poll: milliseconds after something happened, a second when idle."""
+        """Wait for a wake-up, an acknowledgement, or the next poll: milliseconds when busy, a second when idle."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._poll):
                 await self._woken.wait()
@@ -187,7 +187,7 @@ class Term:
                 self.in_doubt.setdefault(lane.name, []).extend(keys)
 
     async def finish(self, seconds: float) -> None:
-        """A clean end: await what is in flight, delete what was acknowledged; what is left in doubt then is marked again."""
+        """A clean end: await what is in flight, delete what was acknowledged; what is in doubt then is marked again."""
         await self._end_flights(seconds)
         await self._settle_all()
         await self._remark()

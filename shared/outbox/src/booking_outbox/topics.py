@@ -16,10 +16,11 @@ class EventTopic:
 class StateTopic:
     """Rows as they are now. A mark names a key; what is sent is the row at the time of sending.
 
-    ``query`` selects, for ``key = ANY(%(keys)s::text[])``, the columns ``key`` (text), ``version`` (the row's, never restarting)
-    and ``value`` (JSON text; null is a tombstone, whose row must stay with its version), and where wanted ``type`` (the event's
-    name; default the topic's only one), ``type_version``, ``occurred_at``, ``actor``, ``correlation_id``, ``causation_id``,
-    ``traceparent``. ``all_keys`` selects every ``key`` there is, for republishing everything.
+    ``query`` selects, for ``key = ANY(%(keys)s::text[])``, the columns ``key`` (text), ``version`` (the row's, never
+    restarting) and ``value`` (JSON text; null is a tombstone, whose row must stay with its version), and where wanted
+    ``type`` (the event's name; default the topic's only one), ``type_version``, ``occurred_at``, ``actor``,
+    ``correlation_id``, ``causation_id``, ``traceparent``. ``all_keys`` selects every ``key`` there is, for
+    republishing everything.
     """
 
     topic: Topic

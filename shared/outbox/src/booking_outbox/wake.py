@@ -1,6 +1,7 @@
 """Waking the relay after a commit: in this process by an event, elsewhere by NOTIFY on a connection of its own.
 
-Never NOTIFY inside a write: it takes a lock over all commits of the database. A lost wake-up costs latency only, the relay polls.
+Never NOTIFY inside a write: it takes a lock over all commits of the database. A lost wake-up costs latency only, the
+relay polls.
 """
 
 import asyncio

@@ -5,14 +5,14 @@ import json
 from uuid import UUID
 
 import pytest
+from shared.outbox.tests.conftest import Outbox, assert_published, firsts, header, key_of, put_profile, until
+from shared.store.tests.sample.session import Session, append
+
 from booking_contracts.decode import decode
 from booking_contracts.ids import partition_of, state_id
 from booking_contracts.record import Record
 from booking_contracts.topics import PRACTITIONERS, SESSIONS
 from booking_outbox import Waker
-
-from shared.outbox.tests.conftest import Outbox, assert_published, firsts, header, put_profile, until
-from shared.store.tests.sample.session import Session, append
 
 pytestmark = pytest.mark.servers
 
@@ -38,10 +38,15 @@ async def test_bytes__are_equal_from_row_to_kafka(outbox: Outbox):
     await append(conn, session, [session.requested()])
     odd = '{ "amount" : 1.50000000000000000001e2 , "name":"\\u00e9é\\u0000", "b":1, "a":2, "a":3 }'
     await conn.execute(
-        "WITH e AS (INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, actor, correlation_id,"
-        " causation_id, traceparent, occurred_at, recorded_at) SELECT stream_type, stream_id, 2, gen_random_uuid(), type, 1, %s, actor,"
-        " 'corr', 'cause', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', '2026-12-01 09:00:00.25+07', now()"
-        " FROM events RETURNING position, stream_id) INSERT INTO outbox (topic, key, position) SELECT %s, stream_id, position FROM e",
+        """
+        WITH e AS (
+            INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, actor, correlation_id,
+                                causation_id, traceparent, occurred_at, recorded_at)
+            SELECT stream_type, stream_id, 2, gen_random_uuid(), type, 1, %s, actor, 'corr', 'cause',
+                   '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', '2026-12-01 09:00:00.25+07', now()
+            FROM events RETURNING position, stream_id)
+        INSERT INTO outbox (topic, key, position) SELECT %s, stream_id, position FROM e
+        """,
         [odd, SESSIONS.name],
     )
     await outbox.start(outbox.relay())
@@ -62,7 +67,9 @@ async def test_record__is_what_the_contracts_decode(outbox: Outbox):
     await outbox.until_empty()
     (record,) = await outbox.records()
     headers = tuple(record.headers)
-    decoded = decode(Record(SESSIONS.name, record.partition, record.offset, record.key, record.value, headers, record.timestamp))
+    decoded = decode(
+        Record(SESSIONS.name, record.partition, record.offset, record.key, record.value, headers, record.timestamp)
+    )
     assert decoded.event == session.requested()
     assert decoded.meta.id == appended.ids[0]
     assert sorted(decoded.meta.headers()) == sorted(headers)
@@ -75,7 +82,7 @@ async def test_state_row__is_sent_as_it_is_when_the_relay_comes_to_it(outbox: Ou
     erased = await put_profile(conn, version=3, value=None)
     await outbox.start(outbox.relay())
     await outbox.until_empty()
-    records = {UUID(r.key.decode()): r for r in await outbox.records(PRACTITIONERS.name)}
+    records = {UUID(key_of(r)): r for r in await outbox.records(PRACTITIONERS.name)}
     assert len(records) == 2
     assert records[person].value == b'{"name":"b"}'
     assert header(records[person], "ce_sequence") == "2"
@@ -90,7 +97,7 @@ async def test_marked_key_without_row__does_not_block_the_topic(outbox: Outbox):
     person = await put_profile(conn)
     await outbox.start(outbox.relay())
     await outbox.until_empty()
-    assert [r.key.decode() for r in await outbox.records(PRACTITIONERS.name)] == [str(person)]
+    assert [key_of(r) for r in await outbox.records(PRACTITIONERS.name)] == [str(person)]
 
 
 async def test_slow_transaction__is_not_passed_for_ever(outbox: Outbox):
@@ -147,11 +154,11 @@ async def test_mark_that_commits_while_a_batch_is_in_flight__is_not_deleted_with
 
     send, committed = Publisher.send, []
 
-    async def send_while_it_commits(self, *args):
+    async def send_while_it_commits(self, topic, partition, batch):
         if not committed:
             committed.append(True)
             await slow.commit()
-        await send(self, *args)
+        await send(self, topic, partition, batch)
 
     Publisher.send = send_while_it_commits
     try:
@@ -213,8 +220,8 @@ async def test_lag__is_seen_by_metrics_and_progress(outbox: Outbox):
 async def _listening(conn) -> bool:
     row = await (
         await conn.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'relay-listen' AND datname = current_database()"
-            " AND query = 'LISTEN outbox' AND state = 'idle'"
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'relay-listen'"
+            " AND datname = current_database() AND query = 'LISTEN outbox' AND state = 'idle'"
         )
     ).fetchone()
     return row[0] > 0

@@ -1,7 +1,7 @@
 """A command is one statement: AppendSql runs an aggregate's ``append.sql`` and names its conflicts.
 
-Promise: either everything of the statement is committed (events, marks, read row, claims, idempotency record) or nothing is,
-and the caller is told which conflict it met. On an autocommit connection that is one round trip.
+Promise: either everything of the statement is committed (events, marks, read row, claims, idempotency record) or
+nothing is, and the caller is told which conflict it met. On an autocommit connection that is one round trip.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
@@ -56,8 +57,8 @@ class _Statement:
 class AppendSql:
     """One aggregate's append statement; make one when the program starts, run it for every command.
 
-    ``constraints`` gives the aggregate's own unique constraints the code that a `UniqueConflict` shall carry; ``topic`` is the
-    logical name for the marks.
+    ``constraints`` gives the aggregate's own unique constraints the code that a `UniqueConflict` shall carry;
+    ``topic`` is the logical name for the marks.
     """
 
     def __init__(self, text: str, *, topic: str | None = None, constraints: Mapping[str, str] | None = None) -> None:
@@ -94,9 +95,9 @@ class AppendSql:
     ) -> Appended:
         """Append ``events`` after version ``expected`` (0: a new stream) with all that hangs on them.
 
-        ``status`` is what the idempotency record answers with (default: 201 for a new stream, else 200). A name in ``params``
-        wins over the standard one. Inside a transaction it runs in a savepoint, so the caller may catch and go on.
-        Raises the errors of `booking_store.errors`.
+        ``status`` is what the idempotency record answers with (default: 201 for a new stream, else 200). A name in
+        ``params`` wins over the standard one. Inside a transaction it runs in a savepoint, so the caller may catch
+        and go on. Raises the errors of `booking_store.errors`.
         """
         ids = tuple(uuid7() for _ in events)
         version = expected + len(events)
@@ -125,7 +126,8 @@ class AppendSql:
             try:
                 return await _execute(conn, text, parameters)
             except (errors.DeadlockDetected, errors.SerializationFailure) as error:
-                # Inserters under an exclusion constraint can deadlock (K33): the victim wrote nothing and may simply run again.
+                # Inserters under an exclusion constraint can deadlock (K33): the victim wrote nothing and may simply
+                # run again.
                 if attempt == RERUNS:
                     raise Contended(str(error)) from error
                 await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter
@@ -142,14 +144,15 @@ async def _execute(conn: psycopg.AsyncConnection[Any], text: bytes, parameters: 
     if conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE:
         return await _one(conn, text, parameters)
     if conn.info.transaction_status == TransactionStatus.IDLE:
-        # psycopg begins at the first statement; conn.transaction() would take the block for its own and commit at its end.
+        # psycopg begins at the first statement; conn.transaction() would take the block for its own and commit at its
+        # end.
         await conn.execute("SELECT 1")
     async with conn.transaction():
         return await _one(conn, text, parameters)
 
 
 async def _one(conn: psycopg.AsyncConnection[Any], text: bytes, parameters: list[str | None]) -> int:
-    cursor = psycopg.AsyncRawCursor(conn, row_factory=psycopg.rows.tuple_row)
+    cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
     await cursor.execute(text, parameters, prepare=True)
     row = await cursor.fetchone()
     return row[0] if row else 0

@@ -6,13 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from booking_store.cause import IdempotencyKey
 from booking_store.stored import Stored
 
 _COLUMNS = (
-    "position, stream_type, stream_id, version, id, type, type_version, data::text, actor, causation_id, correlation_id, "
-    "traceparent, occurred_at, recorded_at"
+    "position, stream_type, stream_id, version, id, type, type_version, data::text, actor, causation_id, "
+    "correlation_id, traceparent, occurred_at, recorded_at"
 )
 _LOAD = f"SELECT {_COLUMNS} FROM events WHERE stream_id = $1 ORDER BY version"  # noqa: S608 - constants only
 _LOAD_UP_TO = (
@@ -23,7 +24,8 @@ _LOAD_UP_TO = (
 _LOAD_WITH_KEY = (
     f"SELECT {_COLUMNS} FROM events WHERE stream_id = $1 UNION ALL "  # noqa: S608
     "SELECT NULL, NULL, object_id, version, NULL, NULL, status, encode(sha, 'hex'), sub, NULL, key, NULL, NULL, NULL "
-    "FROM idempotency WHERE sub = $2 AND operation = $3 AND key = $4 ORDER BY position"  # within a stream as by version; null last
+    "FROM idempotency WHERE sub = $2 AND operation = $3 AND key = $4 "
+    "ORDER BY position"  # within a stream as by version, and null comes last
 )
 
 
@@ -59,8 +61,8 @@ async def load(
 ) -> list[Stored]:
     """The events of a stream in version order; an empty list when there is none.
 
-    ``up_to`` keeps those recorded by that instant (``as_of``). As ``recorded_at`` never decreases within a stream, what is
-    left is always a prefix of it, whatever the servers' clocks did.
+    ``up_to`` keeps those recorded by that instant (``as_of``). As ``recorded_at`` never decreases within a stream,
+    what is left is always a prefix of it, whatever the servers' clocks did.
     """
     if up_to is None and up_to_version is None:
         rows = await _rows(conn, _LOAD, [stream_id])
@@ -86,6 +88,6 @@ async def load_with_key(conn: psycopg.AsyncConnection[Any], stream_id: UUID, key
 
 async def _rows(conn: psycopg.AsyncConnection[Any], query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
     # A raw cursor: psycopg passes the text on as it is instead of looking for placeholders at every call.
-    cursor = psycopg.AsyncRawCursor(conn, row_factory=psycopg.rows.tuple_row)
+    cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
     await cursor.execute(query.encode(), parameters, prepare=True)
     return await cursor.fetchall()

@@ -1,8 +1,8 @@
 """Parameters as PostgreSQL's text format.
 
 psycopg would choose a type by each value (smallint or bigint, uuid or unknown for a null) and prepare one statement per
-combination; its array dumper is slow besides. As text every parameter has the type its cast in the SQL says, so that one
-prepared statement serves every call.
+combination; its array dumper is slow besides. As text every parameter has the type its cast in the SQL says, so that
+one prepared statement serves every call.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 
-def to_text(value: Any) -> str | None:
+def to_text(value: Any) -> str | None:  # noqa: PLR0911 - a line per kind
     """The text of a value; lists become arrays. Raises TypeError for what has no plain text (pass JSON as a string)."""
     match value:
         case None | str():

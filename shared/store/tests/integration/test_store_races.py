@@ -50,7 +50,7 @@ async def test_one_person__two_sessions_never_hold_one_time(connections: Connect
         start = NINE + timedelta(days=round_)
         sessions = [Session(practitioner=practitioner, member=member if i % 2 else uuid4()) for i in range(CLIENTS)]
         commands = [
-            lambda c, s=s, i=i: append(c, s, [s.requested(), s.scheduled(start + timedelta(minutes=i))])
+            lambda c, s=s, at=start + timedelta(minutes=i): append(c, s, [s.requested(), s.scheduled(at)])
             for i, s in enumerate(sessions)
         ]
         assert await _race(connections, commands) == {"Appended": 1, "Overlap": CLIENTS - 1}
@@ -69,21 +69,30 @@ async def test_overlap__names_the_person(conn):
 
 
 async def test_deadlock__is_run_again(connections: Connections):
-    """Two sessions cross: each takes the other's person second. PostgreSQL ends the deadlock, we run the victim again."""
-    one, two = await connections.transactional(), await connections.autocommit()
-    first, second = Session(), Session()
-    await append(one, first, [first.requested()])
-    await one.commit()
-    async with one.transaction():
-        await one.execute("INSERT INTO entitlement VALUES (%s, 1)", [second.transaction_id])
-        await one.execute("LOCK TABLE time_claim IN ROW EXCLUSIVE MODE")
-        async with two.transaction():
-            await two.execute("INSERT INTO entitlement VALUES (%s, 1)", [first.transaction_id])
-            waiting = asyncio.create_task(append(two, second, [second.requested()], guard=1))
-            # `one` now waits for `two`'s entitlement row, and `two` could wait for `one`'s: whoever loses goes on alone.
-            crossing = asyncio.create_task(append(one, first.at(1), [first.scheduled()], guard=1))
-            outcomes = await asyncio.gather(waiting, crossing, return_exceptions=True)
-    assert not [o for o in outcomes if not isinstance(o, StoreError) and isinstance(o, BaseException)]
+    """The append waits for a row of ours, we then wait for one of its: PostgreSQL ends its wait, and
+    it simply runs again (K33)."""
+    other, appending = await connections.transactional(), await connections.autocommit()
+    conn = await connections.autocommit()
+    session = Session()
+    await conn.execute("INSERT INTO entitlement VALUES (%s, 1)", [session.transaction_id])
+    await appending.execute("SET deadlock_timeout = '20ms'")  # it looks first, so it is the victim
+    await other.execute("SET deadlock_timeout = '10s'")
+    async with other.transaction():
+        # The append takes its transaction's place in the partial unique index, then waits for this claim.
+        await other.execute(
+            "INSERT INTO time_claim VALUES (%s, %s, tstzrange(%s, %s))",
+            [Session().id, session.member, NINE, NINE + timedelta(hours=1)],
+        )
+        running = asyncio.create_task(append(appending, session, [session.requested(), session.scheduled()], guard=1))
+        crossing = asyncio.create_task(_cross(other, conn, appending.info.backend_pid, session))
+        await crossing
+    with pytest.raises(Overlap):
+        await running
+
+
+async def _cross(other, conn, pid: int, session: Session) -> None:
+    await _until_blocked(conn, pid)
+    await other.execute("UPDATE entitlement SET version = 2 WHERE transaction_id = %s", [session.transaction_id])
 
 
 async def test_guard__a_refund_that_commits_first_ends_the_request(connections: Connections):

@@ -32,8 +32,8 @@ async def test_owner__meets_the_trigger(connections: Connections, change):
 
 async def test_data_over_the_limit__is_refused_by_the_table_too(conn):
     insert = (
-        "INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, actor, correlation_id, occurred_at,"
-        " recorded_at) VALUES ('t', gen_random_uuid(), 1, gen_random_uuid(), 'T', 1, %s, 'system', '', now(), now())"
+        "INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, actor, correlation_id,"
+        " occurred_at, recorded_at) VALUES ('t', uuidv7(), 1, uuidv7(), 'T', 1, %s, 'system', '', now(), now())"
     )
     await conn.execute(insert, ['"' + "x" * (512 * 1024 - 2) + '"'])
     with pytest.raises(errors.CheckViolation):

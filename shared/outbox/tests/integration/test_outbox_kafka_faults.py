@@ -1,0 +1,121 @@
+"""Kafka goes away, hangs, or refuses one partition (F1, F6, K1, K2, K9e)."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from shared.outbox.tests.conftest import Outbox, assert_published, until
+from tests.plugins.servers import KafkaServer
+
+from booking_contracts.ids import partition_of
+from booking_local.servers.kafka import Kafka
+from booking_outbox.errors import Unpublished
+from booking_outbox.publisher import Publisher
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(scope="module")
+def own_broker(server_folder: Path) -> Iterator[Kafka]:
+    """A broker of this module's own, to be killed."""
+    broker = Kafka(server_folder / "kafka-to-kill").start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def broker(own_broker: Kafka, outbox: Outbox) -> Kafka:
+    """The test's outbox, moved to the broker that may be killed."""
+    outbox.kafka = KafkaServer(own_broker)
+    outbox.kafka.create_topics(outbox.prefix)
+    return own_broker
+
+
+async def test_broker_killed_and_back__commands_go_on_and_everything_is_published(outbox: Outbox, broker: Kafka):
+    conn = await outbox.connect()
+    running = await outbox.start(outbox.relay(deadline=2))
+    await outbox.sessions(conn, 10)
+    await outbox.until_empty()
+    os.kill(broker.pid or 0, signal.SIGKILL)
+    await outbox.sessions(conn, 20)
+    await until(lambda: _waits_for_kafka(running), 20)
+    assert running.relay.metrics.leader, "the lead is kept while Kafka is away"
+    assert running.relay.progress().alive()
+    await asyncio.to_thread(_restart, broker)
+    await outbox.sessions(conn, 10)
+    await outbox.until_empty()
+    assert_published(await outbox.records(), await outbox.event_ids())
+
+
+async def test_broker_frozen_past_the_deadline__batches_in_doubt_are_sent_again(outbox: Outbox, broker: Kafka):
+    """F6: whether the frozen broker has them is unknown; it does, so this gives duplicates and nothing worse."""
+    conn = await outbox.connect()
+    running = await outbox.start(outbox.relay(deadline=1))
+    await outbox.sessions(conn, 5)
+    await outbox.until_empty()
+    os.kill(broker.pid or 0, signal.SIGSTOP)
+    try:
+        await outbox.sessions(conn, 10)
+        await until(lambda: _async(running.relay.metrics.failed_batches.total() > 0), 20)
+    finally:
+        os.kill(broker.pid or 0, signal.SIGCONT)
+    await outbox.sessions(conn, 10)
+    await outbox.until_empty()
+    assert_published(await outbox.records(), await outbox.event_ids())
+
+
+async def test_stop_while_kafka_is_away__ends_in_time(outbox: Outbox):
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 5)
+    running = await outbox.start(outbox.relay(bootstrap="127.0.0.1:1", deadline=2))
+    await until(lambda: _waits_for_kafka(running))
+    assert await running.stop() < 8
+
+
+async def test_refused_partition__holds_back_itself_only(outbox: Outbox):
+    """Its marks stay, later versions wait behind them, the other partitions flow, however many marks it piles up."""
+    conn = await outbox.connect()
+    refused, attempts, send = 3, [], Publisher.send
+
+    async def refusing(self, topic, partition, batch):
+        if partition == refused:
+            attempts.append(batch.record_count())
+            raise Unpublished("not enough in-sync replicas")
+        await send(self, topic, partition, batch)
+
+    Publisher.send = refusing
+    try:
+        running = await outbox.start(outbox.relay())
+        for _ in range(3):
+            sessions = await outbox.sessions(conn, 40)
+            others = {str(s.id) for s in sessions if partition_of(str(s.id).encode(), 6) != refused}
+            await until(lambda keys=others: _marks_gone(conn, keys), 20, "healthy partitions wait for the refused one")
+        assert len(attempts) > 1
+        assert refused not in {record.partition for record in await outbox.records()}
+        assert running.relay.metrics.published.total() > 0
+    finally:
+        Publisher.send = send
+    await outbox.until_empty()
+    records = await outbox.records()
+    assert_published(records, await outbox.event_ids())
+
+
+def _restart(broker: Kafka) -> None:
+    broker.stop()  # reaps the killed process
+    broker.start()
+
+
+async def _waits_for_kafka(running) -> bool:
+    return running.relay.progress().waiting_for == "kafka"
+
+
+async def _marks_gone(conn, keys) -> bool:
+    row = await (await conn.execute("SELECT count(*) FROM outbox WHERE key = ANY(%s)", [list(keys)])).fetchone()
+    return row[0] == 0
+
+
+async def _async(value):
+    return value

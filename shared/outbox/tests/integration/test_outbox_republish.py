@@ -1,0 +1,174 @@
+"""Publishing again, and refusing to publish from a store that is older than its topics (F53)."""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaProducer
+from shared.outbox.tests.conftest import (
+    EVENTS,
+    LOCK,
+    PROFILES,
+    Outbox,
+    assert_published,
+    firsts,
+    header,
+    key_of,
+    put_profile,
+    until,
+)
+from shared.store.tests.sample.session import Session, append
+
+from booking_contracts.topics import PRACTITIONERS, SESSIONS
+from booking_outbox import LockBusy, Selection, republish
+from booking_outbox.lead import Lead
+
+pytestmark = pytest.mark.servers
+
+
+def _again(outbox: Outbox, **kwargs):
+    options = {"topics": [EVENTS, PROFILES], "lock_name": LOCK, "topic_prefix": outbox.prefix, **kwargs}
+    return republish(database_url=outbox.url, bootstrap=outbox.kafka.bootstrap, **options)
+
+
+async def test_stream__is_sent_again_while_a_relay_runs(outbox: Outbox):
+    conn = await outbox.connect()
+    session, _ = await outbox.sessions(conn, 2)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    done = await _again(outbox, selection=Selection(stream_id=session.id))
+    assert (done.events, done.state_keys) == ({SESSIONS.name: 2}, {})
+    await outbox.sessions(conn, 2)
+    await outbox.until_empty()  # the relay has the lead again
+    records = await outbox.records()
+    assert len(records) == 4 + 2 + 4
+    versions = [header(r, "ce_sequence") for r in records if key_of(r) == str(session.id)]
+    assert versions == ["1", "2", "1", "2"]
+    ids = [header(r, "ce_id") for r in records if key_of(r) == str(session.id)]
+    assert ids[:2] == ids[2:]
+
+
+async def test_time_range__is_what_was_recorded_in_it(outbox: Outbox):
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 2)
+    (since,) = await (await conn.execute("SELECT clock_timestamp()")).fetchone() or (None,)
+    await outbox.sessions(conn, 3)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    assert (await _again(outbox, selection=Selection(since=since))).events == {SESSIONS.name: 6}
+    assert (await _again(outbox, selection=Selection(until=since))).events == {SESSIONS.name: 4}
+    assert (await _again(outbox, selection=Selection(since=datetime.now(UTC)))).events == {SESSIONS.name: 0}
+
+
+async def test_everything__also_the_current_state_rows(outbox: Outbox):
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 3)
+    person, erased = await put_profile(conn, version=4), await put_profile(conn, version=2, value=None)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    done = await _again(outbox)
+    assert (done.events, done.state_keys) == ({SESSIONS.name: 6}, {PRACTITIONERS.name: 2})
+    await outbox.until_empty()
+    states = await outbox.records(PRACTITIONERS.name)
+    assert sorted(UUID(key_of(r)) for r in states) == sorted([person, erased] * 2)
+    assert_published(await outbox.records(), await outbox.event_ids())
+
+
+async def test_unpublished_events__are_left_to_the_relay(outbox: Outbox):
+    """A transaction commits version 1 between two pages: sending version 2 from the next page would pass it."""
+    conn = await outbox.connect()
+    session = Session()
+    await append(conn, session, [session.requested()])
+    assert (await _again(outbox)).events == {SESSIONS.name: 0}
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    assert (await _again(outbox)).events == {SESSIONS.name: 1}
+
+
+async def test_lock_that_nobody_gives_up__is_an_answer_in_time(outbox: Outbox):
+    holder = await Lead.open(outbox.url, LOCK)
+    assert await holder.try_lock()
+    with pytest.raises(LockBusy):
+        await _again(outbox, wait=0.2)
+    await holder.release()
+
+
+async def test_restored_store__refuses_to_publish_until_the_topic_is_accepted(outbox: Outbox, postgres):
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 4)
+    first = await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    await first.stop()
+    kept = (await outbox.event_ids())[:3]
+    await _forget_all_but(outbox, postgres, kept)
+    new = Session()
+    await append(conn, new, [new.requested()])
+
+    running = await outbox.start(outbox.relay())
+    await until(lambda: _async(running.relay.metrics.refused))
+    assert running.relay.progress().waiting_for == "operator"
+    assert running.relay.progress().alive(), "a restart would not help"
+    assert str(new.id) not in firsts(await outbox.records())
+
+    await _again(outbox, accept_topic=True, selection=Selection(stream_id=new.id))
+    await running.stop()
+    again = await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    assert str(new.id) in firsts(await outbox.records())
+    await again.stop()
+    third = await outbox.start(outbox.relay())  # what was accepted stays accepted, what was published since is known
+    await until(lambda: _async(third.relay.metrics.leader))
+    await outbox.sessions(conn, 2)
+    await outbox.until_empty()
+    assert not third.relay.metrics.refused
+
+
+async def test_strangers_records_at_the_end__do_not_count(outbox: Outbox, postgres):
+    """Rubbish, and well-formed records of another source: the check looks back to the last one of ours."""
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 12)
+    first = await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    await first.stop()
+    producer = AIOKafkaProducer(bootstrap_servers=outbox.kafka.bootstrap)
+    await producer.start()
+    foreign = [
+        (name, value if name != "ce_source" else b"/elsewhere") for name, value in (await outbox.records())[0].headers
+    ]
+    for partition in range(6):
+        for i in range(15):
+            headers = foreign if i % 2 else [("ce_id", b"\xff")]
+            await producer.send(
+                outbox.prefix + SESSIONS.name, b"rubbish", key=b"k", partition=partition, headers=headers
+            )
+    await producer.stop()
+    second = await outbox.start(outbox.relay())
+    await outbox.sessions(conn, 2)
+    await outbox.until_empty()
+    assert not second.relay.metrics.refused
+    await second.stop()
+
+    await _forget_all_but(outbox, postgres, [])
+    third = await outbox.start(outbox.relay())
+    await until(lambda: _async(third.relay.metrics.refused))
+
+
+async def _forget_all_but(outbox: Outbox, postgres, ids: list[UUID]) -> None:
+    """What a restore from an older copy does."""
+    admin = postgres.admin_url.rsplit("/", 1)[0] + "/" + outbox.databases.name
+    async with await psycopg.AsyncConnection.connect(admin, autocommit=True) as conn:
+        await conn.execute("ALTER TABLE events DISABLE TRIGGER USER")
+        await conn.execute("DELETE FROM events WHERE id <> ALL(%s)", [ids or [uuid4()]])
+        await conn.execute("ALTER TABLE events ENABLE TRIGGER USER")
+
+
+async def _async(value):
+    return value
+
+
+def test_selection__of_nothing_is_everything():
+    assert Selection().everything
+    assert not Selection(stream_id=uuid4()).everything
+    assert asyncio.iscoroutinefunction(republish)
