@@ -4,8 +4,11 @@ Everything here is synchronous, so that plain and async tests use it alike. This
 `FAST_AND_UNSAFE` and no test may kill it. Tests that crash things use the whole stack (`tests/e2e`, `tests/chaos`).
 """
 
+import os
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +21,10 @@ from psycopg import sql
 
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres
+from booking_local.stack import programs
+from booking_local.stack.layout import Layout
+from booking_local.stack.ports import NAMES as PORT_NAMES
+from booking_local.stack.secrets import Secrets
 
 FAST_AND_UNSAFE = False
 _DATABASE_OF = {
@@ -161,20 +168,30 @@ def fresh_database(postgres: PostgresServer) -> Callable[[str], Databases]:
 
 def _run_migrate(module: str, databases: Databases) -> None:
     """The service's own `migrate`, as a deployment runs it."""
-    import os
-    import subprocess
-    import sys
-
-    environment = {**os.environ, "DATABASE_OWNER_URL": databases.owner_url, "DATABASE_URL": databases.app_url}
     done = subprocess.run(
         [sys.executable, "-m", module, "migrate"],
-        env=environment,
+        env={**os.environ, **_settings_of(module), **_addresses(databases)},
         capture_output=True,
         text=True,
         check=False,
         timeout=100,
     )
     assert done.returncode == 0, f"{module} migrate failed:\n{done.stdout}\n{done.stderr}"
+
+
+def _settings_of(module: str) -> dict[str, str]:
+    """What the local stack would give this service, with addresses where nobody listens."""
+    (name,) = [name for name, its_module in programs.MODULES.items() if its_module == module]
+    nowhere = dict.fromkeys(PORT_NAMES, 9)
+    return programs.service_settings(programs.Stack(Layout(Path("/nonexistent")), Secrets(""), nowhere), name)
+
+
+def _addresses(databases: Databases) -> dict[str, str]:
+    return {
+        "DATABASE_URL": databases.app_url,
+        "DATABASE_OWNER_URL": databases.owner_url,
+        "DATABASE_ALLOW_UNSAFE": "true",
+    }
 
 
 def _at(url: str, database: str) -> str:

@@ -39,7 +39,7 @@ def fetch(progress: Callable[[int, int], None] = lambda done, total: None) -> Pa
     if (folder / "complete").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    with _exclusive(folder.with_suffix(".lock")):
+    with _exclusive(folder.with_name(folder.name + ".lock")):
         if not (folder / "complete").exists():
             _download(folder, progress)
             (folder / "complete").touch()
