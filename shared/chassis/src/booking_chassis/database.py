@@ -205,7 +205,8 @@ def _connect_args(application_name: str, statement_timeout: float) -> dict[str, 
     session = {
         "statement_timeout": int(statement_timeout * 1000),
         "lock_timeout": 5000,
-        "idle_in_transaction_session_timeout": 60000,
+        # A process stopped in mid-transaction keeps its row locks; whoever took over its partitions waits so long (F14).
+        "idle_in_transaction_session_timeout": 15000,
         "timezone": "UTC",
         "jit": "off",
     }
