@@ -31,7 +31,7 @@ async def audit_topic(
     section = Section(topic.name)
     names = [event.TYPE for event in topic.events]
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
-        await conn.execute((_SQL / "records.sql").read_text())
+        await conn.execute((_SQL / "records.sql").read_bytes())
         async with conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await conn.execute("SELECT 1 FROM events LIMIT 1")  # the snapshot is taken here, before the topic's ends
@@ -119,7 +119,7 @@ async def _compare(conn: psycopg.AsyncConnection[Any], section: Section, kind: s
     invariant, meaning, remedy = _FOUND[kind]
     found, listed = 0, section.differences
     async with conn.cursor(name=f"audit_{kind}", withhold=True) as cursor:
-        await cursor.execute((_SQL / f"{kind}.sql").read_text(), params)
+        await cursor.execute((_SQL / f"{kind}.sql").read_bytes(), params)
         async for id_, stream, version in cursor:
             found += 1
             if found <= LISTED:
