@@ -1,5 +1,7 @@
 """The composition root: the only place that reads settings and wires the notifier together."""
 
+from collections.abc import Callable
+
 from booking_chassis.consumer import Consumer
 from booking_chassis.consumer.api import held_records_router
 from booking_chassis.database import Database
@@ -27,7 +29,7 @@ def build(settings: Settings) -> Service:
         application_name="notifier",
     )
     waker = Waker(settings.database_url)
-    senders = _senders(settings, database, waker)
+    senders = senders_of(settings, database, waker.poke)
 
     def committed() -> None:
         waker.poke()
@@ -74,7 +76,8 @@ def build(settings: Settings) -> Service:
     )
 
 
-def _senders(settings: Settings, database: Database, waker: Waker) -> list[Sender]:
+def senders_of(settings: Settings, database: Database, published: Callable[[], None]) -> list[Sender]:
+    """Both channels, each with its sender. `published` is called after each commit that changed the ledger."""
     mail = MailChannel(settings.smtp_server, mail_from=settings.mail_from, admin_emails=settings.admin_emails)
     cloud_api = CloudApi(
         settings.whatsapp_api_url,
@@ -97,7 +100,7 @@ def _senders(settings: Settings, database: Database, waker: Waker) -> list[Sende
             database=database,
             patience=patience,
             platform_zone=settings.platform_timezone,
-            published=waker.poke,
+            published=published,
             concurrency=settings.sender_concurrency,
         )
         for channel, patience in waits

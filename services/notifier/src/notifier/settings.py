@@ -50,7 +50,7 @@ class Settings(ServiceSettings):
     sender_concurrency: Annotated[int, Field(ge=1, le=100, description="messages under way at once per channel")] = 8
     send_timeout_seconds: Annotated[
         float, Field(ge=0.1, le=600, description="the deadline of one send, in seconds")
-    ] = 20.0
+    ] = 60.0
     address_wait_seconds: Annotated[Seconds, Field(description="how long a missing address is waited for (N5)")] = 900.0
     email_ambiguous_wait_seconds: Annotated[
         Seconds, Field(description="the pause before a mail's one more try (N3)")
@@ -64,10 +64,9 @@ class Settings(ServiceSettings):
     give_up_after_seconds: Annotated[
         Seconds, Field(description="how long one recipient's refusal 'not now' is borne")
     ] = 259_200.0
-    sending_lease_margin_seconds: Annotated[
-        float,
-        Field(ge=0.1, le=600, description="beyond its deadline, when an attempt without a record counts as a crash"),
-    ] = 10.0
+    sending_lease_seconds: Annotated[
+        float, Field(ge=1, le=600, description="without a sign of its worker an attempt counts as a crash, in seconds")
+    ] = 15.0
 
     @field_validator("mail_from")
     @classmethod
@@ -113,5 +112,5 @@ class Settings(ServiceSettings):
             address_wait=timedelta(seconds=self.address_wait_seconds),
             ambiguous_wait=timedelta(seconds=ambiguous_wait),
             give_up_after=timedelta(seconds=self.give_up_after_seconds),
-            lease_margin=self.sending_lease_margin_seconds,
+            lease=self.sending_lease_seconds,
         )

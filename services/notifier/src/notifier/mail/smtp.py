@@ -24,14 +24,19 @@ _OUR_ACCOUNT = frozenset({530, 534, 535, 538})
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where mail is handed over. `timeout` is the deadline of one whole send, in seconds (F81)."""
+    """Where mail is handed over. `timeout` is the deadline of one whole send, in seconds (F81).
+
+    `step_timeout` is that of each step before the content is sent. The answer to the content may take all of `timeout`:
+    to give up there makes the mail ambiguous, and RFC 5321 §4.5.3.2.6 asks for patience.
+    """
 
     host: str
     port: int
     username: str | None = None
     password: str | None = None
     tls: Tls = "none"
-    timeout: float = 20.0
+    timeout: float = 60.0
+    step_timeout: float = 15.0
 
 
 class _Answered(Exception):
@@ -137,6 +142,6 @@ def _client(server: Server) -> aiosmtplib.SMTP:
         password=server.password,
         use_tls=server.tls == "tls",
         start_tls=server.tls == "starttls",
-        timeout=server.timeout,
+        timeout=min(server.step_timeout, server.timeout),
         local_hostname="booking-notifier",
     )

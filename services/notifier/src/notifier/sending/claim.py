@@ -130,7 +130,7 @@ async def _start(
     except Exception as error:  # noqa: BLE001 - one message's broken text must never stop another's (N4)
         return await _settle(conn, _FAIL, row, "failed", f"unrenderable_{type(error).__name__}")
     await conn.execute(
-        _START, {"id": row["id"], "locale": text.language, "lease": patience.send_timeout + patience.lease_margin}
+        _START, {"id": row["id"], "locale": text.language, "lease": patience.lease}
     )
     return Attempt(
         id=row["id"],

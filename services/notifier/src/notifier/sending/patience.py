@@ -10,8 +10,8 @@ from datetime import timedelta
 class Patience:
     """The waits of one channel. All of them delay only; none drops a message but `give_up_after`, which records it."""
 
-    send_timeout: float = 20.0
-    """Seconds that one whole send may take (F81)."""
+    send_timeout: float = 60.0
+    """Seconds that one whole send may take (F81). Generous: giving up on a slow server makes the message ambiguous."""
     pace: float = 0.0
     """Seconds between two messages to one recipient; WhatsApp allows about one in six seconds (131056)."""
     address_wait: timedelta = timedelta(minutes=15)
@@ -20,8 +20,8 @@ class Patience:
     """How long the provider's own status is waited for before the one more try (F85)."""
     give_up_after: timedelta = timedelta(hours=72)
     """A recipient refused with "not now" for so long is recorded as failed."""
-    lease_margin: float = 10.0
-    """Seconds beyond `send_timeout` after which an attempt without a record means a dead worker (F86)."""
+    lease: float = 15.0
+    """Seconds without a sign of its worker after which an attempt without a record counts as a crash (F86)."""
 
 
 def backoff(attempts: int, age: timedelta, *, retry_after: float | None = None) -> float:

@@ -1,6 +1,8 @@
 """Writing down what an attempt came to. By attempt number: a status webhook or a recovery may have been there first."""
 
+from collections.abc import Sequence
 from typing import Any, LiteralString
+from uuid import UUID
 
 import psycopg
 
@@ -34,6 +36,9 @@ _CRASHED = changing(
         not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE 'infinity' END""",
     "n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp()",
 )
+_STILL_SENDING: LiteralString = """
+UPDATE notification SET sending_until = clock_timestamp() + make_interval(secs => %(lease)s)
+WHERE id = ANY(%(ids)s) AND state = 'sending'"""
 _LANE: LiteralString = f"""
 INSERT INTO lane AS l (recipient_id, channel, not_before) VALUES (%(recipient)s, %(channel)s, {_AFTER})
 ON CONFLICT (recipient_id, channel) DO UPDATE SET not_before = greatest(l.not_before, excluded.not_before)"""  # noqa: S608
@@ -77,6 +82,11 @@ async def record(
         case ProviderDown(code):
             await conn.execute(_AGAIN, {**mine, "code": code, "seconds": pause})
             return "pending"
+
+
+async def still_sending(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID], patience: Patience) -> None:
+    """A sign of life for attempts under way: a slow provider is no crash."""
+    await conn.execute(_STILL_SENDING, {"ids": list(ids), "lease": patience.lease})
 
 
 async def recover(conn: psycopg.AsyncConnection[Any], channel: str, patience: Patience) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from uuid import UUID
 
 import structlog
 
@@ -15,7 +16,7 @@ from notifier.sending.channel import Channel
 from notifier.sending.claim import Attempt, Settled, take_next
 from notifier.sending.outcome import Accepted, Outcome, ProviderDown, Unknown
 from notifier.sending.patience import Breaker, Patience
-from notifier.sending.record import record, recover
+from notifier.sending.record import record, recover, still_sending
 from notifier.sending.watch import watch
 
 _log = structlog.get_logger("notifier.sending")
@@ -49,7 +50,7 @@ class Sender:
         self._platform_zone = platform_zone
         self._published = published
         self._hands = asyncio.Semaphore(concurrency)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[UUID, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._breaker = Breaker()
         self._moved_at = time.monotonic()
@@ -71,6 +72,25 @@ class Sender:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until stopped; then what is under way may end. What does not end in time is ambiguous for the next worker."""
+        heartbeat = asyncio.create_task(self._beat(), name=f"{self.name}:heartbeat")
+        try:
+            await self._work(stop)
+            while self._under_way:
+                await asyncio.wait(list(self._under_way.values()))
+        finally:
+            heartbeat.cancel()
+
+    async def _beat(self) -> None:
+        """Says of what is under way that it is, so that nobody takes a slow provider for a crash of ours."""
+        while True:
+            await asyncio.sleep(self._patience.lease / 3)
+            if not self._under_way:
+                continue
+            with suppress(DatabaseDown):
+                async with self._database.autocommit() as conn:
+                    await still_sending(conn, list(self._under_way), self._patience)
+
+    async def _work(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 await self._housekeep()
@@ -87,8 +107,6 @@ class Sender:
                 continue
             if idle:
                 await self._idle(stop)
-        if self._under_way:
-            await asyncio.wait(self._under_way)
 
     async def _send_next(self, stop: asyncio.Event) -> bool:
         """Take up one message; False when none is due. Waits while the provider is left alone or all hands are full."""
@@ -97,7 +115,7 @@ class Sender:
             self._moved_at = time.monotonic()
             return True
         if self._breaker.is_trying and self._under_way:
-            await asyncio.wait(self._under_way, timeout=_IDLE_SECONDS)
+            await asyncio.wait(list(self._under_way.values()), timeout=_IDLE_SECONDS)
             return True
         # The hand is free before the message is claimed: a claimed one that waited for a hand would outlive its lease.
         await self._hands.acquire()
@@ -128,8 +146,8 @@ class Sender:
 
     def _begin(self, attempt: Attempt) -> None:
         task = asyncio.create_task(self._attempt(attempt), name=f"{self.name}:{attempt.id}")
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._under_way[attempt.id] = task
+        task.add_done_callback(lambda _: self._under_way.pop(attempt.id, None))
 
     async def _attempt(self, attempt: Attempt) -> None:
         try:
@@ -149,7 +167,7 @@ class Sender:
     async def _send(self, attempt: Attempt) -> Outcome:
         try:
             # The channel keeps its own deadline; this one is for a channel that fails to (F81).
-            async with asyncio.timeout(self._patience.send_timeout + self._patience.lease_margin / 2):
+            async with asyncio.timeout(self._patience.send_timeout * 1.5):
                 return await self._channel.send(attempt.prepared)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message may have left
             _log.exception("channel_failed", channel=self._channel.name, notification_id=str(attempt.id))

@@ -3,9 +3,9 @@
 from importlib.resources import files
 
 from alembic import op
+from booking_chassis.ddl import ddl as chassis_ddl
+from booking_outbox import ddl as outbox_ddl
 
-import booking_chassis.ddl
-import booking_outbox.ddl
 
 revision = "0001"
 down_revision = None
@@ -27,9 +27,9 @@ _TABLES = (
 
 
 def upgrade() -> None:
-    op.execute(booking_outbox.ddl.ddl("outbox_v1"))
-    op.execute(booking_chassis.ddl.ddl("inbox_v1"))
-    op.execute(booking_chassis.ddl.ddl("idempotency_v1"))
+    op.execute(outbox_ddl("outbox_v1"))
+    op.execute(chassis_ddl("inbox_v1"))
+    op.execute(chassis_ddl("idempotency_v1"))
     op.execute((files("notifier") / "migrations" / "sql" / "notifier_v1.sql").read_text(encoding="utf-8"))
 
 
