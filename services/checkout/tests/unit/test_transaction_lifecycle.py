@@ -44,6 +44,7 @@ from booking_contracts.transactions import (
 )
 from checkout.transaction.commands import (
     Cancel,
+    Candidate,
     ConfirmRefund,
     Expire,
     FollowSession,
@@ -194,7 +195,7 @@ class TestReassignment:
         assert code_of(when(Reassign(candidate(MEMBER), REASON, None), *WHEN_PAID)) == "own_practitioner"
 
     @pytest.mark.parametrize("wrong", [candidate(OTHER, tier="silver"), candidate(OTHER, active=False)])
-    def test_refused_for_one_who_cannot_be_chosen(self, wrong: object) -> None:
+    def test_refused_for_one_who_cannot_be_chosen(self, wrong: Candidate) -> None:
         assert code_of(when(Reassign(wrong, REASON, None), *WHEN_PAID)) == "practitioner_not_available"
 
     def test_refused_while_money_goes_back(self) -> None:

@@ -22,6 +22,7 @@ from booking_contracts.transactions import (
     ProductSnapshot,
     RefundFailed,
     RefundRequested,
+    ReviewCause,
     TransactionCanceled,
     TransactionCreated,
     TransactionExpired,
@@ -78,6 +79,8 @@ class Review:
     provider: str
     payment_id: str
     received: Money
+    cause: ReviewCause
+    created_at: datetime
     state: Literal["open", "dismissed", "refunding", "refunded"] = "open"
     refund_id: UUID | None = None
 
@@ -154,7 +157,7 @@ def evolve(state: State, event: Event, at: datetime) -> State:  # noqa: C901, PL
         case _, PractitionerAssigned() | PractitionerReassigned():
             return replace(state, sale=replace(state.sale, practitioner_id=event.practitioner_id))
         case _, PaymentNeedsReview() | PaymentReviewSettled():
-            return replace(state, reviews=_reviewed(state.reviews, event))
+            return replace(state, reviews=_reviewed(state.reviews, event, at))
         case _, (RefundRequested() | TransactionRefunded() | RefundFailed()) if event.review_id is not None:
             return replace(state, reviews=_refunded_review(state.reviews, event))
         case AwaitingPayment(), TransactionPaid():
@@ -196,9 +199,12 @@ def _succeeded(refund: Refund | None, event: TransactionRefunded, at: datetime) 
     return Refund(event.refund_id, event.amount, "succeeded", refund.requested_at if refund and asked else at, at)
 
 
-def _reviewed(reviews: tuple[Review, ...], event: PaymentNeedsReview | PaymentReviewSettled) -> tuple[Review, ...]:
+def _reviewed(
+    reviews: tuple[Review, ...], event: PaymentNeedsReview | PaymentReviewSettled, at: datetime
+) -> tuple[Review, ...]:
     if isinstance(event, PaymentNeedsReview):
-        return (*reviews, Review(event.review_id, event.provider, event.provider_payment_id, event.received))
+        opened = Review(event.review_id, event.provider, event.provider_payment_id, event.received, event.cause, at)
+        return (*reviews, opened)
     state = "dismissed" if event.outcome == "dismiss" else "refunding"
     return tuple(replace(r, state=state) if r.id == event.review_id else r for r in reviews)
 

@@ -1,0 +1,1 @@
+"""Checkout over HTTP: parse, authorise, hand on, show."""

@@ -1,0 +1,49 @@
+"""Kinds of values in bodies; each refusal is a 422 with a pointer to the field (T5: nothing undeclared gets in)."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from booking_contracts.money import DECIMALS
+from checkout.directory import text
+
+
+class Body(BaseModel):
+    """A request's body. Fields that it does not declare are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _storable(value: str) -> str:
+    if not value.strip():
+        raise ValueError("not empty")
+    return text.paragraph(value)
+
+
+def _known_currency(value: str) -> str:
+    if value not in DECIMALS:
+        raise ValueError(f"one of {', '.join(sorted(DECIMALS))}")
+    return value
+
+
+Reason = Annotated[
+    str, StringConstraints(min_length=1, max_length=2_000), AfterValidator(_storable), Field(examples=["Berhalangan"])
+]
+PersonName = Annotated[str, AfterValidator(text.name), Field(examples=["Sari Dewi"])]
+Email = Annotated[str, AfterValidator(text.email), Field(examples=["sari@example.com"])]
+Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(text.phone), Field(examples=["+6281234567890"])]
+Zone = Annotated[str, AfterValidator(text.zone), Field(examples=["Asia/Jakarta"])]
+Locale = Annotated[str, AfterValidator(text.locale), Field(examples=["id"])]
+WebAddress = Annotated[str, AfterValidator(text.web_address), Field(examples=["https://example.com/budi.jpg"])]
+Paragraph = Annotated[str, AfterValidator(text.paragraph)]
+Tier = Annotated[
+    str, StringConstraints(min_length=1, max_length=100), AfterValidator(text.name), Field(examples=["gold"])
+]
+Minutes = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
+
+
+class Price(Body):
+    """Money in the currency's unit: 250000 IDR is Rp250.000."""
+
+    amount: Annotated[int, Field(strict=True, gt=0, le=10**12, examples=[250000])]
+    currency: Annotated[str, AfterValidator(_known_currency), Field(examples=["IDR"])]

@@ -1,0 +1,95 @@
+"""`/v1/me`: one's own contact data."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+
+from booking_chassis.auth import Caller, require
+from booking_chassis.consistency import stamp
+from booking_chassis.context import RequestContext
+from booking_chassis.database import Database
+from booking_chassis.etag import IfMatch
+from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.problems import not_found, problem_responses, stale_version
+from checkout.api.bodies import Body, Email, Locale, PersonName, Phone, Zone
+from checkout.api.person import ROLES, cause_of
+from checkout.directory import people
+from checkout.directory.people import Person
+
+
+class MeBody(Body):
+    """What is left out stays as it is; null removes a name, an email or a phone."""
+
+    name: PersonName | None = None
+    email: Email | None = None
+    phone: Phone | None = None
+    locale: Locale = "id"
+    timezone: Zone = "Asia/Jakarta"
+
+
+class MeView(BaseModel):
+    id: UUID
+    name: str | None
+    email: str | None
+    phone: str | None
+    locale: str
+    timezone: str
+    version: int
+
+
+def me_router(database: Database, known: Any, poke) -> APIRouter:  # noqa: ANN001 - Callable
+    """Return the routes."""
+    router = APIRouter(
+        prefix="/v1/me",
+        tags=["me"],
+        dependencies=[known, Depends(require(*ROLES))],
+        responses=problem_responses(401, 403, 429, 503),
+    )
+
+    async def shown(person_id: UUID, response: Response) -> MeView:
+        async with database.autocommit() as conn:
+            found = await people.find(conn, person_id)
+        if found is None:
+            raise not_found()
+        stamp(response, "checkout", "person", found.id, found.version)
+        return _view(found)
+
+    @router.get("")
+    async def get_me(caller: Caller, response: Response) -> MeView:
+        """The caller's contact data, at first the token's claims."""
+        return await shown(caller.sub, response)
+
+    @router.put("", responses=problem_responses(400, 412, 422))
+    async def put_me(
+        body: MeBody,
+        caller: Caller,
+        context: RequestContext,
+        idempotency: Idempotency,
+        seen: IfMatch,
+        response: Response,
+    ) -> MeView:
+        """Change one's contact data."""
+
+        async def change(conn) -> Written:  # noqa: ANN001 - idempotency's Change
+            before = await people.find(conn, caller.sub, lock=True)
+            if before is None:
+                raise not_found()
+            if seen is not None and seen != before.version:
+                raise stale_version(before.version)
+            given = body.model_dump(exclude_unset=True)
+            after = replace(before, **given, claimed=True, version=before.version + 1)
+            await people.save(conn, after, cause_of(caller, context))
+            return Written(200, caller.sub, after.version)
+
+        await idempotency.once(database, change)
+        poke()
+        return await shown(caller.sub, response)
+
+    return router
+
+
+def _view(person: Person) -> MeView:
+    return MeView.model_validate({name: getattr(person, name) for name in MeView.model_fields})

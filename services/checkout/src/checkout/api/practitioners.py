@@ -1,0 +1,192 @@
+"""`/v1/practitioners`: the ranked list (L1 to L3) and profiles."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, Field
+
+from booking_chassis.auth import Caller, require
+from booking_chassis.consistency import Consistency, stamp
+from booking_chassis.context import RequestContext
+from booking_chassis.cursors import Page, PageOf, page_of
+from booking_chassis.database import Database
+from booking_chassis.etag import IfMatch
+from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.principal import Principal
+from booking_chassis.problems import forbidden, not_found, problem_responses, stale_version, unprocessable
+from booking_contracts.topics import SESSIONS
+from booking_store import Cause
+from checkout import catalogue
+from checkout.api.bodies import Body, Email, Paragraph, PersonName, Phone, Tier, WebAddress, Zone
+from checkout.api.person import cause_of
+from checkout.directory import people, practitioners
+from checkout.directory.people import DEFAULT_LOCALE, Person
+from checkout.directory.practitioners import Profile
+from checkout.ranking.months import Months
+from checkout.ranking.page import Listed, cursor_of, page_after
+from checkout.subscribers import CONSUMER
+
+Browser = Annotated[Principal, Depends(require("member", "admin"))]
+Editor = Annotated[Principal, Depends(require("practitioner", "admin"))]
+ADMINS_OWN = ("tiers", "active")
+
+
+class ProfileBody(Body):
+    """What is left out stays as it is. `tiers` and `active` are an admin's."""
+
+    name: PersonName | None = None
+    photo_url: WebAddress | None = None
+    bio: Paragraph | None = None
+    profession: PersonName | None = None
+    timezone: Zone | None = None
+    tiers: list[Tier] | None = Field(default=None, max_length=50)
+    active: bool | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+
+
+class ProfileView(BaseModel):
+    """`phone`, `email` and `active` are shown to the practitioner and to admins only."""
+
+    id: UUID
+    name: str
+    photo_url: str | None
+    bio: str | None
+    profession: str | None
+    tiers: list[str]
+    timezone: str
+    version: int
+    active: bool | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+def practitioners_router(database: Database, known: Any, months: Months, poke: Callable[[], None]) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(
+        prefix="/v1/practitioners",
+        tags=["practitioners"],
+        dependencies=[known],
+        responses=problem_responses(401, 403, 422, 429, 503),
+    )
+
+    async def shown(practitioner_id: UUID, caller: Principal, response: Response) -> ProfileView:
+        async with database.autocommit() as conn:
+            found = await practitioners.find(conn, practitioner_id)
+            if found is None:
+                raise not_found()
+            person = await people.find(conn, practitioner_id)
+        stamp(response, "checkout", "practitioner", found.id, found.version)
+        return _view(found, person, private=caller.has("admin") or caller.sub == practitioner_id)
+
+    @router.get("", responses=problem_responses(404))
+    async def list_practitioners(
+        _caller: Browser,
+        page: Page,
+        consistency: Consistency,
+        product_id: Annotated[UUID, Query(description="Who serves this product's tier.")],
+    ) -> PageOf[Listed]:
+        """Who can be chosen for a product, best first; each with the three figures that give the order (L1, L2)."""
+        await consistency.visible(database, CONSUMER, {"consultation:session": SESSIONS.name})
+        async with database.autocommit() as conn:
+            product = await catalogue.find(conn, product_id)
+            if product is None:
+                raise not_found("There is no such product.")
+            found = await page_after(conn, months.last, product.tier, page.cursor, page.limit + 1)
+        more = cursor_of(found[page.limit - 1], months.last, product.tier) if len(found) > page.limit else None
+        return PageOf[Listed](**page_of(found[: page.limit], more))
+
+    @router.get("/{practitioner_id}", responses=problem_responses(404), response_model_exclude_unset=True)
+    async def get_practitioner(practitioner_id: UUID, caller: Caller, response: Response) -> ProfileView:
+        """A profile."""
+        return await shown(practitioner_id, caller, response)
+
+    @router.put("/{practitioner_id}", responses=problem_responses(400, 404, 412), response_model_exclude_unset=True)
+    async def put_practitioner(
+        practitioner_id: UUID,
+        body: ProfileBody,
+        caller: Editor,
+        context: RequestContext,
+        idempotency: Idempotency,
+        seen: IfMatch,
+        response: Response,
+    ) -> ProfileView:
+        """Create (201) or change (200) a profile: one's own, or any for an admin."""
+        _check_rights(practitioner_id, caller, body)
+        role = "admin" if caller.has("admin") else "practitioner"
+        cause = cause_of(caller, context, role)
+
+        async def change(conn) -> Written:  # noqa: ANN001 - idempotency's Change
+            before = await practitioners.find(conn, practitioner_id, lock=True)
+            if seen is not None and seen != (before.version if before else 0):
+                raise stale_version(before.version if before else None)
+            person = await _contact(conn, practitioner_id, body, cause)
+            profile = _profile(practitioner_id, body, before, person)
+            await practitioners.save(conn, profile, cause, months)
+            return Written(200 if before else 201, practitioner_id, profile.version)
+
+        answer, _ = await idempotency.once(database, change)
+        poke()
+        view = await shown(practitioner_id, caller, response)
+        response.status_code = answer.status
+        return view
+
+    async def _contact(conn, practitioner_id: UUID, body: ProfileBody, cause: Cause) -> Person | None:  # noqa: ANN001
+        """The contact data that an admin enters for a practitioner who has not called yet."""
+        before = await people.find(conn, practitioner_id, lock=True)
+        if before and before.erased:
+            raise forbidden("person_erased", "This person was erased; nothing is written of them again.")
+        given = {name: getattr(body, name) for name in ("phone", "email") if name in body.model_fields_set}
+        if before is None:
+            zone = body.timezone or str(months.zone)
+            before = Person(practitioner_id, body.name, None, None, DEFAULT_LOCALE, zone, False, 0, False)
+        elif not given:
+            return before
+        after = replace(before, **given, name=before.name or body.name, version=before.version + 1)
+        await people.save(conn, after, cause)
+        return after
+
+    return router
+
+
+def _check_rights(practitioner_id: UUID, caller: Principal, body: ProfileBody) -> None:
+    if caller.has("admin"):
+        return
+    if caller.sub != practitioner_id:
+        raise forbidden(detail="Only one's own profile can be changed.")
+    if any(name in body.model_fields_set for name in ADMINS_OWN):
+        raise forbidden(detail="Only an admin sets tiers and active.")
+
+
+def _profile(practitioner_id: UUID, body: ProfileBody, before: Profile | None, person: Person | None) -> Profile:
+    given = {name: getattr(body, name) for name in body.model_fields_set - {"phone", "email"}}
+    name = given.pop("name", None) or (before.name if before else None) or (person.name if person else None)
+    if not name:
+        error = {"pointer": "/name", "code": "missing", "detail": "A practitioner needs a name."}
+        raise unprocessable("invalid_request", errors=[error])
+    if "tiers" in given:
+        given["tiers"] = sorted(set(given["tiers"] or []))
+    for field in ("timezone", "active"):
+        if given.get(field, ...) is None:
+            del given[field]
+    for field in ("bio", "profession", "photo_url"):
+        if field in given:
+            given[field] = given[field] or None
+    if before:
+        return replace(before, **given, name=name, version=before.version + 1)
+    zone = person.timezone if person else "Asia/Jakarta"
+    new = Profile(practitioner_id, name, None, None, None, [], zone, "tiers" in given, 1)
+    return replace(new, **given)
+
+
+def _view(profile: Profile, person: Person | None, *, private: bool) -> ProfileView:
+    public: dict[str, Any] = {
+        name: getattr(profile, name) for name in ProfileView.model_fields if name not in ("active", "phone", "email")
+    }
+    if not private:
+        return ProfileView.model_validate(public)
+    contact = {"phone": person.phone, "email": person.email} if person else {"phone": None, "email": None}
+    return ProfileView.model_validate({**public, "active": profile.active, **contact})

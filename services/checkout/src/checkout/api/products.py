@@ -1,0 +1,130 @@
+"""`/v1/products`: the catalogue."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from booking_chassis.auth import AdminCaller, Caller
+from booking_chassis.consistency import stamp
+from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_chassis.database import Database
+from booking_chassis.etag import IfMatch
+from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.problems import not_found, problem_responses, stale_version
+from checkout import catalogue
+from checkout.api.bodies import Body, Minutes, PersonName, Price, Tier
+from checkout.catalogue import Product
+from checkout.transaction.view import MoneyView
+
+
+class ProductBody(Body):
+    """A product as an admin sets it; the whole of it."""
+
+    name: PersonName = Field(examples=["Konseling 60 menit"])
+    kind: Literal["verification", "counseling"]
+    tier: Tier
+    price: Price
+    duration_minutes: Minutes = 60
+    payment_ttl_minutes: Minutes = Field(default=1_440, description="Time to pay (P3).", le=525_600)
+    request_limit_minutes: Minutes = Field(default=10_080, description="Time for the practitioner to answer (R4).")
+    auto_start: bool = False
+    active: bool = True
+
+
+class ProductView(BaseModel):
+    id: UUID
+    name: str
+    kind: Literal["verification", "counseling"]
+    tier: str
+    price: MoneyView
+    duration_minutes: int
+    payment_ttl_minutes: int
+    request_limit_minutes: int
+    auto_start: bool
+    active: bool
+    version: int
+
+
+def products_router(database: Database, known: Any) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(
+        prefix="/v1/products",
+        tags=["products"],
+        dependencies=[known],
+        responses=problem_responses(401, 403, 422, 429, 503),
+    )
+
+    @router.get("")
+    async def list_products(_caller: Caller, page: Page) -> PageOf[ProductView]:
+        """The catalogue, newest first."""
+        below = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        async with database.autocommit() as conn:
+            found = await catalogue.page(conn, below=below, limit=page.limit + 1)
+        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        return PageOf[ProductView](**page_of([_view(one) for one in found[: page.limit]], more))
+
+    @router.get("/{product_id}", responses=problem_responses(404))
+    async def get_product(product_id: UUID, _caller: Caller, response: Response) -> ProductView:
+        """One product."""
+        async with database.autocommit() as conn:
+            found = await catalogue.find(conn, product_id)
+        if found is None:
+            raise not_found()
+        stamp(response, "checkout", "product", found.id, found.version)
+        return _view(found)
+
+    @router.put("/{product_id}", responses=problem_responses(400, 412))
+    async def put_product(
+        product_id: UUID,
+        body: ProductBody,
+        _caller: AdminCaller,
+        idempotency: Idempotency,
+        seen: IfMatch,
+        response: Response,
+    ) -> ProductView:
+        """Create (201) or change (200) a product; what was sold before stays as it was sold (P1)."""
+
+        async def change(conn) -> Written:  # noqa: ANN001 - idempotency's Change
+            before = await catalogue.find(conn, product_id, lock=True)
+            if seen is not None and seen != (before.version if before else 0):
+                raise stale_version(before.version if before else None)
+            version = before.version + 1 if before else 1
+            await catalogue.save(conn, _product(product_id, body, version))
+            return Written(200 if before else 201, product_id, version)
+
+        answer, _ = await idempotency.once(database, change)
+        async with database.autocommit() as conn:
+            found = await catalogue.find(conn, product_id)
+        if found is None:
+            raise not_found()
+        response.status_code = answer.status
+        stamp(response, "checkout", "product", found.id, found.version)
+        return _view(found)
+
+    return router
+
+
+def _product(product_id: UUID, body: ProductBody, version: int) -> Product:
+    return Product(
+        id=product_id,
+        name=body.name,
+        kind=body.kind,
+        tier=body.tier,
+        amount=body.price.amount,
+        currency=body.price.currency,
+        duration_minutes=body.duration_minutes,
+        payment_ttl_minutes=body.payment_ttl_minutes,
+        request_limit_minutes=body.request_limit_minutes,
+        auto_start=body.auto_start,
+        active=body.active,
+        version=version,
+    )
+
+
+def _view(product: Product) -> ProductView:
+    price = MoneyView(amount=product.amount, currency=product.currency)
+    return ProductView.model_validate(
+        {**{name: getattr(product, name) for name in ProductView.model_fields if name != "price"}, "price": price}
+    )

@@ -1,0 +1,135 @@
+"""`/v1/payment-reviews`: money that fits nothing and waits for an admin (P4)."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
+
+from booking_chassis.auth import AdminCaller
+from booking_chassis.consistency import stamp
+from booking_chassis.context import RequestContext
+from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_chassis.etag import IfMatch
+from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.problems import conflict, not_found, problem_responses, stale_version
+from booking_contracts.fields import Instant
+from booking_contracts.ids import uuid7
+from checkout.api.bodies import Body, Reason
+from checkout.asking import by_person
+from checkout.handlers import Handlers
+from checkout.payments import reviews
+from checkout.payments.reviews import ReviewRow
+from checkout.transaction.row import Note
+from checkout.transaction.view import MoneyView
+
+
+class Settlement(Body):
+    outcome: Literal["refund", "dismiss"]
+    reason: Reason
+
+
+class ReviewView(BaseModel):
+    """`transaction_id` and `expected` are null where the money names no Transaction that we know."""
+
+    id: UUID
+    transaction_id: UUID | None
+    provider: str
+    provider_payment_id: str
+    reference: str
+    received: MoneyView | None
+    expected: MoneyView | None
+    cause: str
+    state: Literal["open", "settled"]
+    outcome: Literal["refund", "dismiss", "matched"] | None
+    created_at: Instant
+    version: int
+
+
+def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
+    """Return the routes."""
+    database = handlers.database
+    router = APIRouter(
+        prefix="/v1/payment-reviews",
+        tags=["payment reviews"],
+        dependencies=[known],
+        responses=problem_responses(401, 403, 422, 429, 503),
+    )
+
+    async def _find(review_id: UUID) -> ReviewRow:
+        async with database.autocommit() as conn:
+            found = await reviews.find(conn, review_id)
+        if found is None:
+            raise not_found()
+        return found
+
+    @router.get("")
+    async def list_payment_reviews(
+        _caller: AdminCaller,
+        page: Page,
+        state: Annotated[Literal["open", "settled"] | None, Query(description="Only these.")] = None,
+    ) -> PageOf[ReviewView]:
+        """All reviews, newest first."""
+        below = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        async with database.autocommit() as conn:
+            found = await reviews.page(conn, state=state, below=below, limit=page.limit + 1)
+        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        return PageOf[ReviewView](**page_of([_view(one) for one in found[: page.limit]], more))
+
+    @router.post("/{review_id}/settle", responses=problem_responses(400, 404, 409, 412))
+    async def settle_payment_review(
+        review_id: UUID,
+        body: Settlement,
+        caller: AdminCaller,
+        context: RequestContext,
+        idempotency: Idempotency,
+        seen: IfMatch,
+        response: Response,
+    ) -> ReviewView:
+        """Return the money, or dismiss the review."""
+        review = await _find(review_id)
+        if review.transaction_id and review.cause not in reviews.WITHOUT_STREAM:
+            if seen is not None and seen != review.version:
+                raise stale_version(review.version)
+            asked = by_person(caller, context, role="admin", key=idempotency.key)
+            await handlers.settle_review(review.transaction_id, review.id, body.outcome, body.reason, asked)
+        else:
+
+            async def change(conn) -> Written:  # noqa: ANN001 - idempotency's Change
+                now = await reviews.find(conn, review_id, lock=True)
+                if now is None or now.state != "open":
+                    raise conflict("review_settled", "This review is settled already.")
+                if seen is not None and seen != now.version:
+                    raise stale_version(now.version)
+                asked = by_person(caller, context, role="admin")
+                note = Note(uuid7(), caller.sub, body.reason)
+                await reviews.settle_without_stream(conn, now, body.outcome, note, asked.now)
+                return Written(200, review_id, now.version + 1)
+
+            await idempotency.once(database, change)
+        review = await _find(review_id)
+        stamp(response, "checkout", "payment-review", review.id, review.version)
+        return _view(review)
+
+    return router
+
+
+def _view(row: ReviewRow) -> ReviewView:
+    return ReviewView(
+        id=row.id,
+        transaction_id=row.transaction_id,
+        provider=row.provider,
+        provider_payment_id=row.payment_id,
+        reference=row.reference,
+        received=_money(row.received_amount, row.received_currency),
+        expected=_money(row.expected_amount, row.expected_currency),
+        cause=row.cause,
+        state=row.state,
+        outcome=row.outcome,
+        created_at=row.created_at,
+        version=row.version,
+    )
+
+
+def _money(amount: int | None, currency: str | None) -> MoneyView | None:
+    return None if amount is None or currency is None else MoneyView(amount=amount, currency=currency)

@@ -1,0 +1,180 @@
+"""`/v1/transactions`."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
+
+from booking_chassis.auth import AdminCaller, Caller, require
+from booking_chassis.consistency import Consistency, stamp
+from booking_chassis.context import RequestContext
+from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_chassis.etag import IfMatch
+from booking_chassis.idempotency import Idempotency
+from booking_chassis.principal import Principal
+from booking_chassis.problems import not_found, problem_responses
+from booking_contracts.fields import Instant
+from booking_contracts.topics import SESSIONS
+from checkout import reading
+from checkout.api.bodies import Body, Reason
+from checkout.api.person import role_of
+from checkout.asking import by_person
+from checkout.handlers import Handlers
+from checkout.reading import HistoryItem
+from checkout.subscribers import CONSUMER
+from checkout.transaction.perform import Done
+from checkout.transaction.state import Status
+from checkout.transaction.view import TransactionView
+
+Member = Annotated[Principal, Depends(require("member"))]
+Reader = Annotated[Principal, Depends(require("member", "admin"))]
+
+
+class Purchase(Body):
+    product_id: UUID
+    practitioner_id: UUID
+
+
+class Cancellation(Body):
+    reason: Reason | None = None
+
+
+class RefundWish(Body):
+    reason: Reason
+
+
+class Reassignment(Body):
+    practitioner_id: UUID
+    reason: Reason
+
+
+class History(PageOf[HistoryItem]):
+    """Who did what, when; oldest first."""
+
+    next_cursor: str | None = Field(default=None)
+
+
+def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C901, PLR0915 - one room for its routes
+    """Return the routes; `known` is the dependency that knows persons."""
+    database = handlers.database
+    router = APIRouter(
+        prefix="/v1/transactions",
+        tags=["transactions"],
+        dependencies=[known],
+        responses=problem_responses(401, 403, 422, 429, 503),
+    )
+
+    async def shown(done: Done, response: Response, fresh: int) -> TransactionView:
+        """Answer a command: as it is now, or, a replay, as it was then."""
+        transaction_id, version = done.after.id, done.after.version
+        if done.replay:
+            transaction_id = done.replay.object_id or transaction_id
+            version = done.replay.version or version
+        async with database.autocommit() as conn:
+            view = await reading.at_version(conn, transaction_id, version)
+        response.status_code = done.replay.status if done.replay else fresh
+        stamp(response, "checkout", "transaction", view.id, view.version)
+        return view
+
+    @router.post("", status_code=201, responses=problem_responses(400, 404, 409))
+    async def create_transaction(
+        body: Purchase, caller: Member, context: RequestContext, idempotency: Idempotency, response: Response
+    ) -> TransactionView:
+        """Buy a product with a practitioner of its tier; the pair is locked (P1, P2). 201 even while the provider is down (P3)."""
+        asked = by_person(caller, context, role="member", key=idempotency.key)
+        done = await handlers.create(body.product_id, body.practitioner_id, caller.sub, asked)
+        return await shown(done, response, 201)
+
+    @router.get("")
+    async def list_transactions(
+        caller: Reader,
+        page: Page,
+        status: Annotated[Status | None, Query(description="Only these.")] = None,
+        user_id: Annotated[UUID | None, Query(description="Only this member's (admins).")] = None,
+    ) -> PageOf[TransactionView]:
+        """The caller's own, an admin's all; newest first."""
+        owner = user_id if caller.has("admin") else caller.sub
+        before = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        if user_id not in (None, owner):
+            return PageOf[TransactionView](items=[])
+        async with database.autocommit() as conn:
+            found = await reading.page(conn, owner=owner, status=status, below=before, limit=page.limit + 1)
+        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        return PageOf[TransactionView](**page_of(found[: page.limit], more))
+
+    @router.get("/{transaction_id}", responses=problem_responses(404))
+    async def get_transaction(
+        transaction_id: UUID,
+        caller: Caller,
+        response: Response,
+        as_of: Annotated[Instant | None, Query(description="As it was recorded by this instant (E5).")] = None,
+    ) -> TransactionView:
+        """One Transaction of the caller's, or any for an admin."""
+        async with database.autocommit() as conn:
+            view = await reading.one(conn, transaction_id)
+            if view is None or not (caller.has("admin") or view.user_id == caller.sub):
+                raise not_found()
+            if as_of is not None:
+                view = await reading.as_of(conn, transaction_id, as_of)
+        stamp(response, "checkout", "transaction", view.id, view.version)
+        return view
+
+    @router.get("/{transaction_id}/history", responses=problem_responses(404))
+    async def get_transaction_history(transaction_id: UUID, caller: Caller, response: Response) -> History:
+        """Who did what, when: for the member, the practitioner and admins (E2)."""
+        async with database.autocommit() as conn:
+            view = await reading.one(conn, transaction_id)
+            if view is None or not (caller.has("admin") or caller.sub in (view.user_id, view.practitioner_id)):
+                raise not_found()
+            items = await reading.history(conn, transaction_id)
+        stamp(response, "checkout", "transaction", transaction_id, view.version)
+        return History(items=items)
+
+    @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, 409, 412))
+    async def cancel_transaction(
+        transaction_id: UUID,
+        caller: Reader,
+        context: RequestContext,
+        idempotency: Idempotency,
+        seen: IfMatch,
+        response: Response,
+        body: Cancellation | None = None,
+    ) -> TransactionView:
+        """Cancel before payment (P3)."""
+        asked = by_person(caller, context, role=role_of(caller, "admin"), key=idempotency.key, seen=seen)
+        done = await handlers.cancel(transaction_id, body.reason if body else None, asked)
+        return await shown(done, response, 200)
+
+    @router.post("/{transaction_id}/refund", responses=problem_responses(400, 404, 409, 412))
+    async def refund_transaction(
+        transaction_id: UUID,
+        body: RefundWish,
+        caller: AdminCaller,
+        context: RequestContext,
+        idempotency: Idempotency,
+        seen: IfMatch,
+        response: Response,
+    ) -> TransactionView:
+        """Return the whole payment; the status stays `paid` until the provider has done it (P5)."""
+        asked = by_person(caller, context, role="admin", key=idempotency.key, seen=seen)
+        return await shown(await handlers.refund(transaction_id, body.reason, asked), response, 200)
+
+    @router.put("/{transaction_id}/practitioner", responses=problem_responses(400, 404, 409, 412))
+    async def reassign_transaction(
+        transaction_id: UUID,
+        body: Reassignment,
+        caller: AdminCaller,
+        context: RequestContext,
+        idempotency: Idempotency,
+        seen: IfMatch,
+        consistency: Consistency,
+        response: Response,
+    ) -> TransactionView:
+        """Give it to another practitioner, while no session runs or is complete (P2)."""
+        await consistency.visible(database, CONSUMER, {"consultation:session": SESSIONS.name})
+        asked = by_person(caller, context, role="admin", key=idempotency.key, seen=seen)
+        done = await handlers.reassign(transaction_id, body.practitioner_id, body.reason, asked)
+        return await shown(done, response, 200)
+
+    return router

@@ -1,0 +1,137 @@
+"""The composition root: the only place that reads settings and wires things. Building does no I/O."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends
+
+from booking_chassis.consumer import BatchConsumer, held_records_router
+from booking_chassis.database import Database
+from booking_chassis.service import Service, Worker
+from booking_contracts.topics import SESSIONS
+from booking_outbox import Relay, Waker
+from booking_store import StreamConflict
+from checkout.api.erasures import erasures_router
+from checkout.api.me import me_router
+from checkout.api.payments import payments_router
+from checkout.api.person import known_person
+from checkout.api.practitioners import practitioners_router
+from checkout.api.products import products_router
+from checkout.api.reviews import reviews_router
+from checkout.api.transactions import transactions_router
+from checkout.handlers import Handlers
+from checkout.payments.manual import Manual
+from checkout.payments.midtrans import Midtrans
+from checkout.payments.provider import Provider
+from checkout.publishing import PUBLISHED
+from checkout.ranking.months import Months
+from checkout.settings import Settings
+from checkout.subscribers import CONSUMER, Sessions
+from checkout.workers.backoff import Backoff
+from checkout.workers.chores import EVERY, Chores
+from checkout.workers.expiry import Expiry
+from checkout.workers.matching import Matching
+from checkout.workers.pages import Pages
+from checkout.workers.refunds import Refunds
+from checkout.workers.timer import Timer
+
+DESCRIPTION = "Transactions, products, practitioners and their ranking; payments, refunds and reviews; contact data."
+
+
+def build(settings: Settings) -> Service:
+    """Return the whole service."""
+    database = database_of(settings)
+    waker = Waker(settings.database_url)
+    providers = providers_of(settings)
+    months = Months(ZoneInfo(settings.platform_timezone))
+    handlers = Handlers(database, providers, settings.payment_provider, waker.poke)
+    known = Depends(known_person(database, settings.platform_timezone))
+    consumer = BatchConsumer(
+        CONSUMER,
+        [SESSIONS],
+        Sessions(months).apply,
+        database=database,
+        bootstrap=settings.kafka_bootstrap,
+        topic_prefix=settings.topic_prefix,
+        transient=(StreamConflict,),
+        after_commit=waker.poke,
+    )
+    resend_after = timedelta(seconds=settings.erasure_resend_seconds)
+    return Service(
+        name="checkout",
+        title="Checkout",
+        description=DESCRIPTION,
+        settings=settings,
+        database=database,
+        routers=[
+            products_router(database, known),
+            practitioners_router(database, known, months, waker.poke),
+            me_router(database, known, waker.poke),
+            transactions_router(handlers, known),
+            reviews_router(handlers, known),
+            payments_router(database, providers, waker.poke),
+            erasures_router(database, known, months, resend_after, waker.poke),
+            held_records_router(consumer, database),
+        ],
+        workers=[_relay(settings, waker), consumer, *_timers(settings, database, providers, months, waker)],
+        waker=waker,
+        migrations="checkout:migrations",
+        on_stop=[provider.close for provider in providers.values()],
+    )
+
+
+def database_of(settings: Settings) -> Database:
+    """Return the run-time role's database."""
+    return Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        pool_timeout=settings.database_pool_timeout_seconds,
+        statement_timeout=settings.database_statement_timeout_seconds,
+        application_name="checkout",
+    )
+
+
+def providers_of(settings: Settings) -> dict[str, Provider]:
+    """Return the providers whose secret is set."""
+    found: dict[str, Provider] = {}
+    if settings.midtrans_server_key:
+        keys = (settings.midtrans_server_key, *settings.midtrans_previous_server_keys)
+        found["midtrans"] = Midtrans(
+            api_url=settings.midtrans_api_url,
+            snap_url=settings.midtrans_snap_url,
+            server_keys=tuple(key.get_secret_value() for key in keys),
+        )
+    if settings.manual_secret:
+        secrets = (settings.manual_secret, *settings.manual_previous_secrets)
+        found["manual"] = Manual(tuple(secret.get_secret_value() for secret in secrets))
+    return found
+
+
+def _relay(settings: Settings, waker: Waker) -> Relay:
+    return Relay(
+        database_url=settings.database_url,
+        bootstrap=settings.kafka_bootstrap,
+        topic_prefix=settings.topic_prefix,
+        topics=PUBLISHED,
+        lock_name="checkout-relay",
+        wake=waker,
+    )
+
+
+def _timers(
+    settings: Settings, database: Database, providers: dict[str, Provider], months: Months, waker: Waker
+) -> list[Worker]:
+    backoff = Backoff(settings.retry_base_seconds, settings.retry_most_seconds)
+    matching = Matching(database, waker.poke)
+    grace = timedelta(seconds=settings.expiry_grace_seconds)
+    chores = Chores(database, months, waker.poke)
+    often = settings.timer_seconds
+    return [
+        Timer("matching", often, matching.step),
+        Timer("payment-pages", often, Pages(database, providers, backoff).step),
+        Timer("expiry", often, Expiry(database, providers, backoff, grace, matching, waker.poke).step),
+        Timer("refunds", often, Refunds(database, providers, backoff, waker.poke).step),
+        Timer("tombstones", often, chores.send_tombstones_again),
+        Timer("payment-bodies", EVERY, chores.forget_bodies),
+        Timer("ranking-months", EVERY, chores.prepare_ranking),
+    ]

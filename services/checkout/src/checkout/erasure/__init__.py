@@ -1,0 +1,1 @@
+"""Forgetting a person: what product.md E4 names, here and, by `PersonErased`, in every service."""

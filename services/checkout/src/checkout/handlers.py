@@ -1,0 +1,128 @@
+"""What people ask of Transactions, as prose: load, decide, append; then what follows the commit."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+
+from booking_chassis.database import Database
+from booking_chassis.problems import not_found
+from booking_contracts.ids import uuid7
+from checkout import catalogue
+from checkout.asking import Asked
+from checkout.directory import practitioners
+from checkout.payments import sessions
+from checkout.payments.provider import Provider
+from checkout.ranking import consulted
+from checkout.transaction.commands import Cancel, Create, Reassign, RequestRefund, SettleReview
+from checkout.transaction.perform import Done, perform
+from checkout.transaction.row import Note
+
+WORKER_AFTER = timedelta(seconds=10)  # until then the request itself asks the provider for a page
+LONGEST_PURCHASE = 6.0  # seconds; the provider's own deadline is shorter (P3)
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Checkout's commands. `poke` tells the relay of a commit."""
+
+    database: Database
+    providers: Mapping[str, Provider]
+    default_provider: str
+    poke: Callable[[], None]
+
+    async def create(self, product_id: UUID, practitioner_id: UUID, member: UUID, asked: Asked) -> Done:
+        """Sell a product (P1) and lock the pair (P2); the payment page is asked for after the commit (P3)."""
+        async with self.database.autocommit() as conn:
+            command = await self._sale(conn, product_id, practitioner_id, member, asked)
+            session_at = asked.now + WORKER_AFTER if self._default.remote else None
+            done = await perform(conn, command.transaction_id, command, asked, session_at=session_at)
+        self._committed(done)
+        if done.changed and self._default.remote:
+            await self._page(done.after.id)
+        return done
+
+    async def cancel(self, transaction_id: UUID, reason: str | None, asked: Asked) -> Done:
+        """Cancel before payment (P3)."""
+        note = _note(asked, reason)
+        return await self._perform(transaction_id, Cancel(note.id if note else None), asked, note)
+
+    async def refund(self, transaction_id: UUID, reason: str, asked: Asked) -> Done:
+        """Begin the refund (P5); a worker carries it to the provider."""
+        note = _said(asked, reason)
+        return await self._perform(transaction_id, RequestRefund(uuid7(), note.id), asked, note)
+
+    async def reassign(self, transaction_id: UUID, practitioner_id: UUID, reason: str, asked: Asked) -> Done:
+        """Give the Transaction to another practitioner (P2)."""
+        note = _said(asked, reason)
+        async with self.database.autocommit() as conn:
+            candidate = await practitioners.candidate(conn, practitioner_id)
+            if candidate is None:
+                raise not_found("There is no such practitioner.")
+            status = await consulted.status_of(conn, transaction_id)
+            done = await perform(conn, transaction_id, Reassign(candidate, note.id, status), asked, note=note)
+        self._committed(done)
+        return done
+
+    async def settle_review(
+        self,
+        transaction_id: UUID,
+        review_id: UUID,
+        outcome: Literal["refund", "dismiss"],
+        reason: str,
+        asked: Asked,
+    ) -> Done:
+        """Settle a review of a Transaction's stream (P4)."""
+        note = _said(asked, reason)
+        return await self._perform(transaction_id, SettleReview(review_id, outcome, note.id, uuid7()), asked, note)
+
+    async def _sale(
+        self, conn: psycopg.AsyncConnection[Any], product_id: UUID, practitioner_id: UUID, member: UUID, asked: Asked
+    ) -> Create:
+        product = await catalogue.find(conn, product_id)
+        if product is None:
+            raise not_found("There is no such product.")
+        candidate = await practitioners.candidate(conn, practitioner_id)
+        if candidate is None:
+            raise not_found("There is no such practitioner.")
+        return Create(
+            transaction_id=uuid7(),
+            user_id=member,
+            offer=product.offer,
+            practitioner=candidate,
+            provider=self.default_provider,
+            expires_at=asked.now + timedelta(minutes=product.payment_ttl_minutes),
+        )
+
+    async def _perform(self, transaction_id: UUID, command: Any, asked: Asked, note: Note | None) -> Done:
+        async with self.database.autocommit() as conn:
+            done = await perform(conn, transaction_id, command, asked, note=note)
+        self._committed(done)
+        return done
+
+    async def _page(self, transaction_id: UUID) -> None:
+        # Whatever happens here, the sale is committed: the answer is 201 and a worker goes on trying.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_PURCHASE):
+                await sessions.ask(self.database, self._default, transaction_id)
+
+    @property
+    def _default(self) -> Provider:
+        return self.providers[self.default_provider]
+
+    def _committed(self, done: Done) -> None:
+        if done.changed:
+            self.poke()
+
+
+def _note(asked: Asked, text: str | None) -> Note | None:
+    return Note(uuid7(), asked.author, text) if text else None
+
+
+def _said(asked: Asked, text: str) -> Note:
+    return Note(uuid7(), asked.author, text)

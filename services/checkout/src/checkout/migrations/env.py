@@ -1,0 +1,7 @@
+"""Alembic's entry; the chassis does the work."""
+
+from alembic import context
+
+from booking_chassis.migrations import run_migrations
+
+run_migrations(context)

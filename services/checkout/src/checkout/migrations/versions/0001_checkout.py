@@ -1,0 +1,35 @@
+"""The first tables: streams, outbox, idempotency, inbox, and checkout's own, with the run-time role's rights."""
+
+from pathlib import Path
+
+from alembic import op
+
+import booking_chassis.ddl
+import booking_outbox
+import booking_store
+
+revision = "0001"
+down_revision = None
+
+TABLES = Path(__file__).parent.parent / "checkout_v1.sql"
+NAMES = (
+    "ranking_month, ranking, practitioner_month, consulted_session_rebuilt, consulted_session, refund, payment_review, payment,"
+    " payment_notification, payment_session, free_text, unpaid, transaction, erasure, practitioner, person, product,"
+    " held, inbox, idempotency, outbox_accepted, outbox, events"
+)
+
+
+def upgrade() -> None:
+    for text in (
+        booking_store.ddl("events_v1"),
+        booking_outbox.ddl("outbox_v1"),
+        booking_chassis.ddl.ddl("idempotency_v1"),
+        booking_chassis.ddl.ddl("inbox_v1"),
+        TABLES.read_text(encoding="utf-8"),
+    ):
+        op.get_bind().exec_driver_sql(text)
+
+
+def downgrade() -> None:
+    op.get_bind().exec_driver_sql(f"DROP TABLE IF EXISTS {NAMES}")
+    op.get_bind().exec_driver_sql("DROP FUNCTION IF EXISTS events_are_never_changed()")

@@ -1,0 +1,1 @@
+"""Payment providers: the port, its adapters, and what their notifications do."""

@@ -1,0 +1,143 @@
+"""Reviews of money that names no Transaction of ours: rows without a stream (P4)."""
+
+# ruff: noqa: S608 - the statements are put together from constants
+# pyright: reportArgumentType=false, reportCallIssue=false
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from booking_contracts.ids import uuid7
+from checkout.payments.provider import Notification
+from checkout.transaction.row import Note
+
+WITHOUT_STREAM = ("unknown_transaction", "unreadable")
+_SAME = (
+    "provider = %(provider)s AND payment_id = %(payment_id)s AND reference = %(reference)s AND transaction_id IS NULL"
+)
+
+
+async def open_without_stream(
+    conn: psycopg.AsyncConnection[Any], said: Notification, cause: str, now: datetime
+) -> None:
+    """Open a review for this payment unless there is one; its row lock (`stored.count`) makes that safe."""
+    await conn.execute(
+        "INSERT INTO payment_review (id, reference, provider, payment_id, received_amount, received_currency, cause, state,"
+        " created_at) SELECT %(id)s, %(reference)s, %(provider)s, %(payment_id)s, %(amount)s, %(currency)s, %(cause)s,"
+        f" 'open', %(now)s WHERE NOT EXISTS (SELECT 1 FROM payment_review WHERE {_SAME}"
+        " AND received_amount IS NOT DISTINCT FROM %(amount)s::bigint AND cause = %(cause)s)",
+        {
+            **_named(said),
+            "id": uuid7(),
+            "amount": said.amount.amount if said.amount else None,
+            "currency": said.amount.currency if said.amount else None,
+            "cause": cause,
+            "now": now,
+        },
+    )
+
+
+async def returned_without_stream(conn: psycopg.AsyncConnection[Any], said: Notification) -> None:
+    """The provider gave the money back by itself: nothing is left to settle."""
+    await conn.execute(
+        "UPDATE payment_review SET state = 'settled', outcome = 'refund', version = version + 1"
+        f" WHERE {_SAME} AND state = 'open'",
+        _named(said),
+    )
+
+
+async def matched(conn: psycopg.AsyncConnection[Any], said: Notification, transaction_id: UUID) -> None:
+    """The Transaction appeared: its stream has the say now."""
+    await conn.execute(
+        "UPDATE payment_review SET state = 'settled', outcome = 'matched', transaction_id = %(transaction_id)s,"
+        f" version = version + 1 WHERE {_SAME} AND state = 'open'",
+        {**_named(said), "transaction_id": transaction_id},
+    )
+
+
+def _named(said: Notification) -> dict[str, Any]:
+    return {"provider": said.provider, "payment_id": said.payment_id, "reference": said.reference}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """A review as the list shows it."""
+
+    id: UUID
+    transaction_id: UUID | None
+    provider: str
+    payment_id: str
+    reference: str
+    received_amount: int | None
+    received_currency: str | None
+    expected_amount: int | None
+    expected_currency: str | None
+    cause: str
+    state: Literal["open", "settled"]
+    outcome: Literal["refund", "dismiss", "matched"] | None
+    created_at: datetime
+    version: int
+
+
+_COLUMNS = ", ".join(ReviewRow.__slots__)
+
+
+async def find(conn: psycopg.AsyncConnection[Any], review_id: UUID, *, lock: bool = False) -> ReviewRow | None:
+    """Return a review."""
+    cursor = conn.cursor(row_factory=class_row(ReviewRow))
+    suffix = " FOR UPDATE" if lock else ""
+    await cursor.execute(f"SELECT {_COLUMNS} FROM payment_review WHERE id = %s{suffix}", [review_id])
+    return await cursor.fetchone()
+
+
+async def page(
+    conn: psycopg.AsyncConnection[Any], *, state: str | None, below: UUID | None, limit: int
+) -> list[ReviewRow]:
+    """Return reviews, newest first."""
+    conditions = {"state = %(state)s": state, "id < %(below)s": below}
+    where = " AND ".join(text for text, value in conditions.items() if value is not None) or "true"
+    cursor = conn.cursor(row_factory=class_row(ReviewRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM payment_review WHERE {where} ORDER BY id DESC LIMIT %(limit)s",
+        {"state": state, "below": below, "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
+async def settle_without_stream(
+    conn: psycopg.AsyncConnection[Any], review: ReviewRow, outcome: str, note: Note, now: datetime
+) -> None:
+    """Settle a review that names no Transaction: its row alone changes, and the money goes back by the refund's worker."""
+    await conn.execute(
+        "UPDATE payment_review SET state = 'settled', outcome = %s, version = version + 1 WHERE id = %s",
+        [outcome, review.id],
+    )
+    await conn.execute(
+        "INSERT INTO free_text (id, author_id, text) VALUES (%s, %s, %s)", [note.id, note.author_id, note.text]
+    )
+    if outcome == "refund" and review.received_amount is not None:
+        await conn.execute(
+            "INSERT INTO refund (id, review_id, provider, reference, payment_id, amount, currency, status, requested_at,"
+            " next_attempt_at) VALUES (%s, %s, %s, %s, %s, %s, %s, 'requested', %s, %s)",
+            [
+                uuid7(),
+                review.id,
+                review.provider,
+                review.reference,
+                review.payment_id,
+                review.received_amount,
+                review.received_currency,
+                now,
+                now,
+            ],
+        )
+
+
+async def reopen(conn: psycopg.AsyncConnection[Any], review_id: UUID) -> None:
+    """The provider's final no: an admin may try again or dismiss (P5)."""
+    await conn.execute(
+        "UPDATE payment_review SET state = 'open', outcome = NULL, version = version + 1 WHERE id = %s", [review_id]
+    )

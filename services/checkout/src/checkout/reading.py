@@ -1,0 +1,93 @@
+"""Reading Transactions: rows for lists, the stream for history and for the past (E2, E5)."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+from pydantic import BaseModel, Field
+
+from booking_chassis.problems import not_found
+from booking_contracts.fields import Instant
+from booking_store import load
+from checkout.payments import sessions
+from checkout.transaction.state import Absent
+from checkout.transaction.stream import STREAM_TYPE, Read, read_at
+from checkout.transaction.view import TransactionView, view_of, view_of_state
+
+
+class HistoryItem(BaseModel):
+    """One thing that happened. `reason` is somebody's words; once erased it is null and named in `erased`."""
+
+    version: int
+    type: str = Field(examples=["TransactionPaid"])
+    occurred_at: Instant
+    actor: str = Field(examples=["service:midtrans"])
+    data: dict[str, Any]
+    reason: str | None = None
+    erased: list[str] = []
+
+
+async def one(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> TransactionView | None:
+    """Return a Transaction as it is now."""
+    found = await _rows(conn, "t.id = %(id)s", {"id": transaction_id}, 1)
+    return found[0] if found else None
+
+
+async def page(
+    conn: psycopg.AsyncConnection[Any], *, owner: UUID | None, status: str | None, below: UUID | None, limit: int
+) -> list[TransactionView]:
+    """Return Transactions, newest first (ids are UUIDv7), of one member or of all."""
+    wanted = {"t.user_id = %(owner)s": owner, "t.status = %(status)s": status, "t.id < %(below)s": below}
+    where = " AND ".join(condition for condition, value in wanted.items() if value is not None) or "true"
+    return await _rows(conn, where, {"owner": owner, "status": status, "below": below}, limit)
+
+
+async def at_version(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, version: int) -> TransactionView:
+    """Return a Transaction as it was at a version; its page's address as it is now."""
+    return await _view(conn, await read_at(conn, transaction_id, version=version))
+
+
+async def as_of(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, instant: datetime) -> TransactionView:
+    """Return the fold of what was recorded by an instant (E5); 404 before the first event."""
+    return await _view(conn, await read_at(conn, transaction_id, instant=instant))
+
+
+async def history(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> list[HistoryItem]:
+    """Return every event of a Transaction, oldest first, with the words that are still there."""
+    stored = [one for one in await load(conn, transaction_id) if one.stream_type == STREAM_TYPE]
+    datas = [json.loads(one.data) for one in stored]
+    found = await conn.execute("SELECT id, text FROM free_text WHERE transaction_id = %s", [transaction_id])
+    texts: dict[str, str] = {str(row[0]): row[1] for row in await found.fetchall()}
+    return [
+        HistoryItem(
+            version=one.version,
+            type=one.type,
+            occurred_at=one.occurred_at,
+            actor=one.actor,
+            data=data,
+            reason=texts.get(data.get("reason_id", "")),
+            erased=["reason"] if "reason_id" in data and data["reason_id"] not in texts else [],
+        )
+        for one, data in zip(stored, datas, strict=True)
+    ]
+
+
+async def _view(conn: psycopg.AsyncConnection[Any], found: Read) -> TransactionView:
+    if isinstance(found.state, Absent):
+        raise not_found()
+    return view_of_state(found.state, found.version, await sessions.redirect_url(conn, found.id))
+
+
+async def _rows(
+    conn: psycopg.AsyncConnection[Any], where: str, parameters: dict[str, Any], limit: int
+) -> list[TransactionView]:
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        f"SELECT t.*, s.redirect_url FROM transaction t LEFT JOIN payment_session s ON s.transaction_id = t.id"  # noqa: S608  # pyright: ignore
+        f" WHERE {where} ORDER BY t.id DESC LIMIT %(limit)s",
+        {**parameters, "limit": limit},
+    )
+    return [view_of(row, row["redirect_url"]) for row in await cursor.fetchall()]

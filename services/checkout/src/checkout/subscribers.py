@@ -1,0 +1,83 @@
+"""What checkout takes from the sessions topic: the ranking's figures (L2, L3), and a pair that must follow (P2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from booking_contracts.decode import Decoded
+from booking_contracts.sessions import ResultUploaded, SessionStarted
+from booking_store import Cause, StreamConflict
+from checkout.asking import Asked
+from checkout.ranking import consulted, figures
+from checkout.ranking.consulted import Consulted
+from checkout.ranking.months import Months
+from checkout.transaction.commands import FollowSession
+from checkout.transaction.decider import decide
+from checkout.transaction.refusal import Refusal
+from checkout.transaction.state import Absent
+from checkout.transaction.stream import read, write
+
+CONSUMER = "checkout-sessions"
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The subscription: many records in one transaction, each counted once whatever comes again."""
+
+    months: Months
+
+    async def apply(self, conn: psycopg.AsyncConnection[Any], items: Sequence[Decoded]) -> None:
+        """Fold the records, add what they change to the figures, and let pairs follow their sessions."""
+        await figures.hold_off_rebuild(conn)
+        before = await consulted.load(conn, {UUID(item.meta.subject) for item in items})
+        after: dict[UUID, Consulted] = dict(before)
+        for item in items:
+            session_id = UUID(item.meta.subject)
+            folded = consulted.fold(after.get(session_id), item, self.months)
+            if folded:
+                after[session_id] = folded
+        await consulted.save(conn, [row for key, row in after.items() if row is not before.get(key)])
+        await figures.add(conn, _changes(before, after), self.months)
+        for item in items:
+            if isinstance(item.event, SessionStarted | ResultUploaded):
+                await follow(conn, item)
+
+
+def _changes(before: dict[UUID, Consulted], after: dict[UUID, Consulted]) -> dict[Any, tuple[int, int]]:
+    changes: dict[Any, tuple[int, int]] = {}
+    for session_id, row in after.items():
+        for key, (productivity, activity) in consulted.difference(before.get(session_id), row).items():
+            old = changes.get(key, (0, 0))
+            changes[key] = (old[0] + productivity, old[1] + activity)
+    return changes
+
+
+async def follow(conn: psycopg.AsyncConnection[Any], item: Decoded) -> None:
+    """P2: a session that began with another practitioner than the Transaction's keeps them; the pair follows it."""
+    if not isinstance(item.event, SessionStarted | ResultUploaded):
+        return
+    for _ in range(ATTEMPTS):
+        found = await read(conn, item.event.transaction_id)
+        if isinstance(found.state, Absent):
+            return  # sold elsewhere (imported sessions): nothing of ours to follow
+        events = decide(FollowSession(item.event.practitioner_id), found.state)
+        if isinstance(events, Refusal) or not events:
+            return
+        asked = _because_of(item)
+        try:
+            await write(conn, found, events, cause=asked.cause, now=asked.now)
+        except StreamConflict:
+            continue
+        return
+    raise StreamConflict("the Transaction kept changing")
+
+
+def _because_of(item: Decoded) -> Asked:
+    meta = item.meta
+    cause = Cause("system", meta.correlation_id, str(meta.id), meta.traceparent)
+    return Asked(cause, datetime.now(UTC))

@@ -1,0 +1,77 @@
+-- Every command of a Transaction, whatever it decided: events, marks, read row, reviews, refunds and free text in one
+-- statement, one commit. Parameters travel as text; the cast beside each is its type.
+WITH room AS (
+    -- Only a new Transaction needs room. ON CONFLICT sees the counter's newest version, so twenty at once stay twenty.
+    INSERT INTO unpaid AS mine (user_id, open)
+    SELECT %(user_id)s::uuid, 1 WHERE %(opens)s::boolean
+    ON CONFLICT (user_id) DO UPDATE SET open = mine.open + 1 WHERE mine.open < %(most_unpaid)s::int
+    RETURNING 1
+),
+guard AS (
+    SELECT 1 FROM room
+    UNION ALL
+    SELECT 1 WHERE NOT %(opens)s::boolean
+),
+ik AS ({{idempotency}}),
+ev AS ({{events}}),
+ob AS ({{outbox}}),
+written AS (SELECT max(version) AS version FROM ev HAVING max(version) IS NOT NULL),
+rw AS (
+    INSERT INTO transaction AS t (id, user_id, practitioner_id, status, product_id, product_name, kind, tier, duration_minutes,
+        amount, currency, provider, reference, expires_at, request_limit_minutes, auto_start, paid_at,
+        refund_id, refund_status, refund_amount, refund_requested_at, refund_settled_at, created_at, version)
+    SELECT %(stream_id)s::uuid, %(user_id)s::uuid, %(practitioner_id)s::uuid, %(status)s::text, %(product_id)s::uuid,
+        %(product_name)s::text, %(kind)s::text, %(tier)s::text, %(duration_minutes)s::int, %(amount)s::bigint,
+        %(currency)s::text, %(provider)s::text, %(reference)s::text, %(expires_at)s::timestamptz,
+        %(request_limit_minutes)s::int, %(auto_start)s::boolean, %(paid_at)s::timestamptz, %(refund_id)s::uuid,
+        %(refund_status)s::text, %(refund_amount)s::bigint, %(refund_requested_at)s::timestamptz,
+        %(refund_settled_at)s::timestamptz, %(created_at)s::timestamptz, written.version
+    FROM written
+    ON CONFLICT (id) DO UPDATE SET
+        practitioner_id = excluded.practitioner_id, status = excluded.status, paid_at = excluded.paid_at,
+        refund_id = excluded.refund_id, refund_status = excluded.refund_status, refund_amount = excluded.refund_amount,
+        refund_requested_at = excluded.refund_requested_at, refund_settled_at = excluded.refund_settled_at,
+        version = excluded.version
+),
+left_room AS (
+    UPDATE unpaid SET open = open - 1 FROM written WHERE user_id = %(user_id)s::uuid AND %(closes)s::boolean
+),
+ps AS (
+    INSERT INTO payment_session (transaction_id, provider, next_attempt_at, check_at)
+    SELECT %(stream_id)s::uuid, %(provider)s::text, %(session_at)s::timestamptz, %(expires_at)s::timestamptz
+    FROM written WHERE %(opens)s::boolean
+),
+ps_over AS (
+    -- Nobody needs a page to pay on any more.
+    UPDATE payment_session SET next_attempt_at = NULL
+    FROM written WHERE transaction_id = %(stream_id)s::uuid AND %(closes)s::boolean AND next_attempt_at IS NOT NULL
+),
+ft AS (
+    INSERT INTO free_text (id, transaction_id, author_id, text)
+    SELECT %(text_id)s::uuid, %(stream_id)s::uuid, %(author_id)s::uuid, %(text)s::text
+    FROM written WHERE %(text)s::text IS NOT NULL
+),
+rv AS (
+    INSERT INTO payment_review AS r (id, transaction_id, reference, provider, payment_id, received_amount, received_currency,
+        expected_amount, expected_currency, cause, state, outcome, created_at)
+    SELECT v.id, %(stream_id)s::uuid, %(reference)s::text, v.provider, v.payment_id, v.amount, v.currency,
+        %(amount)s::bigint, %(currency)s::text, v.cause, v.state, v.outcome, v.created_at
+    FROM written, jsonb_to_recordset(%(reviews)s::jsonb) AS v (id uuid, provider text, payment_id text, amount bigint,
+        currency text, cause text, state text, outcome text, created_at timestamptz)
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, outcome = excluded.outcome, version = r.version + 1
+),
+rq AS (
+    INSERT INTO refund (id, transaction_id, review_id, provider, reference, payment_id, amount, currency, status,
+        requested_at, next_attempt_at)
+    SELECT f.id, %(stream_id)s::uuid, f.review_id, f.provider, %(reference)s::text, f.payment_id, f.amount, f.currency,
+        'requested', %(occurred_at)s::timestamptz, %(occurred_at)s::timestamptz
+    FROM written, jsonb_to_recordset(%(refunds_requested)s::jsonb) AS f (id uuid, review_id uuid, provider text,
+        payment_id text, amount bigint, currency text)
+),
+rs AS (
+    UPDATE refund SET status = f.status, code = f.code, settled_at = %(occurred_at)s::timestamptz
+    FROM written, jsonb_to_recordset(%(refunds_settled)s::jsonb) AS f (id uuid, status text, code text)
+    WHERE refund.id = f.id
+)
+-- 0: the guard failed; AppendSql raises GuardFailed and the handler decides what that means.
+SELECT coalesce(max(version), 0) FROM written

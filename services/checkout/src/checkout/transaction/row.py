@@ -1,0 +1,134 @@
+"""The parameters of append.sql: everything beside the stream that one command changes, as a function of the states."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from booking_contracts.event import Event
+from booking_contracts.transactions import RefundFailed, RefundRequested, TransactionRefunded
+from checkout.transaction.parties import practitioner_of
+from checkout.transaction.state import STATUS, Absent, AwaitingPayment, Existing, Paid, Refunded, Review, State
+
+MOST_UNPAID = 20  # Transactions of one member that await payment (api.md, T8)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Somebody's words, to be stored in their erasable table (E4)."""
+
+    id: UUID
+    author_id: UUID | None
+    text: str
+
+
+def read_row(state: Existing) -> dict[str, Any]:
+    """Return the columns of the read table `transaction` but id and version: the fold, and nothing else."""
+    sale = state.sale
+    payment = state.payment if isinstance(state, Paid | Refunded) else None
+    refund = state.refund if isinstance(state, Paid | Refunded) else None
+    return {
+        "user_id": sale.user_id,
+        "practitioner_id": practitioner_of(sale),
+        "status": STATUS[type(state)],
+        "product_id": sale.product.id,
+        "product_name": sale.product.name,
+        "kind": sale.product.kind,
+        "tier": sale.product.tier,
+        "duration_minutes": sale.product.duration_minutes,
+        "amount": sale.price.amount,
+        "currency": sale.price.currency,
+        "provider": sale.provider,
+        "reference": sale.reference,
+        "expires_at": sale.expires_at,
+        "request_limit_minutes": sale.request_limit_minutes,
+        "auto_start": sale.auto_start,
+        "paid_at": payment.paid_at if payment else None,
+        "refund_id": refund.id if refund else None,
+        "refund_status": refund.status if refund else None,
+        "refund_amount": refund.amount.amount if refund else None,
+        "refund_requested_at": refund.requested_at if refund else None,
+        "refund_settled_at": refund.settled_at if refund else None,
+        "created_at": sale.created_at,
+    }
+
+
+def parameters(
+    before: State, events: Sequence[Event], after: Existing, *, note: Note | None, session_at: datetime | None
+) -> Mapping[str, Any]:
+    """Return what append.sql needs besides the events. `session_at`: when a worker may first ask for a payment page."""
+    return {
+        **read_row(after),
+        "opens": isinstance(before, Absent),
+        "closes": isinstance(before, AwaitingPayment) and not isinstance(after, AwaitingPayment),
+        "most_unpaid": MOST_UNPAID,
+        "session_at": session_at,
+        "text_id": note.id if note else None,
+        "author_id": note.author_id if note else None,
+        "text": note.text if note else None,
+        "reviews": json.dumps(_changed_reviews(before, after)),
+        "refunds_requested": json.dumps([_requested(e, after) for e in events if isinstance(e, RefundRequested)]),
+        "refunds_settled": json.dumps(
+            [_settled(e) for e in events if isinstance(e, TransactionRefunded | RefundFailed)]
+        ),
+    }
+
+
+def review_outcome(review: Review) -> str | None:
+    """Return how a review was settled, None while it is open."""
+    return {"open": None, "dismissed": "dismiss", "refunding": "refund", "refunded": "refund"}[review.state]
+
+
+def _changed_reviews(before: State, after: Existing) -> list[dict[str, Any]]:
+    known = {} if isinstance(before, Absent) else {review.id: review for review in before.reviews}
+    return [_review(review) for review in after.reviews if known.get(review.id) != review]
+
+
+def _review(review: Review) -> dict[str, Any]:
+    outcome = review_outcome(review)
+    return {
+        "id": str(review.id),
+        "provider": review.provider,
+        "payment_id": review.payment_id,
+        "amount": review.received.amount,
+        "currency": review.received.currency,
+        "cause": review.cause,
+        "state": "settled" if outcome else "open",
+        "outcome": outcome,
+        "created_at": review.created_at.isoformat(),
+    }
+
+
+def _requested(event: RefundRequested, after: Existing) -> dict[str, Any]:
+    provider, payment_id = _origin(event, after)
+    return {
+        "id": str(event.refund_id),
+        "review_id": str(event.review_id) if event.review_id else None,
+        "provider": provider,
+        "payment_id": payment_id,
+        "amount": event.amount.amount,
+        "currency": event.amount.currency,
+    }
+
+
+def _origin(event: RefundRequested, after: Existing) -> tuple[str, str]:
+    """Money goes back the way it came: through the provider of that very payment."""
+    review = next((r for r in after.reviews if r.id == event.review_id), None)
+    if review:
+        return review.provider, review.payment_id
+    if isinstance(after, Paid | Refunded):
+        return after.payment.provider, after.payment.payment_id
+    raise AssertionError("a refund is of the payment or of a review")
+
+
+def _settled(event: TransactionRefunded | RefundFailed) -> dict[str, Any]:
+    failed = isinstance(event, RefundFailed)
+    return {
+        "id": str(event.refund_id),
+        "status": "failed" if failed else "succeeded",
+        "code": event.code if failed else None,
+    }

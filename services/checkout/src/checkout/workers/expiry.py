@@ -1,0 +1,80 @@
+"""Transactions that nobody paid in time (P3): first what is stored is decided, then the provider is asked, then it expires.
+
+With the provider down it waits: a Transaction never expires while its money may be there. Money that comes later still
+becomes a review, so whichever of expiry and payment commits first, exactly one outcome stands (F65).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from booking_chassis.database import Database
+from booking_chassis.problems import Problem
+from booking_store import StreamConflict
+from checkout.asking import Asked, by_system
+from checkout.payments.provider import Provider, ProviderError
+from checkout.payments.receive import receive
+from checkout.transaction.commands import Expire
+from checkout.transaction.perform import perform
+from checkout.workers.backoff import WAIT, Backoff
+from checkout.workers.matching import Matching
+
+_CLAIM = f"""
+UPDATE payment_session SET checks = checks + 1, check_at = now() + {WAIT.format(attempts="checks")}
+WHERE transaction_id = ANY(ARRAY(
+    SELECT t.id FROM transaction t JOIN payment_session s ON s.transaction_id = t.id
+    WHERE t.status = 'awaiting_payment' AND t.expires_at <= now() - %(grace)s::interval AND s.check_at <= now()
+    ORDER BY t.expires_at, t.id LIMIT 10 FOR UPDATE OF s SKIP LOCKED))
+RETURNING transaction_id, provider
+"""  # noqa: S608 - constants
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    database: Database
+    providers: Mapping[str, Provider]
+    backoff: Backoff
+    grace: timedelta
+    matching: Matching
+    poke: Callable[[], None]
+
+    async def step(self) -> int:
+        """Expire what is due; what cannot be decided now comes again later."""
+        parameters = {**self.backoff.parameters, "grace": self.grace}
+        async with self.database.autocommit() as conn:
+            due = await (await conn.execute(_CLAIM, parameters)).fetchall()
+        for transaction_id, provider in due:
+            await self.expire(transaction_id, provider)
+        return len(due)
+
+    async def expire(self, transaction_id: UUID, provider_name: str) -> None:
+        """Decide on one Transaction whose time is over."""
+        await self.matching.settle(names=transaction_id)
+        asked = by_system(str(uuid4()))
+        try:
+            if not await self._provider_has_spoken(transaction_id, provider_name):
+                return
+            async with self.database.autocommit() as conn:
+                await perform(conn, transaction_id, Expire(asked.now), asked)
+        except (Problem, StreamConflict, ProviderError) as error:
+            # Paid or canceled meanwhile (wrong_status), or the provider is down: no expiry now.
+            if isinstance(error, Problem) and error.status >= 500:
+                raise
+            return
+        self.poke()
+
+    async def _provider_has_spoken(self, transaction_id: UUID, name: str) -> bool:
+        """Whether the provider told all it knows; what it says is taken like its notification."""
+        provider = self.providers.get(name)
+        if provider is None:
+            return False  # not configured (any more): nobody can say whether it was paid
+        if not provider.remote:
+            return True
+        known = await provider.status(str(transaction_id))
+        if known is not None:
+            said, body = known
+            told: Asked = by_system(str(uuid4()), actor=f"service:{name}")
+            if await receive(self.database, said, body, told):
+                self.poke()
+        return True

@@ -1,0 +1,41 @@
+"""A worker that looks every so often for what is due; late is fine, never is not."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from booking_chassis.database import DatabaseDown
+from booking_outbox.progress import Progress
+
+Step = Callable[[], Awaitable[int]]
+"""Does what is due now, a bounded part of it, and returns how much; 0 for nothing left."""
+
+
+class Timer:
+    """Runs a step every `every` seconds, at once again while there is more. A step's failure rises: it is started again."""
+
+    def __init__(self, name: str, every: float, step: Step) -> None:
+        self.name = name
+        self._every = every
+        self._step = step
+        self._moved_at = time.monotonic()
+        self._backlog = 0
+        self._waiting_for: str | None = None
+
+    def progress(self) -> Progress:
+        """Behind while a step has found work and not finished."""
+        return Progress(self._backlog, self._moved_at, self._waiting_for)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; the step in hand is finished."""
+        while not stop.is_set():
+            try:
+                self._backlog = await self._step()
+                self._waiting_for = None
+            except DatabaseDown:
+                self._backlog, self._waiting_for = 0, "postgres"
+            self._moved_at = time.monotonic()
+            if self._backlog == 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._every)
