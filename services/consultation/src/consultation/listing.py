@@ -87,10 +87,10 @@ def _query(wanted: Filter, scopes: tuple[LiteralString | None, ...], *, continue
     order = _ORDERED[wanted.order]
     branches: list[LiteralString] = []
     for scope in scopes:
-        parts = [scope, *common] if scope else common
-        where: LiteralString = "WHERE " + " AND ".join(parts) + " " if parts else ""
-        branches.append("(SELECT s.* FROM feedback_session s " + where + order + " LIMIT %(limit)s)")
-    pages = " UNION ALL ".join(branches)
+        parts: list[LiteralString] = [scope, *common] if scope else common
+        where: LiteralString = ("WHERE " + " AND ".join(parts) + " ") if parts else ""
+        branches.append("(SELECT s.* FROM feedback_session s " + where + order + " LIMIT %(limit)s)")  # noqa: S608 - constants
+    pages: LiteralString = " UNION ALL ".join(branches)
     return "SELECT " + SHOWN + " FROM (" + pages + ") s " + NAMED + order + " LIMIT %(limit)s"  # noqa: S608 - constants
 
 

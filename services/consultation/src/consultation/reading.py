@@ -38,8 +38,8 @@ LEFT JOIN contact m ON m.person_id = s.user_id
 LEFT JOIN erased_person ep ON ep.person_id = s.practitioner_id
 LEFT JOIN erased_person em ON em.person_id = s.user_id
 """
-_ONE: LiteralString = (  # constants only
-    "SELECT " + SHOWN + " FROM feedback_session s " + NAMED
+_ONE: LiteralString = (
+    "SELECT " + SHOWN + " FROM feedback_session s " + NAMED  # noqa: S608 - constants
     + "WHERE s.id = %(id)s AND (%(all)s OR %(person)s IN (s.practitioner_id, s.user_id))"
 )  # fmt: skip
 _MAY_SEE: LiteralString = (

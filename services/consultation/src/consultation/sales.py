@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -35,6 +35,9 @@ LEFT JOIN entitlement e ON e.transaction_id = %(transaction_id)s
 LEFT JOIN assessment a ON a.id = %(assessment_id)s
 LEFT JOIN idempotency k ON k.sub = %(sub)s AND k.operation = %(operation)s AND k.key = %(key)s
 """
+
+_ASSESSMENT: LiteralString = "SELECT id, user_id, completed_at, version FROM assessment WHERE id = %s"
+_ASSESSMENT_LOCKED: LiteralString = _ASSESSMENT + " FOR UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +190,7 @@ async def assessment_of(conn: Connection, assessment_id: UUID, *, locked: bool =
     """The assessment as it is now; `locked` until the transaction ends."""
     async with conn.cursor(row_factory=class_row(KeptAssessment)) as cursor:
         await cursor.execute(
-            "SELECT id, user_id, completed_at, version FROM assessment WHERE id = %s"
-            + (" FOR UPDATE" if locked else ""),
+            _ASSESSMENT_LOCKED if locked else _ASSESSMENT,
             [assessment_id],
         )
         return await cursor.fetchone()

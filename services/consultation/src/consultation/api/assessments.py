@@ -32,7 +32,7 @@ def assessments_router(desk: Desk) -> APIRouter:
     async def put_assessment(
         assessment_id: UUID,
         body: AssessmentIn,
-        caller: Teller,
+        _caller: Teller,
         idempotency: Idempotency,
         if_match: IfMatch,
         response: Response,

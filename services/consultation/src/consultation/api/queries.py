@@ -16,7 +16,7 @@ from consultation import listing, reading
 from consultation.api.answers import person_of, shown, stamp_session
 from consultation.api.call import Reader
 from consultation.api.models import HistoryItemOut, SessionOut
-from consultation.desk import CONSUMER, Desk
+from consultation.desk import CONSUMER, TOKENS, Desk
 from consultation.listing import Filter, Position
 
 READ = problem_responses(401, 403, 404, 422, 429, 503)
@@ -38,20 +38,18 @@ def queries_router(desk: Desk) -> APIRouter:
 
 def _list_route(router: APIRouter, desk: Desk) -> None:
     @router.get("", summary="Own sessions, newest first; an admin sees all")
-    async def list_sessions(
+    async def list_sessions(  # noqa: PLR0917 - FastAPI names them
         caller: Reader,
         page: Page,
         consistency: Consistency,
         status: Annotated[
             SessionStatus | Literal["pending"] | None,
-            Query(
-                description="`pending` is the document's word for `scheduled`; `pending_negotiation` is the waiting list."
-            ),
+            Query(description="`pending` means `scheduled`; `pending_negotiation` is the waiting list."),
         ] = None,
         start: Annotated[AwareDatetime | None, Query(alias="from", description="`starts_at` at or after.")] = None,
         end: Annotated[AwareDatetime | None, Query(alias="to", description="`starts_at` before.")] = None,
     ) -> PageOf[SessionOut]:
-        await consistency.visible(desk.database, CONSUMER, {})
+        await consistency.visible(desk.database, CONSUMER, TOKENS)
         wanted = Filter("scheduled" if status == "pending" else status, start, end)
         after = _position(wanted, page.cursor)
         async with desk.database.autocommit() as conn:
@@ -71,10 +69,12 @@ def _one_route(router: APIRouter, desk: Desk) -> None:
     async def read_session(
         session_id: UUID,
         caller: Reader,
+        consistency: Consistency,
         response: Response,
         as_of: Annotated[AwareDatetime | None, Query(description="What was recorded by this instant.")] = None,
     ) -> SessionOut:
         person = person_of(caller)
+        await consistency.visible(desk.database, CONSUMER, TOKENS)
         async with desk.database.autocommit() as conn:
             row = await (
                 reading.one(conn, session_id, person)
