@@ -1,0 +1,84 @@
+"""`/v1/calendar/events` and `/v1/calendar/busy`: the calendar by range (C3)."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import BaseModel
+
+from booking_chassis.auth import Caller, require
+from booking_chassis.consistency import Consistency
+from booking_chassis.cursors import PageOf, decode_cursor, encode_cursor, page_of
+from booking_chassis.database import Database
+from booking_chassis.principal import Principal
+from booking_chassis.problems import not_found, problem_responses
+from calendar_projector.api.instants import span
+from calendar_projector.api.models import CalendarEvent, Interval, calendar_event
+from calendar_projector.calendar import queries
+from calendar_projector.calendar.consistency import visible
+from calendar_projector.calendar.queries import Range
+from calendar_projector.calendar.text import language_of
+
+Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
+Instant = Annotated[str, Query(max_length=64, description="An instant (RFC 3339), or a date in the platform's zone.")]
+
+
+class Busy(BaseModel):
+    """When somebody is taken; nothing else is told."""
+
+    items: list[Interval]
+
+
+def events_router(database: Database, zone: str) -> APIRouter:
+    """Reads; dates without time begin in the platform's `zone`."""
+    router = APIRouter(prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, 422, 429, 503))
+
+    @router.get("/events", responses=problem_responses(403, 404))
+    async def list_calendar_events(  # pyright: ignore[reportUnusedFunction]
+        caller: Person,
+        consistency: Consistency,
+        start: Instant,
+        end: Instant,
+        practitioner_id: Annotated[UUID | None, Query(description="This practitioner's sessions.")] = None,
+        user_id: Annotated[UUID | None, Query(description="This member's sessions.")] = None,
+        limit: Annotated[int, Query(ge=1, le=5000)] = 2000,
+        cursor: Annotated[str | None, Query(max_length=1024)] = None,
+        accept_language: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> PageOf[CalendarEvent]:
+        """The sessions that touch `[start, end)`, earliest first; canceled and failed ones stay, marked so (C1).
+
+        Without a person the caller's own in whatever role (an admin's: everybody's). Others' calendars are an admin's.
+        """
+        first, last = span(start, end, zone)
+        after, after_id = decode_cursor(cursor, datetime, UUID) if cursor else (None, None)
+        if not caller.has("admin") and (practitioner_id or user_id) and caller.sub not in {practitioner_id, user_id}:
+            raise not_found()
+        await visible(database, consistency)
+        wanted = Range(first, last, limit + 1, after, after_id)
+        async with database.autocommit() as conn:
+            if practitioner_id is None and user_id is None and not caller.has("admin"):
+                found = await queries.of_person(conn, caller.sub, wanted)
+            else:
+                found = await queries.of_pair(conn, practitioner_id, user_id, wanted)
+        language = language_of(accept_language or caller.locale)
+        last_one = found[limit - 1] if len(found) > limit else None
+        more = encode_cursor(last_one.starts_at, last_one.session_id) if last_one and last_one.starts_at else None
+        return PageOf[CalendarEvent](**page_of([calendar_event(entry, language) for entry in found[:limit]], more))
+
+    @router.get("/busy")
+    async def list_busy_intervals(  # pyright: ignore[reportUnusedFunction]
+        _caller: Caller,
+        consistency: Consistency,
+        practitioner_id: UUID,
+        start: Instant,
+        end: Instant,
+    ) -> Busy:
+        """When this practitioner is taken, for choosing a time that is free; who and what for is nobody's business."""
+        first, last = span(start, end, zone)
+        await visible(database, consistency)
+        async with database.autocommit() as conn:
+            found = await queries.busy(conn, practitioner_id, first, last)
+        return Busy(items=[Interval(start=begins, end=ends) for begins, ends in found])
+
+    return router

@@ -1,0 +1,133 @@
+"""Secret feed addresses: made, listed and revoked by their owner; read by whoever has one."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import psycopg
+from fastapi import APIRouter, Depends, Header, Path, Response
+from pydantic import BaseModel
+
+from booking_chassis.auth import require
+from booking_chassis.consistency import stamp
+from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_chassis.database import Database
+from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.principal import Principal
+from booking_chassis.problems import conflict, not_found, problem_responses
+from calendar_projector.calendar import feeds, queries
+from calendar_projector.calendar.feeds import MOST_FEEDS, Feed, Tokens
+from calendar_projector.calendar.ics import render, tag
+from calendar_projector.calendar.queries import Range
+from calendar_projector.calendar.text import language_of
+
+Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
+
+_KEPT_DAYS, _AHEAD_DAYS, _MOST = 90, 400, 2000
+"""What a feed shows: the last three months, and as far ahead as a session may lie (S2)."""
+
+_PRIVATE = {
+    "Cache-Control": "private, no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+    "Vary": "Accept-Language",
+}
+
+
+class FeedAddress(BaseModel):
+    """A feed; `url` is a secret."""
+
+    id: UUID
+    url: str
+    created_at: datetime
+    version: int = 1
+
+
+def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
+    """`/v1/calendar/feeds`."""
+    router = APIRouter(
+        prefix="/v1/calendar/feeds", tags=["feeds"], responses=problem_responses(401, 403, 422, 429, 503)
+    )
+
+    def shown(feed: Feed) -> FeedAddress:
+        return FeedAddress(id=feed.id, url=tokens.address(feed.id), created_at=feed.created_at)
+
+    @router.post("", status_code=201, responses=problem_responses(409))
+    async def create_calendar_feed(caller: Person, idempotency: Idempotency, response: Response) -> FeedAddress:  # pyright: ignore[reportUnusedFunction]
+        """A new secret address of the caller's own calendar, for a calendar app."""
+
+        async def change(conn: psycopg.AsyncConnection) -> Written:
+            made = await feeds.make(conn, caller.sub)
+            if made is None:
+                raise conflict("too_many_feeds", f"At most {MOST_FEEDS} feeds: revoke one first.")
+            return Written(201, made.id, 1)
+
+        written, _ = await idempotency.once(database, change)
+        assert written.object_id is not None
+        stamp(response, "calendar", "feed", written.object_id, 1)
+        return shown(Feed(written.object_id))
+
+    @router.get("")
+    async def list_calendar_feeds(caller: Person, page: Page) -> PageOf[FeedAddress]:  # pyright: ignore[reportUnusedFunction]
+        """The caller's own feeds, newest first."""
+        before = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        async with database.autocommit() as conn:
+            found = await feeds.of_person(conn, caller.sub, before=before, limit=page.limit + 1)
+        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        return PageOf[FeedAddress](**page_of([shown(feed) for feed in found[: page.limit]], more))
+
+    @router.delete("/{feed_id}", status_code=204, responses=problem_responses(404))
+    async def revoke_calendar_feed(feed_id: UUID, caller: Person, idempotency: Idempotency) -> None:  # pyright: ignore[reportUnusedFunction]
+        """Revoke an own feed: its address answers 404 from now on, and nothing brings it back."""
+
+        async def change(conn: psycopg.AsyncConnection) -> Written:
+            if not await feeds.revoke(conn, caller.sub, feed_id):
+                raise not_found()
+            return Written(204, feed_id, None)
+
+        await idempotency.once(database, change)
+
+    return router
+
+
+def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
+    """`/calendar/feeds/{token}.ics`: no token of ours, the address itself is the secret."""
+    router = APIRouter(tags=["feeds"], responses=problem_responses(404, 503))
+
+    @router.api_route(
+        "/calendar/feeds/{token}.ics",
+        methods=["GET"],
+        response_class=Response,
+        responses={
+            200: {"content": {"text/calendar": {"schema": {"type": "string"}}}},
+            304: {"description": "Unchanged"},
+        },
+    )
+    @router.api_route("/calendar/feeds/{token}.ics", methods=["HEAD"], include_in_schema=False)
+    async def read_calendar_feed(  # pyright: ignore[reportUnusedFunction]
+        token: Annotated[str, Path(max_length=200)],
+        if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
+        accept_language: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> Response:
+        """The owner's calendar (RFC 5545, RFC 7986). Wrong, revoked and never made look the same."""
+        feed = tokens.feed_of(token)
+        async with database.autocommit() as conn:
+            person = await feeds.owner(conn, feed) if feed is not None else None
+            if person is None:
+                raise not_found()
+            now = datetime.now(UTC)
+            wanted = Range(now - timedelta(days=_KEPT_DAYS), now + timedelta(days=_AHEAD_DAYS), _MOST)
+            entries = await queries.of_person(conn, person, wanted)
+        language = language_of(accept_language)
+        headers = {**_PRIVATE, "ETag": tag(entries, language)}
+        if _matches(if_none_match, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(render(entries, language), media_type="text/calendar; charset=utf-8", headers=headers)
+
+    return router
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    """RFC 9110 §13.1.2: the weak comparison, `*` included."""
+    asked = [part.strip().removeprefix("W/") for part in (if_none_match or "").split(",")]
+    return "*" in asked or etag in asked

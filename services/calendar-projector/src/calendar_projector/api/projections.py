@@ -1,0 +1,86 @@
+"""`/v1/projections`: how far behind the calendar is (C2), and its rebuild. Admins only."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import psycopg
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from booking_chassis.auth import AdminCaller
+from booking_chassis.cursors import PageOf
+from booking_chassis.database import Database
+from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.problems import conflict, not_found, problem_responses, unavailable
+from calendar_projector.projection import generations
+from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
+from calendar_projector.projection.state import NAME, State, state
+
+Back = Annotated[bool, Query(description="Show the generation before this one again, instead of building a new one.")]
+
+
+class Begun(BaseModel):
+    """A rebuild that workers have in hand; watch it in `GET /v1/projections`."""
+
+    name: str
+    generation: int
+    started_at: datetime
+
+
+def projections_router(database: Database) -> APIRouter:
+    """The projection `user_schedule`."""
+    router = APIRouter(prefix="/v1/projections", tags=["projections"], responses=problem_responses(401, 403, 429, 503))
+
+    @router.get("")
+    async def list_projections(_caller: AdminCaller) -> PageOf[State]:  # pyright: ignore[reportUnusedFunction]
+        """Per projection: position, lag in events and seconds, and the state of its rebuild with progress and ETA."""
+        async with database.autocommit() as conn:
+            return PageOf[State](items=[await state(conn)], next_cursor=None)
+
+    @router.post("/{name}/rebuild", status_code=202, responses=problem_responses(404, 409, 422))
+    async def rebuild_projection(  # pyright: ignore[reportUnusedFunction]
+        name: str, caller: AdminCaller, idempotency: Idempotency, *, back: Back = False
+    ) -> Begun:
+        """Build the rows anew from the log alone, beside the ones that are shown, and switch when they are caught up."""
+        _known(name)
+
+        async def change(conn: psycopg.AsyncConnection) -> Written:
+            return Written(202, None, await _begin(conn, by=caller.actor("admin"), back=back))
+
+        written, _ = await idempotency.once(database, change)
+        async with database.autocommit() as conn:
+            row = await (
+                await conn.execute("SELECT started_at FROM generation WHERE id = %s", (written.version,))
+            ).fetchone()
+        assert row is not None
+        return Begun(name=name, generation=written.version or 0, started_at=row[0])
+
+    @router.delete("/{name}/rebuild", status_code=204, responses=problem_responses(404, 422))
+    async def abandon_rebuild(name: str, _caller: AdminCaller, idempotency: Idempotency) -> None:  # pyright: ignore[reportUnusedFunction]
+        """Give up the rebuild in hand; what is shown was never touched by it."""
+        _known(name)
+
+        async def change(conn: psycopg.AsyncConnection) -> Written:
+            if not await generations.abandon(conn):
+                raise not_found()
+            return Written(204, None, None)
+
+        await idempotency.once(database, change)
+
+    return router
+
+
+def _known(name: str) -> None:
+    if name != NAME:
+        raise not_found()
+
+
+async def _begin(conn: psycopg.AsyncConnection[Any], *, by: str, back: bool) -> int:
+    try:
+        return await (generations.begin_going_back if back else generations.begin_rebuild)(conn, by=by)
+    except RebuildRunning as running:
+        raise conflict("rebuild_running", f"{running}.") from None
+    except NothingToGoBackTo as nothing:
+        raise conflict("nothing_to_go_back_to", f"{nothing}.") from None
+    except psycopg.errors.LockNotAvailable:
+        raise unavailable("unavailable", "The other slot is being read. Try again.") from None

@@ -1,0 +1,72 @@
+"""`/v1/calendar/stream`: the own calendar's changes as they happen, as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterable
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from booking_chassis.auth import require
+from booking_chassis.database import Database, DatabaseDown
+from booking_chassis.principal import Principal
+from booking_chassis.problems import problem_responses
+from calendar_projector.api.models import calendar_event
+from calendar_projector.calendar import queries
+from calendar_projector.calendar.text import Language, language_of
+from calendar_projector.changes import EVERYBODY, Hub
+
+Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
+
+_RETRY_MS = 2000
+_REFRESH = ServerSentEvent(event="refresh", data={})
+
+
+def stream_router(database: Database, hub: Hub) -> APIRouter:
+    """Events `ready` (once), `change` (an entry of the calendar), `removed` (`{id}`), `refresh` (read all again)."""
+    router = APIRouter(prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, 403, 429))
+
+    @router.get("/stream", response_class=EventSourceResponse)
+    async def stream_calendar_changes(  # pyright: ignore[reportUnusedFunction]
+        request: Request,
+        caller: Person,
+        accept_language: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> AsyncIterable[ServerSentEvent]:
+        """The caller's own changes. Nothing is kept for who is away: after `ready` read the calendar once."""
+        language = language_of(accept_language or caller.locale)
+        stopping: asyncio.Event = request.app.state.health.stopping
+        async with hub.changes_of(str(caller.sub)) as queue:
+            yield ServerSentEvent(event="ready", data={}, retry=_RETRY_MS)
+            while (session := await _next(queue, stopping)) is not None:
+                yield await _event(database, caller.sub, session, language)
+
+    return router
+
+
+async def _next(queue: "asyncio.Queue[str]", stopping: asyncio.Event) -> str | None:
+    """The next change, None as soon as the process is told to stop: an open stream must not hold it."""
+    waits = [asyncio.ensure_future(queue.get()), asyncio.ensure_future(stopping.wait())]
+    try:
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        return waits[0].result() if waits[0] in done else None  # pyright: ignore[reportReturnType]
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def _event(database: Database, person: UUID, session: str, language: Language) -> ServerSentEvent:
+    if session == EVERYBODY:
+        return _REFRESH
+    try:
+        async with database.autocommit() as conn:
+            found = await queries.by_ids(conn, [UUID(session)])
+    except DatabaseDown:
+        return _REFRESH
+    # A session that went to another practitioner is theirs no more: they learn that it left, nothing else (E1).
+    mine = [entry for entry in found if person in {entry.practitioner_id, entry.user_id} and entry.starts_at]
+    if not mine:
+        return ServerSentEvent(event="removed", data={"id": session})
+    return ServerSentEvent(
+        event="change", data=calendar_event(mine[0], language).model_dump(mode="json")
+    )

@@ -1,0 +1,95 @@
+"""The composition root of the calendar: the only place that reads settings and wires things. No I/O happens here."""
+
+from dataclasses import dataclass
+
+from booking_chassis.consumer import Consumer
+from booking_chassis.consumer.api import held_records_router
+from booking_chassis.consumer.rules import Rules
+from booking_chassis.database import Database
+from booking_chassis.service import Service
+from booking_outbox import Relay, Waker
+from calendar_projector.api.events import events_router
+from calendar_projector.api.feeds import feeds_router, public_feeds_router
+from calendar_projector.api.projections import projections_router
+from calendar_projector.api.stream import stream_router
+from calendar_projector.calendar.feeds import Tokens
+from calendar_projector.changes import Announcer, Hub
+from calendar_projector.projection.merge import Slot
+from calendar_projector.projection.projector import Projector
+from calendar_projector.projection.runner import Kafka
+from calendar_projector.projection.slot_inbox import rules_of
+from calendar_projector.publish import ROWS
+from calendar_projector.settings import Settings
+from calendar_projector.subscribers import subscriptions
+
+SERVICE = "calendar"
+
+
+def build(settings: Settings) -> Service:
+    """The whole service."""
+    database = Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        pool_timeout=settings.database_pool_timeout_seconds,
+        statement_timeout=settings.database_statement_timeout_seconds,
+        application_name=SERVICE,
+    )
+    waker = Waker(settings.database_url)
+    announcer, hub = Announcer(settings.database_url, waker.poke), Hub(settings.database_url)
+    tokens = Tokens(settings.feed_secret.get_secret_value(), settings.public_url)
+    kafka = Kafka(settings.kafka_bootstrap, settings.topic_prefix)
+    projector = Projector(
+        database=database,
+        kafka=kafka,
+        listener=announcer,
+        rebuild_consumers=settings.rebuild_consumers,
+        patience=settings.switch_patience_seconds,
+    )
+    relay = Relay(
+        database_url=settings.database_url,
+        bootstrap=kafka.bootstrap,
+        topic_prefix=kafka.prefix,
+        topics=[ROWS],
+        lock_name="calendar-projector",
+        wake=waker,
+    )
+    erasures = Consumer(
+        "calendar-projector",
+        subscriptions(),
+        database=database,
+        bootstrap=kafka.bootstrap,
+        topic_prefix=kafka.prefix,
+    )
+    return Service(
+        name=SERVICE,
+        title="Calendar",
+        description="user_schedule: the calendar of practitioners and members, its feeds and its changes as they happen.",
+        settings=settings,
+        database=database,
+        routers=[
+            events_router(database, settings.platform_timezone),
+            stream_router(database, hub),
+            feeds_router(database, tokens),
+            public_feeds_router(database, tokens),
+            projections_router(database),
+            held_records_router([erasures, *_slots()], database),
+        ],
+        workers=[projector, relay, erasures],
+        waker=waker,
+        migrations="calendar_projector:migrations",
+        on_start=[announcer.start, hub.start],
+        on_stop=[announcer.close, hub.close],
+    )
+
+
+@dataclass
+class _SlotConsumer:
+    """What the held records' routes need of a slot's consumer, which runs in a worker."""
+
+    name: str
+    rules: Rules
+
+
+def _slots() -> list[_SlotConsumer]:
+    # Rows that a replay publishes are found by the relay's own polling.
+    return [_SlotConsumer(Slot(name).consumer, rules_of(Slot(name), lambda _: None)) for name in "ab"]

@@ -1,0 +1,1 @@
+"""What people read: events in a range, busy times, feeds."""

@@ -1,0 +1,62 @@
+"""A calendar as RFC 5545 and RFC 7986 write it, for calendar apps.
+
+One UID for a session's whole life (the same as in the invitations by mail), SEQUENCE is the schedule's version, and a
+canceled or failed session stays with STATUS:CANCELLED, so that an app marks it instead of forgetting it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+
+from icalendar import Calendar, Event, vDuration, vUri
+
+from calendar_projector.calendar.queries import Entry
+from calendar_projector.calendar.text import Language, calendar_name, title
+
+UID_DOMAIN = "booking"
+_RENDERING = "1"
+"""Part of the ETag: raise it when the text below changes."""
+_ENDED = frozenset({"canceled", "failed"})
+
+
+def tag(entries: Sequence[Entry], language: Language) -> str:
+    """The ETag of what `render` would write: it depends on the rows alone, never on the clock."""
+    sha = hashlib.sha256(f"{_RENDERING} {language}".encode())
+    for entry in entries:
+        sha.update(f"{entry.session_id} {entry.row_version} {entry.version}\n".encode())
+    return f'"{sha.hexdigest()[:32]}"'
+
+
+def render(entries: Sequence[Entry], language: Language) -> bytes:
+    """The whole feed."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//booking//calendar//EN")
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", "PUBLISH")
+    calendar.add("name", calendar_name(language))
+    calendar.add("x-wr-calname", calendar_name(language))
+    calendar.add("refresh-interval", vDuration(timedelta(minutes=15)), parameters={"VALUE": "DURATION"})
+    calendar.add("x-published-ttl", vDuration(timedelta(minutes=15)))
+    for entry in entries:
+        if entry.starts_at is not None and entry.ends_at is not None:
+            calendar.add_component(_event(entry, language))
+    return calendar.to_ical()
+
+
+def _event(entry: Entry, language: Language) -> Event:
+    event = Event()
+    event.add("uid", f"session-{entry.session_id}@{UID_DOMAIN}")
+    event.add("sequence", entry.schedule_version)
+    # The row's last change, not the moment of rendering: else no two answers would be the same, and no ETag would hold.
+    event.add("dtstamp", entry.changed_at)
+    event.add("last-modified", entry.changed_at)
+    event.add("dtstart", entry.starts_at)
+    event.add("dtend", entry.ends_at)
+    event.add("summary", title(entry.status, language))
+    event.add("status", "CANCELLED" if entry.status in _ENDED else "CONFIRMED")
+    if entry.meeting_link and entry.status not in _ENDED:
+        event.add("url", vUri(entry.meeting_link))
+        event.add("location", entry.meeting_link)
+        event.add("conference", vUri(entry.meeting_link), parameters={"VALUE": "URI", "FEATURE": "AUDIO,VIDEO"})
+    return event

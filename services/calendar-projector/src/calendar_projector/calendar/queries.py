@@ -1,0 +1,117 @@
+"""Reading the calendar: by range, by person, always by an index (tested), never by sorting the whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+COLUMNS = (
+    "session_id, transaction_id, practitioner_id, user_id, status, scheduled_date, time_start, time_end, timezone, starts_at,"
+    " ends_at, meeting_link, schedule_version, version, row_version, changed_at"
+)
+
+# A session lasts 8 hours at most (S2), so one that reaches into the range began within the day before it.
+_IN_RANGE = (
+    "starts_at < %(end)s AND starts_at > %(start)s - interval '1 day' AND ends_at > %(start)s"
+    " AND (%(after)s::timestamptz IS NULL OR (starts_at, session_id) > (%(after)s::timestamptz, %(after_id)s::uuid))"
+)
+_SELECT = f"SELECT {COLUMNS} FROM session_calendar WHERE starts_at IS NOT NULL AND {_IN_RANGE}"  # noqa: S608 constants
+_ORDER = "ORDER BY starts_at, session_id LIMIT %(limit)s"
+
+_OF_ALL = f"{_SELECT} {_ORDER}"
+_OF_PRACTITIONER = f"{_SELECT} AND practitioner_id = %(practitioner_id)s {_ORDER}"
+_OF_MEMBER = f"{_SELECT} AND user_id = %(user_id)s {_ORDER}"
+_OF_BOTH = f"{_SELECT} AND practitioner_id = %(practitioner_id)s AND user_id = %(user_id)s {_ORDER}"
+_OF_PERSON = (
+    f"(({_SELECT} AND practitioner_id = %(person)s {_ORDER}) UNION ALL"
+    f" ({_SELECT} AND user_id = %(person)s AND practitioner_id <> %(person)s {_ORDER})) {_ORDER}"
+)
+_BUSY = (
+    "SELECT starts_at, ends_at FROM session_calendar WHERE starts_at IS NOT NULL AND {who} AND starts_at < %(end)s"
+    " AND starts_at > %(start)s - interval '1 day' AND ends_at > %(start)s AND status IN ('scheduled', 'on_progress')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One session in a calendar, as its row is now."""
+
+    session_id: UUID
+    transaction_id: UUID
+    practitioner_id: UUID
+    user_id: UUID
+    status: str
+    scheduled_date: date | None
+    time_start: time | None
+    time_end: time | None
+    timezone: str | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    meeting_link: str | None
+    schedule_version: int
+    version: int
+    row_version: int
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which sessions: those that touch `[start, end)`, after the cursor's place."""
+
+    start: datetime
+    end: datetime
+    limit: int
+    after: datetime | None = None
+    after_id: UUID | None = None
+
+    def names(self) -> dict[str, Any]:
+        """The statement's parameters."""
+        return {name: getattr(self, name) for name in ("start", "end", "limit", "after", "after_id")}
+
+
+async def of_person(conn: psycopg.AsyncConnection[Any], person: UUID, wanted: Range) -> list[Entry]:
+    """The person's own calendar, in whatever role."""
+    return await _entries(conn, _OF_PERSON, {**wanted.names(), "person": person})
+
+
+async def of_pair(
+    conn: psycopg.AsyncConnection[Any], practitioner: UUID | None, member: UUID | None, wanted: Range
+) -> list[Entry]:
+    """Everybody's sessions, or those of a practitioner, of a member, of the two together."""
+    statement = {
+        (True, True): _OF_BOTH,
+        (True, False): _OF_PRACTITIONER,
+        (False, True): _OF_MEMBER,
+        (False, False): _OF_ALL,
+    }[practitioner is not None, member is not None]
+    names = {**wanted.names(), "practitioner_id": practitioner, "user_id": member}
+    return await _entries(conn, statement, names)
+
+
+async def by_ids(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID]) -> list[Entry]:
+    """These sessions' rows, of those that have ever been dated."""
+    statement = f"SELECT {COLUMNS} FROM session_calendar WHERE session_id = ANY(%(ids)s) AND dated"  # noqa: S608 constants
+    return await _entries(conn, statement, {"ids": list(ids)})
+
+
+async def busy(
+    conn: psycopg.AsyncConnection[Any], person: UUID, start: datetime, end: datetime
+) -> list[tuple[datetime, datetime]]:
+    """When the person is taken, in whatever role (S4): sessions that hold their time."""
+    either = " UNION ALL ".join(
+        _BUSY.format(who=who)
+        for who in ("practitioner_id = %(person)s", "user_id = %(person)s AND practitioner_id <> %(person)s")
+    )
+    statement = f"SELECT starts_at, ends_at FROM ({either}) b ORDER BY starts_at, ends_at"  # noqa: S608 constants
+    names = {"person": person, "start": start, "end": end}
+    return await (await conn.execute(statement.encode(), names)).fetchall()
+
+
+async def _entries(conn: psycopg.AsyncConnection[Any], statement: str, names: dict[str, Any]) -> list[Entry]:
+    async with conn.cursor(row_factory=class_row(Entry)) as cursor:
+        await cursor.execute(statement.encode(), names)
+        return await cursor.fetchall()

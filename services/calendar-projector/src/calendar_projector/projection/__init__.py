@@ -1,0 +1,1 @@
+"""The projection `user_schedule`: fold, merge, positions, generations, rebuild."""

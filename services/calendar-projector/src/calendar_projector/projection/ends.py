@@ -1,0 +1,62 @@
+"""Where the topics end just now, through a Kafka client of its own, written down for `GET /v1/projections`."""
+# pyright: standard
+# aiokafka is untyped, hence not strict here.
+
+import asyncio
+import contextlib
+import logging
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from booking_chassis.database import Database
+from booking_contracts.topics import SESSIONS
+
+log = logging.getLogger("booking.projector")
+
+_STORE = """
+INSERT INTO projection_end (topic, partition, first_offset, end_offset)
+SELECT %s, * FROM unnest(%s::int[], %s::bigint[], %s::bigint[])
+ON CONFLICT (topic, partition) DO UPDATE
+SET first_offset = excluded.first_offset, end_offset = excluded.end_offset, measured_at = now()
+"""
+
+
+class Ends:
+    """Measures begin and end of the sessions topic; a broker that does not answer leaves the last numbers standing."""
+
+    def __init__(self, *, bootstrap: str, prefix: str, database: Database) -> None:
+        self._bootstrap, self._topic, self._database = bootstrap, prefix + SESSIONS.name, database
+        self._client: AIOKafkaConsumer | None = None
+
+    async def measure(self) -> None:
+        """Ask the broker and store the answer."""
+        try:
+            async with asyncio.timeout(5.0):
+                client = await self._started()
+                partitions = [
+                    TopicPartition(self._topic, p) for p in sorted(client.partitions_for_topic(self._topic) or ())
+                ]
+                first, end = await client.beginning_offsets(partitions), await client.end_offsets(partitions)
+        except (KafkaError, TimeoutError, OSError) as error:
+            log.info("the topic's end is unknown: %s", type(error).__name__)
+            await self.close()
+            return
+        async with self._database.autocommit() as conn:
+            numbers = [p.partition for p in partitions], [first[p] for p in partitions], [end[p] for p in partitions]
+            await conn.execute(_STORE, (SESSIONS.name, *numbers))
+
+    async def close(self) -> None:
+        """Drop the client; the next measurement makes a new one."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(KafkaError, TimeoutError, OSError):
+                async with asyncio.timeout(2.0):
+                    await client.stop()
+
+    async def _started(self) -> AIOKafkaConsumer:
+        if self._client is None:
+            client = AIOKafkaConsumer(self._topic, bootstrap_servers=self._bootstrap, group_id=None)
+            await client.start()
+            self._client = client
+        return self._client

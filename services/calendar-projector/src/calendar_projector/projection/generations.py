@@ -1,0 +1,117 @@
+"""Generations: which one is shown, which one is being built, how a rebuild begins."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import psycopg
+from psycopg.rows import class_row
+
+from calendar_projector.projection.merge import Slot
+
+State = Literal["active", "building", "retired", "discarded"]
+
+
+class RebuildRunning(Exception):  # noqa: N818 an answer to an operator
+    """A generation is being built already."""
+
+
+class NothingToGoBackTo(Exception):  # noqa: N818 an answer to an operator
+    """No retired generation is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One row of the table `generation`."""
+
+    id: int
+    slot: str
+    state: State
+    requested_by: str
+    started_at: datetime
+    from_records: int
+    switched_at: datetime | None
+    comparison: dict[str, Any] | None
+
+    @property
+    def place(self) -> Slot:
+        """Where its rows go."""
+        return Slot(self.slot)
+
+
+async def generations(conn: psycopg.AsyncConnection[Any]) -> list[Generation]:
+    """All but the discarded, oldest first."""
+    async with conn.cursor(row_factory=class_row(Generation)) as cursor:
+        await cursor.execute("SELECT * FROM generation WHERE state <> 'discarded' ORDER BY id")
+        return await cursor.fetchall()
+
+
+async def begin_rebuild(conn: psycopg.AsyncConnection[Any], *, by: str) -> int:
+    """A new, empty generation in the slot that is not shown; what was kept there is discarded. Within a transaction.
+
+    Raises RebuildRunning. LockNotAvailable if somebody reads the views for too long: try again.
+    """
+    await _lock(conn)
+    found = {generation.state: generation for generation in await generations(conn)}
+    if "building" in found:
+        raise RebuildRunning(f"generation {found['building'].id} is being built")
+    slot = "b" if found["active"].slot == "a" else "a"
+    if "retired" in found:
+        await _discard(conn, found["retired"])
+    # Readers of the views hold a share of both slots: rather give up soon than queue everyone behind us.
+    await conn.execute("SET LOCAL lock_timeout = '1s'")
+    await conn.execute(f"TRUNCATE user_schedule_{slot}".encode())
+    await conn.execute("DELETE FROM held WHERE consumer = %s", (Slot(slot).consumer,))
+    made = await conn.execute(
+        "INSERT INTO generation (slot, state, requested_by) VALUES (%s, 'building', %s) RETURNING id", (slot, by)
+    )
+    row = await made.fetchone()
+    assert row is not None
+    generation = int(row[0])
+    # Every partition of the shown one must be reached before the switch, so each has its row from the beginning.
+    await conn.execute(
+        "INSERT INTO projection_position (generation, topic, partition)"
+        " SELECT %s, topic, partition FROM projection_position WHERE generation = %s",
+        (generation, found["active"].id),
+    )
+    return generation
+
+
+async def begin_going_back(conn: psycopg.AsyncConnection[Any], *, by: str) -> int:
+    """Let the retired generation catch up from where it stopped, to be shown again. Within a transaction.
+
+    Raises RebuildRunning or NothingToGoBackTo.
+    """
+    await _lock(conn)
+    found = {generation.state: generation for generation in await generations(conn)}
+    if "building" in found:
+        raise RebuildRunning(f"generation {found['building'].id} is being built")
+    if "retired" not in found:
+        raise NothingToGoBackTo("no retired generation is kept")
+    back = found["retired"].id
+    await conn.execute(
+        "UPDATE generation SET state = 'building', requested_by = %s, started_at = now(), from_records ="
+        " (SELECT coalesce(sum(next_offset), 0) FROM projection_position WHERE generation = %s) WHERE id = %s",
+        (by, back, back),
+    )
+    return back
+
+
+async def abandon(conn: psycopg.AsyncConnection[Any]) -> bool:
+    """Give up the building generation, if there is one. Within a transaction."""
+    await _lock(conn)
+    found = {generation.state: generation for generation in await generations(conn)}
+    if "building" not in found:
+        return False
+    await _discard(conn, found["building"])
+    return True
+
+
+async def _discard(conn: psycopg.AsyncConnection[Any], generation: Generation) -> None:
+    await conn.execute("UPDATE generation SET state = 'discarded' WHERE id = %s", (generation.id,))
+    # Without its positions a runner of it, wherever it still is, cannot commit any more.
+    await conn.execute("DELETE FROM projection_position WHERE generation = %s", (generation.id,))
+
+
+async def _lock(conn: psycopg.AsyncConnection[Any]) -> None:
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('calendar-projector.generations', 0))")

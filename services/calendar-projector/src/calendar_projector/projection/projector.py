@@ -1,0 +1,168 @@
+"""The worker: keeps a runner for each generation that is shown or built, measures, and switches when it may."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import replace
+
+from booking_chassis.consumer import Tuning
+from booking_chassis.consumer.retry import is_transient
+from booking_chassis.consumer.watch import publish_held
+from booking_chassis.database import Database
+from booking_contracts.topics import SESSIONS
+from booking_outbox import Progress
+from calendar_projector.projection import metrics
+from calendar_projector.projection.ends import Ends
+from calendar_projector.projection.generations import Generation, generations
+from calendar_projector.projection.merge import Merged
+from calendar_projector.projection.runner import Kafka, Listener, Runner
+from calendar_projector.projection.switch import NotYet, Switched, switch
+
+log = logging.getLogger("booking.projector")
+
+_CAUGHT_UP = """
+SELECT coalesce(bool_and(coalesce(n.next_offset, 0) >= o.next_offset), true)
+FROM projection_position o
+LEFT JOIN projection_position n ON (n.generation, n.topic, n.partition) = (%s, o.topic, o.partition)
+WHERE o.generation = %s
+"""
+
+_BEYOND = """
+SELECT DISTINCT p.generation FROM projection_position p JOIN projection_end e USING (topic, partition)
+WHERE p.next_offset > e.end_offset AND p.updated_at < e.measured_at
+"""
+
+
+class Projector:
+    """A worker; several copies share the partitions of each generation's group."""
+
+    name = "projector"
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        kafka: Kafka,
+        listener: Listener,
+        tuning: Tuning | None = None,
+        rebuild_consumers: int = 2,
+        patience: float = 10.0,
+        tick: float = 0.5,
+    ) -> None:
+        self._database, self._kafka, self._listener = database, kafka, listener
+        self._live = tuning or replace(Tuning(), batch_size=2000)
+        self._rebuild = replace(self._live, batch_size=10_000)
+        self._rebuild_consumers, self._patience, self._tick = rebuild_consumers, patience, tick
+        self._ends = Ends(bootstrap=kafka.bootstrap, prefix=kafka.prefix, database=database)
+        self._runners: dict[int, list[Runner]] = {}
+        self._tasks: dict[int, tuple[asyncio.Event, list[asyncio.Task[None]]]] = {}
+        self._shown: int | None = None
+        self._caught_up_since: float | None = None
+        self._started = time.monotonic()
+
+    def progress(self) -> Progress:
+        """Of the generation that is shown: a rebuild that stands still takes nothing from anybody."""
+        runners = self._runners.get(self._shown or 0, [])
+        found = [runner.progress() for runner in runners]
+        if not found:
+            return Progress(0, self._started)
+        waiting = next((p.waiting_for for p in found if p.waiting_for), None)
+        return Progress(sum(p.backlog for p in found), min(p.moved_at for p in found), waiting)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`."""
+        measured = 0.0
+        try:
+            while not stop.is_set():
+                try:
+                    await self._look()
+                    if time.monotonic() - measured > 1.0:
+                        measured = time.monotonic()
+                        await self._measure()
+                except Exception as error:
+                    if not is_transient(error):
+                        raise
+                    log.info("the projector waits: %s", type(error).__name__)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._tick)
+        finally:
+            await asyncio.gather(*(self._stop(generation) for generation in list(self._tasks)))
+            await self._ends.close()
+
+    async def _look(self) -> None:
+        async with self._database.autocommit() as conn:
+            found = {g.state: g for g in await generations(conn)}
+        active, building = found["active"], found.get("building")
+        wanted = {g.id: g for g in (active, building) if g is not None}
+        for generation in self._tasks.keys() - wanted.keys():
+            await self._stop(generation)
+        for generation in wanted.values():
+            if generation.id not in self._tasks:
+                self._start(generation)
+        self._shown = active.id
+        if building is not None:
+            await self._try_switch(active, building)
+        else:
+            self._caught_up_since = None
+
+    def _start(self, generation: Generation) -> None:
+        shown = generation.state == "active"
+        tuning = self._live if shown else self._rebuild
+        # Partitions in parallel: two consumers in one loop, one parses while the other waits for the database.
+        runners = [
+            Runner(
+                generation.id,
+                generation.place,
+                database=self._database,
+                kafka=self._kafka,
+                tuning=tuning,
+                listener=self._listener,
+            )
+            for _ in range(1 if shown else self._rebuild_consumers)
+        ]
+        stop = asyncio.Event()
+        self._runners[generation.id] = runners
+        tasks = [asyncio.create_task(r.run(stop), name=f"generation {generation.id}") for r in runners]
+        self._tasks[generation.id] = stop, tasks
+        log.info("generation %d (%s) runs in slot %s", generation.id, generation.state, generation.slot)
+
+    async def _stop(self, generation: int) -> None:
+        stop, tasks = self._tasks.pop(generation)
+        stop.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._runners.pop(generation, None)
+
+    async def _try_switch(self, active: Generation, building: Generation) -> None:
+        async with self._database.autocommit() as conn:
+            row = await (await conn.execute(_CAUGHT_UP, (building.id, active.id))).fetchone()
+        if row is None or not row[0]:
+            self._caught_up_since = None
+            return
+        self._caught_up_since = self._caught_up_since or time.monotonic()
+        patient = time.monotonic() - self._caught_up_since < self._patience
+        async with self._database.transaction(deadline=3600.0) as conn:
+            result = await switch(conn, active, building, insist_on_equal=patient)
+        match result:
+            case NotYet(behind, ahead):
+                log.info("generation %d: behind in %d, ahead in %d partitions", building.id, behind, ahead)
+            case Switched(comparison):
+                self._caught_up_since = None
+                metrics.SWITCHES.inc()
+                log.info("generation %d is shown now: %s", building.id, _summary(comparison))
+                self._listener.committed(Merged(published=True))
+
+    async def _measure(self) -> None:
+        await self._ends.measure()
+        async with self._database.autocommit() as conn:
+            for row in await (await conn.execute(_BEYOND)).fetchall():
+                for runner in self._runners.get(row[0], []):
+                    runner.reader.seek_again()  # its topic was recreated meanwhile (F51)
+            for generation in await generations(conn):
+                if generation.state in {"active", "building"}:
+                    await publish_held(conn, generation.place.consumer)
+            await metrics.publish_lag(conn, SESSIONS.name)
+
+
+def _summary(comparison: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in comparison.items() if name != "sample"}

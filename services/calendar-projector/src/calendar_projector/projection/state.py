@@ -1,0 +1,117 @@
+"""How the projection stands: positions, lag, the rebuild in hand with its rate and ETA."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from pydantic import BaseModel
+
+from booking_contracts.topics import SESSIONS
+from calendar_projector.projection.generations import Generation, generations
+from calendar_projector.projection.metrics import LAG
+
+NAME = "user_schedule"
+
+
+class Position(BaseModel):
+    """One partition: the next offset to read, and where the topic ends."""
+
+    topic: str
+    partition: int
+    next_offset: int
+    end_offset: int
+
+
+class Rebuild(BaseModel):
+    """A generation in the making."""
+
+    generation: int
+    slot: str
+    requested_by: str
+    started_at: datetime
+    done: int
+    total: int
+    percent: float
+    events_per_second: float
+    eta_seconds: float | None
+
+
+class Switch(BaseModel):
+    """The last switch and what its comparison found."""
+
+    switched_at: datetime
+    requested_by: str
+    comparison: dict[str, Any]
+
+
+class State(BaseModel):
+    """One projection. `lag_seconds` is the age of the last event in the rows while others wait, else 0."""
+
+    name: str
+    generation: int
+    slot: str
+    state: str
+    lag_events: int
+    lag_seconds: float
+    measured_at: datetime | None
+    positions: list[Position]
+    held: dict[str, int]
+    rebuild: Rebuild | None
+    last_switch: Switch | None
+    can_go_back_to: int | None
+
+
+async def state(conn: psycopg.AsyncConnection[Any]) -> State:
+    """How it stands now; numbers of the broker are as old as `measured_at` says (about a second)."""
+    found = {g.state: g for g in await generations(conn)}
+    active, building = found["active"], found.get("building")
+    rows = await (await conn.execute(LAG, (SESSIONS.name,))).fetchall()
+    mine = [row for row in rows if row[0] == active.id]
+    now = datetime.now(UTC)
+    ages = [now.timestamp() - row[7] / 1000 for row in mine if row[7] and row[6] > row[4]]
+    return State(
+        name=NAME,
+        generation=active.id,
+        slot=active.slot,
+        state="rebuilding" if building else "live",
+        lag_events=sum(max(0, row[6] - row[4]) for row in mine),
+        lag_seconds=round(max(0.0, *ages), 3) if ages else 0.0,
+        measured_at=min((row[8] for row in mine), default=None),
+        positions=[Position(topic=r[2], partition=r[3], next_offset=r[4], end_offset=r[6]) for r in mine],
+        held=await _held(conn, active),
+        rebuild=_rebuild(building, [row for row in rows if row[0] == building.id], now) if building else None,
+        last_switch=_last_switch(active),
+        can_go_back_to=found["retired"].id if "retired" in found else None,
+    )
+
+
+def _rebuild(building: Generation, rows: list[tuple[Any, ...]], now: datetime) -> Rebuild:
+    done = sum(max(0, row[4] - row[5]) for row in rows)
+    total = sum(row[6] - row[5] for row in rows)
+    seconds = max(0.001, (now - building.started_at).total_seconds())
+    rate = max(0, done - building.from_records) / seconds
+    return Rebuild(
+        generation=building.id,
+        slot=building.slot,
+        requested_by=building.requested_by,
+        started_at=building.started_at,
+        done=done,
+        total=total,
+        percent=round(100 * done / total, 2) if total else 100.0,
+        events_per_second=round(rate, 1),
+        eta_seconds=round((total - done) / rate, 1) if rate else None,
+    )
+
+
+def _last_switch(active: Generation) -> Switch | None:
+    if active.switched_at is None or active.comparison is None:
+        return None
+    return Switch(switched_at=active.switched_at, requested_by=active.requested_by, comparison=active.comparison)
+
+
+async def _held(conn: psycopg.AsyncConnection[Any], active: Generation) -> dict[str, int]:
+    rows = await conn.execute(
+        "SELECT reason, count(*) FROM held WHERE consumer = %s AND settled_at IS NULL GROUP BY reason",
+        (active.place.consumer,),
+    )
+    return dict(await rows.fetchall())
