@@ -14,9 +14,9 @@ def migrations_folder(location: str) -> Path:
     """The folder of `"checkout:migrations"`, without importing the package's modules."""
     module, _, folder = location.partition(":")
     spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    if spec is None or not spec.submodule_search_locations:
         raise LookupError(f"no package {module!r}")
-    return Path(spec.origin).parent / folder
+    return Path(spec.submodule_search_locations[0]) / folder
 
 
 class Revisions:
