@@ -1,6 +1,7 @@
 """uvicorn, told how we serve and how we stop."""
 
 import asyncio
+import signal
 from types import FrameType
 
 import uvicorn
@@ -50,7 +51,10 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         return self._health.unsafe is not None or await super().on_tick(counter)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._health.stopping.set)
-        super().handle_exit(sig, frame)
+        # uvicorn's own handler raises the signal again once all is done, so a clean stop would look like a death (F29).
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
