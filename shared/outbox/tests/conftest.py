@@ -189,9 +189,10 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30, why: str = "") -> None:
     """Wait on a condition, with a deadline."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.01)
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, why or "the condition did not come true in time"
+        await asyncio.sleep(0.01)
 
 
 def header(record: ConsumerRecord, name: str) -> str:

@@ -38,7 +38,7 @@ async def check_restore(
                 if not await _is_stored(lead, found[1]):
                     raise StoreOlderThanTopic(
                         f"{prefix}{topic.name}/{partition}, offset {found[0]}: event {found[1]} is not in the store. "
-                        "It seems to be restored from a copy older than the topic; see `booking republish --accept-topic`"
+                        "It seems restored from a copy older than the topic; see `booking republish --accept-topic`"
                     )
 
 

@@ -130,7 +130,7 @@ class AppendSql:
                 # run again.
                 if attempt == RERUNS:
                     raise Contended(str(error)) from error
-                await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter
+                await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter
             except errors.IntegrityError as error:
                 raise self._named(error) from error
         raise AssertionError("unreachable")

@@ -44,7 +44,7 @@ async def test_one_key__every_twin_is_told_of_the_success(connections: Connectio
 
 
 async def test_one_person__two_sessions_never_hold_one_time(connections: Connections):
-    """K33: losers get 23P01 or, now and then, 40P01; neither may surface as anything but an Overlap."""
+    """K33: without the lock per person inserters deadlock, again and again; a loser must hear of the overlap only."""
     for round_ in range(10):
         practitioner, member = uuid4(), uuid4()
         start = NINE + timedelta(days=round_)
