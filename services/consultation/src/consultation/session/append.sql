@@ -63,9 +63,14 @@ fr AS (
 ho AS (
     INSERT INTO time_claim (session_id, person_id, during)
     SELECT %(stream_id)s::uuid, person, tstzrange(%(starts_at)s::timestamptz, %(ends_at)s::timestamptz, '[)')
-    FROM unnest(%(persons)s::uuid[]) AS person, (SELECT 1 FROM ev LIMIT 1) written
-    WHERE %(holds_time)s::boolean
-    ORDER BY person -- the same order for everybody: fewer deadlocks
+    FROM (
+        -- One after the other per person, everybody in the same order. EXCLUDE looks after it has inserted, so two that
+        -- insert at once wait for each other: a deadlock, a second lost, and with many of them again and again (K33).
+        SELECT person, pg_advisory_xact_lock(hashtextextended(person::text, 0)) FROM (
+            SELECT person FROM unnest(%(persons)s::uuid[]) AS person, (SELECT 1 FROM ev LIMIT 1) written
+            WHERE %(holds_time)s::boolean ORDER BY person
+        ) sorted
+    ) locked
     ON CONFLICT (session_id, person_id) DO UPDATE SET during = excluded.during -- its own old time never blocks it (S5)
 )
 -- 0: the guard failed; AppendSql raises GuardFailed and the handler decides again.
