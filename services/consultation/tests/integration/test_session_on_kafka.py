@@ -1,0 +1,122 @@
+"""The whole service (`all`) on a real broker: events in, commands, events out."""
+
+from collections.abc import AsyncGenerator
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from booking_contracts.decode import decode
+from booking_contracts.ids import partition_of
+from booking_contracts.record import Record
+from booking_contracts.topics import CONTACTS, PRACTITIONERS, SESSIONS, TRANSACTIONS
+from services.consultation.tests.rig import Rig, Sold, record_of, rig_of, schedule, settings, until
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def running(fresh_database, kafka, jwks) -> AsyncGenerator[tuple[Rig, str]]:
+    prefix = kafka.prefix()
+    kafka.create_topics(prefix)
+    made = settings(fresh_database("consultation"), jwks, bootstrap=kafka.bootstrap, prefix=prefix)
+    async with rig_of(made, mode="all") as rig:
+        yield rig, prefix
+
+
+async def send(bootstrap: str, prefix: str, *records: Record) -> None:
+    """The records as other services' relays send them."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=False)
+    await producer.start()
+    try:
+        for record in records:
+            partition = partition_of(record.key or b"", 6)
+            await producer.send_and_wait(
+                prefix + record.topic, record.value, key=record.key, partition=partition, headers=list(record.headers)
+            )
+    finally:
+        await producer.stop()
+
+
+async def published(bootstrap: str, topic: str, key: str, count: int) -> list[Record]:
+    """The first `count` records of a key."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partition = TopicPartition(topic, partition_of(key.encode(), 6))
+        consumer.assign([partition])
+        found: list[Record] = []
+
+        async def enough() -> bool:
+            for message in (await consumer.getmany(timeout_ms=200)).get(partition, []):
+                if message.key == key.encode():
+                    found.append(
+                        Record(SESSIONS.name, message.partition, message.offset, message.key, message.value,
+                               tuple(message.headers), message.timestamp)
+                    )  # fmt: skip
+            return len(found) >= count
+
+        await until(enough)
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def test_sale_from_kafka__a_request_waits_for_it_and_its_events_go_out(running, kafka):
+    """R1, R3: a request that arrives before the payment's event waits, and what is committed reaches the topic in order."""
+    rig, prefix = running
+    sold = Sold(practitioner=uuid4())
+    events = [sold.created(), sold.assigned(), sold.paid()]
+    await send(
+        kafka.bootstrap,
+        prefix,
+        *[record_of(TRANSACTIONS, sold.id, event, n) for n, event in enumerate(events, start=1)],
+    )
+    session = await rig.member_of(sold).post("/v1/sessions?wait=10", {"transaction_id": str(sold.id)})
+    assert session.status_code == 201, session.text
+    id_ = session.json()["id"]
+    done = await rig.practitioner_of(sold).post(f"/v1/sessions/{id_}/schedule", schedule())
+    assert done.status_code == 200, done.text
+    records = await published(kafka.bootstrap, prefix + SESSIONS.name, id_, 2)
+    decoded = [decode(record) for record in records]
+    assert [(d.meta.sequence, d.meta.type.split(".")[-2]) for d in decoded] == [
+        (1, "ScheduleRequested"),
+        (2, "SessionScheduled"),
+    ]
+    assert decoded[0].meta.actor == f"member:{sold.member}"
+    assert decoded[1].meta.actor == f"practitioner:{sold.practitioner}"
+
+
+async def test_contact_and_profile_from_kafka__are_shown_and_their_tombstone_erases(running, kafka):
+    """E4: names come with the directory's topics and go with the tombstone."""
+    rig, prefix = running
+    from booking_contracts.directory import PersonContact, PractitionerProfile
+
+    sold = Sold()
+    events = [sold.created(), sold.assigned(), sold.paid()]
+    contact = PersonContact(person_id=sold.member, name="Sri", phone=None, locale="id", timezone="Asia/Jakarta")
+    profile = PractitionerProfile(
+        id=sold.practitioner, name="Budi", tiers=("gold",), timezone="Asia/Makassar", active=True
+    )
+    await send(
+        kafka.bootstrap,
+        prefix,
+        *[record_of(TRANSACTIONS, sold.id, event, n) for n, event in enumerate(events, start=1)],
+        record_of(CONTACTS, sold.member, contact, 1),
+        record_of(PRACTITIONERS, sold.practitioner, profile, 1),
+    )
+    member = rig.member_of(sold)
+    answer = await member.post("/v1/sessions?wait=10", {"transaction_id": str(sold.id)})
+    path = f"/v1/sessions/{answer.json()['id']}"
+
+    async def named() -> bool:
+        shown = (await member.get(path)).json()
+        return (shown["member_name"], shown["practitioner_name"]) == ("Sri", "Budi")
+
+    await until(named)
+    await send(kafka.bootstrap, prefix, record_of(CONTACTS, sold.member, None, 2, of=PersonContact))
+
+    async def erased() -> bool:
+        shown = (await member.get(path)).json()
+        return shown["member_name"] is None and shown["erased"] == ["member_name"]
+
+    await until(erased)
