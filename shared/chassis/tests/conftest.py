@@ -6,12 +6,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx2
 import pytest
 from fastapi import FastAPI
+from shared.chassis.tests.sample.app import build
 
 from booking_chassis.application import create_app
 from booking_chassis.migrations import upgrade
 from booking_chassis.settings import ServiceSettings
 from booking_chassis.testing import Issuer
-from shared.chassis.tests.sample.app import build
 
 SAMPLE = "shared.chassis.tests.sample:migrations"
 
@@ -19,7 +19,7 @@ SAMPLE = "shared.chassis.tests.sample:migrations"
 def settings_for(database_url: str, **more: object) -> ServiceSettings:
     """Settings of a test: no limit of calls, PostgreSQL with fsync off."""
     return ServiceSettings.documented().model_copy(
-        update={"database_url": database_url, "rate_limit_per_minute": 0, "database_allow_unsafe": True, **more}
+        update={"database_url": database_url, "rate_limit_per_minute": 0, "database_allow_unsafe": True, "jwt_jwks_url": "https://127.0.0.1:1/", **more}
     )
 
 
