@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alembic import op
 
-import booking_chassis.ddl
+import booking_chassis
 import booking_outbox
 import booking_store
 
@@ -23,8 +23,8 @@ def upgrade() -> None:
     for text in (
         booking_store.ddl("events_v1"),
         booking_outbox.ddl("outbox_v1"),
-        booking_chassis.ddl.ddl("idempotency_v1"),
-        booking_chassis.ddl.ddl("inbox_v1"),
+        booking_chassis.ddl("idempotency_v1"),
+        booking_chassis.ddl("inbox_v1"),
         TABLES.read_text(encoding="utf-8"),
     ):
         op.get_bind().exec_driver_sql(text)
