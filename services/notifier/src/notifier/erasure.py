@@ -15,7 +15,7 @@ from notifier.ledger.marked import changing
 from notifier.people import lock_person
 
 _DROP_WAITING = changing(
-    "state = 'skipped', reason = 'erased', not_before = 'infinity'",
+    "state = 'skipped', reason = 'erased', not_before = NULL",
     "n.recipient_id = %(person)s AND n.state = 'pending'",
 )
 

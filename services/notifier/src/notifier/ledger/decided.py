@@ -23,7 +23,7 @@ _INSERT: LiteralString = inserting("""
         fence_version, fence_status, useful_until, state, reason, queued_at, not_before, changed_at, correlation_id, traceparent)
     VALUES (%(id)s, %(cause)s, %(recipient)s, %(channel)s, %(template)s, %(locale)s, %(session)s, %(transaction)s, %(due_at)s,
         %(fence_version)s, %(fence_status)s, %(useful_until)s, %(state)s, %(reason)s, clock_timestamp(),
-        CASE WHEN %(state)s = 'skipped' THEN 'infinity'::timestamptz
+        CASE WHEN %(state)s = 'skipped' THEN NULL
              ELSE greatest(%(due_at)s, (SELECT not_before FROM lane WHERE recipient_id = %(recipient)s AND channel = %(channel)s)) END,
         clock_timestamp(), %(correlation_id)s, %(traceparent)s)
     ON CONFLICT ON CONSTRAINT notification_once DO NOTHING""")
@@ -33,7 +33,7 @@ _CAUSE: LiteralString = """
     VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
 
 _SUPERSEDE = changing(
-    "state = 'skipped', reason = 'superseded', not_before = 'infinity'",
+    "state = 'skipped', reason = 'superseded', not_before = NULL",
     """n.session_id = %(session)s AND n.state = 'pending' AND n.fence_version IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM session s WHERE s.id = n.session_id
                        AND s.schedule_version = n.fence_version AND s.status = n.fence_status)""",

@@ -44,8 +44,8 @@ SELECT p.id, coalesce(r.name, c.name) AS name, c.email, c.phone, c.locale, coale
 FROM unnest(%s::uuid[]) p(id) LEFT JOIN contact c ON c.person_id = p.id LEFT JOIN practitioner r ON r.id = p.id
      LEFT JOIN preference e ON e.person_id = p.id LEFT JOIN erased x ON x.person_id = p.id"""
 
-_SKIP = changing("state = 'skipped', reason = %(reason)s, not_before = 'infinity'", "n.id = %(id)s")
-_FAIL = changing("state = 'failed', reason = %(reason)s, not_before = 'infinity'", "n.id = %(id)s")
+_SKIP = changing("state = 'skipped', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
+_FAIL = changing("state = 'failed', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
 _START = changing(
     """state = 'sending', attempts = n.attempts + 1, reason = NULL, locale = %(locale)s,
        sending_until = clock_timestamp() + make_interval(secs => %(lease)s)""",

@@ -16,10 +16,10 @@ _MINE: LiteralString = "n.id = %(id)s AND n.attempts = %(number)s AND n.state IN
 _AFTER: LiteralString = "clock_timestamp() + make_interval(secs => %(seconds)s)"
 
 _SENT = changing(
-    "state = 'sent', reason = NULL, sending_until = NULL, not_before = 'infinity', provider_message_id = %(provider_id)s",
+    "state = 'sent', reason = NULL, sending_until = NULL, not_before = NULL, provider_message_id = %(provider_id)s",
     _MINE,
 )
-_FAILED = changing("state = 'failed', reason = %(code)s, sending_until = NULL, not_before = 'infinity'", _MINE)
+_FAILED = changing("state = 'failed', reason = %(code)s, sending_until = NULL, not_before = NULL", _MINE)
 # Not taken, for certain: back to where it was. An earlier attempt's ambiguity stays, and so does its one more try.
 _AGAIN = changing(
     f"""state = CASE WHEN n.ambiguities > 0 THEN 'ambiguous' ELSE 'pending' END, reason = %(code)s, sending_until = NULL,
@@ -28,12 +28,12 @@ _AGAIN = changing(
 )
 _AMBIGUOUS = changing(
     f"""state = 'ambiguous', reason = %(code)s, sending_until = NULL, ambiguities = n.ambiguities + 1,
-        not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE 'infinity' END""",
+        not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE NULL END""",
     "n.id = %(id)s AND n.attempts = %(number)s AND n.state = 'sending'",
 )
 _CRASHED = changing(
     f"""state = 'ambiguous', reason = 'worker_died', sending_until = NULL, ambiguities = n.ambiguities + 1,
-        not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE 'infinity' END""",
+        not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE NULL END""",
     "n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp()",
 )
 _STILL_SENDING: LiteralString = """

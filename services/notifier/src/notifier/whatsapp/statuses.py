@@ -22,18 +22,18 @@ _SAME_WAMID: LiteralString = (
 )
 
 _SENT = changing(
-    """state = 'sent', reason = NULL, sending_until = NULL, not_before = 'infinity',
+    """state = 'sent', reason = NULL, sending_until = NULL, not_before = NULL,
        provider_message_id = coalesce(%(wamid)s, n.provider_message_id)""",
     # Not a fresh `pending`: an admin's resend must not be called off by a late word about the attempt before.
     f"{_MESSAGE} AND (n.state IN ('sending', 'ambiguous'))",
 )
 _DELIVERED = changing(
-    """state = 'delivered', reason = NULL, sending_until = NULL, not_before = 'infinity', delivered_at = %(at)s,
+    """state = 'delivered', reason = NULL, sending_until = NULL, not_before = NULL, delivered_at = %(at)s,
        provider_message_id = coalesce(%(wamid)s, n.provider_message_id)""",
     f"{_MESSAGE} AND n.state IN ('sending', 'ambiguous', 'sent', 'failed')",
 )
 _FAILED = changing(
-    """state = 'failed', reason = %(code)s, sending_until = NULL, not_before = 'infinity',
+    """state = 'failed', reason = %(code)s, sending_until = NULL, not_before = NULL,
        provider_message_id = coalesce(%(wamid)s, n.provider_message_id)""",
     f"{_MESSAGE} AND n.state IN ('sent', 'ambiguous') AND {_SAME_WAMID}",
 )

@@ -85,7 +85,7 @@ CREATE TABLE notification (
     attempts       integer     NOT NULL DEFAULT 0,
     ambiguities    integer     NOT NULL DEFAULT 0, -- attempts whose end nobody knows: one more try after the first (N3)
     queued_at      timestamptz NOT NULL,          -- when it was decided or resent: patience with a provider counts from here
-    not_before     timestamptz NOT NULL,          -- no attempt earlier; 'infinity': none any more
+    not_before     timestamptz,                   -- no attempt earlier; null: none any more
     sending_until  timestamptz,                   -- the attempt's deadline; past it, its worker is dead
     provider_message_id text,
     delivered_at   timestamptz,

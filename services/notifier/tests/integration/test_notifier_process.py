@@ -1,0 +1,249 @@
+"""`python -m notifier all` as it is deployed, on real Kafka: the whole way, crashes at exact points, replays."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+from booking_contracts.decode import Decoded, decode
+from booking_contracts.record import Record
+from booking_contracts.topics import NOTIFICATIONS, TOPICS
+from psycopg.rows import dict_row
+from services.notifier.tests.cloud_api import Meta, cloud_api
+from services.notifier.tests.given import Case
+from services.notifier.tests.smtp_server import Inbox, smtp_server
+
+pytestmark = pytest.mark.servers
+
+
+@dataclass
+class Deployed:
+    """One notifier process (or one after the other) with its topics, database and providers."""
+
+    environment: dict[str, str]
+    databases: Any
+    bootstrap: str
+    prefix: str
+    inbox: Inbox
+    meta: Meta
+    port: int
+    log: Path
+    process: asyncio.subprocess.Process | None = None
+    sent: list[Record] = field(default_factory=list)
+
+    async def start(self, **environment: str) -> None:
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "notifier", "all", env={**self.environment, **environment}, stdout=log, stderr=log
+            )
+        await self.until(self.is_ready)
+
+    async def is_ready(self) -> bool:
+        assert self.process is not None
+        if self.process.returncode is not None:
+            raise AssertionError(f"the notifier ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}")
+        with suppress(httpx2.HTTPError):
+            async with httpx2.AsyncClient(trust_env=False) as http:
+                return (await http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
+        return False
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        return await asyncio.wait_for(self.process.wait(), 30)
+
+    async def publish(self, *records: Record) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
+        await producer.start()
+        for record in records:
+            await producer.send_and_wait(
+                self.prefix + record.topic, value=record.value, key=record.key, headers=list(record.headers)
+            )
+        await producer.stop()
+        self.sent += records
+
+    async def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        async with await psycopg.AsyncConnection.connect(self.databases.owner_url, autocommit=True, row_factory=dict_row) as conn:
+            return await (await conn.execute(sql, parameters)).fetchall()
+
+    async def until(self, condition: Callable[[], Awaitable[Any] | Any], seconds: float = 60.0) -> Any:
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    found = condition()
+                    found = await found if asyncio.iscoroutine(found) else found
+                    if found:
+                        return found
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"waited {seconds} s in vain:\n{self.log.read_text()[-4000:]}") from None
+
+    async def caught_up(self) -> bool:
+        """Whether the consumer has committed every offset that there is."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id="notifier", enable_auto_commit=False)
+        await consumer.start()
+        try:
+            for topic in {record.topic for record in self.sent}:
+                partitions = [TopicPartition(self.prefix + topic, n) for n in range(6)]
+                ends = await consumer.end_offsets(partitions)
+                for partition, end in ends.items():
+                    if end > 0 and (await consumer.committed(partition) or 0) < end:
+                        return False
+            return True
+        finally:
+            await consumer.stop()
+
+    async def rewind(self) -> None:
+        """Reset the consumer's positions to the beginning, as an operator might (F88)."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id="notifier", enable_auto_commit=False)
+        await consumer.start()
+        partitions = [TopicPartition(self.prefix + t.name, n) for t in TOPICS for n in range(t.partitions)]
+        consumer.assign(partitions)
+        await consumer.commit({partition: OffsetAndMetadata(0, "") for partition in partitions})
+        await consumer.stop()
+
+    async def published(self) -> list[Decoded]:
+        """Everything on the notifications topic, decoded by the contract."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
+        await consumer.start()
+        partitions = [TopicPartition(self.prefix + NOTIFICATIONS.name, n) for n in range(NOTIFICATIONS.partitions)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning()
+        ends = await consumer.end_offsets(partitions)
+        found: list[Any] = []
+        async with asyncio.timeout(20):
+            while [p for p in partitions if await consumer.position(p) < ends[p]]:
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    found += batch
+        await consumer.stop()
+        records = [
+            Record(NOTIFICATIONS.name, r.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp) for r in found
+        ]
+        return [decode(record) for record in records]
+
+
+Deploy = Callable[..., Awaitable[Deployed]]
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture
+async def deploy(fresh_database: Any, kafka: Any, tmp_path: Path) -> AsyncIterator[Deploy]:
+    """`await deploy(CRASH_AT="...")`: topics, a database, providers, and a running notifier."""
+    async with AsyncExitStack() as stack:
+
+        async def deploy(**environment: str) -> Deployed:
+            prefix, port, databases = kafka.prefix(), _free_port(), fresh_database("notifier")
+            kafka.create_topics(prefix)
+            inbox = await stack.enter_async_context(smtp_server(Inbox()))
+            meta = await stack.enter_async_context(cloud_api(Meta()))
+            base = {
+                **os.environ,
+                "DATABASE_URL": databases.app_url,
+                "DATABASE_ALLOW_UNSAFE": "true",
+                "KAFKA_BOOTSTRAP": kafka.bootstrap,
+                "TOPIC_PREFIX": prefix,
+                "HTTP_PORT": str(port),
+                "SMTP_PORT": str(inbox.port),
+                "WHATSAPP_API_URL": meta.url,
+                "WHATSAPP_PACE_SECONDS": "0",
+                "SENDING_LEASE_SECONDS": "2",
+                "EMAIL_AMBIGUOUS_WAIT_SECONDS": "0.5",
+                "WHATSAPP_AMBIGUOUS_WAIT_SECONDS": "0.5",
+            }
+            deployed = Deployed(base, databases, kafka.bootstrap, prefix, inbox, meta, port, tmp_path / "notifier.log")
+
+            async def end() -> None:
+                if deployed.process is not None and deployed.process.returncode is None:
+                    deployed.process.kill()
+                    await deployed.process.wait()
+
+            stack.push_async_callback(end)
+            await deployed.start(**environment)
+            return deployed
+
+        yield deploy
+
+
+async def test_deployed__a_published_event_becomes_messages_and_published_steps(deploy):
+    """The whole way: Kafka, ledger, providers, and back to Kafka through the outbox (N1, N3)."""
+    case, deployed = Case(), await deploy()
+    started = time.monotonic()
+    await deployed.publish(*case.contacts(), case.profile(), case.created(), case.paid(), case.requested(), case.scheduled())
+    await deployed.until(lambda: len(deployed.inbox.mails) == 3 and len(deployed.meta.messages) == 3)
+    assert time.monotonic() - started < 20
+    assert sorted(str(mail["Subject"])[:8] for _, mail in deployed.inbox.mails) == ["Pembayar", "Perminta", "Sesi kon"]
+
+    async def all_published() -> list[Decoded] | None:
+        steps = await deployed.published()
+        return steps if sum(s.meta.type.endswith("NotificationSent.v1") for s in steps) == 6 else None
+
+    steps = await deployed.until(all_published)
+    assert {step.kind for step in steps} == {"event"}
+    assert "budi" not in "".join(str(step.record) for step in steps).lower(), "no contact data in the topic (E4)"
+    assert await deployed.stop() == 0
+
+
+async def test_rewound__a_replay_of_everything_sends_nothing(deploy):
+    """N3, F41, F88: offsets reset to the beginning, then even the version rows deleted by an operator."""
+    case, deployed = Case(), await deploy()
+    await deployed.publish(*case.contacts(), case.profile(), case.requested(), case.scheduled())
+    await deployed.until(lambda: len(deployed.inbox.mails) == 2 and len(deployed.meta.messages) == 2)
+    await deployed.until(deployed.caught_up)
+    for forgotten in (False, True):
+        await deployed.stop()
+        await deployed.rewind()
+        if forgotten:
+            await deployed.rows("DELETE FROM inbox RETURNING key")
+        await deployed.start()
+        await deployed.until(deployed.caught_up)
+    assert len(deployed.inbox.mails) == 2
+    assert len(deployed.meta.messages) == 2
+    assert {r["attempts"] for r in await deployed.rows("SELECT attempts FROM notification WHERE state = 'sent'")} == {1}
+
+
+async def test_new_database__history_is_skipped_and_what_comes_is_sent(deploy):
+    """N3: a new, empty notifier mails no history."""
+    case, deployed = Case(), await deploy()
+    await deployed.stop()
+    await deployed.rows("UPDATE installation SET send_from = clock_timestamp() RETURNING 1")
+    long_ago = (await deployed.rows("SELECT send_from - interval '1 day' AS at FROM installation"))[0]["at"]
+    await deployed.publish(*case.contacts(), case.requested(at=long_ago))
+    await deployed.start()
+    await deployed.publish(case.scheduled())
+    await deployed.until(lambda: len(deployed.inbox.mails) == 1 and len(deployed.meta.messages) == 1)
+    rows = await deployed.rows("SELECT state, reason FROM notification WHERE template = 'session_requested'")
+    assert rows == [{"state": "skipped", "reason": "before_send_from"}] * 2
+
+
+@pytest.mark.parametrize(("point", "mails"), [("notifier.before_send", 1), ("notifier.after_send", 2)])
+async def test_killed_around_a_send__the_message_is_ambiguous_and_tried_once_more(deploy, point, mails):
+    """N3, F86: `sending` was committed before; after the restart one more try with the same Message-ID, then never again."""
+    case, deployed = Case(), await deploy(CRASH_AT=point)
+    await deployed.publish(case.contact(case.practitioner, phone=None, email="sari@example.com"), case.requested())
+    assert await asyncio.wait_for(deployed.process.wait(), 60) == -signal.SIGKILL
+    assert [r["state"] for r in await deployed.rows("SELECT state FROM notification WHERE attempts = 1")] == ["sending"]
+    await deployed.start()
+    row = await deployed.until(
+        lambda: deployed.rows("SELECT attempts, ambiguities FROM notification WHERE channel = 'email' AND state = 'sent' AND template = 'session_requested'")
+    )
+    assert (row[0]["attempts"], row[0]["ambiguities"]) == (2, 1)
+    assert len(deployed.inbox.mails) == mails
+    assert len({str(mail["Message-ID"]) for _, mail in deployed.inbox.mails}) == 1
