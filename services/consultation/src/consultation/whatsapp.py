@@ -3,11 +3,12 @@
 from urllib.parse import quote
 
 TEXTS = {
-    "id": "Halo{practitioner}, saya{member}. Saya baru saja mengajukan permintaan jadwal sesi {kind}. "
+    "id": "Halo{practitioner}{introduction}. Saya baru saja mengajukan permintaan jadwal sesi {kind}. "
     "Kapan waktu yang cocok untuk Anda?",
-    "en": "Hello{practitioner}, this is{member}. I have just requested a {kind} session. "
+    "en": "Hello{practitioner}{introduction}. I have just requested a {kind} session. "
     "Which date and time would suit you?",
 }
+INTRODUCTIONS = {"id": ", saya {name}", "en": ", this is {name}"}
 KINDS = {
     "id": {"verification": "verifikasi", "counseling": "konseling"},
     "en": {"verification": "verification", "counseling": "counseling"},
@@ -45,6 +46,6 @@ def greeting(*, kind: str, locale: str | None, practitioner_name: str | None, me
     language = "en" if (locale or "").lower().startswith("en") else "id"
     return TEXTS[language].format(
         practitioner=f" {practitioner_name}" if practitioner_name else "",
-        member=f" {member_name}" if member_name else "",
+        introduction=INTRODUCTIONS[language].format(name=member_name) if member_name else "",
         kind=KINDS[language].get(kind, kind),
     )

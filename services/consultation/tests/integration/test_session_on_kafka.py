@@ -1,15 +1,17 @@
 """The whole service (`all`) on a real broker: events in, commands, events out."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from services.consultation.tests.rig import Rig, Sold, record_of, rig_of, schedule, settings, until
+
 from booking_contracts.decode import decode
 from booking_contracts.ids import partition_of
 from booking_contracts.record import Record
 from booking_contracts.topics import CONTACTS, PRACTITIONERS, SESSIONS, TRANSACTIONS
-from services.consultation.tests.rig import Rig, Sold, record_of, rig_of, schedule, settings, until
 
 pytestmark = pytest.mark.servers
 
@@ -37,6 +39,13 @@ async def send(bootstrap: str, prefix: str, *records: Record) -> None:
         await producer.stop()
 
 
+def _record(message: Any) -> Record:
+    headers = tuple(message.headers)
+    return Record(
+        SESSIONS.name, message.partition, message.offset, message.key, message.value, headers, message.timestamp
+    )
+
+
 async def published(bootstrap: str, topic: str, key: str, count: int) -> list[Record]:
     """The first `count` records of a key."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
@@ -47,12 +56,8 @@ async def published(bootstrap: str, topic: str, key: str, count: int) -> list[Re
         found: list[Record] = []
 
         async def enough() -> bool:
-            for message in (await consumer.getmany(timeout_ms=200)).get(partition, []):
-                if message.key == key.encode():
-                    found.append(
-                        Record(SESSIONS.name, message.partition, message.offset, message.key, message.value,
-                               tuple(message.headers), message.timestamp)
-                    )  # fmt: skip
+            messages = (await consumer.getmany(timeout_ms=200)).get(partition, [])
+            found.extend(_record(message) for message in messages if message.key == key.encode())
             return len(found) >= count
 
         await until(enough)
@@ -62,7 +67,7 @@ async def published(bootstrap: str, topic: str, key: str, count: int) -> list[Re
 
 
 async def test_sale_from_kafka__a_request_waits_for_it_and_its_events_go_out(running, kafka):
-    """R1, R3: a request that arrives before the payment's event waits, and what is committed reaches the topic in order."""
+    """R1, R3: a request that comes before the payment's event waits; what is committed goes out in order."""
     rig, prefix = running
     sold = Sold(practitioner=uuid4())
     events = [sold.created(), sold.assigned(), sold.paid()]

@@ -35,11 +35,13 @@ class ResultLinks:
         """The link rebuilt from its checked parts; InvalidLinkError says what is wrong with it."""
         address = parse(link)
         host = self._listed(address.host)
-        if not _PATH.fullmatch(address.path) or _HIDDEN.search(address.path):
+        kept = _kept(address, SHARED_BY.get(host, ()))
+        is_path = _PATH.fullmatch(address.path) or (address.path == "/" and kept)
+        if not is_path or _HIDDEN.search(address.path):
             raise InvalidLinkError("The link's path is malformed.")
         if host.endswith("zoom.us") and not address.path.startswith(_RECORDING):
             raise InvalidLinkError("A Zoom recording's link is https://zoom.us/rec/ and the recording.")
-        return rebuild(address.host, address.path, _kept(address, SHARED_BY.get(host, ())))
+        return rebuild(address.host, address.path, kept)
 
     def _listed(self, host: str) -> str:
         wildcard = "*." + host.partition(".")[2]
