@@ -108,9 +108,8 @@ class Monitor:
         try:
             async with asyncio.timeout(5.0):
                 if self._probe is None:
-                    probe = AIOKafkaConsumer(bootstrap_servers=self._reader.bootstrap)
-                    await probe.start()
-                    self._probe = probe
+                    self._probe = AIOKafkaConsumer(bootstrap_servers=self._reader.bootstrap)
+                    await self._probe.start()
                 return await self._probe.end_offsets(list(partitions))
         except (KafkaError, TimeoutError, OSError):
             await self._drop_probe()
