@@ -27,9 +27,9 @@ def upgrade() -> None:
         booking_chassis.ddl("inbox_v1"),
         TABLES.read_text(encoding="utf-8"),
     ):
-        op.get_bind().exec_driver_sql(text)
+        op.execute(text)
 
 
 def downgrade() -> None:
-    op.get_bind().exec_driver_sql(f"DROP TABLE IF EXISTS {NAMES}")
-    op.get_bind().exec_driver_sql("DROP FUNCTION IF EXISTS events_are_never_changed()")
+    op.execute(f"DROP TABLE IF EXISTS {NAMES}")
+    op.execute("DROP FUNCTION IF EXISTS events_are_never_changed()")
