@@ -19,7 +19,13 @@ SAMPLE = "shared.chassis.tests.sample:migrations"
 def settings_for(database_url: str, **more: object) -> ServiceSettings:
     """Settings of a test: no limit of calls, PostgreSQL with fsync off."""
     return ServiceSettings.documented().model_copy(
-        update={"database_url": database_url, "rate_limit_per_minute": 0, "database_allow_unsafe": True, "jwt_jwks_url": "https://127.0.0.1:1/", **more}
+        update={
+            "database_url": database_url,
+            "rate_limit_per_minute": 0,
+            "database_allow_unsafe": True,
+            "jwt_jwks_url": "https://127.0.0.1:1/",
+            **more,
+        }
     )
 
 

@@ -28,6 +28,7 @@ from booking_chassis.problems import Problem
 __all__ = ["Database", "DatabaseDown", "Deadline", "UnsafeDatabaseError", "request_deadline"]
 
 _IDLE_BEFORE_PING = 30.0
+_PING_SECONDS = 2.0
 _NEVER = float("inf")
 # SQLSTATE classes: connection lost, out of resources, canceled or shut down, system error; a lock not got; a standby.
 _REFUSED = ("08", "53", "57", "58", "55P03", "25006")
@@ -172,7 +173,7 @@ async def _alive(proxy: PoolProxiedConnection, connection: psycopg.AsyncConnecti
         return False
     if time.monotonic() - proxy.info.get("used_at", time.monotonic()) < _IDLE_BEFORE_PING:
         return True
-    timer = asyncio.get_running_loop().call_later(2.0, _cut, connection)
+    timer = asyncio.get_running_loop().call_later(_PING_SECONDS, _cut, connection)
     try:
         await connection.execute("SELECT 1")
     except psycopg.Error:
@@ -205,7 +206,7 @@ def _connect_args(application_name: str, statement_timeout: float) -> dict[str, 
     session = {
         "statement_timeout": int(statement_timeout * 1000),
         "lock_timeout": 5000,
-        # A process stopped in mid-transaction keeps its row locks; whoever took over its partitions waits so long (F14).
+        # A process stopped in mid-transaction keeps its row locks; who took over its partitions waits so long (F14).
         "idle_in_transaction_session_timeout": 15000,
         "timezone": "UTC",
         "jit": "off",

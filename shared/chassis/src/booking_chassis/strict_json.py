@@ -2,11 +2,13 @@
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 from booking_chassis.problems import Problem
 
 _MOST_DIGITS = 18
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def check_json(body: bytes) -> None:
@@ -52,8 +54,17 @@ def _float(digits: str) -> float:
     return value
 
 
-def _is_text(value: Any) -> bool:
-    try:
-        return b"\\u0000" not in json.dumps(value).encode() and bool(json.dumps(value, ensure_ascii=False).encode())
-    except (UnicodeEncodeError, RecursionError):
-        return False
+def _is_text(value: object) -> bool:
+    """Whether every text in it is one that PostgreSQL can keep, looked at only where the body escapes characters."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text if _UNSTORABLE.search(text):
+                return False
+            case dict() as members:  # pyright: ignore[reportUnknownVariableType]
+                waiting += [*members.keys(), *members.values()]  # pyright: ignore[reportUnknownArgumentType]
+            case list() as items:  # pyright: ignore[reportUnknownVariableType]
+                waiting += items  # pyright: ignore[reportUnknownArgumentType]
+            case _:
+                pass
+    return True

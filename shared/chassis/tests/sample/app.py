@@ -47,7 +47,9 @@ def router(database: Database) -> APIRouter:
 
     async def one(conn: psycopg.AsyncConnection, note_id: UUID | None, owner: UUID) -> dict[str, Any]:
         async with conn.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute("SELECT id, text, weight, version FROM note WHERE id = %s AND owner = %s", [note_id, owner])
+            await cursor.execute(
+                "SELECT id, text, weight, version FROM note WHERE id = %s AND owner = %s", [note_id, owner]
+            )
             found = await cursor.fetchone()
         if found is None:
             raise not_found()
@@ -119,7 +121,7 @@ def oddities(database: Database) -> APIRouter:
         raise RuntimeError("postgresql://u:hunter2@h/d canary")
 
     @routes.get("/slow")
-    async def slow(seconds: float, database_sleeps: bool = True) -> dict[str, str]:  # noqa: FBT001, FBT002
+    async def slow(seconds: float, database_sleeps: bool = True) -> dict[str, str]:
         if database_sleeps:
             async with database.autocommit() as conn:
                 await conn.execute("SELECT pg_sleep(%s)", [seconds])
