@@ -1,4 +1,4 @@
-"""S3, T10 to T12: every address of the corpus gets its verdict; Node's `new URL`, as browsers do, sees the same host."""
+"""S3, T10 to T12: every address of the corpus has its verdict; Node's `new URL`, as browsers do, sees the same host."""
 
 import json
 import shutil
