@@ -1,0 +1,192 @@
+"""Mail: headers, addresses and invitations, whatever people are called (T14 to T16)."""
+
+import re
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from pathlib import Path
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import icalendar
+import pytest
+from booking_contracts.decode import decode
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from notifier.mail.address import mailbox
+from notifier.mail.invitation import invitation, to_ical
+from notifier.mail.message import compose
+from notifier.texts.material import Letter, Names
+from notifier.texts.render import Text, render
+from services.notifier.tests.given import Case
+from services.notifier.tests.unit.test_notifier_texts import HOSTILE
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+START = datetime(2026, 12, 1, 2, tzinfo=UTC)
+HEADERS = {"Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "MIME-Version", "Content-Type"}
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def letter(case, record, template, *, to=None, names=Names("Budi", "Budi", "Dr. Sari"), language="id"):
+    decoded = decode(record)
+    assert decoded.event is not None
+    return Letter(
+        template, str(to or case.member), language, ZoneInfo("Asia/Jakarta"), decoded.event, decoded.meta.time, decoded.meta.actor, names
+    )
+
+
+def mail(text, ident=UUID(int=1), invite=None):
+    composed = compose(
+        ident, text, mail_from="Booking <no-reply@booking.test>", recipients=("budi@example.com",), invitation=invite, now=NOON
+    )
+    return composed, message_from_bytes(composed.content, policy=policy.default)
+
+
+def test_mail__has_a_fixed_id_text_html_and_an_invitation():
+    """N2, F83: the same Message-ID for every attempt."""
+    case = Case()
+    scheduled = letter(case, case.scheduled(START), "session_scheduled")
+    for _ in range(2):
+        _, parsed = mail(render(scheduled), invite=invitation(scheduled))
+        assert parsed["Message-ID"] == f"<{UUID(int=1)}@booking.test>"
+        kinds = [part.get_content_type() for part in parsed.walk()]
+        assert kinds == ["multipart/alternative", "text/plain", "text/html", "text/calendar"]
+        part = list(parsed.walk())[-1]
+        assert part.get_param("method") == "REQUEST"
+        assert part.get_content_charset() == "utf-8"
+
+
+def test_mail__is_seven_bit_in_every_part():
+    """Not every server announces 8BITMIME."""
+    case = Case()
+    scheduled = letter(case, case.scheduled(START), "session_scheduled", names=Names("Büdi", "Büdi", "Säri"))
+    composed, _ = mail(render(scheduled), invite=invitation(scheduled))
+    composed.content.decode("ascii")
+
+
+@settings(max_examples=150, deadline=None)
+@given(HOSTILE)
+def test_any_text__the_mail_has_the_expected_headers_and_one_recipient(text):
+    """T14: CVE-2024-6923, CVE-2026-1299 and whatever comes next."""
+    composed, parsed = mail(Text(text, "plain", "<p>html</p>"))
+    assert set(parsed.keys()) == HEADERS
+    assert len(parsed.keys()) == len(HEADERS)
+    assert parsed["To"] == "budi@example.com"
+    assert composed.recipients == ("budi@example.com",)
+    head = composed.content.split(b"\r\n\r\n")[0]
+    assert not re.search(rb"(?im)^(bcc|cc|x-[a-z]+):", head)
+
+
+@settings(max_examples=60, deadline=None)
+@given(HOSTILE, HOSTILE)
+def test_any_name__a_rendered_mail_has_the_expected_headers(name, other):
+    """T14, by the whole way."""
+    case = Case()
+    hostile = letter(case, case.requested(), "session_requested", to=case.practitioner, names=Names(name, other, name))
+    _, parsed = mail(render(hostile))
+    assert set(parsed.keys()) == HEADERS
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["budi@example.com", "b.u+d_i@mail.example.co.id", "x@y", "BUDI@EXAMPLE.COM", "o'brien@example.com"],
+)
+def test_address__plain_mailboxes_pass(address):
+    """T15."""
+    assert mailbox(address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "budi", "@example.com", "budi@", "a@b\r\nRCPT TO:<x@y>", "a@b\n", "a@b ", " a@b", "a@b,c@d", "a@b;c@d", "<a@b>",
+        '"a b"@c', "a@[127.0.0.1]", "a@b@c", "a@b..c", ".a@b", "a.@b", "a..b@c", "a@-b", "ä@b", "a@b\x00", "a@" + "b" * 300,
+        "a" * 65 + "@b", "a(comment)@b", "a@b>", "@relay:a@b",
+    ],
+)  # fmt: skip
+def test_address__anything_that_could_be_more_than_one_mailbox_is_refused(address):
+    """T15: CR, LF, comma, semicolon, angle brackets, quotes, comments, routes."""
+    assert mailbox(address) is None
+
+
+@given(st.text(max_size=60))
+def test_any_text__an_accepted_address_holds_nothing_that_ends_a_command(text):
+    """T15."""
+    if (found := mailbox(text)) is not None:
+        assert re.fullmatch(r"[\x21-\x7e]+", found)
+        assert not set("\r\n,;<> \"()[]:\\") & set(found)
+
+
+# Invitations ----------------------------------------------------------------------------------------------------------
+
+
+def ical(of):
+    made = invitation(of)
+    assert made is not None
+    return to_ical(made, organizer="no-reply@booking.test", attendee="budi@example.com", now=NOON)
+
+
+def test_invitation__request_request_cancel_as_the_golden_files_say():
+    """N2: one UID for life, SEQUENCE = schedule_version, METHOD and STATUS (peers 15)."""
+    case = Case(session=UUID(int=7))
+    steps = [
+        letter(case, case.scheduled(START), "session_scheduled"),
+        letter(case, case.rescheduled(START.replace(hour=5)), "session_rescheduled"),
+    ]
+    canceled = case.canceled()
+    event = decode(canceled).event
+    fixed = event.model_copy(update={"starts_at": START.replace(hour=5), "ends_at": START.replace(hour=6)})
+    steps.append(letter(case, canceled, "session_canceled"))
+    steps[-1] = Letter(
+        "session_canceled", str(case.member), "id", ZoneInfo("Asia/Jakarta"), fixed, NOON, case.by_member, Names("Budi", "Budi", "Dr. Sari")
+    )
+    for number, step in enumerate(steps, 1):
+        made = ical(step)
+        golden = GOLDEN / f"invitation-{number}.ics"
+        assert made.decode() == golden.read_bytes().decode()
+        (event,) = icalendar.Calendar.from_ical(made).walk("VEVENT")
+        assert str(event["UID"]) == f"session-{UUID(int=7)}@booking"
+        assert int(event["SEQUENCE"]) == number
+
+
+def test_invitation__goes_to_the_member_alone_and_never_with_a_reminder():
+    """N1: a reminder says the time again, it invites nobody again."""
+    case = Case()
+    record = case.scheduled(START)
+    assert invitation(letter(case, record, "session_scheduled", to=case.practitioner)) is None
+    assert invitation(letter(case, record, "reminder_1h")) is None
+
+
+def test_invitation__none_for_a_session_that_never_had_a_time():
+    """N1: canceled while negotiating: told, without a CANCEL of nothing."""
+    case = Case()
+    assert invitation(letter(case, case.canceled(), "session_canceled")) is None
+
+
+def test_practitioner_changed__the_old_time_is_canceled_in_the_members_calendar():
+    """N1, C1: the row has no start any more, so the invitation goes too."""
+    case = Case()
+    case.scheduled(START)
+    made = ical(letter(case, case.changed(uuid4()), "practitioner_changed"))
+    assert b"METHOD:CANCEL" in made
+    assert b"SEQUENCE:2" in made
+
+
+PROPERTIES = {
+    "UID", "SEQUENCE", "DTSTAMP", "DTSTART", "DTEND", "STATUS", "SUMMARY", "ORGANIZER", "ATTENDEE", "LOCATION", "URL", "CONFERENCE",
+}  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(HOSTILE)
+def test_any_name__the_calendar_has_one_event_and_no_property_more(name):
+    """T16: also for a lenient reader that takes every CR or LF as the end of a line."""
+    case = Case()
+    made = ical(letter(case, case.scheduled(START), "session_scheduled", names=Names("Budi", "Budi", name)))
+    (event,) = icalendar.Calendar.from_ical(made).walk("VEVENT")
+    assert set(event) == PROPERTIES
+    unfolded = made.decode().replace("\r\n ", "")
+    lenient = re.split(r"\r\n|\r|\n|\x85|\u2028|\u2029", unfolded)
+    assert sum(line.startswith("BEGIN:") for line in lenient) == 2
+    assert {re.split("[:;]", line)[0] for line in lenient if line} == PROPERTIES | {
+        "BEGIN", "END", "VERSION", "PRODID", "METHOD",
+    }  # fmt: skip

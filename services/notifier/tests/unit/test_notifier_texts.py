@@ -1,0 +1,228 @@
+"""Every text in every language, in the reader's zone, harmless whatever people are called."""
+
+import html
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import get_args
+from uuid import uuid4
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from booking_contracts.decode import decode
+from booking_contracts.money import Money
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jinja2 import UndefinedError
+from notifier.mail import compile_layout
+from notifier.rules.decide import ADMINS, decide
+from notifier.rules.table import Template
+from notifier.texts import clean
+from notifier.texts.amounts import amount
+from notifier.texts.dates import moment, span, zone_of
+from notifier.texts.material import Letter, Names, material
+from notifier.texts.render import render
+from notifier.whatsapp.templates import CATALOGUE, message, parameters
+from services.notifier.tests.given import Case, now
+
+JAKARTA = ZoneInfo("Asia/Jakarta")
+NAMES = Names("Budi", "Budi", "Dr. Sari, M.Psi.", "Konseling")
+
+
+def every_letter(language="id", names=NAMES, zone=JAKARTA):
+    """Each (event, recipient, template) of N1, once while negotiating and once after a schedule."""
+    case, other = Case(), uuid4()
+    records = [case.requested(), case.canceled(), case.failed(), case.scheduled(), case.rescheduled(), case.failed()]
+    records += [case.canceled(case.by_member), case.canceled(case.by_practitioner), case.result(), case.changed(other)]
+    records += [case.paid(), case.expired(), case.refunded(), case.refunded(uuid4()), case.needs_review(), case.refund_failed()]
+    case.schedule_version = 0
+    records.append(case.changed(uuid4()))
+    for record in records:
+        decoded = decode(record)
+        assert decoded.event is not None
+        for wanted in decide(decoded.event, actor=decoded.meta.actor, at=decoded.meta.time):
+            yield Letter(
+                wanted.template, wanted.recipient_id, language, zone, decoded.event, decoded.meta.time, decoded.meta.actor, names
+            )
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_every_template_renders_in_every_language(language):
+    """N1, N2: StrictUndefined, so a text that speaks of an absent fact fails here."""
+    letters = list(every_letter(language))
+    assert {letter.template for letter in letters} == set(get_args(Template))
+    for letter in letters:
+        text = render(letter)
+        assert text.subject
+        assert "{{" not in text.plain + text.html
+        assert "None" not in text.plain
+        assert text.plain.count("\n\n") >= 1
+        if letter.recipient_id != ADMINS:
+            assert len(parameters(letter)) == CATALOGUE[letter.template]["body"][language].count("{{")
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_every_whatsapp_body_has_its_numbered_places_in_order(language):
+    """T17: what Meta approved and what we fill must agree."""
+    for entry in CATALOGUE.values():
+        places = re.findall(r"\{\{(\d+)\}\}", entry["body"][language])
+        assert places == [str(n + 1) for n in range(len(entry["parameters"]))]
+        assert not entry["body"][language].endswith("}}"), "Meta refuses a body that ends with a place"
+
+
+def test_admins_get_no_whatsapp_template():
+    """N1: email only."""
+    assert set(CATALOGUE) == set(get_args(Template)) - {"payment_review", "refund_failed", "request_unanswered_admins"}
+
+
+def test_reminder_without_a_link_cannot_be_rendered():
+    """Peers 16: a reminder that does not say where to meet must fail loudly."""
+    letter = next(letter for letter in every_letter() if letter.template == "reminder_1h")
+    harmful = letter.event.model_copy(update={"meeting_link": "javascript:alert(1)"})
+    broken = Letter(letter.template, letter.recipient_id, "id", JAKARTA, harmful, letter.at, letter.actor, NAMES)
+    with pytest.raises(UndefinedError):
+        render(broken)
+    with pytest.raises(KeyError):
+        parameters(broken)
+
+
+def test_time__is_given_in_the_readers_zone_with_its_name_and_city():
+    """E3."""
+    at, end = datetime(2026, 12, 1, 2, tzinfo=UTC), datetime(2026, 12, 1, 3, tzinfo=UTC)
+    assert moment(at, JAKARTA, "id") == "Selasa, 1 Desember 2026, 09.00 WIB (Asia/Jakarta)"
+    assert moment(at, JAKARTA, "en") == "Tuesday, 1 December 2026, 09:00 Western Indonesia Time (Asia/Jakarta)"
+    makassar = ZoneInfo("Asia/Makassar")
+    assert span(at, end, makassar, "id") == "Selasa, 1 Desember 2026, 10.00–11.00 WITA (Asia/Makassar)"
+    across = span(at, datetime(2026, 12, 1, 17, 30, tzinfo=UTC), JAKARTA, "en")
+    assert "Tuesday, 1 December" in across
+    assert "Wednesday, 2 December 2026, 00:30" in across
+
+
+def test_time__across_a_change_of_offset_both_ends_say_their_zone():
+    """E3, F62: 02:30 to 02:30 would look like nothing."""
+    berlin = ZoneInfo("Europe/Berlin")
+    text = span(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC), berlin, "en")
+    assert "Central European Summer Time" in text
+    assert "Central European Standard Time" in text
+
+
+@pytest.mark.parametrize("zone", sorted(available_timezones()))
+def test_time__every_zone_can_be_named(zone):
+    """E3."""
+    for language in ("id", "en"):
+        assert f"({zone})" in moment(now(), ZoneInfo(zone), language)
+
+
+@pytest.mark.parametrize("name", [None, "", "Nowhere/Land", "../../etc/passwd", "Asia", "\x00", "x" * 300])
+def test_zone__an_unknown_one_is_the_platforms(name):
+    """E3: a broken profile must not stop a message."""
+    assert zone_of(name, "Asia/Jakarta").key == "Asia/Jakarta"
+
+
+def test_money__is_written_as_readers_know_it():
+    """Libraries, i18n: IDR has no decimals here."""
+    assert amount(Money(250_000, "IDR"), "id") == "Rp250.000"
+    assert amount(Money(250_000, "IDR"), "en") == "IDR 250,000"
+    assert amount(Money(1999, "USD"), "en") == "USD 19.99"
+    assert amount(Money(1999, "USD"), "id") == "USD 19,99"
+
+
+def test_layout__the_committed_page_is_what_mjml_makes():
+    """Generated and committed: CI fails when it was forgotten."""
+    committed = (compile_layout.FOLDER / "layout.html").read_text(encoding="utf-8")
+    assert committed == compile_layout.compiled()
+
+
+# Hostile text ---------------------------------------------------------------------------------------------------------
+
+
+class _Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+        self.links: list[str | None] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, tuple(name for name, _ in attrs)))
+        self.links += [value for name, value in attrs if name in ("href", "src")]
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=120),
+    st.sampled_from(
+        [
+            "<script>alert(1)</script>",
+            "{{7*7}}",
+            "{% include 'x' %}",
+            "Budi\r\nBcc: evil@example.com",
+            "A =?UTF-8?Q?=0A?=Bcc: evil@example.com",
+            "=?=?UTF-8?Q?=0A?=",
+            "\u202eevil\u202c",
+            "https://evil.example/a",
+            "HTTPS://evil.example",
+            "www.evil.com",
+            "evil.com/pay",
+            "javascript:alert(1)",
+            "a\u2028b\u2029c\x85d",
+            "  many     spaces\t\ttabs",
+            "\x00\x01\ud800",
+            "'\" onmouseover=alert(1)",
+        ]
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(HOSTILE, HOSTILE)
+def test_any_name__the_pages_structure_stays_the_same(name, other):
+    """T19: autoescape; the tags and links are those of a harmless name."""
+    letter = next(letter for letter in every_letter("en") if letter.template == "session_scheduled")
+    plain = _Tags(render(letter).html)
+    hostile = Letter(
+        letter.template, letter.recipient_id, "en", JAKARTA, letter.event, letter.at, letter.actor, Names(name, name, other, name)
+    )
+    text = render(hostile)
+    page = _Tags(text.html)
+    assert page.tags == plain.tags
+    assert page.links == plain.links
+    assert "49" not in html.unescape(text.subject).replace("2049", "") or "49" in name + other + letter.at.isoformat()
+    assert text.plain.count("\n") == render(letter).plain.count("\n")
+
+
+@settings(max_examples=200, deadline=None)
+@given(HOSTILE)
+def test_any_text__a_header_is_one_line_without_encoded_words(text):
+    """T14: no control character, no RFC 2047 word for a library to decode into a line of its own."""
+    header = clean.header(text)
+    assert not re.search(r"=\?|\?=", header)
+    assert header == " ".join(header.split())
+    assert all(ord(c) >= 32 and c not in "\x7f\x85\u2028\u2029" for c in header)
+
+
+@settings(max_examples=200, deadline=None)
+@given(HOSTILE)
+def test_any_name__a_parameter_is_what_meta_accepts_and_holds_no_address(text):
+    """T17: no newline, tab, more than four spaces, bidirectional override or link."""
+    parameter = clean.parameter(clean.name(text, "someone"))
+    assert parameter
+    assert not re.search(r"[\n\t\r]| {5}|[\u202a-\u202e\u2066-\u2069]|://|(?i:\bwww\.)", parameter)
+    assert not re.search(r"(?i)\bevil\.(com|example/)", parameter)
+
+
+def test_names__titles_with_dots_stay_whole():
+    """T17 must not eat Indonesian academic titles."""
+    for whole in ("Dr. Sari Dewi, S.Psi., M.Psi.", "R.A. Kartini", "H. M. Idris, S.Kom", "I Gusti N.", "O'Brien-Smith"):
+        assert clean.name(whole, "?") == whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(HOSTILE)
+def test_any_name__a_whatsapp_message_keeps_its_shape(name):
+    """T17."""
+    letter = next(letter for letter in every_letter("id") if letter.template == "reminder_24h")
+    hostile = Letter(letter.template, letter.recipient_id, "id", JAKARTA, letter.event, letter.at, letter.actor, Names(name, name, name))
+    body = message(hostile, uuid4(), "6281234567890")
+    (component,) = body["template"]["components"]
+    assert [set(p) for p in component["parameters"]] == [{"type", "text"}] * 4
+    assert material(hostile)["meeting_link"] == letter.event.meeting_link
