@@ -63,7 +63,7 @@ def build(settings: Settings) -> Service:
     return Service(
         name=SERVICE,
         title="Calendar",
-        description="user_schedule: the calendar of practitioners and members, its feeds and its changes as they happen.",
+        description="user_schedule: the calendar of practitioners and members, its feeds, its changes as they happen.",
         settings=settings,
         database=database,
         routers=[

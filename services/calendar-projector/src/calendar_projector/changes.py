@@ -1,7 +1,7 @@
 """Telling open calendars of a change: from the process that merged it to every process that serves streams.
 
-NOTIFY goes after the commit on a connection of its own (inside a write it would serialise all commits). A lost one costs
-an update on the screen, never data: a stream that reconnects reads its calendar again.
+NOTIFY goes after the commit on a connection of its own (inside a write it would serialise all commits). A lost one
+costs an update on the screen, never data: a stream that reconnects reads its calendar again.
 """
 
 import asyncio

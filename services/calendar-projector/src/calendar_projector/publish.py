@@ -5,7 +5,8 @@ from booking_outbox import StateTopic
 
 # A row that lost its date by a rebuild is a tombstone; one of a session this release never read cannot be marked.
 _ROWS = """
-SELECT session_id::text AS key, row_version AS version, changed_at AS occurred_at, 'service:calendar-projector' AS actor,
+SELECT session_id::text AS key, row_version AS version, changed_at AS occurred_at,
+       'service:calendar-projector' AS actor,
        CASE WHEN dated THEN json_strip_nulls(json_build_object(
            'session_id', session_id, 'transaction_id', transaction_id, 'practitioner_id', practitioner_id,
            'user_id', user_id, 'status', status, 'scheduled_date', scheduled_date,

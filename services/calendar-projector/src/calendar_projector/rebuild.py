@@ -1,4 +1,4 @@
-"""`python -m calendar_projector rebuild`: an operator's way to the same as `POST /v1/projections/user_schedule/rebuild`.
+"""`python -m calendar_projector rebuild`: the same as `POST /v1/projections/user_schedule/rebuild`, for an operator.
 
 It asks; the workers do it. Exit codes: 0 begun (with `--wait` switched), 1 refused, 2 misused.
 """
@@ -71,7 +71,8 @@ def _line(found: State) -> str:
     rebuild = found.rebuild
     assert rebuild is not None
     eta = "unknown" if rebuild.eta_seconds is None else f"{rebuild.eta_seconds:.0f} s"
-    return f"{rebuild.done} of {rebuild.total} events ({rebuild.percent} %), {rebuild.events_per_second:.0f}/s, left: {eta}"
+    done = f"{rebuild.done} of {rebuild.total} events ({rebuild.percent} %)"
+    return f"{done}, {rebuild.events_per_second:.0f}/s, left: {eta}"
 
 
 def _refused(sentence: str) -> int:

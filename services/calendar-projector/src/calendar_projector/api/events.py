@@ -35,7 +35,7 @@ def events_router(database: Database, zone: str) -> APIRouter:
     router = APIRouter(prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, 422, 429, 503))
 
     @router.get("/events", responses=problem_responses(403, 404))
-    async def list_calendar_events(  # pyright: ignore[reportUnusedFunction]
+    async def list_calendar_events(  # noqa: PLR0917 a route's parameters come by name  # pyright: ignore[reportUnusedFunction]
         caller: Person,
         consistency: Consistency,
         start: Instant,

@@ -41,7 +41,7 @@ def projections_router(database: Database) -> APIRouter:
     async def rebuild_projection(  # pyright: ignore[reportUnusedFunction]
         name: str, caller: AdminCaller, idempotency: Idempotency, *, back: Back = False
     ) -> Begun:
-        """Build the rows anew from the log alone, beside the ones that are shown, and switch when they are caught up."""
+        """Build the rows anew from the log alone, beside those that are shown, and switch once they have caught up."""
         _known(name)
 
         async def change(conn: psycopg.AsyncConnection) -> Written:

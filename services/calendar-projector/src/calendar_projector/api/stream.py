@@ -67,6 +67,4 @@ async def _event(database: Database, person: UUID, session: str, language: Langu
     mine = [entry for entry in found if person in {entry.practitioner_id, entry.user_id} and entry.starts_at]
     if not mine:
         return ServerSentEvent(event="removed", data={"id": session})
-    return ServerSentEvent(
-        event="change", data=calendar_event(mine[0], language).model_dump(mode="json")
-    )
+    return ServerSentEvent(event="change", data=calendar_event(mine[0], language).model_dump(mode="json"))

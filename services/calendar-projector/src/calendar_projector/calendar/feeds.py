@@ -28,7 +28,7 @@ class Feed:
 
     @property
     def created_at(self) -> datetime:
-        """The time within its UUIDv7, to the millisecond: the same answer to a repeated request, also after revocation."""
+        """The time within its UUIDv7: a repeated request gets the same answer, also after revocation."""
         return datetime.fromtimestamp((self.id.int >> 80) / 1000, UTC)
 
 

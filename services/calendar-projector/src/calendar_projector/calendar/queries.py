@@ -10,8 +10,8 @@ import psycopg
 from psycopg.rows import class_row
 
 COLUMNS = (
-    "session_id, transaction_id, practitioner_id, user_id, status, scheduled_date, time_start, time_end, timezone, starts_at,"
-    " ends_at, meeting_link, schedule_version, version, row_version, changed_at"
+    "session_id, transaction_id, practitioner_id, user_id, status, scheduled_date, time_start, time_end, timezone,"
+    " starts_at, ends_at, meeting_link, schedule_version, version, row_version, changed_at"
 )
 
 # A session lasts 8 hours at most (S2), so one that reaches into the range began within the day before it.

@@ -11,7 +11,7 @@ from calendar_projector.projection.fold import Patch
 
 @dataclass(slots=True)
 class Batch:
-    """Records sorted by session. `patches` are runs without gap, repeat or poison; `careful` holds all the rest's keys."""
+    """Records by session. `patches` are runs without gap, repeat or poison; `careful` are the keys of all others."""
 
     patches: dict[str, Patch] = field(default_factory=dict[str, Patch])
     items: dict[str, list[Decoded | Poison]] = field(default_factory=dict[str, list[Decoded | Poison]])

@@ -1,4 +1,4 @@
-"""What the fold needs of a decoded record: the event's name, its data as the text that was sent, and when it happened."""
+"""What the fold needs of a decoded record: the event's name, its data as sent, and when it happened."""
 
 from collections.abc import Mapping
 from typing import Any, cast

@@ -37,7 +37,7 @@ class Patch:
     """Practitioners whom the session left: their calendar changes too."""
 
     def take(self, kind: str | None, data: Mapping[str, Any], happened: str) -> None:
-        """Fold one more event; `kind` is None for a type that this release does not know (it moves the version alone)."""
+        """Fold one more event; `kind` is None for a type that is unknown here, which moves the version alone."""
         if kind is None:
             return
         self.changed_at = happened

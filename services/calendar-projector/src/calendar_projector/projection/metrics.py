@@ -13,8 +13,8 @@ DONE_RATIO = Gauge(
 )
 
 LAG = """
-SELECT g.id, g.state, e.topic, e.partition, coalesce(p.next_offset, 0), e.first_offset, e.end_offset, p.last_timestamp_ms,
-       e.measured_at
+SELECT g.id, g.state, e.topic, e.partition, coalesce(p.next_offset, 0), e.first_offset, e.end_offset,
+       p.last_timestamp_ms, e.measured_at
 FROM generation g
 CROSS JOIN projection_end e
 LEFT JOIN projection_position p ON (p.generation, p.topic, p.partition) = (g.id, e.topic, e.partition)

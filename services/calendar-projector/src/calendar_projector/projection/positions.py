@@ -1,7 +1,8 @@
 """A generation's positions, in PostgreSQL beside its rows.
 
 They move by compare-and-set in the transaction that moves the rows. So whatever Kafka believes about offsets, a crash
-loses nothing, and a zombie that writes after a rebalance finds another position and rolls back whole (K6, K8, F14, F50).
+loses nothing, and a zombie that writes after a rebalance finds another position and rolls back whole (K6, K8, F14,
+F50).
 """
 
 from collections.abc import Mapping

@@ -171,10 +171,10 @@ class Runner:
             for partition in partitions:
                 starts[partition] = position = stored[partition.partition]
                 if not first[partition] <= position <= end[partition]:
-                    # F50, F51: never a silent jump. Versions know what was seen; what is missing will show as held gaps.
+                    # F50, F51: never a silent jump. Versions know what was seen; what is missing shows as held gaps.
                     log.error(
-                        "generation %d, %s[%d]: position %d lies outside of the topic (%d to %d): it was recreated or lost"
-                        " records. Reading all that is there; a rebuild, after `booking republish`, proves the rows.",
+                        "generation %d, %s[%d]: position %d lies outside of the topic (%d to %d): recreated, or"
+                        " lost records. Reading all that is there; a rebuild, after `booking republish`, proves the rows.",
                         *(self.generation, *partition, position, first[partition], end[partition]),
                     )
                     starts[partition] = first[partition]

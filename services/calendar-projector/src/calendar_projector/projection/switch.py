@@ -1,13 +1,12 @@
 """The switch: the built generation is shown instead of the old one, in one transaction.
 
-It locks the positions of both, so no row of either moves meanwhile, and goes on only if the new one is nowhere behind the
-old. Rows are compared at equal positions; differences are reported and published, they never block: a rebuild exists to
-end them.
+It locks the positions of both, so no row of either moves meanwhile, and goes on only if the new one is nowhere behind
+the old. Rows are compared at equal positions; differences are reported and published, they never block: a rebuild
+exists to end them.
 """
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -21,7 +20,29 @@ SELECT generation, topic, partition, next_offset FROM projection_position
 WHERE generation = ANY(%s) ORDER BY generation, topic, partition FOR UPDATE
 """
 
-_SAMPLE = 50
+_REPORT = """
+SELECT (SELECT count(*) FROM {new} WHERE version > 0) + count(*) FILTER (WHERE kind = 'only_old'),
+       (SELECT coalesce(json_object_agg(kind, n), '{}')
+        FROM (SELECT kind, count(*) AS n FROM odd WHERE kind <> 'row_version' GROUP BY kind) k),
+       (SELECT coalesce(json_agg(s), '[]')
+        FROM (SELECT session_id, kind FROM odd WHERE kind <> 'row_version' ORDER BY kind, session_id LIMIT 50) s)
+FROM odd
+"""
+
+_PUBLISH = "INSERT INTO outbox (topic, key) SELECT %s, session_id::text FROM odd WHERE published AND differs"
+
+# A row that only the old one has becomes one without a date, which is published as a tombstone.
+_KEEP_LOST = """
+INSERT INTO {new} (session_id, version, row_version)
+SELECT session_id, 0, old_row_version + 1 FROM odd WHERE kind = 'only_old'
+ON CONFLICT (session_id) DO UPDATE SET row_version = excluded.row_version
+"""
+
+# No row's version restarts: the topic's readers ignore a lower or equal one.
+_RAISE_VERSIONS = """
+UPDATE {new} n SET row_version = greatest(old_row_version, new_row_version) + CASE WHEN differs THEN 1 ELSE 0 END
+FROM odd WHERE n.session_id = odd.session_id AND kind NOT IN ('only_old', 'only_new')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +78,7 @@ async def switch(
     if behind or (ahead and insist_on_equal):
         return NotYet(behind, ahead)
     comparison = await _compare(conn, old, new, equal=not ahead)
-    await _carry_over(conn, old, new)
+    await _carry_over(conn, new)
     await conn.execute("UPDATE generation SET state = 'retired' WHERE id = %s", (old.id,))
     await conn.execute(
         "UPDATE generation SET state = 'active', switched_at = now(), comparison = %s WHERE id = %s",
@@ -75,44 +96,17 @@ def _distance(positions: list[tuple[int, str, int, int]], old: int, new: int) ->
 async def _compare(
     conn: psycopg.AsyncConnection[Any], old: Generation, new: Generation, *, equal: bool
 ) -> dict[str, Any]:
-    sql = _pairs(old.place.table, new.place.table) + (
-        "SELECT (SELECT count(*) FROM pair), (SELECT count(*) FILTER (WHERE comparable) FROM pair),"
-        " (SELECT coalesce(json_object_agg(kind, n), '{}') FROM (SELECT kind, count(*) AS n FROM odd GROUP BY kind) k),"
-        f" (SELECT coalesce(json_agg(s), '[]') FROM (SELECT session_id, kind FROM odd LIMIT {_SAMPLE}) s)"
-    )
-    row = await (await conn.execute(sql.encode())).fetchone()
-    assert row is not None
-    rows, comparable, kinds, sample = row
-    return {"equal_positions": equal, "rows": rows, "comparable": comparable, "differences": kinds, "sample": sample}
-
-
-async def _carry_over(conn: psycopg.AsyncConnection[Any], old: Generation, new: Generation) -> None:
-    """Publish what differs, and let no row's version restart: the topic's readers ignore a lower or equal one."""
-    pairs = _pairs(old.place.table, new.place.table)
-    await conn.execute(
-        (
-            pairs + "INSERT INTO outbox (topic, key) SELECT %s, session_id::text FROM odd WHERE published AND differs"
-        ).encode(),
-        (USER_SCHEDULE.name,),
-    )
-    # A row that only the old one has becomes one without a date: published as a tombstone.
-    await conn.execute(
-        (
-            pairs + f"INSERT INTO {new.place.table} (session_id, version, row_version)"
-            f" SELECT session_id, 0, row_version + 1 FROM odd JOIN {old.place.table} o USING (session_id)"
-            " WHERE kind = 'only_old' ON CONFLICT (session_id) DO NOTHING"
-        ).encode()
-    )
-    await conn.execute(
-        (
-            pairs + f"UPDATE {new.place.table} n SET row_version = greatest(o.row_version, n.row_version)"
-            f" + CASE WHEN pair.differs THEN 1 ELSE 0 END FROM pair JOIN {old.place.table} o USING (session_id)"
-            " WHERE n.session_id = pair.session_id AND (pair.differs OR o.row_version > n.row_version)"
-        ).encode()
-    )
-
-
-@cache
-def _pairs(old: str, new: str) -> str:
+    """What the two have not in common: counted by kind, the first fifty by name. Fills the table `odd`."""
     text = (files("calendar_projector") / "projection" / "compare.sql").read_text("utf-8")
-    return text.replace("{old}", old).replace("{new}", new)
+    await conn.execute(text.replace("{old}", old.place.table).replace("{new}", new.place.table).encode())
+    row = await (await conn.execute(_REPORT.replace("{new}", new.place.table).encode())).fetchone()
+    assert row is not None
+    rows, kinds, sample = row
+    return {"equal_positions": equal, "rows": rows, "differences": kinds, "sample": sample}
+
+
+async def _carry_over(conn: psycopg.AsyncConnection[Any], new: Generation) -> None:
+    """Publish what differs, under versions that go on from the published ones."""
+    await conn.execute(_PUBLISH, (USER_SCHEDULE.name,))
+    for statement in (_KEEP_LOST, _RAISE_VERSIONS):
+        await conn.execute(statement.replace("{new}", new.place.table).encode())

@@ -1,0 +1,327 @@
+"""What the calendar's tests share: sessions that tell their events, a topic to tell them in, the running service."""
+
+import asyncio
+import json
+import time as clock
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+import psycopg
+import pytest
+from aiokafka import AIOKafkaProducer
+from booking_chassis.application import create_app
+from booking_chassis.consumer import Tuning
+from booking_chassis.service import Service
+from booking_chassis.testing import Issuer
+from booking_contracts import sessions as told
+from booking_contracts.envelope import Envelope
+from booking_contracts.event import Event
+from booking_contracts.ids import partition_of, uuid7
+from booking_contracts.record import Record
+from booking_contracts.topics import SESSIONS, Topic
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from calendar_projector.app import build
+from calendar_projector.settings import Settings
+
+WHEN = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+MEET = "https://meet.google.com/abc-defg-hij"
+PATIENCE = 30.0
+
+
+def record_of(topic: Topic, key: UUID, event: Event, version: int, *, at: datetime = WHEN) -> Record:
+    """A record as the owner's relay sends it."""
+    meta = Envelope(
+        id=uuid7(),
+        source=topic.source,
+        type=event.full_type(),
+        subject=str(key),
+        time=at + timedelta(minutes=version),
+        sequence=version,
+        actor="system",
+        causation_id=None,
+        correlation_id=str(uuid4()),
+        traceparent=None,
+        dataschema=None,
+    )
+    return Record(topic.name, 0, 0, str(key).encode(), event.to_json().encode(), tuple(meta.headers()), 0)
+
+
+@dataclass
+class Story:
+    """A session that tells its events, one record each, in the versions 1, 2, 3 and so on."""
+
+    id: UUID = field(default_factory=uuid7)
+    member: UUID = field(default_factory=uuid4)
+    practitioner: UUID = field(default_factory=uuid4)
+    transaction: UUID = field(default_factory=uuid7)
+    version: int = 0
+    schedule_version: int = 0
+    status: str = ""
+    times: dict[str, Any] = field(default_factory=dict[str, Any])
+    records: list[Record] = field(default_factory=list[Record])
+
+    def requested(self) -> "Story":
+        return self._tell(
+            told.ScheduleRequested, "pending_negotiation", kind="counseling", respond_by=WHEN, auto_start=False
+        )
+
+    def scheduled(self, on: date = date(2026, 12, 1), start: int = 9, link: str = MEET) -> "Story":
+        self.schedule_version += 1
+        starts_at = datetime(on.year, on.month, on.day, start, tzinfo=UTC) - timedelta(hours=7)
+        previous, self.times = (
+            self.times,
+            {
+                "scheduled_date": on,
+                "time_start": time(start),
+                "time_end": time(start + 1),
+                "timezone": "Asia/Jakarta",
+                "starts_at": starts_at,
+                "ends_at": starts_at + timedelta(hours=1),
+                "meeting_link": link,
+            },
+        )
+        more = {**self.times, "schedule_version": self.schedule_version, "ends_next_day": False}
+        if not previous:
+            return self._tell(told.SessionScheduled, "scheduled", **more)
+        before = {name: previous[name] for name in ("starts_at", "ends_at", "meeting_link")}
+        return self._tell(told.SessionRescheduled, "scheduled", previous=told.PreviousSchedule(**before), **more)
+
+    def changed(self, to: UUID) -> "Story":
+        self.schedule_version += 1
+        before, self.practitioner = self.practitioner, to
+        previous_status, self.times = self.status, {}
+        return self._tell(
+            told.PractitionerChanged,
+            "pending_negotiation",
+            previous_practitioner_id=before,
+            previous_status=previous_status,
+            respond_by=WHEN,
+            schedule_version=self.schedule_version,
+        )
+
+    def started(self) -> "Story":
+        return self._tell(told.SessionStarted, "on_progress", started_at=WHEN)
+
+    def completed(self) -> "Story":
+        return self._tell(told.ResultUploaded, "completed", result_id=uuid4(), has_link=True, has_notes=False)
+
+    def canceled(self) -> "Story":
+        self.schedule_version += 1
+        return self._tell(
+            told.SessionCanceled,
+            "canceled",
+            reason_code="canceled_by_member",
+            previous_status=self.status,
+            schedule_version=self.schedule_version,
+        )
+
+    def failed(self) -> "Story":
+        self.schedule_version += 1
+        return self._tell(
+            told.SessionFailed,
+            "failed",
+            reason_code="technical",
+            previous_status=self.status,
+            schedule_version=self.schedule_version,
+        )
+
+    def row(self) -> dict[str, Any] | None:
+        """What `user_schedule` must show of it (C1): the reference model of these tests."""
+        if not any(b"SessionScheduled" in dict(r.headers)["ce_type"] for r in self.records):  # type: ignore[operator]
+            return None
+        names = ("scheduled_date", "time_start", "time_end", "timezone", "starts_at", "ends_at", "meeting_link")
+        return {
+            "session_id": self.id,
+            "transaction_id": self.transaction,
+            "practitioner_id": self.practitioner,
+            "user_id": self.member,
+            "status": self.status,
+            "schedule_version": self.schedule_version,
+            **{name: self.times.get(name) for name in names},
+        }
+
+    def unknown(self) -> "Story":
+        """An event of a type that this release does not know."""
+        self.started()
+        self.status = "scheduled"
+        last = self.records[-1]
+        headers = tuple(
+            (name, b"com.booking.consultation.SessionDreamt.v1" if name == "ce_type" else value)
+            for name, value in last.headers
+        )
+        self.records[-1] = replace(last, headers=headers)
+        return self
+
+    def _tell(self, event_class: type[Event], status: str, **more: Any) -> "Story":
+        self.version += 1
+        self.status = status
+        event = event_class(
+            session_id=self.id,
+            transaction_id=self.transaction,
+            user_id=self.member,
+            practitioner_id=self.practitioner,
+            status=status,
+            **more,
+        )
+        self.records.append(record_of(SESSIONS, self.id, event, self.version))
+        return self
+
+
+@pytest.fixture
+def story() -> type[Story]:
+    return Story
+
+
+@pytest.fixture
+def make_record() -> Callable[..., Record]:
+    return record_of
+
+
+async def until(condition: Callable[[], Awaitable[Any]], patience: float = PATIENCE) -> Any:
+    """The condition's first true value; AssertionError when it stays false."""
+    deadline = clock.monotonic() + patience
+    while not (value := await condition()):
+        assert clock.monotonic() < deadline, f"not within {patience} s: {condition}"
+        await asyncio.sleep(0.02)
+    return value
+
+
+@pytest.fixture(name="until")
+def until_() -> Callable[..., Awaitable[Any]]:
+    return until
+
+
+@dataclass
+class World:
+    """A database and topics of its own, and what may run on them."""
+
+    owner_url: str
+    settings: Settings
+    prefix: str
+    producer: AIOKafkaProducer
+
+    async def tell(self, *records: Record) -> None:
+        """Append these records to their topics, by the partition of their keys."""
+        waiting = []
+        for record in records:
+            partition = partition_of(record.key or b"", SESSIONS.partitions)
+            waiting.append(
+                await self.producer.send(
+                    self.prefix + record.topic,
+                    key=record.key,
+                    value=record.value,
+                    headers=list(record.headers),
+                    partition=partition,
+                )
+            )
+        await asyncio.gather(*waiting)
+
+    async def rows(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
+        """Straight from the database, as its owner."""
+        async with await psycopg.AsyncConnection.connect(self.owner_url, autocommit=True) as conn:
+            return await (await conn.execute(query.encode(), params or None)).fetchall()
+
+    async def shown(self) -> dict[UUID, dict[str, Any]]:
+        """`user_schedule` by session."""
+        async with await psycopg.AsyncConnection.connect(self.owner_url, autocommit=True) as conn:
+            cursor = conn.cursor(row_factory=psycopg.rows.dict_row)
+            await cursor.execute("SELECT * FROM user_schedule")
+            return {row["session_id"]: row for row in await cursor.fetchall()}
+
+    async def shows(self, stories: list[Story]) -> dict[UUID, dict[str, Any]]:
+        """Wait until the calendar is exactly what these stories make of it."""
+        wanted = {s.id: row for s in stories if (row := s.row()) is not None}
+
+        async def equal() -> bool:
+            return await self.shown() == wanted
+
+        try:
+            await until(equal)
+        except AssertionError:
+            assert await self.shown() == wanted
+        return wanted
+
+    def service(self, **more: Any) -> Service:
+        """The service, wired as its composition root wires it."""
+        return build(self.settings.model_copy(update=more))
+
+    @asynccontextmanager
+    async def running(self, mode: Any, **more: Any) -> AsyncIterator["Running"]:
+        """A process of the service, in this one."""
+        service = self.service(**more)
+        app = create_app(service, mode=mode)
+        issuer = Issuer.install(app)
+        transport = httpx2.ASGITransport(app=app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=transport, base_url="http://calendar", timeout=30) as http,
+        ):
+            yield Running(service, app, http, issuer)
+
+
+@dataclass
+class Running:
+    """A running service and how to call it."""
+
+    service: Service
+    app: FastAPI
+    http: httpx2.AsyncClient
+    issuer: Issuer
+
+    async def get(self, path: str, *roles: str, sub: UUID | None = None, **headers: str) -> httpx2.Response:
+        return await self.call("GET", path, *roles, sub=sub, **headers)
+
+    async def call(
+        self, method: str, path: str, *roles: str, sub: UUID | None = None, body: Any = None, **headers: str
+    ) -> httpx2.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        bearer = self.issuer.bearer(*roles, sub=sub) if roles else {}
+        return await self.http.request(method, path, json=body, headers={**bearer, **named})
+
+
+QUICK = Tuning(first_backoff=0.01, backoff_cap=0.2, tick=0.1, stall_after=5, grace=3, session_timeout=6, batch_size=500)
+
+
+@pytest.fixture
+def quick() -> Tuning:
+    return QUICK
+
+
+@pytest.fixture
+async def world(fresh_database, kafka) -> AsyncIterator[World]:
+    """A fresh database and fresh topics."""
+    databases = fresh_database("calendar")
+    prefix = kafka.prefix()
+    kafka.create_topics(prefix)
+    settings = Settings.documented().model_copy(
+        update={
+            "database_url": databases.app_url,
+            "database_owner_url": databases.owner_url,
+            "database_allow_unsafe": True,
+            "kafka_bootstrap": kafka.bootstrap,
+            "topic_prefix": prefix,
+            "rate_limit_per_minute": 0,
+            "jwt_jwks_url": "https://127.0.0.1:1/",
+            "feed_secret": SecretStr("a secret of the tests, long enough"),
+            "public_url": "https://calendar.test",
+            "switch_patience_seconds": 3.0,
+        }
+    )
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    await producer.start()
+    try:
+        yield World(databases.owner_url, settings, prefix, producer)
+    finally:
+        await producer.stop()
+
+
+@pytest.fixture
+def as_json() -> Callable[[Any], str]:
+    return json.dumps
