@@ -80,7 +80,7 @@ def test_next_of__without_a_sequence_the_oldest_is_first():
     assert next_of(ASSESSMENTS, 5, [first, second], retry=False) is first
 
 
-class Declared(Exception):
+class DeclaredError(Exception):
     """What a service names as transient."""
 
 
@@ -97,7 +97,7 @@ class Declared(Exception):
         (DatabaseDown(), True),
         (TimeoutError(), True),
         (ConnectionResetError(), True),
-        (Declared(), True),
+        (DeclaredError(), True),
         (ExceptionGroup("both", [ValueError(), ConnectionRefusedError()]), True),
         (psycopg.errors.ProgramLimitExceeded(), False),
         (psycopg.errors.UniqueViolation(), False),
@@ -110,7 +110,7 @@ class Declared(Exception):
     ids=lambda value: type(value).__name__,
 )
 def test_transient(error: BaseException, expected: bool):
-    assert is_transient(error, (Declared,)) is expected
+    assert is_transient(error, (DeclaredError,)) is expected
 
 
 def test_transient__through_a_cause():
