@@ -31,7 +31,7 @@ from checkout.app import build
 from checkout.settings import Settings
 from checkout.workers.timer import Timer
 
-MANUAL_SECRET = "manual-secret"  # noqa: S105 - a test's
+MANUAL_SECRET = "manual-secret"
 PATIENCE = 20.0
 PRICE = {"amount": 250_000, "currency": "IDR"}
 

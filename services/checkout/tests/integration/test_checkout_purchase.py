@@ -1,7 +1,7 @@
 """Products, practitioners, me, and buying (P1 to P3)."""
 
 import pytest
-from services.checkout.tests.rig import Rig, Shop
+from services.checkout.tests.rig import Shop
 
 pytestmark = pytest.mark.servers
 

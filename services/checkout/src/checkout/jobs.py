@@ -1,0 +1,99 @@
+"""What an operator runs beside the service: `rebuild-ranking`, `erase PERSON`, `replay-erasures`. Each prints JSON."""
+
+import asyncio
+import dataclasses
+import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from booking_chassis import logs
+from booking_chassis.database import Database
+from booking_chassis.settings import SettingsError, load_settings
+from booking_contracts.topics import ERASURES
+from booking_store import Cause
+from checkout.app import database_of
+from checkout.asking import Asked, by_system
+from checkout.erasure import erase
+from checkout.ranking.months import Months
+from checkout.ranking.rebuild import log_of, rebuild
+from checkout.settings import Settings
+
+USAGE = "usage: checkout rebuild-ranking | erase PERSON | replay-erasures\n"
+Job = Callable[[Settings, Database, Sequence[str]], Awaitable[dict[str, Any]]]
+
+
+def run(name: str, arguments: Sequence[str]) -> int:
+    """Run a job: 0 done, 1 could not (with a sentence), 2 misused."""
+    try:
+        settings = load_settings(Settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    logs.configure(settings.log_level, service=f"checkout-{name}")
+    try:
+        done = asyncio.run(_with_database(settings, JOBS[name], arguments))
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n{USAGE}")
+        return 2
+    sys.stdout.write(json.dumps(done, default=str) + "\n")
+    return 0
+
+
+async def _with_database(settings: Settings, job: Job, arguments: Sequence[str]) -> dict[str, Any]:
+    database = database_of(settings)
+    try:
+        return await job(settings, database, arguments)
+    finally:
+        await database.close()
+
+
+async def _rebuild_ranking(settings: Settings, database: Database, _arguments: Sequence[str]) -> dict[str, Any]:
+    """L3, with progress on stderr."""
+
+    def show(read: int, total: int) -> None:
+        sys.stderr.write(f"\r{read} of {total} records")
+
+    done = await rebuild(database, settings.kafka_bootstrap, settings.topic_prefix, _months(settings), show)
+    sys.stderr.write("\n")
+    return dataclasses.asdict(done)
+
+
+async def _erase(settings: Settings, database: Database, arguments: Sequence[str]) -> dict[str, Any]:
+    """E4."""
+    (person_id,) = [UUID(text) for text in arguments] or [None]
+    if person_id is None:
+        raise ValueError("whom?")
+    resend_after = timedelta(seconds=settings.erasure_resend_seconds)
+    done = await erase.erase(database, person_id, by_system(str(uuid4())), _months(settings), resend_after)
+    return dataclasses.asdict(done)
+
+
+async def _replay_erasures(settings: Settings, database: Database, _arguments: Sequence[str]) -> dict[str, Any]:
+    """After a restore, before serving: what was erased since the backup is erased again, by the topic (E4)."""
+    resend_after = timedelta(seconds=settings.erasure_resend_seconds)
+    persons: set[UUID] = set()
+    async with log_of(ERASURES, settings.kafka_bootstrap, settings.topic_prefix) as log:
+        async for batch in log.until_end():
+            for item in batch:
+                cause = Cause(item.meta.actor, item.meta.correlation_id, str(item.meta.id))
+                person_id = UUID(item.meta.subject)
+                async with database.transaction() as conn:
+                    asked = Asked(cause, item.meta.time)
+                    await erase.forget(conn, person_id, asked, _months(settings), resend_after)
+                persons.add(person_id)
+    return {"erased": len(persons)}
+
+
+def _months(settings: Settings) -> Months:
+    return Months(ZoneInfo(settings.platform_timezone))
+
+
+JOBS: dict[str, Job] = {
+    "rebuild-ranking": _rebuild_ranking,
+    "erase": _erase,
+    "replay-erasures": _replay_erasures,
+}

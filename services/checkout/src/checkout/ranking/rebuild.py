@@ -1,0 +1,139 @@
+"""Rebuild the ranking's figures from the sessions topic alone, while the list is being read and fed (L3).
+
+The topic is folded into a table beside the live one. At the switch the live fold is held off for a moment, so that nothing
+it applies lies beyond what was read: the new rows are then at least as new as the old. What the live consumer takes
+afterwards a second time is told from news by the rows' versions.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from booking_chassis.consumer.reading import record_of
+from booking_chassis.database import Database
+from booking_contracts.decode import Decoded, decode
+from booking_contracts.errors import ContractError
+from booking_contracts.topics import SESSIONS, Topic
+from checkout.ranking import consulted, figures, listing
+from checkout.ranking.consulted import REBUILT, Consulted
+from checkout.ranking.months import Months
+
+BATCH = 1_000
+DEADLINE = 600.0  # seconds for the switch
+
+_SUMS = """
+INSERT INTO practitioner_month (practitioner_id, month, productivity, activity)
+SELECT p.key::uuid, m.key::date, sum((m.value ->> 0)::int), sum((m.value ->> 1)::int)
+FROM consulted_session s CROSS JOIN jsonb_each(s.counts) p CROSS JOIN jsonb_each(p.value) m GROUP BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild read and wrote. `skipped`: records that the live consumer holds too."""
+
+    records: int
+    skipped: int
+    sessions: int
+
+
+Progress = Callable[[int, int], None]
+"""Called with how many records were read, and how many there are."""
+
+
+async def rebuild(
+    database: Database, bootstrap: str, prefix: str, months: Months, progress: Progress = lambda _read, _all: None
+) -> Rebuilt:
+    """Fold the whole topic anew and switch to the result. A second rebuild waits; a broken-off one leaves all as it was."""
+    async with database.autocommit() as conn:
+        await conn.execute("DELETE FROM consulted_session_rebuilt")
+    async with log_of(SESSIONS, bootstrap, prefix) as log:
+        fold = _Fold(months)
+        async for batch in log.until_end():
+            async with database.transaction() as conn:
+                await fold.take(conn, batch)
+            progress(log.read, log.total)
+        async with database.transaction(deadline=DEADLINE) as conn:
+            await conn.execute("SELECT pg_advisory_xact_lock(%s)", [figures.REBUILD_LOCK])
+            async for batch in log.until_end():
+                await fold.take(conn, batch)
+            sessions = await _switch(conn)
+    async with database.autocommit(deadline=DEADLINE) as conn:
+        await listing.prepare(conn, months)
+    return Rebuilt(log.read, log.skipped, sessions)
+
+
+async def _switch(conn: psycopg.AsyncConnection[Any]) -> int:
+    await conn.execute("DELETE FROM consulted_session")
+    done = await conn.execute("INSERT INTO consulted_session SELECT * FROM consulted_session_rebuilt")
+    await conn.execute("DELETE FROM consulted_session_rebuilt")
+    await conn.execute("DELETE FROM practitioner_month")
+    await conn.execute(_SUMS)
+    # The list's rows follow after the commit, in batches; until they all have, the months count as not prepared.
+    await conn.execute("DELETE FROM ranking_month")
+    return done.rowcount
+
+
+class _Fold:
+    """The same fold as the live consumer's, into the table beside."""
+
+    def __init__(self, months: Months) -> None:
+        self._months = months
+
+    async def take(self, conn: psycopg.AsyncConnection[Any], batch: Iterable[Decoded]) -> None:
+        items = list(batch)
+        rows: dict[UUID, Consulted] = await consulted.load(conn, {UUID(i.meta.subject) for i in items}, REBUILT)
+        for item in items:
+            folded = consulted.fold(rows.get(UUID(item.meta.subject)), item, self._months)
+            if folded:
+                rows[folded.session_id] = folded
+        await consulted.save(conn, rows.values(), REBUILT)
+
+
+class Log:
+    """A topic from its first record on, without a consumer group: reading it moves nobody's place."""
+
+    def __init__(self, consumer: Any, partitions: Sequence[TopicPartition], prefix: str) -> None:
+        self._consumer = consumer
+        self._partitions = partitions
+        self._prefix = prefix
+        self.read = 0
+        self.skipped = 0
+        self.total = 0
+
+    async def until_end(self) -> AsyncGenerator[list[Decoded]]:
+        """Yield batches up to the end that the topic has now."""
+        ends = await self._consumer.end_offsets(self._partitions)
+        self.total = sum(ends.values())
+        while [p for p in self._partitions if await self._consumer.position(p) < ends[p]]:
+            fetched = await self._consumer.getmany(timeout_ms=500, max_records=BATCH)
+            batch = [one for records in fetched.values() for raw in records if (one := self._decoded(raw))]
+            if batch:
+                yield batch
+
+    def _decoded(self, raw: Any) -> Decoded | None:
+        self.read += 1
+        try:
+            return decode(record_of(raw, self._prefix))
+        except ContractError:
+            self.skipped += 1
+            return None
+
+
+@asynccontextmanager
+async def log_of(topic: Topic, bootstrap: str, prefix: str) -> AsyncGenerator[Log]:
+    """Open a topic at its beginning."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(prefix + topic.name, number) for number in range(topic.partitions)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        yield Log(consumer, partitions, prefix)
+    finally:
+        await consumer.stop()

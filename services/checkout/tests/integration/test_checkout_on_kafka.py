@@ -1,0 +1,165 @@
+"""The whole process on real PostgreSQL and Kafka: what is committed is published, what is published is consumed."""
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from services.checkout.tests.midtrans_server import MidtransServer
+from services.checkout.tests.rig import Rig, manual, rig_of, session_record, settings, until
+
+from booking_contracts.decode import Decoded, decode
+from booking_contracts.ids import partition_of
+from booking_contracts.record import Record
+from booking_contracts.sessions import SessionStarted
+from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS, Topic
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(scope="module")
+def prefix(kafka) -> str:
+    prefix = kafka.prefix()
+    kafka.create_topics(prefix)
+    return prefix
+
+
+@pytest.fixture(scope="module")
+async def live(fresh_database, kafka, prefix: str, midtrans: MidtransServer) -> AsyncGenerator[Rig]:
+    """The service with all its workers."""
+    made = settings(
+        fresh_database("checkout"),
+        midtrans.address,
+        kafka_bootstrap=kafka.bootstrap,
+        topic_prefix=prefix,
+        erasure_resend_seconds=0,
+    )
+    async with rig_of(made, midtrans, mode="all") as rig:
+        yield rig
+
+
+async def read_topic(bootstrap: str, prefix: str, topic: Topic) -> list[Decoded]:
+    """Every record of a topic now, decoded as a consumer would."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(prefix + topic.name, n) for n in range(topic.partitions)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        found: list[Decoded] = []
+        while any([await consumer.position(p) < ends[p] for p in partitions]):
+            for partition, records in (await consumer.getmany(timeout_ms=200)).items():
+                found += [decode(_record(topic, partition, raw)) for raw in records]
+        return found
+    finally:
+        await consumer.stop()
+
+
+def _record(topic: Topic, partition: TopicPartition, raw: Any) -> Record:
+    return Record(topic.name, partition.partition, raw.offset, raw.key, raw.value, tuple(raw.headers), raw.timestamp)
+
+
+async def test_every_event_is_published_in_order(live: Rig, kafka, prefix: str) -> None:
+    """P3, P4, I4, I5."""
+    shop = await live.shop()
+    bought = await shop.bought()
+    await live.notify(manual(bought["id"]), "manual")
+
+    async def published() -> list[Decoded]:
+        records = await read_topic(kafka.bootstrap, prefix, TRANSACTIONS)
+        mine = [one for one in records if one.meta.subject == bought["id"]]
+        return mine if len(mine) == 3 else []
+
+    records = await until(published)
+    assert [one.meta.sequence for one in records] == [1, 2, 3]
+    assert [type(one.event).__name__ for one in records] == await live.types(bought["id"])
+    assert records[2].meta.actor == "service:manual"
+    assert {one.record.partition for one in records} == {partition_of(bought["id"].encode(), TRANSACTIONS.partitions)}
+
+
+async def test_profiles_and_contacts_are_published_as_they_are_now(live: Rig, kafka, prefix: str) -> None:
+    """E4: contacts apart, keyed by the person; the version is the row's."""
+    shop = await live.shop()
+    await shop.introduce(shop.practitioner.id, phone="081234567890", email="budi@example.com")
+
+    async def published() -> list[Decoded]:
+        contacts = await read_topic(kafka.bootstrap, prefix, CONTACTS)
+        return [one for one in contacts if one.meta.subject == str(shop.practitioner.id) and one.meta.sequence == 2]
+
+    (contact,) = await until(published)
+    assert contact.event is not None
+    assert contact.event.model_dump(include={"name", "phone", "email"}) == {
+        "name": "Budi",
+        "phone": "+6281234567890",
+        "email": "budi@example.com",
+    }
+    profiles = await read_topic(kafka.bootstrap, prefix, PRACTITIONERS)
+    (profile,) = [one for one in profiles if one.meta.subject == str(shop.practitioner.id)][-1:]
+    assert b"081234567890" not in (profile.record.value or b"")
+
+
+async def test_erased__tombstones_are_the_last_records_and_come_twice(live: Rig, kafka, prefix: str) -> None:
+    """E4, T21."""
+    shop = await live.shop()
+    person = str(shop.practitioner.id)
+    await shop.practitioner.get("/v1/me")
+    assert (await shop.admin.put(f"/v1/erasures/{person}")).status_code == 200
+
+    async def tombstones() -> list[Decoded]:
+        contacts = await read_topic(kafka.bootstrap, prefix, CONTACTS)
+        mine = [one for one in contacts if one.meta.subject == person]
+        return mine if sum(one.kind == "tombstone" for one in mine) >= 2 else []
+
+    contacts = await until(tombstones)
+    assert contacts[-1].kind == "tombstone"
+    profiles = await read_topic(kafka.bootstrap, prefix, PRACTITIONERS)
+    assert [one.kind for one in profiles if one.meta.subject == person][-1] == "tombstone"
+
+    async def told() -> list[Decoded]:
+        return [one for one in await read_topic(kafka.bootstrap, prefix, ERASURES) if one.meta.subject == person]
+
+    (erased,) = await until(told)
+    assert (erased.meta.sequence, type(erased.event).__name__) == (1, "PersonErased")
+
+
+async def test_reassigned_and_begun__the_pair_goes_back(live: Rig, kafka, prefix: str) -> None:
+    """P2: consultation has the last word."""
+    shop = await live.shop()
+    paid = await shop.bought()
+    await live.notify(manual(paid["id"]), "manual")
+    other = uuid4()
+    await shop.introduce(other)
+    answer = await shop.admin.put(
+        f"/v1/transactions/{paid['id']}/practitioner", {"practitioner_id": str(other), "reason": "Sakit"}
+    )
+    assert answer.status_code == 200, answer.text
+    started = SessionStarted(
+        session_id=uuid4(),
+        transaction_id=UUID(paid["id"]),
+        user_id=shop.member.id,
+        practitioner_id=shop.practitioner.id,
+        status="on_progress",
+        started_at=datetime.now(UTC),
+    )
+    record = session_record(started, 1)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    await producer.start()
+    try:
+        assert record.key is not None
+        await producer.send_and_wait(
+            prefix + SESSIONS.name,
+            record.value,
+            key=record.key,
+            headers=[(name, value or b"") for name, value in record.headers],
+            partition=partition_of(record.key, SESSIONS.partitions),
+        )
+    finally:
+        await producer.stop()
+
+    async def back() -> bool:
+        return (await shop.seen(paid))["practitioner_id"] == str(shop.practitioner.id)
+
+    await until(back)
+    assert (await live.types(paid["id"]))[-2:] == ["PractitionerReassigned", "PractitionerReassigned"]
