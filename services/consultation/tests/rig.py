@@ -196,8 +196,13 @@ class Caller:
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None:
+            named["Content-Type"] = "application/json"
         return await self.http.request(
-            method, path, json=body, headers={"Authorization": f"Bearer {token(self.id, *self.roles)}", **named}
+            method,
+            path,
+            content=None if body is None else json.dumps(body),  # with escapes, for what UTF-8 cannot hold
+            headers={"Authorization": f"Bearer {token(self.id, *self.roles)}", **named},
         )
 
     async def get(self, path: str, **headers: str) -> httpx2.Response:
