@@ -1,4 +1,4 @@
-"""What must agree at the end: stored events and distinct ids in Kafka; calendar rows and sessions that ever had a date."""
+"""What must agree at the end: stored events and ids in Kafka; calendar rows and sessions that ever had a date."""
 
 from typing import Any
 

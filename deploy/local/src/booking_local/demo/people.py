@@ -69,7 +69,13 @@ def gather(keys: Secrets) -> Cast:
     mark = secrets.token_hex(3)
 
     def person(role: str, name: str, phone: str, sub: uuid.UUID, address: str) -> Person:
-        claims: dict[str, Any] = {"name": name, "email": address, "phone_number": phone, "locale": "id", "zoneinfo": ZONE}
+        claims: dict[str, Any] = {
+            "name": name,
+            "email": address,
+            "phone_number": phone,
+            "locale": "id",
+            "zoneinfo": ZONE,
+        }
         return Person(role, name, address, phone, sub, tokens.sign(keys, roles=[role], sub=str(sub), **claims))
 
     def member(name: str) -> Person:

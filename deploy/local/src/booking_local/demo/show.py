@@ -1,9 +1,9 @@
 """How the demo looks: a heading per step, and below it the way from the HTTP call to the calendar."""
 
+import re
 from typing import Any
 
 from rich.console import Console
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -19,12 +19,15 @@ _COLOURS = {
     "calendar": "blue",
 }
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 
 class Show:
     """Prints to one console; plain text where that is no terminal."""
 
     def __init__(self, names: dict[str, str]) -> None:
-        self.console = Console(highlight=False)
+        terminal = Console()
+        self.console = Console(highlight=False, soft_wrap=True, width=max(terminal.width, 110))
         self._names = names
         self._number = 0
 
@@ -32,7 +35,7 @@ class Show:
         """A new step begins."""
         self._number += 1
         self.console.print()
-        self.console.print(Rule(Text(f"{self._number}. {sentence}", style="bold"), align="left", style="dim"))
+        self.console.print(Text(f"{self._number}. {sentence}", style="bold"))
 
     def line(self, where: str, text: str) -> None:
         """One thing that happened."""
@@ -83,7 +86,7 @@ class Show:
         self.console.print(table)
 
     def readable(self, text: str) -> str:
-        """Names in the place of our people's ids."""
+        """Names in the place of our people's ids, and the ends of all other ids."""
         for sub, name in self._names.items():
             text = text.replace(sub, name)
-        return text
+        return _UUID.sub(lambda found: "…" + found[0][-6:], text)

@@ -16,6 +16,7 @@ from booking_local.failure import Failure
 
 T = TypeVar("T")
 PATIENCE = 20.0
+_PACED = 60.0
 _LOOK_EVERY = 0.03
 
 
@@ -39,16 +40,13 @@ class Stage:
         self._http = http
         self._records = records
         self._stores: dict[str, psycopg.AsyncConnection[dict[str, Any]]] = {}
-        self._mails = self._whatsapps = 0
 
     async def open(self) -> None:
-        """Connects to the databases and remembers which messages are old."""
+        """Connects to the databases."""
         for name, url in self.endpoints["postgres"].items():
             self._stores[name] = await psycopg.AsyncConnection[dict[str, Any]].connect(
                 url, autocommit=True, row_factory=cast("AsyncRowFactory[dict[str, Any]]", dict_row)
             )
-        self._mails = len(await self._messages("mailbox"))
-        self._whatsapps = len(await self._messages("whatsapp"))
 
     async def close(self) -> None:
         """Ends the connections."""
@@ -120,21 +118,28 @@ class Stage:
 
         return await self.until(f"a record of {key} in {topic}", look)
 
-    async def mail(self, to: Person) -> dict[str, Any]:
-        """The next mail to this person."""
-        return await self._next("mailbox", "_mails", to, lambda item: to.email in item["to"], "email")
+    async def message(self, to: Person, channel: str, event_id: str, admin: Person) -> dict[str, Any]:
+        """What this person got by this channel because of this event: the ledger names the message, the box has it."""
 
-    async def whatsapp(self, to: Person) -> dict[str, Any]:
-        """The next WhatsApp message to this person."""
-        number = to.phone.lstrip("+")
-        return await self._next(
-            "whatsapp", "_whatsapps", to, lambda item: item["to"].lstrip("+") == number, "WhatsApp message"
-        )
+        async def noted() -> str | None:
+            listed = await self.call(admin, "notifier", "GET", "/v1/notifications?limit=200")
+            mine = (str(to.sub), channel, event_id)
+            found = [
+                item["id"]
+                for item in listed.body["items"]
+                if (item["recipient_id"], item["channel"], item["cause_event_id"]) == mine
+                and item["state"] in ("sending", "sent", "delivered")
+            ]
+            return found[0] if found else None
 
-    async def forget_messages(self) -> None:
-        """What has arrived so far belongs to earlier steps."""
-        self._mails = len(await self._messages("mailbox"))
-        self._whatsapps = len(await self._messages("whatsapp"))
+        what = f"the {channel} message to {to.name}"
+        notification = await self.until(f"{what} in the notifier's ledger", noted, seconds=_PACED)
+        box, name = ("mailbox", "message_id") if channel == "email" else ("whatsapp", "biz_opaque_callback_data")
+
+        async def arrived() -> dict[str, Any] | None:
+            return next((one for one in await self._messages(box) if notification in str(one.get(name))), None)
+
+        return await self.until(what, arrived, seconds=_PACED)
 
     async def until(self, what: str, look: Callable[[], Awaitable[T | None]], *, seconds: float = PATIENCE) -> T:
         """The first answer of `look` that isn't None. Raises Failure naming `what`."""
@@ -146,15 +151,6 @@ class Stage:
             if time.monotonic() > deadline:
                 raise Failure(f"Didn't arrive within {seconds:.0f} s: {what}. See `booking logs`.")
             await asyncio.sleep(_LOOK_EVERY)
-
-    async def _next(
-        self, box: str, counter: str, to: Person, belongs: Callable[[dict[str, Any]], bool], what: str
-    ) -> dict[str, Any]:
-        async def look() -> dict[str, Any] | None:
-            items = await self._messages(box)
-            return next((item for item in items[getattr(self, counter) :] if belongs(item)), None)
-
-        return await self.until(f"{'an' if what == 'email' else 'a'} {what} to {to.name}", look)
 
     async def _messages(self, box: str) -> list[dict[str, Any]]:
         answer = await self._http.get(self.endpoints[box] + "/messages")
