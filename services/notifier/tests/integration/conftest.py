@@ -129,14 +129,10 @@ async def notifier(fresh_database: Any) -> AsyncIterator[Start]:
                 "whatsapp_pace_seconds": 0.0,
                 "email_ambiguous_wait_seconds": 0.2,
                 "whatsapp_ambiguous_wait_seconds": 0.2,
-                "sending_lease_seconds": 1.0,
+                "smtp_port": inbox.port,
+                "whatsapp_api_url": meta.url,
             }
-            settings = Settings(
-                database_url=databases.app_url,
-                smtp_port=inbox.port,
-                whatsapp_api_url=meta.url,
-                **{**quick, **overrides},
-            )
+            settings = Settings(database_url=databases.app_url, **{**quick, **overrides})
             database = Database(settings.database_url)
             stack.push_async_callback(database.close)
             running = Running(database, databases.owner_url, inbox, meta, settings)

@@ -36,8 +36,11 @@ def test_due__a_message_leaves_only_while_it_is_relevant(fence, useful_until, ch
 
 def test_older_than_this_notifier__a_message_is_history():
     """N3: `send_from`."""
-    assert skipped_from_the_start(NOON - timedelta(seconds=1), NOON) == "before_send_from"
-    assert skipped_from_the_start(NOON, NOON) is None
+    before, after = NOON - timedelta(seconds=1), NOON + timedelta(seconds=1)
+    assert skipped_from_the_start(before, before, NOON) == "before_send_from"
+    assert skipped_from_the_start(NOON, NOON, NOON) is None
+    assert skipped_from_the_start(before, after, NOON) is None, "a timer that an old event set for later"
+    assert skipped_from_the_start(after, before, NOON) is None, "a late timer of a new event"
 
 
 def test_preferences__each_person_chooses_and_admins_get_mail_only():

@@ -45,6 +45,7 @@ class _About:
     """What all messages of one event share."""
 
     cause: UUID
+    at: datetime
     session: UUID | None
     transaction: UUID | None
     correlation_id: str
@@ -60,6 +61,7 @@ async def write_down(conn: psycopg.AsyncConnection[Any], record: Decoded) -> int
     await conn.execute(_CAUSE, [meta.id, event.TYPE, event.TYPE_VERSION, event.to_json(), meta.actor, meta.time])
     about = _About(
         meta.id,
+        meta.time,
         getattr(event, "session_id", None),
         getattr(event, "transaction_id", None),
         meta.correlation_id,
@@ -91,7 +93,7 @@ async def _insert(conn: psycopg.AsyncConnection[Any], about: _About, wanted: Seq
 
 
 def _row(about: _About, message: Wanted, channel: str, locale: str, send_from: datetime) -> dict[str, Any]:
-    reason = skipped_from_the_start(message.due_at, send_from)
+    reason = skipped_from_the_start(about.at, message.due_at, send_from)
     return {
         "id": uuid7(),
         "cause": about.cause,

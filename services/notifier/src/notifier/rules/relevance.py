@@ -34,6 +34,9 @@ def skip_reason(
     return None
 
 
-def skipped_from_the_start(due_at: datetime, send_from: datetime) -> SkipReason | None:
-    """A message of the time before this notifier's database existed is history: recorded, never sent (N3)."""
-    return "before_send_from" if due_at < send_from else None
+def skipped_from_the_start(event_at: datetime, due_at: datetime, send_from: datetime) -> SkipReason | None:
+    """A message of the time before this notifier's database existed is history: recorded, never sent (N3).
+
+    A timer that an old event set for later is no history, nor is a new event's timer that was due before it was set.
+    """
+    return "before_send_from" if max(event_at, due_at) < send_from else None

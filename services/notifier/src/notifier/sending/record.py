@@ -34,7 +34,7 @@ _AMBIGUOUS = changing(
 _CRASHED = changing(
     f"""state = 'ambiguous', reason = 'worker_died', sending_until = NULL, ambiguities = n.ambiguities + 1,
         not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE NULL END""",
-    "n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp()",
+    "n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp() AND n.id <> ALL(%(alive)s)",
 )
 _STILL_SENDING: LiteralString = """
 UPDATE notification SET sending_until = clock_timestamp() + make_interval(secs => %(lease)s)
@@ -89,10 +89,10 @@ async def still_sending(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID],
     await conn.execute(_STILL_SENDING, {"ids": list(ids), "lease": patience.lease})
 
 
-async def recover(conn: psycopg.AsyncConnection[Any], channel: str, patience: Patience) -> int:
-    """Attempts whose worker is dead become ambiguous (F86); how many there were."""
-    cursor = await conn.execute(_CRASHED, {"channel": channel, "seconds": patience.ambiguous_wait.total_seconds()})
-    return cursor.rowcount
+async def recover(conn: psycopg.AsyncConnection[Any], channel: str, alive: Sequence[UUID], patience: Patience) -> int:
+    """Attempts whose worker is dead become ambiguous (F86), but never the caller's own `alive` ones; how many there were."""
+    values = {"channel": channel, "alive": list(alive), "seconds": patience.ambiguous_wait.total_seconds()}
+    return (await conn.execute(_CRASHED, values)).rowcount
 
 
 async def _pace(conn: psycopg.AsyncConnection[Any], recipient: str, channel: str, seconds: float) -> None:

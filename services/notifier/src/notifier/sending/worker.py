@@ -86,9 +86,11 @@ class Sender:
             await asyncio.sleep(self._patience.lease / 3)
             if not self._under_way:
                 continue
-            with suppress(DatabaseDown):
+            try:
                 async with self._database.autocommit() as conn:
                     await still_sending(conn, list(self._under_way), self._patience)
+            except Exception as error:  # noqa: BLE001 - the next beat may succeed; a missing one costs certainty, not mail
+                _log.warning("heartbeat_failed", channel=self._channel.name, error=type(error).__name__)
 
     async def _work(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -213,7 +215,7 @@ class Sender:
             return
         self._recovered_at = time.monotonic()
         async with self._database.transaction() as conn:
-            recovered = await recover(conn, self._channel.name, self._patience)
+            recovered = await recover(conn, self._channel.name, list(self._under_way), self._patience)
         if recovered:
             self._published()
             _log.warning("attempts_without_end", channel=self._channel.name, count=recovered)
