@@ -1,0 +1,162 @@
+"""The whole flow of the product, through HTTP only."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from tests.e2e.system import Cast, until
+
+pytestmark = [pytest.mark.servers, pytest.mark.e2e]
+
+
+def test_purchase_to_result__every_step_is_seen_by_those_it_concerns(story: Cast) -> None:
+    system = story.system
+    bought = story.buy()
+    assert bought["status"] == "awaiting_payment"
+    assert bought["price"] == {"amount": 250000, "currency": "IDR"}
+
+    story.pay(bought)
+    until("P3, N1: the payment's mail", lambda: system.mails_to(story.member.email))
+
+    session = story.request(bought)
+    assert session["status"] == "pending_negotiation"
+    assert session["whatsapp_url"].startswith(f"https://wa.me/{story.practitioner.phone.lstrip('+')}?text=")
+    until("N1: the request told to the practitioner by mail", lambda: system.mails_to(story.practitioner.email))
+    until("N2: and by WhatsApp", lambda: system.whatsapps_to(story.practitioner.phone))
+
+    scheduled = story.schedule(session)
+    assert (scheduled["status"], scheduled["meeting_link"]) == ("scheduled", "https://meet.google.com/abc-defg-hij")
+    for who in (story.member, story.practitioner):
+        entry = until("C1: the session in the calendar", lambda who=who: story.calendar(who, session["id"]))
+        assert entry["start"] == scheduled["starts_at"]
+
+    moved = system.put(
+        story.practitioner,
+        "consultation",
+        f"/v1/sessions/{session['id']}/schedule",
+        story.schedule_body(start="13:00", end="14:00"),
+        headers={"If-Match": f'"{scheduled["version"]}"'},
+    )
+    until(
+        "C2: the move in the calendar",
+        lambda: (story.calendar(story.member, session["id"]) or {}).get("start") == moved["starts_at"],
+    )
+    until(
+        "N1: invitation and its update",
+        lambda: sum("text/calendar" in m["raw"] for m in system.mails_to(story.member.email)) >= 2,
+    )
+
+    system.post(story.practitioner, "consultation", f"/v1/sessions/{session['id']}/start")
+    done = system.post(
+        story.practitioner,
+        "consultation",
+        f"/v1/sessions/{session['id']}/result",
+        {"result_link": "https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view"},
+    )
+    assert done["status"] == "completed"
+
+    history = system.get(story.member, "consultation", f"/v1/sessions/{session['id']}/history")["items"]
+    assert {item["type"] for item in history} == {
+        "ScheduleRequested",
+        "SessionScheduled",
+        "SessionRescheduled",
+        "SessionStarted",
+        "ResultUploaded",
+    }
+    assert sorted(item["version"] for item in history) == [1, 2, 3, 4, 5]
+    until(
+        "C1: completed in the calendar",
+        lambda: (story.calendar(story.practitioner, session["id"]) or {}).get("status") == "completed",
+    )
+
+
+def test_unpaid__nothing_can_be_requested(story: Cast) -> None:
+    bought = story.buy()
+    answer = story.system.call(
+        story.member, "consultation", "POST", "/v1/sessions", json={"transaction_id": bought["id"]}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, "transaction_not_paid")
+
+
+def test_pending__a_second_request_is_refused_with_the_first(story: Cast) -> None:
+    """R2."""
+    paid = story.paid()
+    session = story.request(paid)
+    answer = story.system.call(
+        story.member, "consultation", "POST", "/v1/sessions", json={"transaction_id": paid["id"]}
+    )
+    assert (answer.status_code, answer.json()["code"], answer.json()["session_id"]) == (
+        409,
+        "active_session_exists",
+        session["id"],
+    )
+
+
+def test_scheduled__a_stranger_sees_nothing(story: Cast) -> None:
+    """E1."""
+    session = story.request(story.paid())
+    story.schedule(session)
+    stranger = story.system.person("practitioner")
+    for path in ("", "/history"):
+        assert (
+            story.system.call(stranger, "consultation", "GET", f"/v1/sessions/{session['id']}{path}").status_code == 404
+        )
+    refused = story.system.call(stranger, "consultation", "POST", f"/v1/sessions/{session['id']}/start")
+    assert refused.status_code == 404
+
+
+def test_canceled__the_member_is_told_and_may_ask_again(story: Cast) -> None:
+    """S5, R2, N1."""
+    paid = story.paid()
+    session = story.request(paid)
+    story.schedule(session)
+    canceled = story.system.post(
+        story.member,
+        "consultation",
+        f"/v1/sessions/{session['id']}/cancel",
+        {"reason_code": "canceled_by_member", "reason": "Berhalangan"},
+    )
+    assert canceled["status"] == "canceled"
+    until(
+        "N1: the invitation's CANCEL",
+        lambda: any("METHOD:CANCEL" in m["raw"] for m in story.system.mails_to(story.member.email)) or None,
+    )
+    assert UUID(story.request(paid)["id"]) != UUID(session["id"])
+
+
+def test_failed__both_are_told(story: Cast) -> None:
+    """S5, N1."""
+    session = story.request(story.paid())
+    failed = story.system.post(
+        story.admin,
+        "consultation",
+        f"/v1/sessions/{session['id']}/fail",
+        {"reason_code": "technical", "reason": "Platform down"},
+    )
+    assert failed["status"] == "failed"
+    for person, before in ((story.member, 2), (story.practitioner, 2)):
+        until("N1: failed told to both", lambda p=person, n=before: len(story.system.mails_to(p.email)) >= n)
+
+
+def test_idempotency__a_repeated_purchase_is_the_same_purchase(story: Cast) -> None:
+    body = {"product_id": str(story.product), "practitioner_id": str(story.practitioner.sub)}
+    key = {"Idempotency-Key": str(uuid4())}
+    first, second = (
+        story.system.post(story.member, "checkout", "/v1/transactions", body, headers=key) for _ in range(2)
+    )
+    assert first["id"] == second["id"]
+
+
+def test_overlap__the_practitioner_is_never_in_two_places(story: Cast) -> None:
+    """S4."""
+    first, second = (story.request(story.paid()) for _ in range(2))
+    story.schedule(first)
+    answer = story.system.call(
+        story.practitioner,
+        "consultation",
+        "POST",
+        f"/v1/sessions/{second['id']}/schedule",
+        json=story.schedule_body(start="09:30", end="10:30"),
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, "overlap")
+    touching = story.schedule(second, start="10:00", end="11:00")
+    assert touching["status"] == "scheduled"
