@@ -47,14 +47,13 @@ async def audit_topic(
 async def read_topic(bootstrap: str, name: str, progress: Progress | None = None) -> AsyncIterator[Any]:
     """Yield every record of a topic from its beginning to the ends as of now."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
+        name, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
     )
     await consumer.start()
     try:
-        parts = [TopicPartition(name, number) for number in sorted(await _partitions(consumer, name))]
+        parts = [TopicPartition(name, number) for number in sorted(consumer.partitions_for_topic(name) or ())]
         ends = await consumer.end_offsets(parts)
         begins = await consumer.beginning_offsets(parts)
-        consumer.assign(parts)
         await consumer.seek_to_beginning(*parts)
         waiting = {part for part in parts if ends[part] > begins[part]}
         total, done = sum(ends.values()) - sum(begins.values()), 0
@@ -70,11 +69,6 @@ async def read_topic(bootstrap: str, name: str, progress: Progress | None = None
                 progress(min(done, total), total)
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, name: str) -> set[int]:
-    await consumer.topics()
-    return consumer.partitions_for_topic(name) or set()
 
 
 async def _copy(conn: psycopg.AsyncConnection[Any], records: AsyncIterator[Any], section: Section, source: str) -> None:
