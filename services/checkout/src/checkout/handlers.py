@@ -15,11 +15,12 @@ from booking_chassis.problems import not_found
 from booking_contracts.ids import uuid7
 from checkout import catalogue
 from checkout.asking import Asked
+from checkout.catalogue import Product
 from checkout.directory import practitioners
 from checkout.payments import sessions
 from checkout.payments.provider import Provider
 from checkout.ranking import consulted
-from checkout.transaction.commands import Cancel, Create, Reassign, RequestRefund, SettleReview
+from checkout.transaction.commands import Cancel, Candidate, Command, Create, Reassign, RequestRefund, SettleReview
 from checkout.transaction.perform import Done, perform
 from checkout.transaction.row import Note
 
@@ -38,13 +39,25 @@ class Handlers:
 
     async def create(self, product_id: UUID, practitioner_id: UUID, member: UUID, asked: Asked) -> Done:
         """Sell a product (P1) and lock the pair (P2); the payment page is asked for after the commit (P3)."""
+        transaction_id = uuid7()
         async with self.database.autocommit() as conn:
-            command = await self._sale(conn, product_id, practitioner_id, member, asked)
+
+            async def sale() -> Create:
+                product = await _product(conn, product_id)
+                return Create(
+                    transaction_id=transaction_id,
+                    user_id=member,
+                    offer=product.offer,
+                    practitioner=await _candidate(conn, practitioner_id),
+                    provider=self.default_provider,
+                    expires_at=asked.now + timedelta(minutes=product.payment_ttl_minutes),
+                )
+
             session_at = asked.now + WORKER_AFTER if self._default.remote else None
-            done = await perform(conn, command.transaction_id, command, asked, session_at=session_at)
+            done = await perform(conn, transaction_id, sale, asked, session_at=session_at)
         self._committed(done)
         if done.changed and self._default.remote:
-            await self._page(done.after.id)
+            await self._page(transaction_id)
         return done
 
     async def cancel(self, transaction_id: UUID, reason: str | None, asked: Asked) -> Done:
@@ -61,11 +74,12 @@ class Handlers:
         """Give the Transaction to another practitioner (P2)."""
         note = _said(asked, reason)
         async with self.database.autocommit() as conn:
-            candidate = await practitioners.candidate(conn, practitioner_id)
-            if candidate is None:
-                raise not_found("There is no such practitioner.")
-            status = await consulted.status_of(conn, transaction_id)
-            done = await perform(conn, transaction_id, Reassign(candidate, note.id, status), asked, note=note)
+
+            async def reassignment() -> Reassign:
+                status = await consulted.status_of(conn, transaction_id)
+                return Reassign(await _candidate(conn, practitioner_id), note.id, status)
+
+            done = await perform(conn, transaction_id, reassignment, asked, note=note)
         self._committed(done)
         return done
 
@@ -81,25 +95,7 @@ class Handlers:
         note = _said(asked, reason)
         return await self._perform(transaction_id, SettleReview(review_id, outcome, note.id, uuid7()), asked, note)
 
-    async def _sale(
-        self, conn: psycopg.AsyncConnection[Any], product_id: UUID, practitioner_id: UUID, member: UUID, asked: Asked
-    ) -> Create:
-        product = await catalogue.find(conn, product_id)
-        if product is None:
-            raise not_found("There is no such product.")
-        candidate = await practitioners.candidate(conn, practitioner_id)
-        if candidate is None:
-            raise not_found("There is no such practitioner.")
-        return Create(
-            transaction_id=uuid7(),
-            user_id=member,
-            offer=product.offer,
-            practitioner=candidate,
-            provider=self.default_provider,
-            expires_at=asked.now + timedelta(minutes=product.payment_ttl_minutes),
-        )
-
-    async def _perform(self, transaction_id: UUID, command: Any, asked: Asked, note: Note | None) -> Done:
+    async def _perform(self, transaction_id: UUID, command: Command, asked: Asked, note: Note | None) -> Done:
         async with self.database.autocommit() as conn:
             done = await perform(conn, transaction_id, command, asked, note=note)
         self._committed(done)
@@ -126,3 +122,17 @@ def _note(asked: Asked, text: str | None) -> Note | None:
 
 def _said(asked: Asked, text: str) -> Note:
     return Note(uuid7(), asked.author, text)
+
+
+async def _product(conn: psycopg.AsyncConnection[Any], product_id: UUID) -> Product:
+    product = await catalogue.find(conn, product_id)
+    if product is None:
+        raise not_found("There is no such product.")
+    return product
+
+
+async def _candidate(conn: psycopg.AsyncConnection[Any], practitioner_id: UUID) -> Candidate:
+    candidate = await practitioners.candidate(conn, practitioner_id)
+    if candidate is None:
+        raise not_found("There is no such practitioner.")
+    return candidate

@@ -1,12 +1,13 @@
 """One command from request to commit: load, decide, append with the version it was decided on.
 
 A conflict is one retry of the whole decision, then 409. The idempotency key is read with the stream, written with the
-events, and read again before any refusal is answered: the twin of a success must get the success, never the refusal that
-the success itself brought about (test_twins__both_get_the_first_answer).
+events, and read again before any refusal is answered: the twin of a success must get the success, never the refusal
+that the success itself brought about (test_twins__both_get_the_first_answer).
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,8 @@ from checkout.transaction.state import Absent
 from checkout.transaction.stream import Read, read, write
 
 ATTEMPTS = 2
+Asking = Command | Callable[[], Awaitable[Command]]
+"""A command, or how to put it together: read anew for each attempt, and only once no replay has answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,11 @@ class Done:
 async def perform(
     conn: psycopg.AsyncConnection[Any],
     transaction_id: UUID,
-    command: Command | Callable[[Read], Command],
+    command: Asking,
     asked: Asked,
     *,
     note: Note | None = None,
-    session_at: Any = None,
+    session_at: datetime | None = None,
     attempts: int = ATTEMPTS,
 ) -> Done:
     """Carry out a command; a refusal rises as the Problem that it is to people."""
@@ -50,7 +53,7 @@ async def perform(
         if before.remembered:
             return _replay(before, asked.key)
         try:
-            return await _once(conn, before, command, asked, note, session_at)
+            return await _once(conn, before, command, asked, note=note, session_at=session_at)
         except (Problem, IdempotencyTwin):
             again = await read(conn, transaction_id, asked.key) if asked.key else None
             if again and again.remembered:
@@ -64,15 +67,16 @@ async def perform(
 async def _once(
     conn: psycopg.AsyncConnection[Any],
     before: Read,
-    command: Command | Callable[[Read], Command],
+    command: Asking,
     asked: Asked,
+    *,
     note: Note | None,
-    session_at: Any,
+    session_at: datetime | None,
 ) -> Done:
     _check_rights(before, asked)
     if asked.seen is not None and asked.seen != before.version:
         raise stale_version(before.version)
-    decision = decide(command(before) if callable(command) else command, before.state)
+    decision = decide(await command() if callable(command) else command, before.state)
     if isinstance(decision, Refusal):
         raise problem(decision)
     if not decision:

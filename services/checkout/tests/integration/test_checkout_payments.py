@@ -1,0 +1,352 @@
+"""Notifications late, twice, early, forged, wrong; expiry, reviews and refunds (P3 to P5, F65, F70 to F77, I10)."""
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from services.checkout.tests.midtrans_server import MidtransServer
+from services.checkout.tests.rig import Rig, Shop, manual, signature
+
+from booking_contracts.ids import uuid7
+
+pytestmark = pytest.mark.servers
+
+
+async def open_reviews(shop: Shop, transaction: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    items = (await shop.admin.get("/v1/payment-reviews?state=open&limit=200")).json()["items"]
+    return [item for item in items if transaction is None or item["transaction_id"] == transaction["id"]]
+
+
+class TestNotifications:
+    async def test_fifty_copies_at_once__pay_once(self, shop: Shop) -> None:
+        """F70."""
+        bought = await shop.bought()
+        body = manual(bought["id"])
+        answers = await asyncio.gather(*(shop.rig.notify(body, "manual") for _ in range(50)))
+        assert {(a.status_code, a.text) for a in answers} == {(200, '{"received":true}')}
+        assert (await shop.rig.types(bought["id"])).count("TransactionPaid") == 1
+        stored = await shop.rig.rows("SELECT count(*) FROM payment_notification WHERE reference = %s", bought["id"])
+        assert stored == [(1,)]
+
+    async def test_two_ids_of_one_payment__pay_once(self, shop: Shop) -> None:
+        """F71."""
+        bought = await shop.bought()
+        bodies = [manual(bought["id"], payment_id="p-1" + bought["id"]) for _ in range(10)]
+        await asyncio.gather(*(shop.rig.notify(body, "manual") for body in bodies))
+        assert await shop.rig.types(bought["id"]) == ["TransactionCreated", "PractitionerAssigned", "TransactionPaid"]
+        assert await open_reviews(shop, bought) == []
+
+    async def test_two_payments_at_once__one_pays_and_one_needs_a_review(self, shop: Shop) -> None:
+        """I10."""
+        bought = await shop.bought()
+        answers = await asyncio.gather(*(shop.rig.notify(manual(bought["id"]), "manual") for _ in range(6)))
+        assert {a.status_code for a in answers} == {200}
+        assert (await shop.rig.types(bought["id"])).count("TransactionPaid") == 1
+        assert [r["cause"] for r in await open_reviews(shop, bought)] == ["second_payment"] * 5
+
+    async def test_one_payment_for_two_transactions__pays_one(self, shop: Shop) -> None:
+        """I10: a payment id pays at most once, whatever its notifications name."""
+        one, other = await shop.bought(), await shop.bought()
+        payment = str(uuid4())
+        await asyncio.gather(*(shop.rig.notify(manual(t["id"], payment_id=payment), "manual") for t in (one, other)))
+        statuses = sorted([(await shop.seen(one))["status"], (await shop.seen(other))["status"]])
+        assert statuses == ["awaiting_payment", "paid"]
+        reviews = [r for r in await open_reviews(shop) if r["provider_payment_id"] == payment]
+        assert [r["cause"] for r in reviews] == ["second_payment"]
+
+    async def test_before_the_transaction__is_kept_and_matched(self, shop: Shop, monkeypatch) -> None:
+        """F72: the notification is first, the Transaction appears later."""
+        early = uuid7()
+        assert (await shop.rig.notify(manual(str(early)), "manual")).status_code == 200
+        (review,) = [r for r in await open_reviews(shop) if r["reference"] == str(early)]
+        assert (review["cause"], review["transaction_id"]) == ("unknown_transaction", None)
+        monkeypatch.setattr("checkout.handlers.uuid7", lambda: early)
+        bought = await shop.bought()
+        monkeypatch.undo()
+        assert UUID(bought["id"]) == early
+        while await shop.rig.step("matching"):
+            pass
+        assert (await shop.seen(bought))["status"] == "paid"
+        settled = (await shop.admin.get("/v1/payment-reviews?state=settled&limit=200")).json()["items"]
+        assert [r["outcome"] for r in settled if r["id"] == review["id"]] == ["matched"]
+
+    @pytest.mark.parametrize(
+        ("change", "cause"),
+        [
+            ({"amount": 249_999}, "wrong_amount"),
+            ({"amount": 1, "currency": "USD"}, "wrong_currency"),
+            ({"currency": "XAU"}, "wrong_currency"),
+        ],
+    )
+    async def test_wrong_amount_or_currency__a_review_and_no_payment(
+        self, shop: Shop, change: dict, cause: str
+    ) -> None:
+        """F75."""
+        bought = await shop.bought()
+        await shop.rig.notify(manual(bought["id"], **change), "manual")
+        assert (await shop.seen(bought))["status"] == "awaiting_payment"
+        (review,) = await open_reviews(shop, bought)
+        assert review["cause"] == cause
+        assert review["expected"] == {"amount": 250_000, "currency": "IDR"}
+
+    async def test_midtrans_finer_than_a_rupiah__a_review(self, shop: Shop) -> None:
+        """F75."""
+        bought = await shop.bought()
+        assert (await shop.pay(bought, gross_amount="250000.50")).status_code == 200
+        assert [r["cause"] for r in await open_reviews(shop, bought)] == ["wrong_amount"]
+
+    async def test_unreadable__is_stored_and_shown(self, shop: Shop) -> None:
+        """P4: never dropped, 200 whatever it says."""
+        reference = f"order-{uuid4()}"
+        for wrong in ({"amount": "much"}, {"status": "weird"}, {"currency": 7}):
+            body = {**manual(reference), **wrong}
+            assert (await shop.rig.notify(body, "manual")).status_code == 200
+        found = [r for r in await open_reviews(shop) if r["reference"] == reference]
+        assert {r["cause"] for r in found} == {"unreadable"}
+        assert len(found) == 3
+
+    async def test_unknown_transaction__a_review_that_an_admin_settles(self, shop: Shop) -> None:
+        """P4: by its row alone."""
+        reference = f"order-{uuid4()}"
+        await shop.rig.notify(manual(reference), "manual")
+        (review,) = [r for r in await open_reviews(shop) if r["reference"] == reference]
+        path = f"/v1/payment-reviews/{review['id']}/settle"
+        answer = await shop.admin.post(path, {"outcome": "refund", "reason": "Tidak dikenal"})
+        assert (answer.status_code, answer.json()["state"], answer.json()["outcome"]) == (200, "settled", "refund")
+        assert (await shop.admin.post(path, {"outcome": "dismiss", "reason": "x"})).json()["code"] == "review_settled"
+        await shop.rig.step("refunds")
+        rows = await shop.rig.rows("SELECT status FROM refund WHERE review_id = %s", review["id"])
+        assert rows == [("succeeded",)]
+
+    async def test_unknown_transaction_refunded__leaves_nothing_to_settle(self, shop: Shop) -> None:
+        for order in (("paid", "refunded"), ("refunded", "paid")):
+            reference, payment = f"order-{uuid4()}", str(uuid4())
+            for status in order:
+                await shop.rig.notify(manual(reference, status, payment_id=payment), "manual")
+            assert [r for r in await open_reviews(shop) if r["reference"] == reference] == []
+
+
+class TestForged:
+    """F76, T22: nothing is stored."""
+
+    async def test_midtrans__one_character_changed(self, shop: Shop) -> None:
+        bought = await shop.bought()
+        good = shop.rig.provider.notification(bought["id"])
+        for name, value in (
+            ("gross_amount", "250000.01"),
+            ("order_id", str(uuid4())),
+            ("status_code", "201"),
+            ("signature_key", "0" + good["signature_key"][1:] if good["signature_key"][0] != "0" else "1"),
+            ("signature_key", ""),
+            ("signature_key", None),
+            ("gross_amount", 250000.00),
+        ):
+            assert (await shop.rig.notify({**good, name: value})).status_code == 401
+        assert (await shop.seen(bought))["status"] == "awaiting_payment"
+
+    async def test_midtrans__a_pending_one_made_into_a_payment(self, shop: Shop) -> None:
+        """The signature doesn't cover the status: it must agree with the signed code."""
+        bought = await shop.bought()
+        pending = shop.rig.provider.notification(bought["id"], "pending")
+        assert (await shop.rig.notify({**pending, "transaction_status": "settlement"})).status_code == 401
+        assert (await shop.rig.notify(pending)).status_code == 200
+        assert (await shop.seen(bought))["status"] == "awaiting_payment"
+
+    async def test_manual__bad_or_no_signature_or_other_bytes(self, shop: Shop) -> None:
+        bought = await shop.bought()
+        raw = json.dumps(manual(bought["id"])).encode()
+        path, good = "/v1/payments/manual/notifications", signature(raw)
+        for headers, body in (
+            ({}, raw),
+            ({"X-Signature": ""}, raw),
+            ({"X-Signature": good[:-1] + ("0" if good[-1] != "0" else "1")}, raw),
+            ({"X-Signature": good}, raw + b" "),
+            ({"X-Signature": good}, json.dumps(json.loads(raw), separators=(",", ":")).encode()),
+        ):
+            assert (await shop.rig.http.post(path, content=body, headers=headers)).status_code == 401
+        assert (await shop.seen(bought))["status"] == "awaiting_payment"
+
+    async def test_no_json__is_a_bad_request(self, rig: Rig) -> None:
+        for provider in ("manual", "midtrans"):
+            for raw in (b"", b"{", b"[]", b'{"a":1,"a":2}', b"\xff"):
+                answer = await rig.http.post(
+                    f"/v1/payments/{provider}/notifications", content=raw, headers={"X-Signature": signature(raw)}
+                )
+                assert answer.status_code == 400, (provider, raw, answer.text)
+
+    async def test_unknown_provider__not_found(self, rig: Rig) -> None:
+        assert (await rig.notify({}, "paypal")).status_code == 404
+
+
+class TestTooLate:
+    """F73: no session is revived, no money is dropped."""
+
+    async def test_canceled(self, shop: Shop) -> None:
+        bought = await shop.bought()
+        await shop.member.post(f"/v1/transactions/{bought['id']}/cancel")
+        assert (await shop.pay(bought)).status_code == 200
+        assert (await shop.seen(bought))["status"] == "canceled"
+        assert [r["cause"] for r in await open_reviews(shop, bought)] == ["after_cancel"]
+
+    async def test_expired(self, shop: Shop) -> None:
+        bought = await expired(shop)
+        await shop.pay(bought)
+        assert [r["cause"] for r in await open_reviews(shop, bought)] == ["after_expiry"]
+        assert (await shop.seen(bought))["status"] == "expired"
+
+    async def test_review__refunded_by_an_admin_leaves_the_transaction_alone(self, shop: Shop) -> None:
+        """P5."""
+        bought = await expired(shop)
+        await shop.pay(bought)
+        (review,) = await open_reviews(shop, bought)
+        answer = await shop.admin.post(
+            f"/v1/payment-reviews/{review['id']}/settle", {"outcome": "refund", "reason": "Terlambat"}
+        )
+        assert answer.json()["outcome"] == "refund"
+        await shop.rig.step("refunds")
+        seen = await shop.seen(bought)
+        assert (seen["status"], seen["refund"]) == ("expired", None)
+        assert (await shop.rig.types(bought["id"]))[-4:] == [
+            "PaymentNeedsReview",
+            "PaymentReviewSettled",
+            "RefundRequested",
+            "TransactionRefunded",
+        ]
+
+
+async def expired(shop: Shop) -> dict[str, Any]:
+    """A Transaction whose time ran out."""
+    await shop.offer(payment_ttl_minutes=1)
+    bought = await shop.bought()
+    await due(shop, bought)
+    await shop.rig.step("expiry")
+    assert (await shop.seen(bought))["status"] == "expired"
+    return bought
+
+
+async def due(shop: Shop, bought: dict[str, Any]) -> None:
+    """Let the time to pay be over, in the stream as well: the stored event says so."""
+    await shop.rig.rows(
+        "DO $$ BEGIN EXECUTE 'ALTER TABLE events DISABLE TRIGGER events_are_never_changed'; END $$",
+    )
+    await shop.rig.rows(
+        "UPDATE events SET data = jsonb_set(data::jsonb, '{expires_at}', '\"2026-01-01T00:00:00Z\"')::json"
+        " WHERE stream_id = %s AND type = 'TransactionCreated'",
+        bought["id"],
+    )
+    await shop.rig.rows("ALTER TABLE events ENABLE TRIGGER events_are_never_changed")
+    await shop.rig.overdue(bought["id"])
+
+
+class TestExpiry:
+    """P3."""
+
+    async def test_provider_down__does_not_expire(self, shop: Shop, provider: MidtransServer) -> None:
+        bought = await shop.bought()
+        await due(shop, bought)
+        provider.mode = "down"
+        await shop.rig.step("expiry")
+        assert (await shop.seen(bought))["status"] == "awaiting_payment"
+        provider.mode = "ok"
+        await shop.rig.overdue(bought["id"])
+        await shop.rig.step("expiry")
+        assert (await shop.seen(bought))["status"] == "expired"
+
+    async def test_provider_was_paid__pays_instead(self, shop: Shop, provider: MidtransServer) -> None:
+        """The notification was lost; the provider is asked before anything expires."""
+        bought = await shop.bought()
+        provider.orders[bought["id"]] = provider.notification(bought["id"])
+        await due(shop, bought)
+        await shop.rig.step("expiry")
+        assert (await shop.seen(bought))["status"] == "paid"
+
+    async def test_not_due__stays(self, shop: Shop) -> None:
+        bought = await shop.bought()
+        await shop.rig.step("expiry")
+        assert (await shop.seen(bought))["status"] == "awaiting_payment"
+
+    async def test_expiry_against_payment__exactly_one_outcome(self, shop: Shop) -> None:
+        """F65, I10."""
+        for _ in range(25):
+            bought = await shop.bought()
+            await due(shop, bought)
+            await asyncio.gather(
+                shop.rig.step("expiry"), shop.rig.notify(manual(bought["id"]), "manual"), shop.rig.step("expiry")
+            )
+            seen, types = await shop.seen(bought), await shop.rig.types(bought["id"])
+            reviews = await open_reviews(shop, bought)
+            if seen["status"] == "paid":
+                assert (types[2:], reviews) == (["TransactionPaid"], [])
+            else:
+                assert types[2:] == ["TransactionExpired", "PaymentNeedsReview"]
+                assert [r["cause"] for r in reviews] == ["after_expiry"]
+
+
+class TestRefund:
+    """P5."""
+
+    async def test_requested__stays_paid_until_the_provider_has_done_it(
+        self, shop: Shop, provider: MidtransServer
+    ) -> None:
+        paid = await shop.paid()
+        provider.mode = "down"
+        answer = await shop.admin.post(f"/v1/transactions/{paid['id']}/refund", {"reason": "Sakit"})
+        body = answer.json()
+        assert (answer.status_code, body["status"], body["refund"]["status"]) == (200, "paid", "requested")
+        await shop.rig.step("refunds")
+        assert (await shop.seen(paid))["refund"]["status"] == "requested"
+        again = await shop.admin.post(f"/v1/transactions/{paid['id']}/refund", {"reason": "Sakit"})
+        assert (again.status_code, again.json()["code"]) == (409, "refund_in_progress")
+        provider.mode = "ok"
+        await shop.rig.rows("UPDATE refund SET next_attempt_at = now() WHERE transaction_id = %s", paid["id"])
+        await shop.rig.step("refunds")
+        seen = await shop.seen(paid)
+        assert (seen["status"], seen["refund"]["status"]) == ("refunded", "succeeded")
+        assert seen["refund"]["settled_at"] is not None
+
+    async def test_answer_lost__refunded_once(self, shop: Shop, provider: MidtransServer) -> None:
+        """Repeated safely: the provider did it, and we never heard."""
+        paid = await shop.paid()
+        await shop.admin.post(f"/v1/transactions/{paid['id']}/refund", {"reason": "Sakit"})
+        provider.mode = "lost"
+        await shop.rig.step("refunds")
+        assert (await shop.seen(paid))["refund"]["status"] == "requested"
+        provider.mode = "ok"
+        await shop.rig.rows("UPDATE refund SET next_attempt_at = now() WHERE transaction_id = %s", paid["id"])
+        await shop.rig.step("refunds")
+        assert (await shop.seen(paid))["status"] == "refunded"
+        assert len([r for r in provider.refunds.values() if r["order_id"] == paid["id"]]) == 1
+
+    async def test_final_no__the_admin_may_try_again(self, shop: Shop, provider: MidtransServer) -> None:
+        paid = await shop.paid()
+        provider.mode = "reject"
+        await shop.admin.post(f"/v1/transactions/{paid['id']}/refund", {"reason": "Sakit"})
+        await shop.rig.step("refunds")
+        seen = await shop.seen(paid)
+        assert (seen["status"], seen["refund"]["status"]) == ("paid", "failed")
+        provider.mode = "ok"
+        again = await shop.admin.post(f"/v1/transactions/{paid['id']}/refund", {"reason": "Sekali lagi"})
+        assert again.json()["refund"]["status"] == "requested"
+        await shop.rig.step("refunds")
+        assert (await shop.seen(paid))["status"] == "refunded"
+
+    async def test_by_the_provider__refunded_and_the_requests_worker_finds_it_done(self, shop: Shop) -> None:
+        paid = await shop.paid()
+        await shop.admin.post(f"/v1/transactions/{paid['id']}/refund", {"reason": "Sakit"})
+        await shop.pay(paid, status="refund", refund_amount="250000.00")
+        await shop.rig.step("refunds")
+        assert (await shop.rig.types(paid["id"])).count("TransactionRefunded") == 1
+
+    async def test_unpaid__nothing_to_refund(self, shop: Shop) -> None:
+        bought = await shop.bought()
+        answer = await shop.admin.post(f"/v1/transactions/{bought['id']}/refund", {"reason": "x"})
+        assert (answer.status_code, answer.json()["current_status"]) == (409, "awaiting_payment")
+
+    async def test_manual__the_request_is_the_transfer(self, shop: Shop) -> None:
+        bought = await shop.bought()
+        await shop.rig.notify(manual(bought["id"]), "manual")
+        await shop.admin.post(f"/v1/transactions/{bought['id']}/refund", {"reason": "Sakit"})
+        await shop.rig.step("refunds")
+        assert (await shop.seen(bought))["status"] == "refunded"
