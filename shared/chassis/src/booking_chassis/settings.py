@@ -113,7 +113,7 @@ class ServiceSettings(BaseSettings):
         tuple[str, ...], Field(min_length=1, description='a JSON list such as ["RS256","ES256","EdDSA"]')
     ] = ("RS256", "ES256", "EdDSA")
     jwt_allow_http: Annotated[
-        bool, Field(description="true only on a developer's machine: the key set over http on loopback")
+        bool, Field(description="true only on a developer's machine: the key set over http on loopback or a container's network")
     ] = False
     jwt_leeway_seconds: Annotated[int, Field(ge=0, le=60, description="tolerated clock difference, 0 to 60 s")] = 30
     jwt_jwks_ttl_seconds: Annotated[
@@ -157,9 +157,11 @@ class ServiceSettings(BaseSettings):
     @model_validator(mode="after")
     def _keys_over_https(self) -> Self:
         parts = urlsplit(self.jwt_jwks_url)
-        local = self.jwt_allow_http and parts.scheme == "http" and parts.hostname in _LOOPBACK
+        # A name without a dot is a container's on its own network: no public host is called so.
+        near = parts.hostname in _LOOPBACK or "." not in (parts.hostname or ".")
+        local = self.jwt_allow_http and parts.scheme == "http" and near
         if not local and (parts.scheme != "https" or not parts.hostname):
-            raise ValueError("JWT_JWKS_URL must be https (http only on loopback with JWT_ALLOW_HTTP=true)")
+            raise ValueError("JWT_JWKS_URL must be https (http only on loopback or a container network, with JWT_ALLOW_HTTP=true)")
         return self
 
     @classmethod
