@@ -237,9 +237,13 @@ CREATE TABLE ranking (
     productivity    integer NOT NULL,
     activity        integer NOT NULL,
     completeness    smallint NOT NULL,
-    PRIMARY KEY (practitioner_id, month, tier)
+    -- The order of L2 as one rising number, so that "after this one" is one range of the index, not a filter on it.
+    place           bigint GENERATED ALWAYS AS (
+        -(productivity::bigint * 17179869184 + activity::bigint * 4 + completeness)) STORED,
+    PRIMARY KEY (practitioner_id, month, tier),
+    CHECK (productivity BETWEEN 0 AND 500000000 AND completeness BETWEEN 0 AND 3)
 );
-CREATE INDEX ranking_order ON ranking (month, tier, productivity DESC, activity DESC, completeness DESC, practitioner_id);
+CREATE INDEX ranking_order ON ranking (month, tier, place, practitioner_id);
 
 -- The months whose rows were made for everybody.
 CREATE TABLE ranking_month (

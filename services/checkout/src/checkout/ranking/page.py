@@ -10,24 +10,17 @@ from pydantic import BaseModel, Field
 
 from booking_chassis.cursors import decode_cursor, encode_cursor
 
-# All bounds are in the index's own order, negated where it descends, so the row comparison is one range of it.
+# `place` rises down the list: productivity, activity and completeness in one number (see the table).
 PAGE = """
 SELECT r.practitioner_id AS id, p.name, p.photo_url, p.bio, p.profession, p.tiers, p.timezone,
        0 AS rank, r.productivity, r.activity, r.completeness, p.version
 FROM (
-    SELECT * FROM ranking
-    WHERE month = %(month)s AND tier = %(tier)s {after}
-    ORDER BY productivity DESC, activity DESC, completeness DESC, practitioner_id
-    LIMIT %(limit)s
+    SELECT * FROM ranking WHERE month = %(month)s AND tier = %(tier)s {after} ORDER BY place, practitioner_id LIMIT %(limit)s
 ) r JOIN practitioner p ON p.id = r.practitioner_id
-ORDER BY r.productivity DESC, r.activity DESC, r.completeness DESC, r.practitioner_id
+ORDER BY r.place, r.practitioner_id
 """
-AFTER = """AND productivity <= %(productivity)s AND (
-        productivity < %(productivity)s
-     OR activity < %(activity)s AND productivity = %(productivity)s
-     OR completeness < %(completeness)s AND activity = %(activity)s AND productivity = %(productivity)s
-     OR practitioner_id > %(id)s AND completeness = %(completeness)s AND activity = %(activity)s
-        AND productivity = %(productivity)s)"""
+AFTER = "AND (place, practitioner_id) > (%(place)s, %(id)s)"
+_PRODUCTIVITY, _ACTIVITY = 2**34, 4
 
 
 class Listed(BaseModel):
@@ -63,13 +56,13 @@ def query_of(month: date, tier: str, cursor: str | None, limit: int) -> tuple[st
     parameters: dict[str, Any] = {"month": month, "tier": tier, "limit": limit, "rank": 0}
     if cursor is None:
         return PAGE.format(after=""), parameters
-    of_month, of_tier, *figures = decode_cursor(cursor, date, str, int, int, int, UUID, int)
-    # A cursor of another month or tier goes on in its own: the order it came from (L2).
-    names = ("productivity", "activity", "completeness", "id", "rank")
-    parameters |= {"month": of_month, "tier": of_tier, **dict(zip(names, figures, strict=True))}
+    # A cursor goes on in the month and tier that it came from, also over a month's turn.
+    of_month, of_tier, place, last, rank = decode_cursor(cursor, date, str, int, UUID, int)
+    parameters |= {"month": of_month, "tier": of_tier, "place": place, "id": last, "rank": rank}
     return PAGE.format(after=AFTER), parameters
 
 
 def cursor_of(last: Listed, month: date, tier: str) -> str:
     """Return the cursor after a page's last practitioner."""
-    return encode_cursor(month, tier, last.productivity, last.activity, last.completeness, last.id, last.rank)
+    place = -(last.productivity * _PRODUCTIVITY + last.activity * _ACTIVITY + last.completeness)
+    return encode_cursor(month, tier, place, last.id, last.rank)

@@ -1,0 +1,228 @@
+"""The practitioner list: who is on it, in which order, right after duplicates, replays and a rebuild (L1 to L3)."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from services.checkout.tests.rig import Rig, Shop
+from services.checkout.tests.sessions import LAST_MONTH, Session
+
+from booking_contracts.decode import decode
+from checkout.ranking import listing
+from checkout.ranking.months import Months
+from checkout.ranking.page import cursor_of, page_after, query_of
+from checkout.subscribers import Sessions
+
+pytestmark = pytest.mark.servers
+JAKARTA = ZoneInfo("Asia/Jakarta")
+
+
+def last_month() -> datetime:
+    """An instant in the month that the list goes by now."""
+    month = Months(JAKARTA).last
+    return datetime(month.year, month.month, 15, 5, tzinfo=UTC)
+
+
+async def listed(shop: Shop, query: str = "") -> list[dict[str, Any]]:
+    answer = await shop.member.get(f"/v1/practitioners?product_id={shop.product}{query}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()["items"]
+
+
+def figures(item: dict[str, Any]) -> tuple[int, int, int]:
+    return item["productivity"], item["activity"], item["completeness"]
+
+
+async def test_listed__active_practitioners_of_the_tier_only(shop: Shop) -> None:
+    """L1."""
+    inactive, other_tier = uuid4(), uuid4()
+    await shop.introduce(inactive, active=False)
+    await shop.introduce(other_tier, tiers=["elsewhere"])
+    assert [item["id"] for item in await listed(shop)] == [str(shop.practitioner.id)]
+    await shop.introduce(inactive, active=True)
+    await shop.introduce(shop.practitioner.id, tiers=[])
+    assert [item["id"] for item in await listed(shop)] == [str(inactive)]
+
+
+async def test_order__productivity_then_activity_then_completeness_then_id(shop: Shop) -> None:
+    """L2: each entry shows its three figures and its rank."""
+    at = last_month()
+    profile = {"photo_url": "https://example.com/a.jpg", "bio": "Bio", "profession": "Psikolog"}
+    productive, active, complete = uuid4(), uuid4(), uuid4()
+    plain = sorted([uuid4(), uuid4()])
+    for one in (*reversed(plain), productive, active):
+        await shop.introduce(one)
+    await shop.introduce(complete, **profile)
+    await shop.rig.take(*Session(productive).whole(at))
+    busy = Session(active)
+    await shop.rig.take(busy.requested(at), busy.started(at))
+    found = await listed(shop)
+    wanted = [productive, active, complete, *sorted([*plain, shop.practitioner.id])]
+    assert [item["id"] for item in found] == [str(one) for one in wanted]
+    assert [figures(item) for item in found[:4]] == [(1, 3, 0), (0, 1, 0), (0, 0, 3), (0, 0, 0)]
+    assert [item["rank"] for item in found] == list(range(1, 7))
+
+
+async def test_pages__continue_rank_and_order(shop: Shop) -> None:
+    for _ in range(6):
+        await shop.introduce(uuid4())
+    whole = [item["id"] for item in await listed(shop)]
+    seen, cursor = [], ""
+    for _ in range(4):
+        answer = await shop.member.get(f"/v1/practitioners?product_id={shop.product}&limit=2{cursor}")
+        seen += [(item["rank"], item["id"]) for item in answer.json()["items"]]
+        cursor = f"&cursor={answer.json()['next_cursor']}"
+    assert seen == list(enumerate(whole, start=1))
+
+
+@pytest.mark.parametrize(
+    ("instant", "counts"),
+    [
+        (datetime(2026, 9, 30, 16, 59, 59, tzinfo=UTC), False),
+        (datetime(2026, 9, 30, 17, 0, tzinfo=UTC), True),
+        (datetime(2026, 10, 31, 16, 59, 59, tzinfo=UTC), True),
+        (datetime(2026, 10, 31, 17, 0, tzinfo=UTC), False),
+    ],
+)
+def test_month__is_the_platforms_not_utcs(instant: datetime, counts: bool) -> None:
+    """L2: October in Jakarta begins at 17:00 UTC of 30 September."""
+    november = Months(JAKARTA, lambda: datetime(2026, 11, 22, tzinfo=UTC))
+    assert november.last == date(2026, 10, 1)
+    assert (november.of(instant) == november.last) is counts
+
+
+async def test_january__goes_by_december() -> None:
+    january = Months(JAKARTA, lambda: datetime(2027, 1, 5, tzinfo=UTC))
+    assert january.listed == (date(2026, 12, 1), date(2027, 1, 1), date(2027, 2, 1))
+
+
+async def test_duplicates_and_replays__count_once(shop: Shop) -> None:
+    """L3, F40: adjacent, later, and the whole log again, also around the inbox."""
+    at = last_month()
+    session = Session(shop.practitioner.id)
+    records = session.whole(at)
+    await shop.rig.take(records[0], records[0], records[1], records[2], records[1], records[2], records[3])
+    assert await shop.rig.take(*records) == ["duplicate"] * 4
+    assert [figures(item) for item in await listed(shop)] == [(1, 3, 0)]
+    await shop.rig.rows("DELETE FROM inbox WHERE key = %s", str(session.id))
+    assert await shop.rig.take(*records) == ["applied"] * 4
+    assert [figures(item) for item in await listed(shop)] == [(1, 3, 0)]
+
+
+async def test_replaced_result__is_activity_never_productivity(shop: Shop) -> None:
+    """L2: the first ResultUploaded of each session."""
+    session = Session(shop.practitioner.id)
+    await shop.rig.take(*session.whole(last_month()), session.replaced(last_month()))
+    assert [figures(item)[:2] for item in await listed(shop)] == [(1, 4)]
+
+
+async def test_anothers_act__is_not_the_practitioners_activity(shop: Shop) -> None:
+    session = Session(shop.practitioner.id)
+    await shop.rig.take(session.requested(last_month()), session.canceled(last_month()))
+    assert [figures(item) for item in await listed(shop)] == [(0, 0, 0)]
+
+
+async def test_counted_before_the_profile__is_there_with_it(shop: Shop) -> None:
+    """The two writers of a row, in either order."""
+    newcomer = uuid4()
+    await shop.rig.take(*Session(newcomer).whole(last_month()))
+    await shop.introduce(newcomer)
+    assert figures((await listed(shop))[0]) == (1, 3, 0)
+
+
+async def test_profile_and_events_at_once__lose_nothing(shop: Shop) -> None:
+    """Both writers of a practitioner's rows at the same moment."""
+    at = last_month()
+    for round_ in range(1, 6):
+        records = Session(shop.practitioner.id).whole(at)
+        await asyncio.gather(
+            shop.rig.take(*records),
+            shop.introduce(shop.practitioner.id, bio="Bio" if round_ % 2 else None),
+            shop.introduce(shop.practitioner.id, profession="Psikolog"),
+        )
+        (item,) = await listed(shop)
+        assert figures(item) == (round_, 3 * round_, 2 if round_ % 2 else 1)
+
+
+async def test_figures__equal_the_sum_of_the_sessions(rig: Rig) -> None:
+    """I6: the read model is the fold of what was consumed, row for row."""
+    sums = (
+        "SELECT p.key::uuid, m.key::date, sum((m.value ->> 0)::int), sum((m.value ->> 1)::int) FROM consulted_session s"
+        " CROSS JOIN jsonb_each(s.counts) p CROSS JOIN jsonb_each(p.value) m GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    figures_now = "SELECT practitioner_id, month, productivity, activity FROM practitioner_month ORDER BY 1, 2"
+    assert await rig.rows(sums) == await rig.rows(figures_now)
+
+
+async def test_erased__is_off_the_list(shop: Shop) -> None:
+    """E4."""
+    await shop.admin.put(f"/v1/erasures/{shop.practitioner.id}")
+    assert await listed(shop) == []
+
+
+class TestMonthsTurn:
+    async def test_turn__the_next_months_rows_are_there_already(self, rig: Rig, shop: Shop) -> None:
+        """L2: a list is never empty for want of rows."""
+        november = Months(JAKARTA, lambda: datetime(2026, 11, 22, tzinfo=UTC))
+        december = Months(JAKARTA, lambda: datetime(2026, 12, 1, tzinfo=UTC))
+        assert december.last in november.listed
+        async with rig.service.database.autocommit() as conn:
+            await listing.prepare(conn, november)
+        rows = await rig.rows(
+            "SELECT count(*) FROM ranking WHERE month = %s AND practitioner_id = %s",
+            december.last,
+            shop.practitioner.id,
+        )
+        assert rows == [(1,)]
+
+    async def test_turn__events_of_the_month_before_count_in_it(self, rig: Rig, shop: Shop) -> None:
+        months = Months(JAKARTA, lambda: datetime(2026, 11, 22, tzinfo=UTC))
+        async with rig.service.database.transaction() as conn:
+            await Sessions(months).apply(conn, [decode(one) for one in Session(shop.practitioner.id).whole(LAST_MONTH)])
+        rows = await rig.rows(
+            "SELECT productivity, activity FROM ranking WHERE month = '2026-10-01' AND practitioner_id = %s",
+            shop.practitioner.id,
+        )
+        assert rows == [(1, 3)]
+
+
+async def test_a_hundred_thousand__the_page_is_one_index_range(rig: Rig) -> None:
+    """L2: flat; the index is used, nothing is sorted whole."""
+    month, tier = date(2026, 10, 1), f"crowd-{uuid4().hex[:8]}"
+    await rig.rows(
+        "INSERT INTO practitioner (id, name, tiers, timezone, active, version, actor, correlation_id)"
+        " SELECT gen_random_uuid(), 'P ' || n, ARRAY[%s], 'Asia/Jakarta', true, 1, 'system', 'test'"
+        " FROM generate_series(1, 100000) n",
+        tier,
+    )
+    await rig.rows(
+        "INSERT INTO ranking (month, tier, practitioner_id, productivity, activity, completeness) SELECT %s, %s, id, (random() * 20)::int, (random() * 50)::int, 0 FROM practitioner"
+        " WHERE tiers = ARRAY[%s]",
+        month,
+        tier,
+        tier,
+    )
+    await rig.rows("ANALYZE ranking")
+    await rig.rows("ANALYZE practitioner")
+    async with rig.service.database.autocommit() as conn:
+        first = await page_after(conn, month, tier, None, 50)
+        middle = cursor_of(first[-1].model_copy(update={"productivity": 10, "activity": 25}), month, tier)
+        for cursor in (None, middle):
+            query, parameters = query_of(month, tier, cursor, 51)
+            plan = await conn.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query, parameters)
+            (row,) = await plan.fetchall()
+            nodes = list(_nodes(row[0][0]["Plan"]))
+            assert "ranking_order" in {node.get("Index Name") for node in nodes}
+            assert not [n for n in nodes if n["Node Type"] == "Seq Scan"]
+            assert max(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) for n in nodes) <= 60
+    await rig.rows("DELETE FROM ranking WHERE tier = %s", tier)
+    await rig.rows("DELETE FROM practitioner WHERE tiers = ARRAY[%s]", tier)
+
+
+def _nodes(plan: dict[str, Any]):
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from _nodes(child)
