@@ -23,7 +23,7 @@ class Inbox:
     data: Answer = lambda _: None
     cut_after_dot: bool = False
     greeting: str | None = None
-    silent_after_dot: bool = False
+    silent_for: frozenset[str] = frozenset()
     conversations: int = 0
     port: int = 0
 
@@ -44,7 +44,7 @@ class Inbox:
         self.mails.append((list(envelope.rcpt_tos), mail))  # type: ignore[arg-type]
         if self.cut_after_dot:
             server.transport.abort()
-        if self.silent_after_dot:
+        if self.silent_for & set(envelope.rcpt_tos):
             await asyncio.Event().wait()
         return "250 OK"
 

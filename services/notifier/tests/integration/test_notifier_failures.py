@@ -2,12 +2,10 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
-from services.notifier.tests.cloud_api import Misdeed, cloud_api
+from services.notifier.tests.cloud_api import Misdeed
 from services.notifier.tests.given import Case, now
-from services.notifier.tests.smtp_server import smtp_server
 
 pytestmark = pytest.mark.servers
 
@@ -61,10 +59,9 @@ async def test_smtp_unreachable__is_no_recipients_fault(notifier):
 async def test_smtp_silent__the_deadline_holds_and_others_are_not_kept(notifier):
     """F81: silence after the final dot is ambiguous for that mail alone; others leave meanwhile."""
     running = await notifier(send_timeout_seconds=1.0, email_ambiguous_wait_seconds=600)
-    running.inbox.silent_after_dot = True
+    running.inbox.silent_for = frozenset({"member0@example.com"})
     (silent,) = await several(running, 1)
     await running.until(lambda: running.ledger(recipient_id=silent.member, channel="email", state="sending"))
-    running.inbox.silent_after_dot = False
     other = Case()
     await running.tell(other.contact(other.member, email="other@example.com"), other.created(), other.paid())
     await running.until(lambda: running.ledger(recipient_id=other.member, channel="email", state="sent"))
@@ -404,5 +401,3 @@ async def test_database_gone_for_a_moment__sending_goes_on(notifier, postgres):
     assert {r["state"] for r in rows} <= {"sent"}
     assert len(rows) == len(cases) * 2
 
-
-_ = (uuid4, cloud_api, smtp_server)
