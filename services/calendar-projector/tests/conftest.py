@@ -14,8 +14,13 @@ import httpx2
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
+from fastapi import FastAPI
+from psycopg.rows import dict_row
+from pydantic import SecretStr
+
 from booking_chassis.application import create_app
 from booking_chassis.consumer import Tuning
+from booking_chassis.consumer.reading import read
 from booking_chassis.service import Service
 from booking_chassis.testing import Issuer
 from booking_contracts import sessions as told
@@ -23,11 +28,10 @@ from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import partition_of, uuid7
 from booking_contracts.record import Record
-from booking_contracts.topics import SESSIONS, Topic
-from fastapi import FastAPI
-from pydantic import SecretStr
-
+from booking_contracts.topics import ERASURES, SESSIONS, USER_SCHEDULE, Topic
 from calendar_projector.app import build
+from calendar_projector.projection.batch import fold
+from calendar_projector.projection.merge import Slot, merge
 from calendar_projector.settings import Settings
 
 WHEN = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -159,7 +163,7 @@ class Story:
         self.records[-1] = replace(last, headers=headers)
         return self
 
-    def _tell(self, event_class: type[Event], status: str, **more: Any) -> "Story":
+    def _tell(self, event_class: Callable[..., Event], status: str, **more: Any) -> "Story":
         self.version += 1
         self.status = status
         event = event_class(
@@ -205,10 +209,11 @@ class World:
     owner_url: str
     settings: Settings
     prefix: str
-    producer: AIOKafkaProducer
+    producer: AIOKafkaProducer | None
 
     async def tell(self, *records: Record) -> None:
         """Append these records to their topics, by the partition of their keys."""
+        assert self.producer is not None
         waiting = []
         for record in records:
             partition = partition_of(record.key or b"", SESSIONS.partitions)
@@ -231,7 +236,7 @@ class World:
     async def shown(self) -> dict[UUID, dict[str, Any]]:
         """`user_schedule` by session."""
         async with await psycopg.AsyncConnection.connect(self.owner_url, autocommit=True) as conn:
-            cursor = conn.cursor(row_factory=psycopg.rows.dict_row)
+            cursor = conn.cursor(row_factory=dict_row)
             await cursor.execute("SELECT * FROM user_schedule")
             return {row["session_id"]: row for row in await cursor.fetchall()}
 
@@ -299,13 +304,48 @@ async def world(fresh_database, kafka) -> AsyncIterator[World]:
     """A fresh database and fresh topics."""
     databases = fresh_database("calendar")
     prefix = kafka.prefix()
-    kafka.create_topics(prefix)
-    settings = Settings.documented().model_copy(
+    kafka.create_topics(prefix, [SESSIONS.name, ERASURES.name, USER_SCHEDULE.name])
+    settings = settings_for(databases, kafka.bootstrap, prefix)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    await producer.start()
+    try:
+        yield World(databases.owner_url, settings, prefix, producer)
+    finally:
+        await producer.stop()
+
+
+@pytest.fixture(scope="module")
+async def ground(fresh_database) -> AsyncIterator["Ground"]:
+    """The api on a database of the test file's own, without any broker; stories are merged by the real merge."""
+    databases = fresh_database("calendar")
+    world = World(databases.owner_url, settings_for(databases, "127.0.0.1:1", ""), "", None)
+    async with world.running("api") as running:
+        yield Ground(world, running)
+
+
+@dataclass
+class Ground:
+    """A running api, and a way to give it rows."""
+
+    world: World
+    running: Running
+
+    async def put(self, *stories: Story) -> None:
+        """What a runner would do with these sessions' records."""
+        items = [read(record, sequenced=True) for one in stories for record in one.records]
+        async with self.running.service.database.transaction() as conn:
+            merged = await merge(conn, Slot("a"), list(fold(items).patches.values()))
+        assert merged.people.keys() == {str(one.id) for one in stories}
+
+
+def settings_for(databases, bootstrap: str, prefix: str) -> Settings:
+    """Settings on test servers."""
+    return Settings.documented().model_copy(
         update={
             "database_url": databases.app_url,
             "database_owner_url": databases.owner_url,
             "database_allow_unsafe": True,
-            "kafka_bootstrap": kafka.bootstrap,
+            "kafka_bootstrap": bootstrap,
             "topic_prefix": prefix,
             "rate_limit_per_minute": 0,
             "jwt_jwks_url": "https://127.0.0.1:1/",
@@ -314,12 +354,6 @@ async def world(fresh_database, kafka) -> AsyncIterator[World]:
             "switch_patience_seconds": 3.0,
         }
     )
-    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
-    await producer.start()
-    try:
-        yield World(databases.owner_url, settings, prefix, producer)
-    finally:
-        await producer.stop()
 
 
 @pytest.fixture

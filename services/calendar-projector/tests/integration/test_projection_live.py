@@ -1,10 +1,10 @@
 """C1, C2: the rows are the fold of the events, whatever comes twice, late, broken or at once."""
 
-import asyncio
 import dataclasses
 import random
 
 import pytest
+
 from booking_contracts.calendar import UserScheduleRow
 from booking_contracts.decode import decode
 from booking_contracts.record import Record
@@ -114,7 +114,7 @@ async def test_rows_are_published_as_they_are_now_without_link(world, story, unt
     assert {record.key for record in records} == {str(dated.id).encode()}
 
 
-async def test_several_copies_share_the_partitions_and_survive_each_others_going(world, story):
+async def test_several_copies_share_the_partitions_and_survive_each_others_going(world, story, until):
     """F27: rebalances under load; every row is the fold in the end."""
     stories = [story().requested().scheduled().scheduled(start=10).started() for _ in range(60)]
     records = _told(*stories)
@@ -122,19 +122,14 @@ async def test_several_copies_share_the_partitions_and_survive_each_others_going
         await world.tell(*records[:80])
         async with world.running("worker"):
             await world.tell(*records[80:160])
-            await asyncio.wait_for(_reaches(world, 20), 30)
+            await until(lambda: _count(world, "SELECT count(*) >= 20 FROM user_schedule", True))
         await world.tell(*records[160:])
         await world.shows(stories)
     assert await world.rows("SELECT count(*) FROM held WHERE settled_at IS NULL") == [(0,)]
 
 
-async def _reaches(world, count: int) -> None:
-    while (await world.rows("SELECT count(*) FROM user_schedule"))[0][0] < count:
-        await asyncio.sleep(0.05)
-
-
-async def _count(world, query: str, count: int) -> bool:
-    return await world.rows(query) == [(count,)]
+async def _count(world, query: str, value) -> bool:
+    return await world.rows(query) == [(value,)]
 
 
 async def _published(world, at_least: int) -> list[Record]:

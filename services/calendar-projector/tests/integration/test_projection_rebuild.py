@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 from aiokafka import TopicPartition
+
 from booking_chassis.consumer import PositionLost
 from booking_contracts.topics import SESSIONS
 from booking_outbox import Progress
-
 from calendar_projector.projection import generations
 from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
 from calendar_projector.projection.merge import Slot

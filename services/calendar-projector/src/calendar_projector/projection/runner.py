@@ -173,8 +173,8 @@ class Runner:
                 if not first[partition] <= position <= end[partition]:
                     # F50, F51: never a silent jump. Versions know what was seen; what is missing shows as held gaps.
                     log.error(
-                        "generation %d, %s[%d]: position %d lies outside of the topic (%d to %d): recreated, or"
-                        " lost records. Reading all that is there; a rebuild, after `booking republish`, proves the rows.",
+                        "generation %d, %s[%d]: position %d is outside of the topic (%d to %d), which was recreated or"
+                        " lost records. All that is there is read; `booking republish` and a rebuild prove the rows.",
                         *(self.generation, *partition, position, first[partition], end[partition]),
                     )
                     starts[partition] = first[partition]

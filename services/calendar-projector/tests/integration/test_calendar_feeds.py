@@ -1,0 +1,150 @@
+"""C3, T13: secret addresses; what a calendar app reads; revoked at once; forgotten with their person (E4)."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from icalendar import Calendar
+
+from booking_contracts.directory import PersonErased
+from booking_contracts.topics import ERASURES
+
+pytestmark = pytest.mark.servers
+
+FEEDS = "/v1/calendar/feeds"
+SOON = (datetime.now(UTC) + timedelta(days=3)).date()
+
+
+async def _made(ground, person: UUID, **headers: str) -> dict:
+    answer = await ground.running.call("POST", FEEDS, "member", sub=person, **headers)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def _path(feed: dict) -> str:
+    assert feed["url"].startswith("https://calendar.test/calendar/feeds/")
+    return feed["url"].removeprefix("https://calendar.test")
+
+
+async def test_a_feed_is_a_calendar_with_the_persons_sessions(ground, story):
+    person = uuid4()
+    one = story(member=person).requested().scheduled(on=SOON)
+    gone = story(practitioner=person).requested().scheduled(on=SOON, start=13).canceled()
+    foreign = story().requested().scheduled(on=SOON, start=15)
+    moved_on = story(member=person).requested().scheduled(on=SOON, start=17).changed(uuid4())
+    await ground.put(one, gone, foreign, moved_on)
+    answer = await ground.running.get(_path(await _made(ground, person)))
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert (answer.headers["Referrer-Policy"], answer.headers["X-Robots-Tag"]) == ("no-referrer", "noindex")
+    calendar = Calendar.from_ical(answer.content)
+    events: dict[str, Any] = {str(event["UID"]): event for event in calendar.walk("VEVENT")}
+    assert events.keys() == {f"session-{one.id}@booking", f"session-{gone.id}@booking"}
+    confirmed, canceled = events[f"session-{one.id}@booking"], events[f"session-{gone.id}@booking"]
+    assert (confirmed["STATUS"], int(confirmed["SEQUENCE"])) == ("CONFIRMED", 1)
+    assert confirmed["DTSTART"].dt == one.times["starts_at"]
+    assert str(confirmed["URL"]) == str(confirmed["CONFERENCE"]) == one.times["meeting_link"]
+    assert (canceled["STATUS"], int(canceled["SEQUENCE"])) == ("CANCELLED", 2)
+    assert "URL" not in canceled
+    assert b"REFRESH-INTERVAL;VALUE=DURATION:PT15M" in answer.content
+    assert b"NAME:Jadwal konsultasi" in answer.content
+    assert answer.content.endswith(b"END:VCALENDAR\r\n")
+
+
+async def test_an_unchanged_feed_is_304_until_something_changes(ground, story):
+    person = uuid4()
+    await ground.put(story(member=person).requested().scheduled(on=SOON))
+    path = _path(await _made(ground, person))
+    first = await ground.running.get(path)
+    etag = first.headers["ETag"]
+    for condition in (etag, f"W/{etag}", f'"x", {etag}', "*"):
+        again = await ground.running.get(path, If_None_Match=condition)
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", etag)
+    assert (await ground.running.get(path)).content == first.content, "no clock in the text"
+    assert (await ground.running.get(path, If_None_Match='"other"')).status_code == 200
+    assert (await ground.running.get(path, If_None_Match=etag, Accept_Language="en")).status_code == 200
+    head = await ground.running.call("HEAD", path)
+    assert (head.status_code, head.headers["ETag"]) == (200, etag)
+    await ground.put(story(member=person).requested().scheduled(on=SOON, start=14))
+    assert (await ground.running.get(path, If_None_Match=etag)).status_code == 200
+
+
+async def test_a_revoked_feed_is_gone_at_once_and_looks_like_one_that_never_was(ground):
+    person = uuid4()
+    feed = await _made(ground, person)
+    path = _path(feed)
+    assert (await ground.running.get(path)).status_code == 200
+    stranger = await ground.running.call("DELETE", f"{FEEDS}/{feed['id']}", "member", sub=uuid4())
+    assert stranger.status_code == 404
+    assert (await ground.running.call("DELETE", f"{FEEDS}/{feed['id']}", "member", sub=person)).status_code == 204
+    revoked = await ground.running.get(path)
+    token = path.rpartition("/")[2].removesuffix(".ics")
+    wrong = [token[:-2] + "AA", token[:10], "A" * 64, "nope", "%2e%2e", "a" * 150, token + "=", token.upper()]
+    bodies = {revoked.json()["code"], revoked.json()["detail"]}
+    for text in wrong:
+        answer = await ground.running.get(f"/calendar/feeds/{text}.ics")
+        assert answer.status_code == revoked.status_code == 404
+        assert {answer.json()["code"], answer.json()["detail"]} == bodies
+    assert (await ground.running.call("DELETE", f"{FEEDS}/{feed['id']}", "member", sub=person)).status_code == 404
+
+
+async def test_a_persons_feeds_are_listed_newest_first_and_no_one_elses(ground):
+    person = uuid4()
+    made = [await _made(ground, person) for _ in range(3)]
+    await _made(ground, uuid4())
+    first = (await ground.running.get(f"{FEEDS}?limit=2", "member", sub=person)).json()
+    rest = (await ground.running.get(f"{FEEDS}?limit=2&cursor={first['next_cursor']}", "member", sub=person)).json()
+    assert first["items"] + rest["items"] == made[::-1]
+    assert rest["next_cursor"] is None
+
+
+async def test_the_same_key_makes_one_feed_and_answers_alike_also_after_its_revocation(ground):
+    person = uuid4()
+    first = await _made(ground, person, Idempotency_Key="k1")
+    assert await _made(ground, person, Idempotency_Key="k1") == first
+    assert len((await ground.running.get(FEEDS, "member", sub=person)).json()["items"]) == 1
+    path = f"{FEEDS}/{first['id']}"
+    for _ in range(2):
+        gone = await ground.running.call("DELETE", path, "member", sub=person, Idempotency_Key="k2")
+        assert gone.status_code == 204
+    assert await _made(ground, person, Idempotency_Key="k1") == first
+    assert (await ground.running.get(_path(first))).status_code == 404
+
+
+async def test_too_many_feeds_are_refused(ground):
+    person = uuid4()
+    for _ in range(20):
+        await _made(ground, person)
+    refused = await ground.running.call("POST", FEEDS, "member", sub=person)
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_feeds")
+
+
+async def test_nothing_secret_is_stored_and_the_token_is_never_logged(ground, caplog):
+    person = uuid4()
+    with caplog.at_level(logging.DEBUG):
+        feed = await _made(ground, person)
+        await ground.running.get(_path(feed))
+        await ground.running.get(_path(feed)[:-8] + "xxxx.ics")
+    token = _path(feed).rpartition("/")[2].removesuffix(".ics")
+    ours = [record for record in caplog.records if not record.name.startswith("httpx")]  # the test's own client
+    assert not [record for record in ours if token[:40] in record.getMessage()]
+    rows = await ground.world.rows("SELECT f::text FROM feed f WHERE person_id = %s", person)
+    assert token[22:] not in str(rows)
+
+
+async def test_an_erased_person_loses_all_feeds(world, make_record, until):
+    """E4: by the erasures topic, through the real consumer."""
+    person, other = uuid4(), uuid4()
+    async with world.running("all") as running:
+        for owner in (person, person, other):
+            assert (await running.call("POST", FEEDS, "member", sub=owner)).status_code == 201
+        await world.tell(make_record(ERASURES, person, PersonErased(), 1))
+
+        async def forgotten() -> bool:
+            return await world.rows("SELECT count(*) FROM feed") == [(1,)]
+
+        await until(forgotten)
+        assert await world.rows("SELECT person_id FROM feed") == [(other,)]

@@ -1,0 +1,102 @@
+"""The fold is pure, and the same however the records are cut into batches (C2)."""
+
+import dataclasses
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booking_chassis.consumer.reading import read
+from booking_contracts.corpus import NAMES, golden
+from calendar_projector.calendar.feeds import Feed, Tokens
+from calendar_projector.changes import EVERYBODY, Hub, payloads
+from calendar_projector.projection.batch import fold
+from calendar_projector.projection.fold import COLUMNS
+
+
+def _items(*stories):
+    return [read(record, sequenced=True) for one in stories for record in one.records]
+
+
+def test_a_run_of_one_session_becomes_one_patch(story):
+    one = story().requested().scheduled().started()
+    patch = fold(_items(one)).patches[str(one.id)]
+    assert (patch.first, patch.last, patch.status, patch.schedule, patch.dated) == (1, 3, "on_progress", "set", True)
+    assert dict(zip(COLUMNS, patch.row(), strict=True))["time_start"] == "09:00"
+
+
+def test_a_change_of_practitioner_clears_the_schedule_and_names_who_was_left(story):
+    one = story().requested().scheduled()
+    before = str(one.practitioner)
+    patch = fold(_items(one.changed(uuid4()))).patches[str(one.id)]
+    assert (patch.schedule, patch.dated, patch.left) == ("clear", True, [before])
+    assert dict(zip(COLUMNS, patch.row(), strict=True))["starts_at"] is None
+
+
+def test_an_unknown_type_moves_the_version_alone(story):
+    one = story().requested().scheduled().unknown()
+    patch = fold(_items(one)).patches[str(one.id)]
+    assert (patch.last, patch.status) == (3, "scheduled")
+
+
+@pytest.mark.parametrize("order", [(0, 2), (0, 0), (1, 0), (0, 1, 1)])
+def test_a_gap_or_repeat_needs_the_careful_way(story, order):
+    one, other = story().requested().scheduled().started(), story().requested()
+    items = _items(one)
+    batch = fold([items[i] for i in order] + _items(other))
+    assert batch.careful == {str(one.id)}
+    assert batch.patches.keys() == {str(other.id)}
+    assert len(batch.items[str(one.id)]) == len(order)
+
+
+def test_poison_takes_its_own_session_only_to_the_careful_way(story):
+    one, other = story().requested().scheduled(), story().requested()
+    sick = dataclasses.replace(one.records[1], value=b"{")
+    batch = fold([read(r, sequenced=True) for r in (one.records[0], sick, other.records[0])])
+    assert batch.careful == {str(one.id)}
+    assert batch.patches.keys() == {str(other.id)}
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if golden(n).topic.endswith("sessions.v1")])
+def test_every_golden_session_event_is_folded(name: str):
+    record = golden(name)
+    (patch,) = fold([read(record, sequenced=True)]).patches.values()
+    assert patch.status
+
+
+@given(st.binary(min_size=16, max_size=16), st.text(max_size=80))
+def test_only_the_tokens_we_made_name_a_feed(raw: bytes, guess: str):
+    from uuid import UUID
+
+    tokens = Tokens("a secret", "https://x.test/")
+    address = tokens.address(UUID(bytes=raw))
+    token = address.removeprefix("https://x.test/calendar/feeds/").removesuffix(".ics")
+    assert tokens.feed_of(token) == UUID(bytes=raw)
+    assert Tokens("another secret", "https://x.test").feed_of(token) is None
+    assert tokens.feed_of(guess) is None
+
+
+def test_a_feeds_time_is_in_its_id():
+    from booking_contracts.ids import uuid7
+
+    assert Feed(uuid7()).created_at.year >= 2026
+
+
+def test_payloads_stay_within_what_postgresql_takes():
+    waiting = {str(uuid4()): {str(uuid4()) for _ in range(3)} for _ in range(200)}
+    texts = payloads(waiting)
+    assert len(texts) > 1
+    assert all(len(text.encode()) < 8000 for text in texts)
+    assert payloads({}) == []
+
+
+async def test_a_stream_that_is_too_slow_is_told_to_read_again(as_json):
+    hub, person = Hub("postgresql://nobody@127.0.0.1:1/x"), str(uuid4())
+    async with hub.changes_of(person) as queue, hub.changes_of(str(uuid4())) as others:
+        for _ in range(201):
+            hub.tell(as_json([["s", [person]]]))
+        assert (queue.get_nowait(), queue.empty()) == (EVERYBODY, True)
+        hub.tell(as_json([[EVERYBODY, []]]))
+        assert (queue.get_nowait(), others.get_nowait()) == (EVERYBODY, EVERYBODY)
+    assert hub._streams == {}
