@@ -1,6 +1,7 @@
 """A database of the sample service, its application, and people who call it."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx2
@@ -17,16 +18,16 @@ SAMPLE = "shared.chassis.tests.sample:migrations"
 
 
 def settings_for(database_url: str, **more: object) -> ServiceSettings:
-    """Settings of a test: no limit of calls, PostgreSQL with fsync off."""
-    return ServiceSettings.documented().model_copy(
-        update={
-            "database_url": database_url,
-            "rate_limit_per_minute": 0,
-            "database_allow_unsafe": True,
-            "jwt_jwks_url": "https://127.0.0.1:1/",
-            **more,
-        }
-    )
+    """Settings of a test: no limit of calls, PostgreSQL with fsync off, nobody to fetch keys from."""
+    usual = {"rate_limit_per_minute": 0, "database_allow_unsafe": True, "jwt_jwks_url": "https://127.0.0.1:1/"}
+    return ServiceSettings.documented().model_copy(update={"database_url": database_url, **usual, **more})
+
+
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    """Waits for a condition, with a deadline."""
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110 - what a server answers has no event
+            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

@@ -12,18 +12,22 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
 from booking_chassis.problems import Problem
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 __all__ = ["Database", "DatabaseDown", "Deadline", "UnsafeDatabaseError", "request_deadline"]
 
@@ -81,7 +85,8 @@ class Database:
     ) -> None:
         self._statement_timeout = statement_timeout
         self._transaction_deadline = transaction_deadline
-        self.engine: AsyncEngine = create_async_engine(
+        # The engine that an AsyncEngine wraps: importing sqlalchemy.ext.asyncio would load the whole ORM at each start.
+        self._engine = create_engine(
             _driver_url(url),
             isolation_level="AUTOCOMMIT",
             pool_size=pool_size,
@@ -92,6 +97,13 @@ class Database:
             use_native_hstore=False,
             connect_args=_connect_args(application_name, statement_timeout),
         )
+
+    @cached_property
+    def engine(self) -> "AsyncEngine":
+        """SQLAlchemy's view of the same pool, in autocommit."""
+        from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415 - see __init__
+
+        return AsyncEngine(self._engine)
 
     @asynccontextmanager
     async def autocommit(self, *, deadline: float | None = None) -> AsyncGenerator[psycopg.AsyncConnection]:
@@ -121,7 +133,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes what is idle; connections in use close when given back."""
-        await self.engine.dispose()
+        await greenlet_spawn(self._engine.dispose)
 
     @asynccontextmanager
     async def _connection(self, seconds: float) -> AsyncGenerator[psycopg.AsyncConnection]:
@@ -147,7 +159,7 @@ class Database:
     async def _taken(self) -> tuple[PoolProxiedConnection, psycopg.AsyncConnection]:
         while True:
             try:
-                proxy = await self.engine.raw_connection()
+                proxy = await greenlet_spawn(self._engine.raw_connection)
             except PoolTimeout:
                 raise DatabaseDown("pool exhausted") from None
             except (SQLAlchemyError, psycopg.Error, OSError) as error:
@@ -224,4 +236,4 @@ def _connect_args(application_name: str, statement_timeout: float) -> dict[str, 
 
 
 def _driver_url(url: str) -> URL:
-    return make_url(url).set(drivername="postgresql+psycopg")
+    return make_url(url).set(drivername="postgresql+psycopg_async")

@@ -54,7 +54,7 @@ def configure(level: str = "info", *, service: str = "") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.access", "httpx2", "httpcore2", "aiokafka", "faststream"):
+    for noisy in ("uvicorn.access", "httpx2", "httpcore2", "aiokafka", "faststream", "alembic.runtime.plugins"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

@@ -1,6 +1,7 @@
 """Settings come from environment variables and secret files; a wrong one stops the start with a sentence."""
 
 import os
+import re
 from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -22,6 +23,8 @@ from pydantic_settings import SettingsError as UnreadableSetting
 ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
 """The only algorithms JWT_ALGORITHMS may name: a shared secret or `none` would let a token's holder sign (T2)."""
 
+# One label that starts with a letter: a container's name on its own network, never a public host or an address.
+_CONTAINER = re.compile(r"[a-z][a-z0-9-]*")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -113,7 +116,7 @@ class ServiceSettings(BaseSettings):
         tuple[str, ...], Field(min_length=1, description='a JSON list such as ["RS256","ES256","EdDSA"]')
     ] = ("RS256", "ES256", "EdDSA")
     jwt_allow_http: Annotated[
-        bool, Field(description="true only on a developer's machine: the key set over http on loopback or a container's network")
+        bool, Field(description="true only in development: the key set over http, on loopback or a container network")
     ] = False
     jwt_leeway_seconds: Annotated[int, Field(ge=0, le=60, description="tolerated clock difference, 0 to 60 s")] = 30
     jwt_jwks_ttl_seconds: Annotated[
@@ -157,11 +160,12 @@ class ServiceSettings(BaseSettings):
     @model_validator(mode="after")
     def _keys_over_https(self) -> Self:
         parts = urlsplit(self.jwt_jwks_url)
-        # A name without a dot is a container's on its own network: no public host is called so.
-        near = parts.hostname in _LOOPBACK or "." not in (parts.hostname or ".")
+        host = parts.hostname or ""
+        near = host in _LOOPBACK or _CONTAINER.fullmatch(host) is not None
         local = self.jwt_allow_http and parts.scheme == "http" and near
         if not local and (parts.scheme != "https" or not parts.hostname):
-            raise ValueError("JWT_JWKS_URL must be https (http only on loopback or a container network, with JWT_ALLOW_HTTP=true)")
+            near_only = "http only on loopback or a container network, with JWT_ALLOW_HTTP=true"
+            raise ValueError(f"JWT_JWKS_URL must be https ({near_only})")
         return self
 
     @classmethod

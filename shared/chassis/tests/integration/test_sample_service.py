@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from shared.chassis.tests.conftest import until
 
 pytestmark = pytest.mark.servers
 
@@ -115,7 +116,7 @@ async def test_unknown_version__is_waited_for_then_refused(sample, sample_databa
 
 
 async def test_what_the_database_cannot_store__is_the_callers_mistake(sample):
-    client, issuer = sample
+    client, _ = sample
     assert (await client.get("/v1/overflow", params={"number": 2**40})).status_code == 422
     assert (await client.get("/v1/raw/a%00b")).status_code == 400
     assert (await client.get("/v1/raw/a", params={"x": "\x00"})).status_code == 400
@@ -123,7 +124,7 @@ async def test_what_the_database_cannot_store__is_the_callers_mistake(sample):
 
 async def test_ready__only_when_migrated_and_the_run_time_role_may_read_it(sample):
     client, _ = sample
-    await _until_ready(client)
+    await until(lambda: _ready(client))
     assert (await client.get("/readyz")).json() == {
         "status": "ready",
         "database": "ok",
@@ -132,10 +133,8 @@ async def test_ready__only_when_migrated_and_the_run_time_role_may_read_it(sampl
     }
 
 
-async def _until_ready(client) -> None:
-    async with asyncio.timeout(10):
-        while (await client.get("/readyz")).status_code != 200:
-            await asyncio.sleep(0.02)
+async def _ready(client) -> bool:
+    return (await client.get("/readyz")).status_code == 200
 
 
 def _token(text: str) -> str:

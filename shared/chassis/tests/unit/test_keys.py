@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -73,7 +74,7 @@ async def test_rotation_under_load__no_token_is_refused():
         verifier = _verifier(keys)
         issuers = [_issuer(f"k{number}") for number in range(6)]
         idp.publishes(issuers[0].jwks())
-        for old, new in zip(issuers, issuers[1:], strict=False):
+        for old, new in pairwise(issuers):
             both = json.loads(old.jwks())["keys"] + json.loads(new.jwks())["keys"]
             idp.publishes(json.dumps({"keys": both}).encode())
             tokens = [issuer.token("member") for issuer in (old, new) for _ in range(40)]
@@ -89,7 +90,7 @@ async def test_rotation_while_a_fetch_is_under_way__waits_for_the_next():
         old, new = _issuer("old"), _issuer("new")
         idp.publishes(old.jwks())
         first = keys.refresh()
-        while not idp.requests:
+        while not idp.requests:  # noqa: ASYNC110
             await asyncio.sleep(0)
         idp.publishes(new.jwks())
         assert await _verifier(keys).verify(new.token("member"))

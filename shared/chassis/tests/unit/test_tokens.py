@@ -44,7 +44,7 @@ def _unsigned(header: dict, claims: object, signature: str = "") -> str:
 def _raw(payload: bytes) -> str:
     """Any payload bytes, properly signed."""
     signed = f"{_b64(json.dumps({'alg': 'ES256', 'kid': ISSUER.kid, 'typ': 'at+jwt'}).encode())}.{_b64(payload)}"
-    return f"{signed}.{_b64(jwt.algorithms.ECAlgorithm(ECAlgorithm.SHA256).sign(signed.encode(), ISSUER.key))}"
+    return f"{signed}.{_b64(ECAlgorithm(ECAlgorithm.SHA256).sign(signed.encode(), ISSUER.key))}"
 
 
 def _without(name: str) -> str:

@@ -12,8 +12,9 @@ def upgrade() -> None:
     op.execute(ddl("idempotency_v1"))
     op.execute(ddl("inbox_v1"))
     op.execute(
-        "CREATE TABLE note (id uuid PRIMARY KEY, owner uuid NOT NULL, text text NOT NULL, weight int NOT NULL DEFAULT 0,"
-        " version int NOT NULL DEFAULT 1); GRANT SELECT, INSERT, UPDATE, DELETE ON note TO {app}"
+        "CREATE TABLE note (id uuid PRIMARY KEY, owner uuid NOT NULL, text text NOT NULL,"
+        " weight int NOT NULL DEFAULT 0, version int NOT NULL DEFAULT 1);"
+        " GRANT SELECT, INSERT, UPDATE, DELETE ON note TO {app}"
     )
 
 

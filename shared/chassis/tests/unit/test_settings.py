@@ -1,0 +1,116 @@
+"""Settings: a wrong one stops the start with one sentence that names it and never its value."""
+
+import pytest
+
+from booking_chassis.logs import redacted_text
+from booking_chassis.settings import Dsn, ServiceSettings, SettingsError, load_settings, redacted
+
+GOOD = {
+    "DATABASE_URL": "postgresql://checkout_app:hunter2@127.0.0.1:1/checkout",
+    "KAFKA_BOOTSTRAP": "127.0.0.1:9092",
+    "JWT_ISSUER": "https://identity.example",
+    "JWT_JWKS_URL": "https://identity.example/jwks.json",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in ServiceSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("SECRETS_DIR", raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_defaults__are_those_of_the_design(environment):
+    settings = load_settings(ServiceSettings)
+    assert settings.jwt_audience == "booking"
+    assert settings.jwt_algorithms == ("RS256", "ES256", "EdDSA")
+    assert settings.rate_limit_per_minute == 1200
+    assert settings.platform_timezone == "Asia/Jakarta"
+    assert settings.otel_exporter_otlp_endpoint is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("HTTP_PORT", "http", "HTTP_PORT is wrong"),
+        ("HTTP_PORT", "70000", "HTTP_PORT is wrong"),
+        ("JWT_JWKS_URL", "http://identity.example/jwks.json", "JWT_JWKS_URL must be https"),
+        ("JWT_JWKS_URL", "http://127.0.0.1/jwks.json", "JWT_JWKS_URL must be https"),
+        ("JWT_JWKS_URL", "file:///etc/passwd", "JWT_JWKS_URL must be https"),
+        ("JWT_ALGORITHMS", '["HS256"]', "JWT_ALGORITHMS is wrong"),
+        ("JWT_ALGORITHMS", '["none"]', "JWT_ALGORITHMS is wrong"),
+        ("JWT_ALGORITHMS", "[]", "JWT_ALGORITHMS is wrong"),
+        ("JWT_ALGORITHMS", "RS256", "jwt_algorithms"),
+        ("JWT_LEEWAY_SECONDS", "61", "JWT_LEEWAY_SECONDS is wrong"),
+        ("DATABASE_URL", "mysql://root:hunter2@db/x", "DATABASE_URL is wrong (not a postgresql:// address)"),
+        ("DATABASE_URL", "", "DATABASE_URL is not set; set it to"),
+        ("PLATFORM_TIMEZONE", "Mars/Olympus", "PLATFORM_TIMEZONE is wrong (no such zone)"),
+        ("PLATFORM_TIMEZONE", "../../etc/passwd", "PLATFORM_TIMEZONE is wrong"),
+        ("RATE_LIMIT_PER_MINUTE", "-1", "RATE_LIMIT_PER_MINUTE is wrong"),
+        ("TOPIC_PREFIX", "a b", "TOPIC_PREFIX is wrong"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL is wrong"),
+    ],
+)
+def test_wrong_setting__one_sentence_names_it(environment, variable, value, says):
+    environment.setenv(variable, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(ServiceSettings)
+    assert says in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+    assert "hunter2" not in str(refused.value)
+
+
+def test_several_wrong__a_sentence_each(environment):
+    environment.delenv("JWT_ISSUER")
+    environment.setenv("HTTP_PORT", "x")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(ServiceSettings)
+    assert [line.split(" is ")[0] for line in str(refused.value).splitlines()] == ["HTTP_PORT", "JWT_ISSUER"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_keys_over_http__only_on_loopback_and_when_allowed(environment, host):
+    environment.setenv("JWT_JWKS_URL", f"http://{host}:8080/jwks.json")
+    environment.setenv("JWT_ALLOW_HTTP", "true")
+    assert load_settings(ServiceSettings)
+    environment.setenv("JWT_JWKS_URL", "http://identity.example/jwks.json")
+    with pytest.raises(SettingsError):
+        load_settings(ServiceSettings)
+
+
+def test_secret__may_come_from_a_file(environment, tmp_path):
+    (tmp_path / "database_url").write_text("postgresql://checkout_app:from-a-file@db:5432/checkout\n")
+    environment.delenv("DATABASE_URL")
+    environment.setenv("SECRETS_DIR", str(tmp_path))
+    assert load_settings(ServiceSettings).database_url == "postgresql://checkout_app:from-a-file@db:5432/checkout"
+
+
+def test_address__shows_no_password(environment):
+    settings = load_settings(ServiceSettings)
+    assert settings.database_url == GOOD["DATABASE_URL"]
+    assert "hunter2" not in repr(settings)
+    assert redacted(settings.database_url) == "postgresql://checkout_app@127.0.0.1:1/checkout"
+    assert repr(Dsn("postgresql:///local")) == "Dsn('postgresql:///local')"
+
+
+def test_documented__is_the_same_whatever_the_environment(environment):
+    before = ServiceSettings.documented()
+    environment.setenv("HTTP_PORT", "9999")
+    assert ServiceSettings.documented() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("connect postgresql://u:hunter2@h/d failed", "connect postgresql://u:***@h/d failed"),
+        ("Authorization: Bearer abc.def-ghi", "Authorization: Bearer ***"),
+        ("token eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln end", "token *** end"),
+        ("GET /calendar/feeds/0a1b2c3d.ics 200", "GET /calendar/feeds/*** 200"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_log_texts__lose_their_secrets(text, clean):
+    assert redacted_text(text) == clean
