@@ -1,20 +1,28 @@
 """The whole process on real PostgreSQL and Kafka: what is committed is published, what is published is consumed."""
 
+import asyncio
+import json
+import os
+import sys
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from services.checkout.tests.midtrans_server import MidtransServer
 from services.checkout.tests.rig import Rig, manual, rig_of, session_record, settings, until
+from services.checkout.tests.sessions import Session
 
 from booking_contracts.decode import Decoded, decode
 from booking_contracts.ids import partition_of
 from booking_contracts.record import Record
 from booking_contracts.sessions import SessionStarted
-from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS, Topic
+from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, TRANSACTIONS, Topic, topic_named
+from checkout.ranking.months import Months
+from checkout.ranking.rebuild import rebuild
 
 pytestmark = pytest.mark.servers
 
@@ -59,6 +67,25 @@ async def read_topic(bootstrap: str, prefix: str, topic: Topic) -> list[Decoded]
 
 def _record(topic: Topic, partition: TopicPartition, raw: Any) -> Record:
     return Record(topic.name, partition.partition, raw.offset, raw.key, raw.value, tuple(raw.headers), raw.timestamp)
+
+
+async def send(kafka, prefix: str, *records: Record) -> None:
+    """Put records on their topic as the owner's relay does."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    await producer.start()
+    try:
+        for record in records:
+            topic = topic_named(record.topic)
+            assert record.key is not None
+            await producer.send_and_wait(
+                prefix + topic.name,
+                record.value,
+                key=record.key,
+                headers=[(name, value or b"") for name, value in record.headers],
+                partition=partition_of(record.key, topic.partitions),
+            )
+    finally:
+        await producer.stop()
 
 
 async def test_every_event_is_published_in_order(live: Rig, kafka, prefix: str) -> None:
@@ -143,23 +170,97 @@ async def test_reassigned_and_begun__the_pair_goes_back(live: Rig, kafka, prefix
         status="on_progress",
         started_at=datetime.now(UTC),
     )
-    record = session_record(started, 1)
-    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
-    await producer.start()
-    try:
-        assert record.key is not None
-        await producer.send_and_wait(
-            prefix + SESSIONS.name,
-            record.value,
-            key=record.key,
-            headers=[(name, value or b"") for name, value in record.headers],
-            partition=partition_of(record.key, SESSIONS.partitions),
-        )
-    finally:
-        await producer.stop()
+    await send(kafka, prefix, session_record(started, 1))
 
     async def back() -> bool:
         return (await shop.seen(paid))["practitioner_id"] == str(shop.practitioner.id)
 
     await until(back)
     assert (await live.types(paid["id"]))[-2:] == ["PractitionerReassigned", "PractitionerReassigned"]
+
+
+async def figures_of(live: Rig, practitioner: UUID) -> list[tuple[int, int]]:
+    return await live.rows(
+        "SELECT productivity, activity FROM practitioner_month WHERE practitioner_id = %s", practitioner
+    )
+
+
+class TestRebuild:
+    """L3: from the log alone, while the live consumer goes on."""
+
+    async def test_damaged_figures__are_right_again_and_stay_so(self, live: Rig, kafka, prefix: str) -> None:
+        practitioner = uuid4()
+        first, second = Session(practitioner), Session(practitioner)
+        await send(kafka, prefix, *first.whole())
+
+        async def counted() -> bool:
+            return await figures_of(live, practitioner) == [(1, 3)]
+
+        await until(counted)
+        await live.rows("UPDATE practitioner_month SET productivity = 99 WHERE practitioner_id = %s", practitioner)
+        await live.rows("UPDATE consulted_session SET counts = '{}' WHERE session_id = %s", first.id)
+        months = Months(ZoneInfo("Asia/Jakarta"))
+        done = await rebuild(live.service.database, kafka.bootstrap, prefix, months)
+        assert await figures_of(live, practitioner) == [(1, 3)]
+        assert (done.sessions >= 1, done.skipped) == (True, 0)
+        await send(kafka, prefix, *second.whole())
+
+        async def both() -> bool:
+            return await figures_of(live, practitioner) == [(2, 6)]
+
+        await until(both)
+
+    async def test_under_load__nothing_is_lost_or_counted_twice(self, live: Rig, kafka, prefix: str) -> None:
+        practitioner = uuid4()
+        sessions = [Session(practitioner) for _ in range(60)]
+
+        async def load() -> None:
+            for session in sessions:
+                await send(kafka, prefix, *session.whole())
+
+        async def rebuilds() -> None:
+            months = Months(ZoneInfo("Asia/Jakarta"))
+            for _ in range(4):
+                await rebuild(live.service.database, kafka.bootstrap, prefix, months)
+
+        await asyncio.gather(load(), rebuilds())
+
+        async def all_counted() -> bool:
+            return await figures_of(live, practitioner) == [(60, 180)]
+
+        await until(all_counted)
+        await rebuild(live.service.database, kafka.bootstrap, prefix, Months(ZoneInfo("Asia/Jakarta")))
+        assert await figures_of(live, practitioner) == [(60, 180)]
+
+
+async def test_jobs__run_as_processes(live: Rig, kafka, prefix: str) -> None:
+    """The operator's entries: `rebuild-ranking`, `erase PERSON`, `replay-erasures` (L3, E4)."""
+    person = uuid4()
+    environment = {
+        **os.environ,
+        **{
+            name.upper(): str(getattr(live.service.settings, name))
+            for name in ("database_url", "kafka_bootstrap", "topic_prefix", "jwt_issuer", "jwt_jwks_url")
+        },
+        "MIDTRANS_SERVER_KEY": "key",
+    }
+
+    async def job(*words: str) -> tuple[int, dict[str, Any]]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "checkout", *words, env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+        return process.returncode or 0, json.loads(out or b"{}")
+
+    assert (await job("erase", str(person)))[1]["person_id"] == str(person)
+    assert (await job("erase"))[0] == 2
+    assert (await job("rebuild-ranking"))[1]["skipped"] == 0
+
+    async def told() -> bool:
+        return any(one.meta.subject == str(person) for one in await read_topic(kafka.bootstrap, prefix, ERASURES))
+
+    await until(told)
+    # A restore: the database is older than the topic.
+    await live.rows("UPDATE person SET erased_at = NULL, name = 'Kembali' WHERE id = %s", person)
+    assert (await job("replay-erasures"))[1]["erased"] >= 1
+    assert await live.rows("SELECT name FROM person WHERE id = %s", person) == [(None,)]

@@ -78,10 +78,12 @@ async def claim(conn: psycopg.AsyncConnection[Any], said: Notification, transact
 
 
 async def decided(conn: psycopg.AsyncConnection[Any], row_id: UUID, transaction_id: UUID | None) -> None:
-    """Mark a notification as decided."""
+    """Mark a notification as decided. Of an erased member's payment no body is kept (E4)."""
     await conn.execute(
-        "UPDATE payment_notification SET decided_at = statement_timestamp(), transaction_id = %s WHERE id = %s",
-        [transaction_id, row_id],
+        "UPDATE payment_notification SET decided_at = statement_timestamp(), transaction_id = %(transaction_id)s,"
+        " body = CASE WHEN EXISTS (SELECT 1 FROM transaction t JOIN erasure e ON e.person_id = t.user_id"
+        " WHERE t.id = %(transaction_id)s::uuid) THEN NULL ELSE body END WHERE id = %(id)s",
+        {"transaction_id": transaction_id, "id": row_id},
     )
 
 
