@@ -70,7 +70,7 @@ def identity() -> Generator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: Any):
+        def log_message(self, format: str, *_: Any):  # noqa: A002 - its name
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Keys) as server:

@@ -55,7 +55,6 @@ async def page(
     conn: Connection, person: Person, wanted: Filter, *, limit: int, after: Position | None
 ) -> tuple[list[Row], Position | None]:
     """The next `limit` sessions that this person may see, and where the page after it begins (None: that was all)."""
-    scopes = (None,) if "admin" in person.roles else _PARTY
     params: Row = {
         "person": person.id,
         "status": wanted.status,
@@ -65,13 +64,15 @@ async def page(
     }
     if after is not None:
         params |= {"id": after[-1], "key": after[0]}
-    rows = await rows_of(conn, _query(wanted, scopes, continued=after is not None), params)
+    rows = await rows_of(conn, statement(person, wanted, continued=after is not None), params)
     if len(rows) <= limit:
         return rows, None
     return rows[:limit], _position(wanted.order, rows[limit - 1])
 
 
-def _query(wanted: Filter, scopes: tuple[LiteralString | None, ...], *, continued: bool) -> LiteralString:
+def statement(person: Person, wanted: Filter, *, continued: bool) -> LiteralString:
+    """The query of a page, or of one after another page."""
+    scopes = (None,) if "admin" in person.roles else _PARTY
     # Only what is asked for stands in the text: with `status = $1 OR $1 IS NULL` a generic plan could use no index.
     common: list[LiteralString] = []
     if wanted.status is not None:

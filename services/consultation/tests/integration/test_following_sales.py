@@ -24,7 +24,7 @@ async def status(rig: Rig, session_id: str) -> str:
 
 @pytest.mark.parametrize("begun", [False, True])
 async def test_reassigned__an_open_session_waits_for_the_new_practitioner(rig: Rig, begun: bool):
-    """P2: back to pending with the new one, the time freed, a new term; said by the system, caused by checkout's event."""
+    """P2: back to pending with the new one, the time freed, a new term; told by the system."""
     sold, new = await rig.sell(request_limit_minutes=60), uuid4()
     session = await (rig.scheduled(sold) if begun else rig.requested(sold))
     old, moved_at = sold.practitioner, datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""I14: the same key and body get the same answer, also at once and after a restart; one effect; refusals aren't kept."""
+"""I14: the same key and body get the same answer, also at once and after a restart; refusals aren't kept."""
 
 import asyncio
 from uuid import uuid4

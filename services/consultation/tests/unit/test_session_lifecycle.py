@@ -41,7 +41,9 @@ ALLOWED = {
     for actor in actors.split(",")
 }
 COMMAND_OF_A_ROUTE = {"replace_result": "upload_result"}  # one command; its name follows from the status
-MATRIX = [(s, c, a) for s in STATUSES for c in COMMANDS for a in ACTORS]
+MATRIX: list[tuple[SessionStatus | None, CommandName, str]] = [
+    (s, c, a) for s in STATUSES for c in COMMANDS for a in ACTORS
+]
 
 
 def name_in(status: SessionStatus | None, command: CommandName) -> CommandName:

@@ -23,6 +23,14 @@ from consultation.session.commands import Fail, Start
 
 log = logging.getLogger(__name__)
 
+DUE_FOR_TIME_OUT: LiteralString = """
+SELECT id FROM feedback_session WHERE status = 'pending_negotiation' AND respond_by <= %(now)s
+ORDER BY respond_by, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+DUE_TO_START: LiteralString = """
+SELECT id FROM feedback_session WHERE auto_start AND status = 'scheduled' AND starts_at <= %(now)s
+ORDER BY starts_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
 BATCH = 100
 _AFTER_A_FAILURE = 2.0
 
@@ -105,8 +113,7 @@ def time_outs(*, database: Database, clock: Clock, poll_seconds: float, after_co
     """R4: a request that no schedule answers by `respond_by` fails."""
     return Timer(
         "respond-by",
-        "SELECT id FROM feedback_session WHERE status = 'pending_negotiation' AND respond_by <= %(now)s "
-        "ORDER BY respond_by, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        DUE_FOR_TIME_OUT,
         lambda now: Order(lambda actor: Fail(actor, now, "practitioner_timeout")),
         database=database,
         clock=clock,
@@ -119,8 +126,7 @@ def starts(*, database: Database, clock: Clock, poll_seconds: float, after_commi
     """A session starts at its start time where the product asks for it (`auto_start`)."""
     return Timer(
         "auto-start",
-        "SELECT id FROM feedback_session WHERE auto_start AND status = 'scheduled' AND starts_at <= %(now)s "
-        "ORDER BY starts_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        DUE_TO_START,
         lambda now: Order(lambda actor: Start(actor, now)),
         database=database,
         clock=clock,

@@ -1,0 +1,80 @@
+"""Lists and timers stay flat: each query reads an index in its order and stops, whatever the table holds."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from consultation.listing import Filter, statement
+from consultation.orders import Person
+from consultation.workers.timers import DUE_FOR_TIME_OUT, DUE_TO_START
+
+pytestmark = pytest.mark.servers
+
+FILL = """
+INSERT INTO feedback_session (id, practitioner_id, user_id, status, transaction_id, kind, auto_start, requested_at,
+    respond_by, starts_at, ends_at, schedule_version, version, updated_at)
+SELECT gen_random_uuid(), ('00000000-0000-0000-0000-' || lpad((n % 300)::text, 12, '0'))::uuid, gen_random_uuid(),
+    (ARRAY['completed', 'scheduled', 'canceled', 'pending_negotiation'])[1 + n % 4], gen_random_uuid(), 'counseling',
+    n % 7 = 0, now() - n * interval '1 minute', now() + n * interval '1 minute',
+    CASE WHEN n % 4 < 3 THEN now() + n * interval '1 minute' END,
+    CASE WHEN n % 4 < 3 THEN now() + n * interval '1 minute' END, 1, 1, now()
+FROM generate_series(1, 60000) n
+"""
+AT = datetime(2026, 12, 1, tzinfo=UTC)
+FILTERS = [Filter(), Filter("scheduled"), Filter("pending_negotiation"), Filter(None, AT), Filter("scheduled", AT, AT)]
+
+
+@pytest.fixture(scope="module")
+async def filled(fresh_database):
+    databases = fresh_database("consultation")
+    async with await psycopg.AsyncConnection.connect(databases.owner_url, autocommit=True) as conn:
+        await conn.execute(FILL)
+        await conn.execute("ANALYZE feedback_session")
+        # A prepared statement's later runs may use a generic plan: that one must be good too.
+        await conn.execute("SET plan_cache_mode = force_generic_plan")
+        yield conn
+
+
+async def plan(conn: psycopg.AsyncConnection[Any], query: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """All nodes of the query's plan."""
+    cursor = psycopg.AsyncClientCursor(conn)
+    await cursor.execute(f"EXPLAIN (FORMAT JSON) {query}".encode(), params)
+    found = await cursor.fetchone()
+    assert found is not None
+    nodes, waiting = [], [found[0][0]["Plan"]]
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        waiting += node.get("Plans", [])
+    return nodes
+
+
+def reads(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [node for node in nodes if node.get("Relation Name") == "feedback_session"]
+
+
+@pytest.mark.parametrize("wanted", FILTERS, ids=str)
+@pytest.mark.parametrize("role", ["practitioner", "admin"])
+@pytest.mark.parametrize("continued", [False, True])
+async def test_page__reads_one_index_in_its_order(filled, wanted: Filter, role: str, continued: bool):
+    """E1, api.md: no scan of the table, no sort of more than a page."""
+    person = Person(uuid4(), frozenset({role}))
+    params = {
+        "person": person.id, "status": wanted.status, "start": AT, "end": AT, "limit": 51, "key": AT, "id": uuid4(),
+    }  # fmt: skip
+    nodes = await plan(filled, statement(person, wanted, continued=continued), params)
+    assert reads(nodes)
+    assert {node["Node Type"] for node in reads(nodes)} <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
+    sorted_rows = [node["Plan Rows"] for node in nodes if "Sort" in node["Node Type"]]
+    assert all(rows <= 500 for rows in sorted_rows), nodes
+
+
+@pytest.mark.parametrize("due", [DUE_FOR_TIME_OUT, DUE_TO_START])
+async def test_timer__reads_its_partial_index(filled, due: str):
+    """R4: what is due is found without reading what is not."""
+    nodes = await plan(filled, due, {"now": AT, "limit": 100})
+    assert {node["Node Type"] for node in reads(nodes)} == {"Index Scan"}
+    assert reads(nodes)[0]["Index Name"] in {"feedback_session_respond_by", "feedback_session_auto_start"}

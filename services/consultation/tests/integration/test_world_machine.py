@@ -1,0 +1,235 @@
+"""Several sales, people and sessions on a real database under any sequence of commands, against a dict model.
+
+The model knows the product (R1, R2, S4, P2, P5) and nothing of the code; after each step the tables are compared with
+it and with the fold of the streams (I6 to I9).
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from services.consultation.tests.rig import Sold
+
+from booking_contracts.ids import uuid7
+from booking_contracts.transactions import PractitionerReassigned, RefundFailed, RefundRequested
+from booking_store import load
+from consultation import sales
+from consultation.errors import AlreadyRequested, ConsultationError, Overlapped, Refused
+from consultation.handlers import Done, give, request
+from consultation.orders import Order, Origin, Person
+from consultation.session.append import FreeText, row
+from consultation.session.commands import Cancel, ChangePractitioner, Fail, Reschedule, Schedule, Start, UploadResult
+from consultation.session.evolve import fold
+from consultation.session.state import NotRequested
+from consultation.session.times import LocalTimes
+
+pytestmark = pytest.mark.servers
+
+LINK = "https://meet.google.com/abc-defg-hij"
+ORIGIN = Origin("machine")
+ACTIVE = ("pending_negotiation", "scheduled", "on_progress")
+HOLDS = ("scheduled", "on_progress")
+SALES = 3
+T = TypeVar("T")
+
+
+class World(RuleBasedStateMachine):
+    """Two members, three practitioners (one of them a member too), three sales."""
+
+    url: str
+    runner: asyncio.Runner
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.runner.get_loop().run_until_complete(coroutine)
+
+    @initialize(pairs=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2)), min_size=SALES, max_size=SALES))
+    def begin(self, pairs: list[tuple[int, int]]) -> None:
+        self.conn = self.run(psycopg.AsyncConnection.connect(self.url, autocommit=True))
+        self.members = [uuid4(), uuid4()]
+        self.practitioners = [uuid4(), uuid4(), self.members[0]]
+        self.now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        self.sold: list[Sold] = []
+        self.right: dict[UUID, bool] = {}
+        self.sessions: dict[UUID, dict[str, Any]] = {}
+        for member, practitioner in pairs:
+            chosen = self.practitioners[practitioner]
+            if chosen == self.members[member]:
+                chosen = self.practitioners[0]  # P1: nobody buys from themselves
+            sold = Sold(member=self.members[member], practitioner=chosen)
+            self.sold.append(sold)
+            for event in (sold.created(), sold.assigned(), sold.paid()):
+                self._note(sold, event)
+            self.right[sold.id] = True
+
+    def teardown(self) -> None:
+        if hasattr(self, "conn"):
+            self.run(self.conn.close())
+
+    @rule(which=st.integers(0, SALES - 1))
+    def requests(self, which: int) -> None:
+        sold = self.sold[which]
+        standing = [s for s in self._of(sold) if s["status"] not in {"canceled", "failed"}]
+        person = self._person(sold.member)
+        outcome = self._outcome(request(self.conn, person, sold.id, None, at=self.now, origin=ORIGIN))
+        if not self.right[sold.id]:
+            assert isinstance(outcome, Refused)
+            assert outcome.refusal.code == "transaction_not_paid"
+        elif standing:
+            assert isinstance(outcome, AlreadyRequested)
+            known = [(s["id"], s["status"] == "completed") for s in standing]
+            assert known == [(outcome.session_id, outcome.used)]
+        else:
+            assert isinstance(outcome, Done)
+            id_ = outcome.state.about.session_id
+            self.sessions[id_] = {
+                "id": id_, "sale": sold, "status": "pending_negotiation", "practitioner": sold.practitioner,
+                "member": sold.member, "span": None, "version": 1,
+            }  # fmt: skip
+
+    @rule(which=st.integers(0, 9), hour=st.integers(8, 14), halves=st.integers(1, 4))
+    def schedules(self, which: int, hour: int, halves: int) -> None:
+        if (session := self._pick(which)) is None:
+            return
+        day = (self.now + timedelta(days=5)).date()
+        start = datetime.combine(day, time(hour), UTC)
+        span = (start, start + timedelta(minutes=30 * halves))
+        times = LocalTimes(day, span[0].time(), span[1].time(), "UTC")
+        kind = Reschedule if session["status"] == "scheduled" else Schedule
+        people = {session["practitioner"], session["member"]}
+        blocked = any(
+            other["span"][0] < span[1] and span[0] < other["span"][1]
+            for other in self.sessions.values()
+            if other is not session and other["status"] in HOLDS and people & {other["practitioner"], other["member"]}
+        )
+        expected = None
+        if session["status"] in {"pending_negotiation", "scheduled"}:
+            expected = Overlapped if blocked else Done
+        order = Order(lambda actor: kind(actor, self.now, times, LINK))
+        self._give(session, session["practitioner"], order, expected or Refused, status="scheduled", span=span)
+
+    @rule(which=st.integers(0, 9))
+    def starts(self, which: int) -> None:
+        if session := self._pick(which):
+            expected = Done if session["status"] == "scheduled" else Refused
+            order = Order(lambda actor: Start(actor, self.now))
+            self._give(session, session["practitioner"], order, expected, status="on_progress")
+
+    @rule(which=st.integers(0, 9))
+    def uploads(self, which: int) -> None:
+        if session := self._pick(which):
+            text = FreeText(uuid7(), session["practitioner"], "notes")
+            order = Order(lambda actor: UploadResult(actor, self.now, text.id, has_link=False, has_notes=True), text)
+            expected = Done if session["status"] in {*HOLDS, "completed"} else Refused
+            self._give(session, session["practitioner"], order, expected, status="completed")
+
+    @rule(which=st.integers(0, 9), by=st.sampled_from(["practitioner", "member"]))
+    def cancels(self, which: int, by: str) -> None:
+        if session := self._pick(which):
+            text = FreeText(uuid7(), session[by], "reason")
+            order = Order(lambda actor: Cancel(actor, self.now, "other", text.id), text)
+            expected = Done if session["status"] in {"pending_negotiation", "scheduled"} else Refused
+            self._give(session, session[by], order, expected, status="canceled")
+
+    @rule(which=st.integers(0, SALES - 1), to=st.integers(0, 2))
+    def is_reassigned(self, which: int, to: int) -> None:
+        sold, new = self.sold[which], self.practitioners[to]
+        if new == sold.member:
+            return
+        event = sold.reassigned(new)
+        assert isinstance(event, PractitionerReassigned)
+        self._note(sold, event)
+        for session in self._of(sold):
+            if session["status"] in {"pending_negotiation", "scheduled"} and session["practitioner"] != new:
+                due = self.now + timedelta(days=7)
+                order = Order(lambda actor, due=due: ChangePractitioner(actor, self.now, new, due))
+                self._give(session, None, order, Done, status="pending_negotiation", practitioner=new, span=None)
+
+    @rule(which=st.integers(0, SALES - 1))
+    def is_refunded(self, which: int) -> None:
+        sold = self.sold[which]
+        event = sold.refund_requested()
+        assert isinstance(event, RefundRequested)
+        self._note(sold, event)
+        self.right[sold.id] = False
+        for session in self._of(sold):
+            if session["status"] in ACTIVE:
+                order = Order(lambda actor: Fail(actor, self.now, "payment_reversed"))
+                self._give(session, None, order, Done, status="failed")
+
+    @rule(which=st.integers(0, SALES - 1))
+    def refund_fails(self, which: int) -> None:
+        sold = self.sold[which]
+        if not self.right[sold.id]:
+            event = sold.refund_failed()
+            assert isinstance(event, RefundFailed)
+            self._note(sold, event)
+            self.right[sold.id] = True
+
+    def _give(self, session: dict[str, Any], by: UUID | None, order: Order, expected: type, **change: Any) -> None:
+        command = order.by_system if by is None else (lambda state: order.by(self._person(by), state))
+        outcome = self._outcome(give(self.conn, session["id"], command, origin=ORIGIN, text=order.text))
+        assert isinstance(outcome, expected), (session, outcome)
+        if isinstance(outcome, Done):
+            session |= change | {"version": session["version"] + 1}
+        self.run(self._compare())
+
+    def _outcome(self, command: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return self.run(command)
+        except ConsultationError as error:
+            return error
+
+    async def _compare(self) -> None:
+        """The rows are the model and the fold of the streams; claims are exactly the spans of who holds a time."""
+        for session in self.sessions.values():
+            cursor = await self.conn.execute(
+                "SELECT status, practitioner_id, starts_at, ends_at, version FROM feedback_session WHERE id = %s",
+                [session["id"]],
+            )
+            found = await cursor.fetchone()
+            span = session["span"] or (None, None)
+            assert found == (session["status"], session["practitioner"], *span, session["version"])
+            state = fold(stored.event for stored in await load(self.conn, session["id"]))
+            assert not isinstance(state, NotRequested)
+            assert (row(state)["status"], row(state)["starts_at"]) == (session["status"], span[0])
+            cursor = await self.conn.execute(
+                "SELECT person_id, lower(during), upper(during) FROM time_claim WHERE session_id = %s", [session["id"]]
+            )
+            people = {session["practitioner"], session["member"]} if session["status"] in HOLDS else set()
+            assert set(await cursor.fetchall()) == {(person, *span) for person in people}
+
+    def _note(self, sold: Sold, event: Any) -> None:
+        sold.version += 1
+        self.run(sales.note(self.conn, event, sold.version))
+
+    def _of(self, sold: Sold) -> list[dict[str, Any]]:
+        return [session for session in self.sessions.values() if session["sale"] is sold]
+
+    def _pick(self, which: int) -> dict[str, Any] | None:
+        known = list(self.sessions.values())
+        return known[which % len(known)] if known else None
+
+    def _person(self, id_: UUID) -> Person:
+        return Person(id_, frozenset({"member", "practitioner"}))
+
+
+def test_any_history__keeps_the_products_rules(fresh_database):
+    """R1, R2, S4, P2, P5: 25 histories of 30 steps."""
+    with asyncio.Runner() as runner:
+        World.url, World.runner = fresh_database("consultation").app_url, runner
+        run_state_machine_as_test(
+            World,
+            settings=settings(
+                max_examples=25,
+                stateful_step_count=30,
+                deadline=None,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+            ),
+        )
