@@ -14,7 +14,7 @@ ROLES = ("member", "practitioner", "admin", "service")
 
 
 @app.command()
-def token(
+def token(  # noqa: PLR0917  (one option each)
     role: Annotated[list[str], typer.Option(help="member, practitioner, admin or service; may be repeated.")],
     sub: Annotated[uuid.UUID | None, typer.Option(help="Whose token [default: somebody new].")] = None,
     name: Annotated[str | None, typer.Option(help="The person's name.")] = None,

@@ -38,13 +38,14 @@ def use() -> list[str]:
 
 def train() -> bool:
     """Makes the cache; False when Java couldn't. Two at once do no harm: the file appears whole."""
-    from booking_local.servers.kafka import Kafka, java_line  # noqa: PLC0415  (that module uses this one)
+    from booking_local.servers.kafka import Kafka, java  # noqa: PLC0415  (that module uses this one)
 
     with tempfile.TemporaryDirectory(prefix="booking-training-") as temporary:
         broker = Kafka(Path(temporary) / "kafka")
         broker.prepare()
         fresh = Path(temporary) / "kafka.aot"
-        line = [*java_line(), f"-XX:AOTCacheOutput={fresh}", "kafka.Kafka", str(broker.folder / "server.properties")]
+        line = [str(java()), f"@{broker.folder / 'java.options'}", f"-XX:AOTCacheOutput={fresh}", "kafka.Kafka"]
+        line.append(str(broker.folder / "server.properties"))
         with (Path(temporary) / "log").open("wb") as log:
             process = subprocess.Popen(line, stdout=log, stderr=log, cwd=temporary)  # noqa: S603
             try:

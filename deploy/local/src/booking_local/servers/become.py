@@ -1,11 +1,11 @@
-"""A program of its own: becomes another user for good, then runs a command, tests folders or lists a folder's processes.
+"""A program of its own: becomes another user for good, then runs a command, tests or watches folders.
 
     become.py UID GID KEEP_DAC_OVERRIDE DIE_WITH_PARENT exec PROGRAM ARGUMENT...
     become.py UID GID KEEP_DAC_OVERRIDE 0 reaches FOLDER...
     become.py UID GID KEEP_DAC_OVERRIDE 0 working-in FOLDER...
 
-A program and no `preexec_fn`, since Python code between fork and exec can deadlock where other threads run. UID -1 stays
-who we are. Standard library only: it is started without site-packages.
+A program and no `preexec_fn`, since Python code between fork and exec can deadlock where threads run. UID -1 stays who
+we are. Standard library only: it is started without site-packages.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def working_in(folders: list[str]) -> list[int]:
     return found
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:  # noqa: RET503  (exec never returns)
     """Exit code 1: not reached; 111: the user can't be changed."""
     uid, gid, keep, die = (int(text) for text in arguments[:4])
     action, rest = arguments[4], arguments[5:]

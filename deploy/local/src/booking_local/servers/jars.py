@@ -33,8 +33,8 @@ def are_here() -> bool:
     return (kafka_folder() / "complete").exists()
 
 
-def fetch(progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
-    """The folder of the jars, downloaded first where needed. Raises Failure when a jar can't be had or isn't the one locked."""
+def fetch(progress: Callable[[int, int], None] = lambda _done, _total: None) -> Path:
+    """The folder of the jars, downloaded first where needed. Raises Failure when one can't be had or isn't locked."""
     folder = kafka_folder()
     if (folder / "complete").exists():
         return folder

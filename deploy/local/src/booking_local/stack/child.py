@@ -10,6 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from booking_local.servers.process import Command, last_lines, spawn
+from booking_local.stack.adopted import Adopted
+
+Running = subprocess.Popen[bytes] | Adopted
+Launch = Callable[[Command], Awaitable[Adopted | None]]
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _GOOD_RUN = 0.2, 10.0, 30.0
 
@@ -18,7 +22,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _GOOD_RUN = 0.2, 10.0, 30.0
 class Child:
     """A command kept running. `command` is asked anew at each start, so changed settings take effect.
 
-    `before` runs ahead of each start (PostgreSQL clears a stale lock), `changed` after every start and death.
+    `before` runs ahead of each start (PostgreSQL clears a stale lock), `changed` after every start and death;
+    `launch` is a faster way for the first start, the ordinary one being taken when it answers None.
     """
 
     name: str
@@ -26,8 +31,9 @@ class Child:
     say: Callable[[str], None]
     changed: Callable[[], None]
     before: Callable[[], Awaitable[None]] | None = None
+    launch: Launch | None = None
     restarts: int = 0
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
     _stopping: bool = False
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _watch: asyncio.Task[None] | None = None
@@ -62,18 +68,20 @@ class Child:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(process.pid, number)
                         os.kill(process.pid, signal.SIGCONT)  # one that was paused can't stop
-                    await _gone(process, command.stop_seconds)
+                    await gone(process, command.stop_seconds)
             if process.poll() is None:
                 self.say(f"{self.name} didn't stop in time and was killed")
                 process.kill()
-                await _gone(process, 10)
+                await gone(process, 10)
         if self._watch is not None:
             self._watch.cancel()
 
     async def _spawn(self) -> None:
         if self.before is not None:
             await self.before()
-        self.process = spawn(self.command())
+        command = self.command()
+        forked = await self.launch(command) if self.launch is not None and self.restarts == 0 else None
+        self.process = forked or spawn(command)
         self.changed()
 
     async def _keep_running(self) -> None:
@@ -81,7 +89,7 @@ class Child:
         while not self._stopping:
             assert self.process is not None
             began = time.monotonic()
-            await _gone(self.process, None)
+            await gone(self.process, None)
             if self._stopping:
                 return
             self.changed()
@@ -101,7 +109,7 @@ class Child:
             self.say(f"{self.name} can't be started: {broken}")
 
 
-async def _gone(process: subprocess.Popen[bytes], seconds: float | None) -> None:
+async def gone(process: Running, seconds: float | None) -> None:
     """Waits for its end without a thread: a pidfd where there is one, else a look every 20 ms."""
     deadline = None if seconds is None else time.monotonic() + seconds
     if process.poll() is not None:
@@ -109,11 +117,11 @@ async def _gone(process: subprocess.Popen[bytes], seconds: float | None) -> None
     if hasattr(os, "pidfd_open"):
         await _pidfd(process, seconds)
         return
-    while process.poll() is None and (deadline is None or time.monotonic() < deadline):
+    while process.poll() is None and (deadline is None or time.monotonic() < deadline):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
 
 
-async def _pidfd(process: subprocess.Popen[bytes], seconds: float | None) -> None:
+async def _pidfd(process: Running, seconds: float | None) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     descriptor = os.pidfd_open(process.pid)
     loop.add_reader(descriptor, ended.set)

@@ -1,4 +1,4 @@
-"""What the commands do with a supervisor: start one and wait, stop it, ask for it. No command needs it to be healthy."""
+"""What the commands do with a supervisor: start one and wait, stop it, ask for it. None needs it to be healthy."""
 
 import fcntl
 import json
@@ -58,7 +58,9 @@ def start(layout: Layout, *, port_base: int | None, attached: bool, flags: list[
     return Started(process)
 
 
-def wait_ready(layout: Layout, started: Started, show: Callable[[str, float], None] = lambda what, after: None) -> None:
+def wait_ready(
+    layout: Layout, started: Started, show: Callable[[str, float], None] = lambda _what, _after: None
+) -> None:
     """Until everything is ready; `show` is told each step. Raises Failure with the supervisor's own sentence."""
     shown = 0
     while True:

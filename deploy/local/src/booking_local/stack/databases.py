@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import importlib.util
 import json
-import os
 import sys
 from pathlib import Path
 from typing import LiteralString
 
 from booking_local.failure import Failure
-from booking_local.servers.process import last_lines
+from booking_local.servers.process import Command, last_lines, spawn
+from booking_local.stack.child import Launch, gone
 from booking_local.stack.layout import Layout
 from booking_local.stack.programs import MODULES, Stack, service_settings
 from booking_local.stack.secrets import DATABASES
@@ -39,36 +39,33 @@ def provision(admin_url: str, passwords: dict[str, str]) -> None:
             run("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}", name, f"{name}_app")
 
 
-async def migrate(stack: Stack) -> list[str]:
+async def migrate(stack: Stack, launch: Launch) -> list[str]:
     """Each service's own `migrate`, at once, where its migrations changed since the last time. Returns whose."""
-    done: dict[str, str] = _kept(stack.layout)
-    wanted = {name: _revisions(MODULES[name]) for name in DATABASES}
-    stale = [name for name in DATABASES if done.get(name) != wanted[name]]
+    names = stale(stack.layout)
     async with asyncio.TaskGroup() as all_at_once:
-        for name in stale:
-            all_at_once.create_task(_migrate_one(stack, name))
-    if stale:
+        for name in names:
+            all_at_once.create_task(_migrate_one(stack, name, launch))
+    if names:
+        wanted = {name: _revisions(MODULES[name]) for name in DATABASES}
         half = stack.layout.migrated.with_suffix(".new")
         half.write_text(json.dumps(wanted, indent=1), "utf-8")
         half.replace(stack.layout.migrated)
-    return stale
+    return names
 
 
-async def _migrate_one(stack: Stack, name: str) -> None:
+def stale(layout: Layout) -> list[str]:
+    """The services whose migrations changed since they were last run here."""
+    done = _kept(layout)
+    return [name for name in DATABASES if done.get(name) != _revisions(MODULES[name])]
+
+
+async def _migrate_one(stack: Stack, name: str, launch: Launch) -> None:
     log = stack.layout.log_of(f"{name}-migrate")
-    with log.open("ab") as file:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            MODULES[name],
-            "migrate",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            env={**os.environ, **service_settings(stack, name)},
-            cwd=stack.layout.folder,
-        )
-    if await process.wait() != 0:
+    argv = [sys.executable, "-m", MODULES[name], "migrate"]
+    command = Command(f"{name}-migrate", argv, log, env=service_settings(stack, name), cwd=stack.layout.folder)
+    process = await launch(command) or spawn(command)
+    await gone(process, None)
+    if process.returncode != 0:
         raise Failure(f"The migrations of {name} failed: {last_lines(log)} (all of it in {log})")
 
 

@@ -1,4 +1,4 @@
-"""Asking a process over HTTP how it is, with nothing but sockets: an HTTP library takes longer to import than to ask."""
+"""Asking a process over HTTP how it is, by sockets alone: an HTTP library takes longer to import than to ask."""
 
 import asyncio
 

@@ -18,7 +18,7 @@ from booking_local.stack.layout import Layout
 
 
 def birth(pid: int) -> str | None:
-    """When a process started, as text that no other process of that id shares; None when there is none (or a zombie)."""
+    """When a process started, as text that no other process of that id shares; None: there is none, or a zombie."""
     if sys.platform == "linux":
         try:
             stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")

@@ -1,4 +1,4 @@
-"""Which port each process listens on: from --port-base on in a fixed order, else free ones, the last ones if they can be had."""
+"""Which port each process listens on: from --port-base on in a fixed order, else free ones, as last time if free."""
 
 import json
 

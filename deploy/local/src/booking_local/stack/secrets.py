@@ -68,8 +68,8 @@ def _public_jwk(made: Secrets) -> dict[str, Any]:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
     from jwt.algorithms import ECAlgorithm  # noqa: PLC0415
 
-    public = load_pem_private_key(made.signing_key.encode(), None).public_key()
-    return {**ECAlgorithm.to_jwk(public, as_dict=True), "kid": made.signing_kid, "use": "sig", "alg": "ES256"}  # pyright: ignore[reportArgumentType]
+    public: Any = load_pem_private_key(made.signing_key.encode(), None).public_key()
+    return {**ECAlgorithm.to_jwk(public, as_dict=True), "kid": made.signing_kid, "use": "sig", "alg": "ES256"}
 
 
 def _replace_private(path: Path, text: str) -> None:

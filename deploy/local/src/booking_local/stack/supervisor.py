@@ -1,4 +1,4 @@
-"""The supervisor of one stack. `python -m booking_local.stack.supervisor DIR [--port-base N] [--split] [--until-stdin-ends]`
+"""The supervisor of one stack. `python -m booking_local.stack.supervisor DIR [--port-base N] [--split] [...]`
 
 It holds the folder's lock as long as it lives, so there is one at most. Everything starts at once; what needs a server
 waits for that server. A process that dies is started again. SIGTERM or SIGINT stops all of it: services first, so that
@@ -26,6 +26,7 @@ from booking_local.servers.postgres import Postgres
 from booking_local.servers.process import MARK, Command
 from booking_local.stack import databases, pids, ports, programs
 from booking_local.stack import secrets as secret_store
+from booking_local.stack.adopted import Nursery, reap_strangers
 from booking_local.stack.child import Child
 from booking_local.stack.health import ask
 from booking_local.stack.layout import Layout
@@ -49,9 +50,11 @@ class Supervisor:
         self._kafka = Kafka(kafka_folder, port=chosen["kafka"], controller_port=chosen["kafka-controller"])
         self._kafka.log = layout.log_of("kafka")
         self._modes = modes
+        self._nursery = Nursery()
         self._children: list[Child] = []
         self._health_ports: dict[str, int] = {}
         self._stop = asyncio.Event()
+        self._folder = os.path.realpath(layout.folder)
 
     async def run(self) -> None:
         """Up, watched, and down again when told."""
@@ -64,10 +67,13 @@ class Supervisor:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
+                self._nursery.close()
                 self._phase("ready")
+                syncing = asyncio.create_task(asyncio.to_thread(self._postgres.sync_new_files))
                 watching = asyncio.create_task(self._watch_health())
                 await self._stop.wait()
                 watching.cancel()
+                await syncing
             else:
                 starting.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
@@ -81,6 +87,8 @@ class Supervisor:
         print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {sentence}", flush=True)
 
     async def _start(self) -> None:
+        more = ["alembic.command", "booking_chassis.migrations"] if databases.stale(self.layout) else []
+        self._nursery.open(self.layout.log_of("supervisor"), more)
         async with asyncio.TaskGroup() as together:
             postgres = together.create_task(self._start_postgres())
             kafka = together.create_task(self._start_kafka())
@@ -118,7 +126,7 @@ class Supervisor:
 
     async def _migrate(self, postgres: asyncio.Task[None]) -> None:
         await postgres
-        stale = await databases.migrate(self.stack)
+        stale = await databases.migrate(self.stack, self._nursery.launch)
         self.progress.step(self.layout, f"migrations ({', '.join(stale) if stale else 'none new'})")
 
     async def _start_services(self, migrated: asyncio.Task[None]) -> None:
@@ -144,13 +152,14 @@ class Supervisor:
     async def _start_child(
         self, name: str, command: Callable[[], Command], before: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        mark = {MARK: os.path.realpath(self.layout.folder)} if name == "kafka" else {}
+        mark = {MARK: self._folder} if name == "kafka" else {}
 
         def marked() -> Command:
             plain = command()
             return dataclasses.replace(plain, env={**plain.env, **mark})
 
-        child = Child(name, marked, self.say, self._write_endpoints, before)
+        launch = self._nursery.launch if name not in ("postgres", "kafka") else None
+        child = Child(name, marked, self.say, self._write_endpoints, before, launch)
         self._children.append(child)
         await child.start()
 
@@ -168,10 +177,11 @@ class Supervisor:
             await asyncio.sleep(0.03)
 
     async def _watch_health(self) -> None:
-        """A process that says for 60 s that it isn't alive, or says nothing for 120 s, is killed and so started again."""
+        """One that says for 60 s that it isn't alive, or says nothing for 120 s, is killed and so started again."""
         ill_since: dict[str, float] = {}
         while True:
             await asyncio.sleep(5)
+            reap_strangers({child.process.pid for child in self._children if child.process is not None})
             for child in self._children:
                 port = self._health_ports.get(child.name)
                 if port is None or child.pid is None:
@@ -187,6 +197,7 @@ class Supervisor:
                     ill_since.pop(child.name)
 
     async def _stop_all(self) -> None:
+        self._nursery.close()
         self._phase("stopping" if self.progress.phase != "failed" else "failed")
         servers = [child for child in self._children if child.name in ("postgres", "kafka")]
         stand_ins = [child for child in self._children if child.name in programs.STANDINS]

@@ -1,4 +1,4 @@
-"""How a stand-in misbehaves: `PUT /behaviour {"mode": "slow", "seconds": 3, "times": 1, "only": "sari@example.com"}`."""
+"""How a stand-in misbehaves: `PUT /behaviour {"mode": "slow", "seconds": 3, "times": 1, "only": "sari@..."}`."""
 
 import asyncio
 from typing import Any

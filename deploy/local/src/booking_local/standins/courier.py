@@ -33,7 +33,7 @@ class Courier:
         self._news.set()
 
     async def try_now(self, url: str, body: bytes, headers: dict[str, str]) -> int | None:
-        """Delivers at once and answers the status; what isn't a 2xx is queued to be tried again. None: no connection."""
+        """Delivers at once and answers the status; what isn't a 2xx is queued and tried again. None: no connection."""
         status = await self._post(url, body, headers)
         if status is None or status >= 300:
             self.send(url, body, headers, after=1.0)

@@ -1,23 +1,23 @@
-"""The identity provider: serves the public half of the stack's own signing key. `python -m booking_local.standins.identity`
+"""The identity provider: serves the public half of the stack's own key. `python -m booking_local.standins.identity`
 
-`GET /.well-known/jwks.json`, `GET /.well-known/openid-configuration`. JWKS_FILE holds the key set, JWT_ISSUER the issuer.
+`GET /.well-known/jwks.json`, `GET /.well-known/openid-configuration`. JWKS_FILE holds the key set, JWT_ISSUER is told.
 """
 
 from pathlib import Path
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from booking_local.standins.web import application, serve, setting
 
 
-def build() -> Starlette:
+def build() -> ASGIApp:
     """The identity provider from its settings. The file is read at each request: rotating is writing it anew."""
     issuer = setting("JWT_ISSUER")
 
-    async def keys(_: Request) -> Response:
+    def keys(_: Request) -> Response:
         return Response(Path(setting("JWKS_FILE")).read_bytes(), media_type="application/json")
 
     async def configuration(_: Request) -> Response:

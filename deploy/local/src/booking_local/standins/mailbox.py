@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from booking_local.standins.behaviour import Behaviour
 from booking_local.standins.ledger import Ledger
@@ -106,7 +107,7 @@ def _body(message: EmailMessage, kind: str) -> str:
     return ""
 
 
-def build() -> Starlette:
+def build() -> ASGIApp:
     """The mailbox from its settings."""
     mailbox = Mailbox(Ledger(state_file("mailbox.jsonl")), Behaviour())
 

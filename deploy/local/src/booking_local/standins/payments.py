@@ -1,9 +1,9 @@
 """The payment provider, Midtrans' way. `python -m booking_local.standins.payments`
 
 Its interface: `POST /snap/v1/transactions`, `GET /v2/{order_id}/status`, `POST /v2/{order_id}/refund`.
-Ours: `POST /pay/{reference}` is the customer paying; its signed notification goes to checkout and is repeated until taken.
-Optional body: `{"transaction_status": "settlement", "gross_amount": "250000.00", "currency": "IDR", "transaction_id": "...",
-"fraud_status": "accept", "provider": "manual", "amount": 250000, "notify": true}`. `GET /orders` shows what it knows.
+Ours: `POST /pay/{reference}` is the customer paying; the signed notification goes to checkout, again until it is taken.
+Optional body: `{"transaction_status": "settlement", "gross_amount": "250000.00", "currency": "IDR", "notify": true,
+"transaction_id": "...", "fraud_status": "accept", "provider": "manual", "amount": 250000}`. `GET /orders` shows all.
 Settings: NOTIFICATION_URL (checkout's `/v1/payments`), MIDTRANS_SERVER_KEY, MANUAL_SECRET, PUBLIC_URL.
 """
 
@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from booking_local.standins.behaviour import Behaviour
 from booking_local.standins.courier import Courier
@@ -228,7 +229,7 @@ async def _json(request: Request) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def build() -> Starlette:
+def build() -> ASGIApp:
     """The stand-in from its settings."""
     courier = Courier(state_file("payments-notifications.json"))
     payments = Payments(state_file("payments.json"), courier, Behaviour())

@@ -30,16 +30,14 @@ def state_file(name: str) -> Path:
     return folder / name
 
 
-def application(routes: Sequence[BaseRoute], lifespan: Lifespan | None = None) -> Starlette:
+def application(routes: Sequence[BaseRoute], lifespan: Lifespan | None = None) -> ASGIApp:
     """The stand-in's app with the probes that every process of the stack has."""
 
     async def alive(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     probes = [Route("/healthz", alive), Route("/readyz", alive)]
-    app = Starlette(routes=[*routes, *probes], lifespan=lifespan)
-    app.add_middleware(_KnowsItsConnection)
-    return app
+    return _KnowsItsConnection(Starlette(routes=[*routes, *probes], lifespan=lifespan))
 
 
 def serve(app: ASGIApp) -> None:
@@ -69,7 +67,7 @@ async def still_there(request: Request) -> bool:
 
 
 class _KnowsItsConnection:
-    """Gives the handlers the connection's abort(). ASGI has no word for it; uvicorn's `send` belongs to an object that does."""
+    """Gives the handlers the connection's abort(): ASGI has no word for it, the object of uvicorn's `send` does."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

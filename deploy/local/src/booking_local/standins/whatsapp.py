@@ -1,4 +1,6 @@
-"""Meta's WhatsApp Cloud API: takes messages, and tells their fate by signed webhooks. `python -m booking_local.standins.whatsapp`
+"""Meta's WhatsApp Cloud API: takes messages and tells their fate by signed webhooks.
+
+Run by `python -m booking_local.standins.whatsapp`.
 
 `POST /v{n}/{phone_number_id}/messages` as Meta's; `GET`/`DELETE /messages`, `GET`/`PUT /behaviour`, and
 `POST /statuses {"id": "wamid...", "status": "read"}` to send a status by hand.
@@ -21,12 +23,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from booking_local.standins.behaviour import Behaviour
 from booking_local.standins.courier import Courier
 from booking_local.standins.ledger import Ledger
 from booking_local.standins.web import application, cut, serve, setting, state_file, still_there
 from booking_local.standins.whatsapp_errors import error, status_error
+
+_REFUSING = {"down": 131016, "throttle": 130429, "reject": 131026}
+"""The mode's error code, unless the behaviour names another."""
 
 KINDS = ("text", "template", "interactive", "image", "document", "location", "contacts", "reaction")
 
@@ -53,12 +59,9 @@ class WhatsApp:
         if refused is not None:
             return refused
         mode = self.behaviour.take(body["to"])
-        if mode == "down":
-            return error(131016)
-        if mode == "throttle":
-            return error(self.behaviour.code or 130429, retry_after=1)
-        if mode == "reject":
-            return error(self.behaviour.code or 131026)
+        if mode in _REFUSING:
+            code = self.behaviour.code if mode != "down" else None
+            return error(code or _REFUSING[mode], retry_after=1 if mode == "throttle" else None)
         if mode == "slow":
             await self.behaviour.delay()
             if not await still_there(request):
@@ -84,17 +87,7 @@ class WhatsApp:
             return error(100, f"Object with ID '{request.path_params['phone']}' does not exist")
         if not isinstance(body, dict) or body.get("messaging_product") != "whatsapp":
             return error(100, "The parameter messaging_product is required.")
-        number = str(body.get("to") or "").lstrip("+")
-        if not (number.isdigit() and 7 <= len(number) <= 15):
-            return error(131009, "'to' is not a phone number")
-        kind = body.get("type", "text")
-        if kind not in KINDS or not isinstance(body.get(kind), dict):
-            return error(131008, f"'{kind}' is missing or of no known type")
-        if kind == "template" and not (body[kind].get("name") and body[kind].get("language", {}).get("code")):
-            return error(131008, "template['name'] and template['language']['code'] are required")
-        if kind == "text" and not 0 < len(str(body[kind].get("body", ""))) <= 4096:
-            return error(131009, "text['body'] must have 1 to 4096 characters")
-        return None
+        return _refused_message(body)
 
     def _accept(self, body: dict[str, Any]) -> Response:
         number = body["to"].lstrip("+")
@@ -133,7 +126,22 @@ class WhatsApp:
         }
 
 
-def build() -> Starlette:
+def _refused_message(body: dict[str, Any]) -> Response | None:
+    """What Meta refuses at once; everything else it takes and tells later."""
+    number, kind = str(body.get("to") or "").lstrip("+"), body.get("type", "text")
+    content = body.get(kind) if kind in KINDS else None
+    if not (number.isdigit() and 7 <= len(number) <= 15):
+        return error(131009, "'to' is not a phone number")
+    if not isinstance(content, dict):
+        return error(131008, f"'{kind}' is missing or of no known type")
+    if kind == "template" and not (content.get("name") and (content.get("language") or {}).get("code")):
+        return error(131008, "template['name'] and template['language']['code'] are required")
+    if kind == "text" and not 0 < len(str(content.get("body", ""))) <= 4096:
+        return error(131009, "text['body'] must have 1 to 4096 characters")
+    return None
+
+
+def build() -> ASGIApp:
     """The stand-in from its settings."""
     courier = Courier(state_file("whatsapp-webhooks.json"))
     whatsapp = WhatsApp(Ledger(state_file("whatsapp.jsonl")), courier, Behaviour())

@@ -1,0 +1,112 @@
+"""Processes forked by the nursery and waited for here."""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from booking_local.servers.process import Command
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Adopted:
+    """A process that became our child: what is used of subprocess.Popen, and no more."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code once it has ended."""
+        if self.returncode is None:
+            with contextlib.suppress(ChildProcessError):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid == self.pid:
+                    self.returncode = os.waitstatus_to_exitcode(status)
+                return self.returncode
+            self.returncode = -1
+        return self.returncode
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class Nursery:
+    """The nursery's process as the supervisor sees it; `launch` answers None when the ordinary way must be taken."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: socket.socket | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    def open(self, log: Path, more: list[str]) -> None:
+        """Starts it; it imports its libraries, and these more, while the servers start."""
+        if sys.platform != "linux":
+            return
+        if ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+            return
+        ours, theirs = socket.socketpair()
+        with theirs, log.open("ab") as out:
+            command = [sys.executable, "-m", "booking_local.stack.nursery", str(theirs.fileno()), *more]
+            self._process = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=[theirs.fileno()]
+            )
+        ours.setblocking(False)
+        self._line = ours
+
+    async def launch(self, command: Command) -> Adopted | None:
+        """Forks a `python -m module ...` command."""
+        line = self._line
+        if line is None or list(command.argv[:2]) != [sys.executable, "-m"]:
+            return None
+        wish: dict[str, Any] = {
+            "name": command.name,
+            "module": command.argv[2],
+            "arguments": list(command.argv[3:]),
+            "env": {**os.environ, **command.env},
+            "cwd": str(command.cwd or Path.cwd()),
+            "log": str(command.log),
+        }
+        loop = asyncio.get_running_loop()
+        try:
+            async with self._one_at_a_time, asyncio.timeout(30):
+                await loop.sock_sendall(line, json.dumps(wish).encode() + b"\n")
+                answer = await loop.sock_recv(line, 4096)
+            pid = int(json.loads(answer)["pid"])
+        except (OSError, ValueError, TimeoutError):
+            self.close()
+            return None
+        return Adopted(pid) if pid else None
+
+    def close(self) -> None:
+        """It has done its work."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+
+def reap_strangers(ours: set[int]) -> None:
+    """Orphans that fell to us as the subreaper, such as backends of a killed PostgreSQL: no zombies of theirs."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is None or found.si_pid in ours:
+                return
+            os.waitpid(found.si_pid, 0)
