@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, cast
 from uuid import UUID
 
@@ -44,11 +45,9 @@ def decode(record: Record) -> Decoded:
         if not topic.compacted:
             raise Undecodable("a null value on a topic that is not compacted")
         return Decoded(record, meta, None, "tombstone")
-    if "content-type" not in {name for name, _ in record.headers}:
-        raise Undecodable("content-type is missing")
-    name, version = _name_and_version(meta.type)
-    event_class = topic.event_named(name)
-    if event_class is None or not _same_namespace(topic, event_class, meta.type):
+    _check_content_type(record)
+    event_class, version = _resolve(topic.name, meta.type)
+    if event_class is None:
         return Decoded(record, meta, None, "unknown")
     event = _read(event_class, version, record.value)
     if getattr(event, topic.key, None) not in {None, _subject_id(meta)}:
@@ -93,14 +92,22 @@ def _owns(topic: Topic, source: str) -> bool:
     return source.startswith(topic.source.rstrip("s"))
 
 
-def _same_namespace(topic: Topic, event_class: type[Event], full: str) -> bool:
-    # Likewise only the name and version of its type are fixed.
-    return not topic.sequenced or full.rpartition(".")[0] == f"{event_class.NAMESPACE}.{event_class.TYPE}"
+def _check_content_type(record: Record) -> None:
+    if not any(name == "content-type" for name, _ in record.headers):
+        raise Undecodable("content-type is missing")
 
 
-def _name_and_version(full: str) -> tuple[str, int]:
+@lru_cache(maxsize=1024)
+def _resolve(topic_name: str, full: str) -> tuple[type[Event] | None, int]:
+    """The event class of a `ce_type` on this topic, None if it is unknown; and its version."""
+    topic = topic_named(topic_name)
     head, _, version = full.rpartition(".v")
-    return head.rpartition(".")[2], int(version)
+    namespace, _, name = head.rpartition(".")
+    event_class = topic.event_named(name)
+    # Of the assessment service only the name and version of its type are fixed.
+    if event_class is not None and topic.sequenced and namespace != event_class.NAMESPACE:
+        event_class = None
+    return event_class, int(version)
 
 
 def _subject_id(meta: Envelope) -> object:

@@ -9,8 +9,7 @@ from booking_contracts.event import has_nul
 
 _LARGEST = 2**63 - 1
 
-# A look at the raw bytes is cheap and finds every culprit, besides innocent texts: those get the exact look.
-_SUSPICIOUS = re.compile(rb"NaN|Infinity|\\u0000|\\u[dD][89a-fA-F]|[0-9]{19}")
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 def refuse_hostile(value: bytes) -> None:
@@ -18,7 +17,8 @@ def refuse_hostile(value: bytes) -> None:
 
     Fields that this release does not know are not validated by its models, yet other readers would store them.
     """
-    if not _SUSPICIOUS.search(value):
+    # A look at the raw bytes is cheap and finds every culprit, besides innocent texts: those get the exact look.
+    if not (b"\\u" in value or b"NaN" in value or b"Infinity" in value or _LONG_NUMBER.search(value)):
         return
     try:
         parsed = json.loads(value, parse_constant=_no_constant, parse_int=_int64)

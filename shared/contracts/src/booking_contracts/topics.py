@@ -64,7 +64,7 @@ class Topic:
     source: str
     state: bool
     partitions: int
-    config: Mapping[str, str]
+    config: Mapping[str, str] = field(hash=False)
     events: tuple[type[Event], ...]
     sequenced: bool = True
     about: str = field(default="", compare=False)
