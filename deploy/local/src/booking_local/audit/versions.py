@@ -5,6 +5,8 @@ A discarded record is a known difference and shown as such; a held one explains 
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 import psycopg
@@ -14,6 +16,8 @@ from booking_local.audit.finding import Difference, Section
 from booking_local.audit.published import read_topic
 from booking_local.audit.rows import LISTED
 
+PATIENCE = 15.0  # seconds without a step: no lag any more, a stop
+LOOK_AGAIN = 0.25
 _BEHIND = """
     SELECT t.key, t.version, coalesce(i.version, 0),
            EXISTS (SELECT 1 FROM held h WHERE h.consumer = %(consumer)s AND h.topic = %(topic)s AND h.key = t.key
@@ -37,7 +41,7 @@ async def consumers(url: str) -> list[tuple[str, str]]:
 
 
 async def audit_consumer(url: str, bootstrap: str, consumer: str, topic: Topic, *, prefix: str = "") -> Section:
-    """Compare one consumer's version rows with the heads of one topic; the lag of the last moments shows."""
+    """Compare one consumer's version rows with the heads of one topic, after its lag."""
     section = Section(f"{consumer} ← {topic.name}")
     params = {"consumer": consumer, "topic": topic.name}
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
@@ -50,9 +54,21 @@ async def audit_consumer(url: str, bootstrap: str, consumer: str, topic: Topic, 
         for name, query in _COUNTS.items():
             counted: Any = await (await conn.execute(query, params)).fetchone()  # pyright: ignore[reportArgumentType]
             section.counts[name] = counted[0]
-        for key, version, taken, held in await (await conn.execute(_BEHIND, params)).fetchall():
+        for key, version, taken, held in await _behind_at_rest(conn, params):
             _behind(section, key, version, taken, held=held)
     return section
+
+
+async def _behind_at_rest(conn: psycopg.AsyncConnection[Any], params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the keys that lag once the consumer has caught up or taken nothing for PATIENCE seconds."""
+    least, since = -1, time.monotonic()
+    while True:
+        behind = await (await conn.execute(_BEHIND, params)).fetchall()
+        if len(behind) != least:
+            least, since = len(behind), time.monotonic()
+        if all(held for *_, held in behind) or time.monotonic() - since > PATIENCE:
+            return behind
+        await asyncio.sleep(LOOK_AGAIN)
 
 
 def _head(record: Any) -> tuple[str, int] | None:
