@@ -44,7 +44,9 @@ async def cloud_api(meta: Meta) -> AsyncIterator[Meta]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+        length = next(
+            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+        )
         body = json.loads(await reader.readexactly(length))
         meta.asked += 1
         misdeed = meta.script.pop(0) if meta.script else meta.always
@@ -70,6 +72,7 @@ def _answer(meta: Meta, body: dict[str, Any], misdeed: Misdeed | None) -> bytes:
     status = 200 if misdeed is None else misdeed.status
     document = meta.accept(body) if misdeed is None else {"error": {"code": misdeed.code, "message": "no"}}
     content = json.dumps(document).encode()
-    retry = f"Retry-After: {misdeed.retry_after}\r\n" if misdeed and misdeed.retry_after is not None else ""
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n{retry}Connection: close\r\n\r\n"
-    return head.encode() + content
+    head = [f"HTTP/1.1 {status} X", "Content-Type: application/json", f"Content-Length: {len(content)}"]
+    if misdeed is not None and misdeed.retry_after is not None:
+        head.append(f"Retry-After: {misdeed.retry_after}")
+    return "\r\n".join([*head, "Connection: close", "", ""]).encode() + content

@@ -63,7 +63,7 @@ def record_of(topic: Topic, event: Event | None, *, key: UUID, version: int, act
 
 @dataclass
 class Case:
-    """One member, one practitioner, one transaction and one session; each method gives the next record of its stream."""
+    """One member, practitioner, transaction and session; each method gives the next record of its stream."""
 
     member: UUID = field(default_factory=uuid7)
     practitioner: UUID = field(default_factory=uuid7)
@@ -80,7 +80,9 @@ class Case:
     def by_practitioner(self) -> str:
         return f"practitioner:{self.practitioner}"
 
-    def record(self, topic: Topic, event: Event | None, key: UUID, actor: str = "system", at: datetime | None = None) -> Record:
+    def record(
+        self, topic: Topic, event: Event | None, key: UUID, actor: str = "system", at: datetime | None = None
+    ) -> Record:
         version = self.versions[topic.name, key] = self.versions.get((topic.name, key), 0) + 1
         return record_of(topic, event, key=key, version=version, actor=actor, at=at or now())
 
@@ -93,14 +95,24 @@ class Case:
     # People -----------------------------------------------------------------------------------------------------------
 
     def contact(self, person: UUID, **fields: Any) -> Record:
-        known = {"name": "Budi", "email": "budi@example.com", "phone": "+6281234567890", "locale": "id", "timezone": "Asia/Jakarta"}
+        known = {
+            "name": "Budi",
+            "email": "budi@example.com",
+            "phone": "+6281234567890",
+            "locale": "id",
+            "timezone": "Asia/Jakarta",
+        }
         return self.record(CONTACTS, PersonContact(person_id=person, **{**known, **fields}), person)
 
     def contacts(self) -> list[Record]:
         return [
             self.contact(self.member),
             self.contact(
-                self.practitioner, name="Dr. Sari", email="sari@example.com", phone="+6281234567891", timezone="Asia/Makassar"
+                self.practitioner,
+                name="Dr. Sari",
+                email="sari@example.com",
+                phone="+6281234567891",
+                timezone="Asia/Makassar",
             ),
         ]
 
@@ -122,7 +134,9 @@ class Case:
         return {"transaction_id": self.transaction, "user_id": self.member, "practitioner_id": self.practitioner}
 
     def created(self) -> Record:
-        product = ProductSnapshot(id=uuid4(), name="Konseling 60 menit", kind="counseling", tier="gold", duration_minutes=60)
+        product = ProductSnapshot(
+            id=uuid4(), name="Konseling 60 menit", kind="counseling", tier="gold", duration_minutes=60
+        )
         event = TransactionCreated(
             transaction_id=self.transaction,
             user_id=self.member,
@@ -158,7 +172,8 @@ class Case:
 
     def refunded(self, review_id: UUID | None = None) -> Record:
         return self.in_transaction(
-            TransactionRefunded(**self._sale(), refund_id=uuid4(), review_id=review_id, amount=RUPIAH), "service:midtrans"
+            TransactionRefunded(**self._sale(), refund_id=uuid4(), review_id=review_id, amount=RUPIAH),
+            "service:midtrans",
         )
 
     def needs_review(self) -> Record:

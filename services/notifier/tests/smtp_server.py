@@ -31,7 +31,9 @@ class Inbox:
         """The accepted mails to one address."""
         return [mail for recipients, mail in self.mails if address in recipients]
 
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: list[str]) -> Reply:
+    async def handle_RCPT(
+        self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: list[str]
+    ) -> Reply:
         if (refusal := self.rcpt(address)) is not None:
             return refusal
         envelope.rcpt_tos.append(address)

@@ -33,6 +33,6 @@ async def preferences_of(
 async def lock_person(conn: psycopg.AsyncConnection[Any], person_id: UUID) -> None:
     """Serialise writers of one person's data until the transaction ends.
 
-    Without it a contact or preference written at the same moment as an erasure would survive it: neither sees the other.
+    Without it a contact or preference written in the moment of an erasure would survive it: neither sees the other.
     """
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"person:{person_id}"])

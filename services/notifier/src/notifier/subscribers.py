@@ -58,7 +58,7 @@ async def apply_practitioner(conn: Connection, record: Decoded) -> None:
 async def apply_contact(conn: Connection, record: Decoded) -> None:
     """Notes a person's contact data; a tombstone deletes them.
 
-    Topics have no order among each other: a contact that comes after its person's erasure must not be written again (E4).
+    Topics have no order among each other: a contact that comes after its person's erasure is not written again (E4).
     """
     event = record.event
     if isinstance(event, PersonContact):
@@ -67,8 +67,9 @@ async def apply_contact(conn: Connection, record: Decoded) -> None:
             """INSERT INTO contact (person_id, name, email, phone, locale, timezone)
                SELECT %(id)s, %(name)s, %(email)s, %(phone)s, %(locale)s, %(zone)s
                WHERE NOT EXISTS (SELECT 1 FROM erased WHERE person_id = %(id)s)
-               ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, email = excluded.email, phone = excluded.phone,
-                   locale = excluded.locale, timezone = excluded.timezone""",
+               ON CONFLICT (person_id) DO UPDATE SET
+                   name = excluded.name, email = excluded.email, phone = excluded.phone, locale = excluded.locale,
+                   timezone = excluded.timezone""",
             {
                 "id": event.person_id,
                 "name": event.name,

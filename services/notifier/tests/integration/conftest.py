@@ -10,6 +10,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
+from services.notifier.tests.cloud_api import Meta, cloud_api
+from services.notifier.tests.smtp_server import Inbox, smtp_server
+
 from booking_chassis.consumer.reading import Poison, read
 from booking_chassis.consumer.rules import Rules
 from booking_chassis.database import Database
@@ -19,9 +23,6 @@ from notifier.app import senders_of
 from notifier.sending.worker import Sender
 from notifier.settings import Settings
 from notifier.subscribers import CONSUMER, SUBSCRIPTIONS
-from psycopg.rows import dict_row
-from services.notifier.tests.cloud_api import Meta, cloud_api
-from services.notifier.tests.smtp_server import Inbox, smtp_server
 
 # `migrate` reads all settings, of which only the database's address matters to it.
 ENVIRONMENT = {
@@ -76,20 +77,24 @@ class Running:
     async def query(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         async with self.database.autocommit() as conn:
             cursor = conn.cursor(row_factory=dict_row)
-            await cursor.execute(sql, parameters)
+            await cursor.execute(sql.encode(), parameters)
             return await cursor.fetchall()
 
     async def execute_as_owner(self, sql: str, *parameters: Any) -> None:
         async with await psycopg.AsyncConnection.connect(self.owner_url, autocommit=True) as conn:
-            await conn.execute(sql, parameters)
+            await conn.execute(sql.encode(), parameters)
 
     async def ledger(self, **where: Any) -> list[dict[str, Any]]:
         """Ledger rows by columns, oldest first."""
         conditions = " AND ".join(f"{name} = %s" for name in where) or "true"
         return await self.query(
-            f"""SELECT id, cause_event_id, recipient_id, channel, template, state, reason, attempts, ambiguities, due_at, version,
-                locale, provider_message_id FROM notification WHERE {conditions} ORDER BY due_at, id""",
-            *(str(value) if isinstance(value, UUID) and name == "recipient_id" else value for name, value in where.items()),
+            f"""SELECT id, cause_event_id, recipient_id, channel, template, state, reason, attempts, ambiguities,
+                due_at, version, locale, provider_message_id
+                FROM notification WHERE {conditions} ORDER BY due_at, id""",
+            *(
+                str(value) if isinstance(value, UUID) and name == "recipient_id" else value
+                for name, value in where.items()
+            ),
         )
 
     async def until(self, condition: Callable[[], Awaitable[Any] | Any], seconds: float = 15.0) -> Any:
@@ -107,7 +112,11 @@ class Running:
 
         async def done() -> list[dict[str, Any]] | None:
             rows = await self.ledger(**where)
-            busy = [r for r in rows if r["state"] in ("pending", "sending") and r["due_at"] <= r["due_at"].now(r["due_at"].tzinfo)]
+            busy = [
+                r
+                for r in rows
+                if r["state"] in ("pending", "sending") and r["due_at"] <= r["due_at"].now(r["due_at"].tzinfo)
+            ]
             return rows if rows and not busy else None
 
         return await self.until(done, seconds)
@@ -147,7 +156,7 @@ async def notifier(fresh_database: Any) -> AsyncIterator[Start]:
 
             async def end() -> None:
                 stop.set()
-                done, _ = await asyncio.wait(tasks, timeout=10)
+                await asyncio.wait(tasks, timeout=10)
                 for task in tasks:
                     task.cancel()
                     with suppress(asyncio.CancelledError):

@@ -15,7 +15,9 @@ async def several(running, number):
     cases = [Case() for _ in range(number)]
     for n, case in enumerate(cases):
         await running.tell(
-            case.contact(case.member, email=f"member{n}@example.com", phone=f"+62812345678{n:02}"), case.created(), case.paid()
+            case.contact(case.member, email=f"member{n}@example.com", phone=f"+62812345678{n:02}"),
+            case.created(),
+            case.paid(),
         )
     return cases
 
@@ -52,7 +54,9 @@ async def test_smtp_unreachable__is_no_recipients_fault(notifier):
     """F80: connection refused."""
     running = await notifier(smtp_port=1)
     (case,) = await several(running, 1)
-    row = await running.until(lambda: running.ledger(recipient_id=case.member, channel="email", reason="smtp_unreachable"))
+    row = await running.until(
+        lambda: running.ledger(recipient_id=case.member, channel="email", reason="smtp_unreachable")
+    )
     assert row[0]["state"] in ("pending", "sending")
 
 
@@ -87,12 +91,18 @@ async def test_smtp_4xx__is_tried_again_later_and_others_leave_at_once(notifier,
     """F82: 450 with backoff per recipient."""
     running = await notifier()
     answers = ["450 greylisted", "451 again", None]
-    setattr(running.inbox, step, lambda a: (answers.pop(0) if answers else None) if a == "member0@example.com" else None)
+    setattr(
+        running.inbox, step, lambda a: (answers.pop(0) if answers else None) if a == "member0@example.com" else None
+    )
     cases = await several(running, 2)
     await running.until(lambda: running.ledger(recipient_id=cases[1].member, channel="email", state="sent"))
-    (row,) = await running.until(lambda: running.ledger(recipient_id=cases[0].member, channel="email", reason="smtp_450"))
+    (row,) = await running.until(
+        lambda: running.ledger(recipient_id=cases[0].member, channel="email", reason="smtp_450")
+    )
     assert row["state"] == "pending"
-    (row,) = await running.until(lambda: running.ledger(recipient_id=cases[0].member, channel="email", state="sent"), 40)
+    (row,) = await running.until(
+        lambda: running.ledger(recipient_id=cases[0].member, channel="email", state="sent"), 40
+    )
     assert row["attempts"] == 3
 
 
@@ -181,11 +191,20 @@ async def test_ambiguous_then_refused_for_now__its_one_more_try_is_not_spent(not
         (Misdeed(503, 131016), "sent", None),
         (Misdeed(401, 190), "sent", None),
         (Misdeed(raw=b"HTTP/1.1 502 Bad\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"), "sent", None),
-        (Misdeed(raw=b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), "sent", None),
+        (
+            Misdeed(
+                raw=b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n"
+                b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+            ),
+            "sent",
+            None,
+        ),
     ],
     ids=lambda value: str(value)[:60] if isinstance(value, Misdeed) else None,
 )
-async def test_whatsapp_refuses_once__terminal_codes_end_and_the_others_are_tried_again(notifier, misdeed, state, reason):
+async def test_whatsapp_refuses_once__terminal_codes_end_and_the_others_are_tried_again(
+    notifier, misdeed, state, reason
+):
     """F84, T28."""
     running = await notifier()
     running.meta.script = [misdeed]
@@ -247,18 +266,25 @@ async def test_whatsapp_strange_success__is_not_taken_for_sent(notifier):
     running = await notifier(whatsapp_ambiguous_wait_seconds=600)
     running.meta.script = [Misdeed(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nokay")]
     (case,) = await several(running, 1)
-    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, channel="whatsapp", state="ambiguous"))
+    (row,) = await running.until(
+        lambda: running.ledger(recipient_id=case.member, channel="whatsapp", state="ambiguous")
+    )
     assert row["reason"] == "whatsapp_strange_answer"
 
 
 async def test_whatsapp_down__mail_does_not_wait_and_messages_leave_when_it_is_back(notifier):
     """F80 for WhatsApp: connection refused."""
     running = await notifier(sending=False)
-    real, running.settings = running.settings, running.settings.model_copy(update={"whatsapp_api_url": "http://127.0.0.1:1/v23.0"})
+    real, running.settings = (
+        running.settings,
+        running.settings.model_copy(update={"whatsapp_api_url": "http://127.0.0.1:1/v23.0"}),
+    )
     await notifier.begin(running)
     (case,) = await several(running, 1)
     await running.until(lambda: running.ledger(recipient_id=case.member, channel="email", state="sent"))
-    await running.until(lambda: running.ledger(recipient_id=case.member, channel="whatsapp", reason="whatsapp_unreachable"))
+    await running.until(
+        lambda: running.ledger(recipient_id=case.member, channel="whatsapp", reason="whatsapp_unreachable")
+    )
     assert real.whatsapp_api_url != running.settings.whatsapp_api_url
 
 
@@ -273,7 +299,9 @@ async def test_reminder__leaves_when_due_to_both_sides(notifier):
     await running.until(lambda: running.inbox.to("sari@example.com"))
     rows = await running.settled(template="reminder_1h")
     assert {(r["recipient_id"], r["channel"], r["state"]) for r in rows} == {
-        (str(person), channel, "sent") for person in (case.member, case.practitioner) for channel in ("email", "whatsapp")
+        (str(person), channel, "sent")
+        for person in (case.member, case.practitioner)
+        for channel in ("email", "whatsapp")
     }
 
 
@@ -378,7 +406,9 @@ async def test_slow_provider__is_no_dead_worker(notifier):
     await asyncio.sleep(0)
     first = (await running.query("SELECT sending_until FROM notification WHERE state = 'sending'"))[0]["sending_until"]
     await running.until(
-        lambda: running.query("SELECT 1 FROM notification WHERE state = 'sending' AND sending_until > %s", first + timedelta(seconds=1))
+        lambda: running.query(
+            "SELECT 1 FROM notification WHERE state = 'sending' AND sending_until > %s", first + timedelta(seconds=1)
+        )
     )
     slow.set()
     (row,) = await running.settled(recipient_id=case.member, channel="email")
@@ -400,4 +430,3 @@ async def test_database_gone_for_a_moment__sending_goes_on(notifier, postgres):
     rows = await running.settled(seconds=30)
     assert {r["state"] for r in rows} <= {"sent"}
     assert len(rows) == len(cases) * 2
-

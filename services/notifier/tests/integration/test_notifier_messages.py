@@ -5,8 +5,9 @@ from email import message_from_bytes, policy
 from uuid import uuid4
 
 import pytest
-from booking_contracts.topics import CONTACTS
 from services.notifier.tests.given import Case, now
+
+from booking_contracts.topics import CONTACTS
 
 pytestmark = pytest.mark.servers
 
@@ -30,7 +31,11 @@ async def test_scheduled_and_moved_and_canceled__the_members_calendar_follows(no
     """N1, N2: REQUEST, REQUEST, CANCEL with rising SEQUENCE, in that order; times in the member's zone (E3)."""
     case, running = Case(), await notifier()
     await running.tell(
-        case.contact(case.member, timezone="Asia/Jayapura"), case.requested(), case.scheduled(), case.rescheduled(), case.canceled()
+        case.contact(case.member, timezone="Asia/Jayapura"),
+        case.requested(),
+        case.scheduled(),
+        case.rescheduled(),
+        case.canceled(),
     )
     await running.until(lambda: len(running.inbox.to("budi@example.com")) == 3)
     methods, sequences = [], []
@@ -57,9 +62,7 @@ async def test_admins__are_told_by_one_mail_to_all_of_them(notifier):
 async def test_preferences__decide_channels_and_language(notifier):
     """N2: mail only, in English."""
     case, running = Case(), await notifier()
-    await running.execute_as_owner(
-        "INSERT INTO preference VALUES (%s, true, false, 'en', 1)", case.member
-    )
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 'en', 1)", case.member)
     await running.tell(case.contact(case.member), case.created(), case.assigned(), case.paid())
     (row,) = await running.settled(template="transaction_paid")
     assert (row["channel"], row["locale"]) == ("email", "en")
@@ -130,7 +133,9 @@ async def test_missing_address__after_the_wait_is_recorded_and_stops_nobody_else
 async def test_bad_address__fails_for_good_without_asking_the_provider(notifier):
     """N5, T15."""
     case, running = Case(), await notifier()
-    await running.tell(case.contact(case.member, email="budi@example.com\r\nRCPT TO:<x@y>", phone="call me"), case.scheduled())
+    await running.tell(
+        case.contact(case.member, email="budi@example.com\r\nRCPT TO:<x@y>", phone="call me"), case.scheduled()
+    )
     rows = await running.settled(template="session_scheduled")
     assert {(r["channel"], r["state"], r["reason"], r["attempts"]) for r in rows} == {
         ("email", "failed", "bad_address", 0),
@@ -144,13 +149,17 @@ async def test_unrenderable__one_broken_message_stops_no_other(notifier):
     case, running = Case(), await notifier(sending=False)
     await running.tell(*case.contacts(), case.scheduled(), case.canceled())
     await running.execute_as_owner(
-        "UPDATE cause SET data = replace(data::text, 'https://meet', 'javascript:meet')::json WHERE type = 'SessionScheduled'"
+        """UPDATE cause SET data = replace(data::text, 'https://meet', 'javascript:meet')::json
+           WHERE type = 'SessionScheduled'"""
     )
     await notifier.begin(running)
     rows = await running.settled(template="session_canceled")
     assert {r["state"] for r in rows} == {"sent"}
     rows = await running.settled(template="session_scheduled")
-    assert {(r["state"], r["reason"]) for r in rows} == {("failed", "unrenderable_UndefinedError"), ("failed", "unrenderable_KeyError")}
+    assert {(r["state"], r["reason"]) for r in rows} == {
+        ("failed", "unrenderable_UndefinedError"),
+        ("failed", "unrenderable_KeyError"),
+    }
 
 
 # Erasure --------------------------------------------------------------------------------------------------------------
@@ -199,7 +208,9 @@ async def test_contact_data__stays_in_its_table_alone(notifier):
         case.scheduled(),
     )
     await running.settled(template="session_scheduled")
-    tables = await running.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'")
+    tables = await running.query(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+    )
     for table in {t["tablename"] for t in tables} - {"contact"}:
         found = await running.query(
             f"SELECT FROM {table} t WHERE t::text ILIKE '%%canary%%' OR t::text LIKE '%%81200009999%%'"
@@ -231,4 +242,6 @@ async def test_mail__is_parseable_as_sent(notifier):
     await running.until(lambda: running.inbox.mails)
     (mail,) = running.inbox.to("budi@example.com")
     again = message_from_bytes(mail.as_bytes(), policy=policy.default)
-    assert "Bùdi 🎉" in again.get_body(("plain",)).get_content()
+    body = again.get_body(("plain",))
+    assert body is not None
+    assert "Bùdi 🎉" in body.get_content()

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +17,14 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
-from booking_contracts.decode import Decoded, decode
-from booking_contracts.record import Record
-from booking_contracts.topics import NOTIFICATIONS, TOPICS
 from psycopg.rows import dict_row
 from services.notifier.tests.cloud_api import Meta, cloud_api
 from services.notifier.tests.given import Case
 from services.notifier.tests.smtp_server import Inbox, smtp_server
+
+from booking_contracts.decode import Decoded, decode
+from booking_contracts.record import Record
+from booking_contracts.topics import NOTIFICATIONS, TOPICS
 
 pytestmark = pytest.mark.servers
 
@@ -76,8 +77,10 @@ class Deployed:
         self.sent += records
 
     async def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
-        async with await psycopg.AsyncConnection.connect(self.databases.owner_url, autocommit=True, row_factory=dict_row) as conn:
-            return await (await conn.execute(sql, parameters)).fetchall()
+        async with await psycopg.AsyncConnection.connect(self.databases.owner_url, autocommit=True) as conn:
+            cursor = conn.cursor(row_factory=dict_row)
+            await cursor.execute(sql.encode(), parameters)
+            return await cursor.fetchall()
 
     async def until(self, condition: Callable[[], Awaitable[Any] | Any], seconds: float = 60.0) -> Any:
         try:
@@ -130,7 +133,8 @@ class Deployed:
                     found += batch
         await consumer.stop()
         records = [
-            Record(NOTIFICATIONS.name, r.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp) for r in found
+            Record(NOTIFICATIONS.name, r.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp)
+            for r in found
         ]
         return [decode(record) for record in records]
 
@@ -186,7 +190,9 @@ async def test_deployed__a_published_event_becomes_messages_and_published_steps(
     """The whole way: Kafka, ledger, providers, and back to Kafka through the outbox (N1, N3)."""
     case, deployed = Case(), await deploy()
     started = time.monotonic()
-    await deployed.publish(*case.contacts(), case.profile(), case.created(), case.paid(), case.requested(), case.scheduled())
+    await deployed.publish(
+        *case.contacts(), case.profile(), case.created(), case.paid(), case.requested(), case.scheduled()
+    )
     await deployed.until(lambda: len(deployed.inbox.mails) == 3 and len(deployed.meta.messages) == 3)
     assert time.monotonic() - started < 20
     assert sorted(str(mail["Subject"])[:8] for _, mail in deployed.inbox.mails) == ["Pembayar", "Perminta", "Sesi kon"]
@@ -235,14 +241,17 @@ async def test_new_database__history_is_skipped_and_what_comes_is_sent(deploy):
 
 @pytest.mark.parametrize(("point", "mails"), [("notifier.before_send", 1), ("notifier.after_send", 2)])
 async def test_killed_around_a_send__the_message_is_ambiguous_and_tried_once_more(deploy, point, mails):
-    """N3, F86: `sending` was committed before; after the restart one more try with the same Message-ID, then never again."""
+    """N3, F86: `sending` was committed before; after the restart one more try with the same Message-ID."""
     case, deployed = Case(), await deploy(CRASH_AT=point)
     await deployed.publish(case.contact(case.practitioner, phone=None, email="sari@example.com"), case.requested())
     assert await asyncio.wait_for(deployed.process.wait(), 60) == -signal.SIGKILL
     assert [r["state"] for r in await deployed.rows("SELECT state FROM notification WHERE attempts = 1")] == ["sending"]
     await deployed.start()
     row = await deployed.until(
-        lambda: deployed.rows("SELECT attempts, ambiguities FROM notification WHERE channel = 'email' AND state = 'sent' AND template = 'session_requested'")
+        lambda: deployed.rows(
+            """SELECT attempts, ambiguities FROM notification
+               WHERE channel = 'email' AND state = 'sent' AND template = 'session_requested'"""
+        )
     )
     assert (row[0]["attempts"], row[0]["ambiguities"]) == (2, 1)
     assert len(deployed.inbox.mails) == mails

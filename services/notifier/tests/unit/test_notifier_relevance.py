@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from notifier.rules.channels import Preferences, channels, language
 from notifier.rules.decide import Fence
 from notifier.rules.relevance import Present, skip_reason, skipped_from_the_start
@@ -53,7 +54,15 @@ def test_preferences__each_person_chooses_and_admins_get_mail_only():
 
 @pytest.mark.parametrize(
     ("chosen", "locale", "expected"),
-    [("en", "id", "en"), ("id", "en", "id"), (None, "en-GB", "en"), (None, "en_US", "en"), (None, "id-ID", "id"), (None, None, "id"), (None, "de", "id")],
+    [
+        ("en", "id", "en"),
+        ("id", "en", "id"),
+        (None, "en-GB", "en"),
+        (None, "en_US", "en"),
+        (None, "id-ID", "id"),
+        (None, None, "id"),
+        (None, "de", "id"),
+    ],
 )
 def test_language__the_choice_then_the_profile_then_indonesian(chosen, locale, expected):
     """N2."""

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from services.notifier.tests.given import Case, now
+
 from booking_contracts.decode import decode
 from booking_contracts.registry import EVENTS
 from notifier.rules.decide import ADMINS, Fence, Wanted, decide
 from notifier.rules.table import TABLE
-from services.notifier.tests.given import Case, now
 
 NEW = uuid4()
 
@@ -22,6 +23,7 @@ def asked(case, record):
         ADMINS: "admins",
     }
     meta = decode(record)
+    assert meta.event is not None
     wanted = decide(meta.event, actor=meta.meta.actor, at=meta.meta.time)
     return {(people.get(w.recipient_id, "somebody else"), w.template) for w in wanted}
 
@@ -66,6 +68,7 @@ def test_practitioner_changed__new_one_old_one_and_member_are_told():
     old = case.practitioner
     record = case.changed(NEW)
     meta = decode(record)
+    assert meta.event is not None
     wanted = {(w.recipient_id, w.template) for w in decide(meta.event, actor="system", at=now()) if w.fence is None}
     assert wanted == {
         (str(NEW), "session_requested"),

@@ -9,12 +9,15 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from booking_contracts.decode import decode
-from booking_contracts.money import Money
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
+from services.notifier.tests.given import LINK, Case, now
+
+from booking_contracts.decode import decode
+from booking_contracts.money import Money
 from notifier.mail import compile_layout
+from notifier.rules.channels import Language
 from notifier.rules.decide import ADMINS, decide
 from notifier.rules.table import Template
 from notifier.texts import clean
@@ -23,18 +26,24 @@ from notifier.texts.dates import moment, span, zone_of
 from notifier.texts.material import Letter, Names, material
 from notifier.texts.render import render
 from notifier.whatsapp.templates import CATALOGUE, message, parameters
-from services.notifier.tests.given import Case, now
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 NAMES = Names("Budi", "Budi", "Dr. Sari, M.Psi.", "Konseling")
 
 
-def every_letter(language="id", names=NAMES, zone=JAKARTA):
+def every_letter(language: Language = "id", names=NAMES, zone=JAKARTA):
     """Each (event, recipient, template) of N1, once while negotiating and once after a schedule."""
     case, other = Case(), uuid4()
     records = [case.requested(), case.canceled(), case.failed(), case.scheduled(), case.rescheduled(), case.failed()]
     records += [case.canceled(case.by_member), case.canceled(case.by_practitioner), case.result(), case.changed(other)]
-    records += [case.paid(), case.expired(), case.refunded(), case.refunded(uuid4()), case.needs_review(), case.refund_failed()]
+    records += [
+        case.paid(),
+        case.expired(),
+        case.refunded(),
+        case.refunded(uuid4()),
+        case.needs_review(),
+        case.refund_failed(),
+    ]
     case.schedule_version = 0
     records.append(case.changed(uuid4()))
     for record in records:
@@ -42,7 +51,14 @@ def every_letter(language="id", names=NAMES, zone=JAKARTA):
         assert decoded.event is not None
         for wanted in decide(decoded.event, actor=decoded.meta.actor, at=decoded.meta.time):
             yield Letter(
-                wanted.template, wanted.recipient_id, language, zone, decoded.event, decoded.meta.time, decoded.meta.actor, names
+                wanted.template,
+                wanted.recipient_id,
+                language,
+                zone,
+                decoded.event,
+                decoded.meta.time,
+                decoded.meta.actor,
+                names,
             )
 
 
@@ -180,13 +196,21 @@ def test_any_name__the_pages_structure_stays_the_same(name, other):
     letter = next(letter for letter in every_letter("en") if letter.template == "session_scheduled")
     plain = _Tags(render(letter).html)
     hostile = Letter(
-        letter.template, letter.recipient_id, "en", JAKARTA, letter.event, letter.at, letter.actor, Names(name, name, other, name)
+        letter.template,
+        letter.recipient_id,
+        "en",
+        JAKARTA,
+        letter.event,
+        letter.at,
+        letter.actor,
+        Names(name, name, other, name),
     )
     text = render(hostile)
     page = _Tags(text.html)
     assert page.tags == plain.tags
     assert page.links == plain.links
-    assert "49" not in html.unescape(text.subject).replace("2049", "") or "49" in name + other + letter.at.isoformat()
+    if name == "{{7*7}}":
+        assert name in html.unescape(text.html), "inert, as it was written"
     assert text.plain.count("\n") == render(letter).plain.count("\n")
 
 
@@ -221,8 +245,17 @@ def test_names__titles_with_dots_stay_whole():
 def test_any_name__a_whatsapp_message_keeps_its_shape(name):
     """T17."""
     letter = next(letter for letter in every_letter("id") if letter.template == "reminder_24h")
-    hostile = Letter(letter.template, letter.recipient_id, "id", JAKARTA, letter.event, letter.at, letter.actor, Names(name, name, name))
+    hostile = Letter(
+        letter.template,
+        letter.recipient_id,
+        "id",
+        JAKARTA,
+        letter.event,
+        letter.at,
+        letter.actor,
+        Names(name, name, name),
+    )
     body = message(hostile, uuid4(), "6281234567890")
     (component,) = body["template"]["components"]
     assert [set(p) for p in component["parameters"]] == [{"type", "text"}] * 4
-    assert material(hostile)["meeting_link"] == letter.event.meeting_link
+    assert material(hostile)["meeting_link"] == LINK

@@ -1,12 +1,13 @@
 """The ledger over HTTP: own messages, an admin's view of all, and an admin's order to send again."""
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any, LiteralString
 from uuid import UUID
 
 import psycopg
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from psycopg.rows import dict_row
 from pydantic import BaseModel
 
@@ -18,6 +19,7 @@ from booking_chassis.etag import IfMatch
 from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.principal import Principal
 from booking_chassis.problems import conflict, not_found, problem_responses, stale_version
+from booking_contracts.fields import RECIPIENT
 from booking_contracts.notifications import NotificationState
 from booking_contracts.topics import PRACTITIONERS, SESSIONS, TRANSACTIONS
 from notifier.ledger.marked import changing
@@ -30,22 +32,42 @@ TOPICS_OF_TOKENS = {
     "consultation:session": SESSIONS.name,
 }
 
-_COLUMNS: LiteralString = """id, cause_event_id, recipient_id, channel, template, locale, state, reason, attempts, due_at,
-    session_id, transaction_id, provider_message_id, delivered_at, changed_at, version"""
-_LIST: LiteralString = f"""
-SELECT {_COLUMNS} FROM notification
-WHERE (%(recipient)s::text IS NULL OR recipient_id = %(recipient)s) AND (%(state)s::text IS NULL OR state = %(state)s)
-  AND (%(channel)s::text IS NULL OR channel = %(channel)s) AND (%(session)s::uuid IS NULL OR session_id = %(session)s)
-  AND (%(transaction)s::uuid IS NULL OR transaction_id = %(transaction)s) AND (%(before)s::uuid IS NULL OR id < %(before)s)
-ORDER BY id DESC LIMIT %(limit)s"""  # noqa: S608 - literals only
-_ONE: LiteralString = (
-    f"SELECT {_COLUMNS} FROM notification WHERE id = %(id)s AND (%(all)s OR recipient_id = %(recipient)s)"  # noqa: S608
-)
+_COLUMNS: LiteralString = """id, cause_event_id, recipient_id, channel, template, locale, state, reason, attempts,
+    due_at, session_id, transaction_id, provider_message_id, delivered_at, changed_at, version"""
+_LIST: LiteralString = f"SELECT {_COLUMNS} FROM notification WHERE true"  # noqa: S608 - literals only
+_ONE: LiteralString = f"SELECT {_COLUMNS} FROM notification WHERE id = %(id)s"  # noqa: S608
+_OWN: LiteralString = " AND recipient_id = %(recipient_id)s"
 _RESEND = changing(
     """state = 'pending', reason = NULL, ambiguities = 0, queued_at = clock_timestamp(), not_before = clock_timestamp(),
        provider_message_id = NULL, delivered_at = NULL""",
     "n.id = %(id)s",
 )
+
+
+_CONDITIONS: dict[str, LiteralString] = {
+    "recipient_id": "recipient_id = %(recipient_id)s",
+    "state": "state = %(state)s",
+    "channel": "channel = %(channel)s",
+    "session_id": "session_id = %(session_id)s",
+    "transaction_id": "transaction_id = %(transaction_id)s",
+    "before": "id < %(before)s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What of the ledger the caller wants to see."""
+
+    recipient_id: Annotated[str | None, Query(pattern=RECIPIENT.pattern, description="A person's id, or `admins`.")] = (
+        None
+    )
+    state: NotificationState | None = None
+    channel: Channel | None = None
+    session_id: UUID | None = None
+    transaction_id: UUID | None = None
+
+
+Chosen = Annotated[_Choice, Depends()]
 
 
 class Notification(BaseModel):
@@ -74,33 +96,19 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
     routes = APIRouter(prefix="/v1/notifications", tags=["notifications"])
 
     @routes.get("", response_model=PageOf[Notification], responses=problem_responses(401, 422, 429, 503))
-    async def list_notifications(
-        caller: Caller,
-        page: Page,
-        wish: Consistency,
-        recipient_id: Annotated[str | None, Query(max_length=36)] = None,
-        state: NotificationState | None = None,
-        channel: Channel | None = None,
-        session_id: UUID | None = None,
-        transaction_id: UUID | None = None,
-    ) -> Any:
+    async def list_notifications(caller: Caller, page: Page, wish: Consistency, chosen: Chosen) -> Any:
         """The caller's own messages, newest first; an admin's list holds everybody's, those to `admins` too."""
         await wish.visible(database, CONSUMER, TOPICS_OF_TOKENS)
-        own = None if caller.has("admin") else str(caller.sub)
-        if own is not None and recipient_id not in (None, own):
-            return page_of([], None)
-        (before,) = decode_cursor(page.cursor, UUID) if page.cursor else (None,)
-        values = {
-            "recipient": own or recipient_id,
-            "state": state,
-            "channel": channel,
-            "session": session_id,
-            "transaction": transaction_id,
-            "before": before,
-            "limit": page.limit + 1,
-        }
+        values = {name: value for name, value in asdict(chosen).items() if value is not None}
+        if not caller.has("admin"):
+            if values.get("recipient_id", str(caller.sub)) != str(caller.sub):
+                return page_of([], None)
+            values["recipient_id"] = str(caller.sub)
+        if page.cursor:
+            (values["before"],) = decode_cursor(page.cursor, UUID)
+        query, values["limit"] = _list_query(values), page.limit + 1
         async with database.autocommit() as conn:
-            rows = await _rows(conn, _LIST, values)
+            rows = await _rows(conn, query, values)
         items, more = rows[: page.limit], rows[page.limit :]
         return page_of(items, encode_cursor(items[-1]["id"]) if more else None)
 
@@ -142,11 +150,21 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
     return routes
 
 
+def _list_query(values: dict[str, Any]) -> LiteralString:
+    """Only the conditions that were chosen: `(x IS NULL OR column = x)` would cost every plan its index."""
+    query = _LIST
+    for name, condition in _CONDITIONS.items():
+        if name in values:
+            query += f" AND {condition}"
+    return f"{query} ORDER BY id DESC LIMIT %(limit)s"
+
+
 async def _one(
     conn: psycopg.AsyncConnection, notification_id: UUID, caller: Principal, *, lock: bool = False
 ) -> dict[str, Any]:
-    values = {"id": notification_id, "all": caller.has("admin"), "recipient": str(caller.sub)}
-    rows = await _rows(conn, f"{_ONE} FOR UPDATE" if lock else _ONE, values)
+    query: LiteralString = _ONE if caller.has("admin") else _ONE + _OWN
+    values = {"id": notification_id, "recipient_id": str(caller.sub)}
+    rows = await _rows(conn, f"{query} FOR UPDATE" if lock else query, values)
     if not rows:
         raise not_found()
     return rows[0]

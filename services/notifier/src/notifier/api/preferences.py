@@ -21,19 +21,22 @@ from notifier.rules.channels import Language, language
 _WRITE: LiteralString = """
 INSERT INTO preference AS p (person_id, email, whatsapp, language, version)
 VALUES (%(person)s, %(email)s, %(whatsapp)s, %(language)s, 1)
-ON CONFLICT (person_id) DO UPDATE SET email = excluded.email, whatsapp = excluded.whatsapp, language = excluded.language,
-    version = p.version + 1, updated_at = clock_timestamp()
+ON CONFLICT (person_id) DO UPDATE SET
+    email = excluded.email, whatsapp = excluded.whatsapp, language = excluded.language, version = p.version + 1,
+    updated_at = clock_timestamp()
 RETURNING version"""
 
 # Timers that were written down for one channel only also get the channel that was switched on since.
 _WIDEN = inserting("""
-    INSERT INTO notification (id, cause_event_id, recipient_id, channel, template, locale, session_id, transaction_id, due_at,
-        fence_version, fence_status, useful_until, state, queued_at, not_before, changed_at, correlation_id, traceparent)
-    SELECT uuidv7(), n.cause_event_id, n.recipient_id, w.channel, n.template, n.locale, n.session_id, n.transaction_id, n.due_at,
-        n.fence_version, n.fence_status, n.useful_until, 'pending', clock_timestamp(), n.due_at, clock_timestamp(),
-        n.correlation_id, n.traceparent
+    INSERT INTO notification (id, cause_event_id, recipient_id, channel, template, locale, session_id, transaction_id,
+        due_at, fence_version, fence_status, useful_until, state, queued_at, not_before, changed_at, correlation_id,
+        traceparent)
+    SELECT uuidv7(), n.cause_event_id, n.recipient_id, w.channel, n.template, n.locale, n.session_id, n.transaction_id,
+        n.due_at, n.fence_version, n.fence_status, n.useful_until, 'pending', clock_timestamp(), n.due_at,
+        clock_timestamp(), n.correlation_id, n.traceparent
     FROM notification n CROSS JOIN unnest(%(channels)s::text[]) w(channel)
-    WHERE n.recipient_id = %(recipient)s AND n.state = 'pending' AND n.fence_version IS NOT NULL AND n.due_at > clock_timestamp()
+    WHERE n.recipient_id = %(recipient)s AND n.state = 'pending' AND n.fence_version IS NOT NULL
+      AND n.due_at > clock_timestamp()
     ON CONFLICT ON CONSTRAINT notification_once DO NOTHING""")
 
 

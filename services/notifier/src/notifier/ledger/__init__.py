@@ -1,1 +1,1 @@
-"""The ledger: one row per (event, recipient, channel, template), decided once, and every step that it takes afterwards."""
+"""The ledger: one row per (event, recipient, channel, template), decided once, and every step it takes."""

@@ -17,14 +17,16 @@ from notifier.rules.channels import channels, language
 from notifier.rules.decide import Wanted, decide
 from notifier.rules.relevance import skipped_from_the_start
 
-# A second decision of the same message is refused by the database itself: a replay with reset version rows sends nothing.
+# A second decision of one message is refused by the database itself: a replay with reset version rows sends nothing.
 _INSERT: LiteralString = inserting("""
-    INSERT INTO notification (id, cause_event_id, recipient_id, channel, template, locale, session_id, transaction_id, due_at,
-        fence_version, fence_status, useful_until, state, reason, queued_at, not_before, changed_at, correlation_id, traceparent)
-    VALUES (%(id)s, %(cause)s, %(recipient)s, %(channel)s, %(template)s, %(locale)s, %(session)s, %(transaction)s, %(due_at)s,
-        %(fence_version)s, %(fence_status)s, %(useful_until)s, %(state)s, %(reason)s, clock_timestamp(),
+    INSERT INTO notification (id, cause_event_id, recipient_id, channel, template, locale, session_id, transaction_id,
+        due_at, fence_version, fence_status, useful_until, state, reason, queued_at, not_before, changed_at,
+        correlation_id, traceparent)
+    VALUES (%(id)s, %(cause)s, %(recipient)s, %(channel)s, %(template)s, %(locale)s, %(session)s, %(transaction)s,
+        %(due_at)s, %(fence_version)s, %(fence_status)s, %(useful_until)s, %(state)s, %(reason)s, clock_timestamp(),
         CASE WHEN %(state)s = 'skipped' THEN NULL
-             ELSE greatest(%(due_at)s, (SELECT not_before FROM lane WHERE recipient_id = %(recipient)s AND channel = %(channel)s)) END,
+             ELSE greatest(%(due_at)s, (SELECT not_before FROM lane
+                                        WHERE recipient_id = %(recipient)s AND channel = %(channel)s)) END,
         clock_timestamp(), %(correlation_id)s, %(traceparent)s)
     ON CONFLICT ON CONSTRAINT notification_once DO NOTHING""")
 

@@ -1,7 +1,7 @@
 """The iCalendar part of a mail: it puts the session into the member's calendar, moves it there and takes it out.
 
-One UID for the session's whole life, SEQUENCE is the schedule's version, so that a late REQUEST never overwrites a newer
-one (RFC 5546 §2.1.5; peers show what happens otherwise: doubled and stale entries).
+One UID for the session's whole life, SEQUENCE is the schedule's version: a late REQUEST never overwrites a newer one
+(RFC 5546 §2.1.5; peers show what happens otherwise: doubled and stale entries).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """One conversation with the SMTP server, in steps, because it matters how far it came.
 
-Until the server has answered DATA with 354 nothing can have been accepted: a cut there is harmless. From then on a cut or
-silence may hide an acceptance (RFC 1047, F83): only that is `Unknown`.
+Until the server has answered DATA with 354 nothing can have been accepted: a cut there is harmless. From then on a cut
+or silence may hide an acceptance (RFC 1047, F83): only that is `Unknown`.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Server:
     step_timeout: float = 15.0
 
 
-class _Answered(Exception):
+class _Answered(Exception):  # noqa: N818 - a way out of the conversation, not an error
     """The server said no; carries the outcome."""
 
     def __init__(self, outcome: Outcome) -> None:

@@ -32,7 +32,7 @@ class Wanted:
 
 
 def decide(event: Event, *, actor: str, at: datetime) -> tuple[Wanted, ...]:
-    """Everything that this event asks for, each (recipient, template) once; nothing for an event that N1 does not name."""
+    """What this event asks for, each (recipient, template) once; nothing for an event that N1 does not name."""
     wanted: dict[tuple[str, Template], Wanted] = {}
     for rule in TABLE.get(type(event), ()):
         message = _message(rule, event, actor, at)

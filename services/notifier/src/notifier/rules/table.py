@@ -1,7 +1,7 @@
 """Product rule N1 as data: which event tells whom what, and which timers it sets.
 
-A message of an event is due at once. A timer is due some time after the event or before the session starts; it belongs to
-one version of the schedule (N4), and `useful_for` says how late it may still leave.
+A message of an event is due at once. A timer is due some time after the event or before the session starts; it belongs
+to one version of the schedule (N4), and `useful_for` says how late it may still leave.
 """
 
 from collections.abc import Mapping
@@ -54,8 +54,8 @@ Template = Literal[
 class Timer:
     """When a message leaves that does not leave at once.
 
-    `offset` counts from the event, or from the session's start where `anchor` says so. The message leaves only while the
-    session is `while_status` in the version of the schedule that set the timer, and at most `useful_for` after its due time.
+    `offset` counts from the event, or from the session's start where `anchor` says so. The message leaves only while
+    the session is `while_status` in the version of the schedule that set the timer, and at most `useful_for` late.
     """
 
     anchor: Literal["event", "start"]

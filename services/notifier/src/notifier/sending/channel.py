@@ -18,11 +18,11 @@ class Contact:
     phone: str | None = None
 
 
-class NoAddress(Exception):
+class NoAddress(Exception):  # noqa: N818 - a finding
     """Nobody knows an address of this recipient (yet): wait for it (N5)."""
 
 
-class BadAddress(Exception):
+class BadAddress(Exception):  # noqa: N818 - likewise
     """The address is none that we would ever send to: terminal."""
 
 
@@ -32,7 +32,7 @@ class Channel(Protocol):
     name: ChannelName
 
     def prepare(self, notification_id: UUID, letter: Letter, contact: Contact | None, now: datetime) -> Any:
-        """The finished message, without any I/O. NoAddress, BadAddress, or any error of a text that cannot be rendered."""
+        """The finished message, without any I/O. NoAddress, BadAddress, or any error of a text that cannot be made."""
         ...
 
     async def send(self, prepared: Any) -> Outcome:

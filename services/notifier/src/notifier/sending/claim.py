@@ -33,7 +33,8 @@ SELECT n.id, n.recipient_id, n.template, n.attempts, n.ambiguities, n.due_at, n.
 FROM notification n JOIN cause c ON c.event_id = n.cause_event_id
      LEFT JOIN session s ON s.id = n.session_id LEFT JOIN sale ON sale.transaction_id = n.transaction_id
 WHERE n.channel = %(channel)s AND n.state IN ('pending', 'ambiguous') AND n.not_before <= clock_timestamp()
-  AND NOT EXISTS (SELECT 1 FROM notification o WHERE o.recipient_id = n.recipient_id AND o.channel = n.channel AND o.id <> n.id
+  AND NOT EXISTS (SELECT 1 FROM notification o
+                  WHERE o.recipient_id = n.recipient_id AND o.channel = n.channel AND o.id <> n.id
                   AND (o.state = 'sending' OR (o.state = 'pending' AND n.state = 'pending'
                        AND o.not_before <= clock_timestamp() AND (o.due_at, o.id) < (n.due_at, n.id))))
 ORDER BY n.not_before, n.id LIMIT 1 FOR UPDATE OF n SKIP LOCKED"""
@@ -53,7 +54,8 @@ _START = changing(
 )
 # No version and no mark: nobody outside is told that we go on waiting.
 _WAIT: LiteralString = """
-UPDATE notification SET reason = 'no_address', not_before = least(clock_timestamp() + interval '15 s', %(until)s) WHERE id = %(id)s"""
+UPDATE notification SET reason = 'no_address', not_before = least(clock_timestamp() + interval '15 s', %(until)s)
+WHERE id = %(id)s"""
 _POSTPONE: LiteralString = """
 UPDATE notification SET reason = 'unreadable', not_before = clock_timestamp() + interval '1 minute' WHERE id = %(id)s"""
 
@@ -106,20 +108,24 @@ async def take_next(
         reason := skip_reason(_fence(row), row["useful_until"], _present(row, people, channel.name), row["now"])
     ) is not None:
         return await _settle(conn, _SKIP, row, "skipped", reason)
-    return await _start(conn, channel, patience, row, letter(row, people, platform_zone), people)
+    contact = _contact(people.get(row["recipient_id"]))
+    return await _start(conn, row, _Ready(channel, patience, letter(row, people, platform_zone), contact))
 
 
-async def _start(
-    conn: psycopg.AsyncConnection[Any],
-    channel: Channel,
-    patience: Patience,
-    row: dict[str, Any],
-    text: Letter,
-    people: dict[str, dict[str, Any]],
-) -> Taken:
-    now, base = row["now"], max(row["due_at"], row["queued_at"])
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A relevant message with all that its channel needs."""
+
+    channel: Channel
+    patience: Patience
+    letter: Letter
+    contact: Contact | None
+
+
+async def _start(conn: psycopg.AsyncConnection[Any], row: dict[str, Any], ready: _Ready) -> Taken:
+    patience, now, base = ready.patience, row["now"], max(row["due_at"], row["queued_at"])
     try:
-        prepared = channel.prepare(row["id"], text, _contact(people.get(row["recipient_id"])), now)
+        prepared = ready.channel.prepare(row["id"], ready.letter, ready.contact, now)
     except NoAddress:
         if now >= base + patience.address_wait:
             return await _settle(conn, _FAIL, row, "failed", "no_address")
@@ -129,9 +135,7 @@ async def _start(
         return await _settle(conn, _FAIL, row, "failed", "bad_address")
     except Exception as error:  # noqa: BLE001 - one message's broken text must never stop another's (N4)
         return await _settle(conn, _FAIL, row, "failed", f"unrenderable_{type(error).__name__}")
-    await conn.execute(
-        _START, {"id": row["id"], "locale": text.language, "lease": patience.lease}
-    )
+    await conn.execute(_START, {"id": row["id"], "locale": ready.letter.language, "lease": patience.lease})
     return Attempt(
         id=row["id"],
         number=row["attempts"] + 1,

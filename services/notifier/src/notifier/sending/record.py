@@ -22,7 +22,8 @@ _SENT = changing(
 _FAILED = changing("state = 'failed', reason = %(code)s, sending_until = NULL, not_before = NULL", _MINE)
 # Not taken, for certain: back to where it was. An earlier attempt's ambiguity stays, and so does its one more try.
 _AGAIN = changing(
-    f"""state = CASE WHEN n.ambiguities > 0 THEN 'ambiguous' ELSE 'pending' END, reason = %(code)s, sending_until = NULL,
+    f"""state = CASE WHEN n.ambiguities > 0 THEN 'ambiguous' ELSE 'pending' END, reason = %(code)s,
+        sending_until = NULL,
         not_before = {_AFTER}""",
     "n.id = %(id)s AND n.attempts = %(number)s AND n.state = 'sending'",
 )
@@ -34,17 +35,20 @@ _AMBIGUOUS = changing(
 _CRASHED = changing(
     f"""state = 'ambiguous', reason = 'worker_died', sending_until = NULL, ambiguities = n.ambiguities + 1,
         not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE NULL END""",
-    "n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp() AND n.id <> ALL(%(alive)s)",
+    """n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp()
+       AND n.id <> ALL(%(alive)s)""",
 )
 _STILL_SENDING: LiteralString = """
 UPDATE notification SET sending_until = clock_timestamp() + make_interval(secs => %(lease)s)
 WHERE id = ANY(%(ids)s) AND state = 'sending'"""
 _LANE: LiteralString = f"""
 INSERT INTO lane AS l (recipient_id, channel, not_before) VALUES (%(recipient)s, %(channel)s, {_AFTER})
-ON CONFLICT (recipient_id, channel) DO UPDATE SET not_before = greatest(l.not_before, excluded.not_before)"""  # noqa: S608
+ON CONFLICT (recipient_id, channel) DO UPDATE
+SET not_before = greatest(l.not_before, excluded.not_before)"""  # noqa: S608
 _HOLD_BACK: LiteralString = f"""
 UPDATE notification SET not_before = {_AFTER}
-WHERE recipient_id = %(recipient)s AND channel = %(channel)s AND state = 'pending' AND not_before < {_AFTER}"""  # noqa: S608
+WHERE recipient_id = %(recipient)s AND channel = %(channel)s AND state = 'pending'
+  AND not_before < {_AFTER}"""  # noqa: S608
 
 
 async def record(
@@ -53,6 +57,7 @@ async def record(
     attempt: Attempt,
     outcome: Outcome,
     patience: Patience,
+    *,
     pause: float,
 ) -> str:
     """Settle the attempt within the caller's transaction; the state that the message is in now.
@@ -90,7 +95,7 @@ async def still_sending(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID],
 
 
 async def recover(conn: psycopg.AsyncConnection[Any], channel: str, alive: Sequence[UUID], patience: Patience) -> int:
-    """Attempts whose worker is dead become ambiguous (F86), but never the caller's own `alive` ones; how many there were."""
+    """Attempts of dead workers become ambiguous (F86), never the caller's own `alive` ones; how many there were."""
     values = {"channel": channel, "alive": list(alive), "seconds": patience.ambiguous_wait.total_seconds()}
     return (await conn.execute(_CRASHED, values)).rowcount
 

@@ -11,7 +11,8 @@ SELECT count(*), coalesce(extract(epoch FROM max(clock_timestamp() - due_at)), 0
 FROM (SELECT due_at FROM notification WHERE channel = %s AND state IN ('pending', 'ambiguous')
       AND not_before <= clock_timestamp() LIMIT 10000) d"""
 _UNRESOLVED = """
-SELECT state, count(*) FROM (SELECT state FROM notification WHERE channel = %s AND state IN ('failed', 'ambiguous') LIMIT 10000) f
+SELECT state, count(*) FROM (SELECT state FROM notification
+      WHERE channel = %s AND state IN ('failed', 'ambiguous') AND not_before IS NULL LIMIT 10000) f
 GROUP BY state"""
 
 

@@ -102,7 +102,7 @@ class Sender:
                 self._waiting_for = "postgres"
                 await _sleep(_DATABASE_PAUSE, stop)
                 continue
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # A bug met by one message must not end all sending; the pause keeps it from spinning (F45).
                 _log.exception("sending_step_failed", channel=self._channel.name)
                 await _sleep(_DATABASE_PAUSE, stop)
@@ -159,7 +159,7 @@ class Sender:
             metrics.SEND_SECONDS.labels(self._channel.name).observe(time.monotonic() - started)
             crash_point("notifier.after_send")
             await self._record(attempt, outcome)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # Without a record the attempt's lease runs out and a recovery calls it ambiguous.
             _log.exception("attempt_without_record", channel=self._channel.name, notification_id=str(attempt.id))
         finally:
@@ -180,7 +180,7 @@ class Sender:
         while True:
             try:
                 async with self._database.transaction() as conn:
-                    state = await record(conn, self._channel.name, attempt, outcome, self._patience, pause)
+                    state = await record(conn, self._channel.name, attempt, outcome, self._patience, pause=pause)
                 break
             except DatabaseDown:
                 # The outcome is known here alone: keep it until the database is back, or until we are killed.

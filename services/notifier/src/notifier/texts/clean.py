@@ -9,7 +9,9 @@ _ADDRESS = re.compile(
     [a-z][a-z0-9+.-]*://\S*
     | (?<![\w.]) (?:javascript|data|mailto|tel):\S+
     | (?<![\w.]) www\.\S+
-    | (?<![\w.@-]) (?:[\w-]+\.)+ (?:com|net|org|info|biz|io|co|id|me|ly|gl|to|app|dev|xyz|link|site|online|shop|top|page|click) (?![\w.-]) (?:/\S*)?
+    | (?<![\w.@-]) (?:[\w-]+\.)+
+      (?:com|net|org|info|biz|io|co|id|me|ly|gl|to|app|dev|xyz|link|site|online|shop|top|page|click)
+      (?![\w.-]) (?:/\S*)?
     """
 )
 _ENCODED_WORD = re.compile(r"=(?=\?)|\?(?==)")

@@ -19,7 +19,14 @@ from notifier.texts.phrases import PHRASES
 
 def _environment(*, autoescape: bool) -> Environment:
     loader = PackageLoader("notifier", "texts")
-    return Environment(loader=loader, undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True, cache_size=-1)
+    # Plain text must not be escaped; HTML has an environment of its own.
+    return Environment(
+        loader=loader,
+        undefined=StrictUndefined,
+        autoescape=autoescape,  # noqa: S701
+        trim_blocks=True,
+        cache_size=-1,
+    )
 
 
 _PLAIN = _environment(autoescape=False)

@@ -23,8 +23,12 @@ class WhatsAppChannel:
         self._api = api
 
     def prepare(
-        self, notification_id: UUID, letter: Letter, contact: Contact | None, now: datetime
-    ) -> Mapping[str, Any]:  # noqa: ARG002 - the protocol's signature
+        self,
+        notification_id: UUID,
+        letter: Letter,
+        contact: Contact | None,
+        now: datetime,  # noqa: ARG002 - the protocol's signature
+    ) -> Mapping[str, Any]:
         """The body of one send."""
         if contact is None or not contact.phone:
             raise NoAddress

@@ -19,8 +19,8 @@ class CloudApi:
 
     def __init__(self, base_url: str, phone_number_id: str, token: str, *, timeout: float = 15.0) -> None:
         self._path = f"{base_url.rstrip('/')}/{phone_number_id}/messages"
-        # A kept-alive connection that the server has just closed fails after the request was written, which looks like a
-        # lost answer and would make a harmless message ambiguous. A fresh connection fails while connecting instead.
+        # A kept-alive connection that the server has just closed fails after the request was written, which looks like
+        # a lost answer and would make a harmless message ambiguous. A fresh connection fails while connecting instead.
         self._client = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx2.Timeout(timeout, connect=min(5.0, timeout)),

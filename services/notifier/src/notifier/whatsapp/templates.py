@@ -18,7 +18,7 @@ CATALOGUE: dict[str, dict[str, Any]] = json.loads(
 
 
 def parameters(letter: Letter) -> list[str]:
-    """The values of the template's places, in order. KeyError when the event lacks one: it must not leave half empty."""
+    """The values of the template's places, in order. KeyError when the event lacks one: none leaves half empty."""
     values = material(letter)
     return [_parameter(name, values[name]) for name in CATALOGUE[letter.template]["parameters"]]
 

@@ -3,9 +3,9 @@
 from importlib.resources import files
 
 from alembic import op
+
 from booking_chassis.ddl import ddl as chassis_ddl
 from booking_outbox import ddl as outbox_ddl
-
 
 revision = "0001"
 down_revision = None

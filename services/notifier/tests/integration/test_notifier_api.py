@@ -1,0 +1,377 @@
+"""The notifier over HTTP: rights, lists, resend, preferences and Meta's webhook (api.md, N2, E1, T1, T22)."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+from services.notifier.tests.given import Case, now
+from services.notifier.tests.integration.conftest import Running
+
+from booking_chassis.application import create_app
+from booking_chassis.testing import Issuer
+from notifier.app import build
+
+pytestmark = pytest.mark.servers
+
+
+@dataclass
+class Served:
+    """A notifier with its HTTP interface."""
+
+    running: Running
+    http: httpx2.AsyncClient
+    issuer: Issuer
+
+    async def call(self, method: str, path: str, *roles: str, sub: Any = None, **more: Any) -> httpx2.Response:
+        headers = {**self.issuer.bearer(*roles, sub=sub), **more.pop("headers", {})}
+        return await self.http.request(method, path, headers=headers, **more)
+
+    async def webhook(
+        self, status: str, row: dict[str, Any], *, wamid: str | None = None, code: int | None = None
+    ) -> Any:
+        entry: dict[str, Any] = {
+            "id": wamid or row["provider_message_id"] or "wamid.unknown",
+            "status": status,
+            "timestamp": str(int(time.time())),
+            "biz_opaque_callback_data": str(row["id"]),
+        }
+        if code is not None:
+            entry["errors"] = [{"code": code}]
+        raw = json.dumps({"entry": [{"changes": [{"value": {"statuses": [entry]}}]}]}).encode()
+        return await self.http.post("/v1/whatsapp/webhook", content=raw, headers=signed(raw))
+
+
+def signed(raw: bytes, secret: str = "secret") -> dict[str, str]:
+    return {"X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()}
+
+
+Serve = Callable[..., Awaitable[Served]]
+
+
+@pytest.fixture
+async def serve(notifier) -> AsyncIterator[Serve]:
+    """`await serve(sending=False)`: a notifier and a client of its interface."""
+    async with AsyncExitStack() as stack:
+
+        async def serve(**options: Any) -> Served:
+            running = await notifier(**options)
+            service = build(running.settings)
+            app = create_app(service, mode="api")
+            stack.push_async_callback(service.database.close)
+            issuer = Issuer.install(app, running.settings)
+            transport = httpx2.ASGITransport(app=app)
+            http = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, base_url="http://notifier"))
+            return Served(running, http, issuer)
+
+        yield serve
+
+
+# The ledger -----------------------------------------------------------------------------------------------------------
+
+
+async def test_list__people_see_their_own_and_admins_see_all(serve):
+    """E1, T1."""
+    case, served = Case(), await serve(sending=False)
+    await served.running.tell(*case.contacts(), case.created(), case.paid(), case.requested(), case.needs_review())
+    own = (await served.call("GET", "/v1/notifications", "member", sub=case.member)).json()["items"]
+    assert {item["recipient_id"] for item in own} == {str(case.member)}
+    assert {item["template"] for item in own} == {"transaction_paid"}
+    every = (await served.call("GET", "/v1/notifications", "admin")).json()["items"]
+    assert {item["recipient_id"] for item in every} == {str(case.member), str(case.practitioner), "admins"}
+    assert (await served.call("GET", "/v1/notifications", "member")).json() == {"items": [], "next_cursor": None}
+    foreign = await served.call("GET", f"/v1/notifications?recipient_id={case.member}", "member")
+    assert foreign.json()["items"] == []
+    chosen = await served.call("GET", "/v1/notifications?recipient_id=admins&channel=email&state=pending", "admin")
+    assert {item["recipient_id"] for item in chosen.json()["items"]} == {"admins"}
+    assert "budi" not in json.dumps(every).lower(), "no contact data"
+
+
+async def test_list__pages_newest_first_without_repeats(serve):
+    """api.md, lists."""
+    case, served = Case(), await serve(sending=False)
+    await served.running.tell(case.requested(), case.scheduled(), case.rescheduled(), case.canceled())
+    seen, cursor = [], ""
+    while True:
+        page = (await served.call("GET", f"/v1/notifications?limit=3{cursor}", "admin")).json()
+        seen += [item["id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == len(set(seen)) == len(await served.running.ledger())
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("limit=0", 422),
+        ("limit=201", 422),
+        ("limit=1e9", 422),
+        ("cursor=nonsense", 422),
+        ("state=lost", 422),
+        ("recipient_id=x", 422),
+        ("session_id=1", 422),
+    ],
+)
+async def test_list__a_bad_query_is_refused(serve, query, status):
+    """T6: never a 500."""
+    served = await serve(sending=False)
+    assert (await served.call("GET", f"/v1/notifications?{query}", "admin")).status_code == status
+
+
+async def test_one__is_there_for_its_recipient_and_admins_alone(serve):
+    """E1: what is not theirs does not exist."""
+    case, served = Case(), await serve(sending=False)
+    await served.running.tell(case.created(), case.paid())
+    row = (await served.running.ledger())[0]
+    path = f"/v1/notifications/{row['id']}"
+    found = await served.call("GET", path, "member", sub=case.member)
+    assert found.status_code == 200
+    assert found.headers["ETag"] == '"1"'
+    assert found.json() | {"state": "pending", "attempts": 0} == found.json()
+    assert (await served.call("GET", path, "member")).status_code == 404
+    assert (await served.call("GET", path, "admin")).status_code == 200
+    assert (await served.http.get(path)).status_code == 401
+
+
+async def test_resend__an_admin_sends_a_failed_message_again(serve):
+    """N5: recorded, shown to admins, and theirs to send again once the address is right."""
+    case, served = Case(), await serve()
+    await served.running.tell(
+        case.contact(case.member, email="not an address", phone=None), case.created(), case.paid()
+    )
+    (row,) = await served.running.settled(channel="email")
+    assert row["state"] == "failed"
+    await served.running.tell(case.contact(case.member, email="right@example.com"))
+    path = f"/v1/notifications/{row['id']}/resend"
+    assert (await served.call("POST", path, "member", sub=case.member)).status_code == 403
+    key = {"Idempotency-Key": "k1"}
+    first = await served.call("POST", path, "admin", sub=case.practitioner, headers=key)
+    assert (first.status_code, first.json()["state"]) == (200, "pending")
+    await served.running.until(lambda: served.running.inbox.to("right@example.com"))
+    again = await served.call("POST", path, "admin", sub=case.practitioner, headers=key)
+    assert again.status_code == 200
+    (row,) = await served.running.settled(channel="email")
+    assert row["state"] == "sent"
+    assert len(served.running.inbox.mails) == 1
+
+
+async def test_resend__what_is_on_its_way_or_unknown_is_refused(serve):
+    """api.md: 409, 404, 412."""
+    case, served = Case(), await serve(sending=False)
+    await served.running.tell(case.created(), case.paid())
+    row = (await served.running.ledger())[0]
+    waiting = await served.call("POST", f"/v1/notifications/{row['id']}/resend", "admin")
+    assert (waiting.status_code, waiting.json()["code"], waiting.json()["current_status"]) == (
+        409,
+        "wrong_status",
+        "pending",
+    )
+    assert (await served.call("POST", f"/v1/notifications/{uuid4()}/resend", "admin")).status_code == 404
+    stale = await served.call("POST", f"/v1/notifications/{row['id']}/resend", "admin", headers={"If-Match": '"7"'})
+    assert stale.status_code == 412
+
+
+async def test_consistency_token__the_list_waits_or_refuses(serve):
+    """api.md: never silently stale."""
+    from booking_chassis.consistency import ConsistencyToken
+
+    case, served = Case(), await serve(sending=False)
+    await served.running.tell(case.requested())
+    for version, status in ((1, 200), (2, 503)):
+        token = ConsistencyToken("consultation", "session", str(case.session), version).encode()
+        found = await served.call("GET", "/v1/notifications?wait=0.2", "admin", headers={"Consistency-Token": token})
+        assert found.status_code == status
+
+
+# Preferences ----------------------------------------------------------------------------------------------------------
+
+
+async def test_preferences__have_defaults_and_are_ones_own(serve):
+    """N2."""
+    served, me = await serve(sending=False), uuid4()
+    first = await served.call("GET", "/v1/preferences", "member", sub=me)
+    assert first.json() == {"channels": {"email": True, "whatsapp": True}, "language": "id", "version": 0}
+    body = {"channels": {"email": True, "whatsapp": False}, "language": "en"}
+    put = await served.call("PUT", "/v1/preferences", "member", sub=me, json=body, headers={"If-Match": '"0"'})
+    assert (put.status_code, put.json(), put.headers["ETag"]) == (200, {**body, "version": 1}, '"1"')
+    assert (await served.call("GET", "/v1/preferences", "member", sub=me)).json() == {**body, "version": 1}
+    assert (await served.call("GET", "/v1/preferences", "member")).json()["version"] == 0
+    stale = await served.call("PUT", "/v1/preferences", "member", sub=me, json=body, headers={"If-Match": '"0"'})
+    assert stale.status_code == 412
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"channels": {"email": True}, "language": "id"},
+        {"channels": {"email": True, "whatsapp": True}, "language": "de"},
+        {"channels": {"email": True, "whatsapp": True, "sms": True}, "language": "id"},
+        {"channels": {"email": True, "whatsapp": True}, "language": "id", "version": 9},
+    ],
+)
+async def test_preferences__what_is_not_meant_is_refused(serve, body):
+    """T5."""
+    served = await serve(sending=False)
+    assert (await served.call("PUT", "/v1/preferences", "member", json=body)).status_code == 422
+
+
+async def test_preferences__waiting_timers_follow_them(serve):
+    """N2: a reminder written down long before leaves by the channels that are wanted when it leaves."""
+    case, served = Case(), await serve(sending=False)
+    await served.running.tell(*case.contacts(), case.scheduled(now() + timedelta(days=3)))
+    only_mail = {"channels": {"email": True, "whatsapp": False}, "language": "id"}
+    both = {"channels": {"email": True, "whatsapp": True}, "language": "id"}
+    await served.call("PUT", "/v1/preferences", "member", sub=case.member, json=only_mail)
+    await served.running.tell(case.rescheduled(now() + timedelta(days=4)))
+    waiting = {"recipient_id": case.member, "template": "reminder_1h", "state": "pending"}
+    assert {r["channel"] for r in await served.running.ledger(**waiting)} == {"email"}
+    await served.call("PUT", "/v1/preferences", "member", sub=case.member, json=both)
+    assert {r["channel"] for r in await served.running.ledger(**waiting)} == {"email", "whatsapp"}
+
+
+async def test_preferences__of_an_erased_person_are_not_written_again(serve):
+    """E4."""
+    case, served = Case(), await serve(sending=False)
+    await served.running.tell(case.erased(case.member))
+    body = {"channels": {"email": True, "whatsapp": True}, "language": "id"}
+    refused = await served.call("PUT", "/v1/preferences", "member", sub=case.member, json=body)
+    assert (refused.status_code, refused.json()["code"]) == (403, "person_erased")
+
+
+# Meta's webhook -------------------------------------------------------------------------------------------------------
+
+
+def one_status(status: Any) -> Any:
+    return {"entry": [{"changes": [{"value": {"statuses": [status]}}]}]}
+
+
+async def sent_by_whatsapp(served):
+    case = Case()
+    await served.running.tell(case.contact(case.member, email=None), case.created(), case.paid())
+    return (await served.running.until(lambda: served.running.ledger(channel="whatsapp", state="sent")))[0]
+
+
+async def test_webhook__handshake_needs_the_verify_token(serve):
+    """api.md: `hub.challenge`."""
+    served = await serve(sending=False)
+    query = {"hub.mode": "subscribe", "hub.verify_token": "verify", "hub.challenge": "1158201444"}
+    right = await served.http.get("/v1/whatsapp/webhook", params=query)
+    assert (right.status_code, right.text) == (200, "1158201444")
+    assert right.headers["content-type"].startswith("text/plain")
+    for wrong in ({"hub.verify_token": "other"}, {"hub.verify_token": ""}, {"hub.mode": "unsubscribe"}):
+        assert (await served.http.get("/v1/whatsapp/webhook", params={**query, **wrong})).status_code == 403
+
+
+async def test_webhook__only_the_exact_bytes_signed_by_our_secret_count(serve):
+    """T22, F76."""
+    served = await serve(sending=False)
+    raw = b'{"entry": []}'
+    post = served.http.post
+    assert (await post("/v1/whatsapp/webhook", content=raw, headers=signed(raw))).status_code == 200
+    for headers in (
+        {},
+        signed(raw, "other"),
+        {"X-Hub-Signature-256": "sha256="},
+        {"X-Hub-Signature-256": "sha256=é"},
+        signed(raw + b" "),
+    ):
+        as_bytes = {name: value.encode() for name, value in headers.items()}
+        assert (await post("/v1/whatsapp/webhook", content=raw, headers=as_bytes)).status_code == 401
+    assert (await post("/v1/whatsapp/webhook", content=b"{nope", headers=signed(b"{nope"))).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        1,
+        {"entry": 1},
+        {"entry": [1, None, {"changes": "x"}]},
+        one_status(None),
+        one_status({"status": 7}),
+        one_status({"status": "sent", "id": 10**30, "timestamp": "x" * 99, "errors": {}}),
+        one_status(
+            {"status": "failed", "timestamp": "9" * 30, "errors": [{"code": "x"}], "biz_opaque_callback_data": "\x00"}
+        ),
+    ],
+)
+async def test_webhook__genuine_nonsense_harms_nothing(serve, body):
+    """T28: replies are untrusted; never a 500."""
+    served = await serve(sending=False)
+    raw = json.dumps(body).encode()
+    found = await served.http.post("/v1/whatsapp/webhook", content=raw, headers=signed(raw))
+    assert found.status_code == (200 if isinstance(body, dict) else 400)
+
+
+async def test_webhook__statuses_move_a_message_forward_only(serve):
+    """F84: statuses come unordered and twice."""
+    served = await serve()
+    row = await sent_by_whatsapp(served)
+    for status, state in (
+        ("delivered", "delivered"),
+        ("sent", "delivered"),
+        ("failed", "delivered"),
+        ("read", "delivered"),
+    ):
+        assert (await served.webhook(status, row, code=131026 if status == "failed" else None)).status_code == 200
+        (found,) = await served.running.ledger(id=row["id"])
+        assert found["state"] == state
+
+
+async def test_webhook__a_failure_after_acceptance_is_recorded(serve):
+    """F84, N5: 131026 arrives by webhook."""
+    served = await serve()
+    row = await sent_by_whatsapp(served)
+    await served.webhook("failed", row, code=131026)
+    (found,) = await served.running.ledger(id=row["id"])
+    assert (found["state"], found["reason"]) == ("failed", "whatsapp_131026")
+
+
+async def test_webhook__a_passing_failure_after_acceptance_is_tried_again(serve):
+    """F84: 131056 by webhook; an old attempt's failure says nothing of the new one."""
+    served = await serve()
+    row = await sent_by_whatsapp(served)
+    await served.webhook("failed", row, code=131056)
+    (found,) = await served.running.ledger(id=row["id"])
+    assert (found["state"], found["reason"]) == ("pending", "whatsapp_131056")
+    await served.running.execute_as_owner("UPDATE notification SET not_before = now() WHERE id = %s", row["id"])
+    (found,) = await served.running.until(lambda: served.running.ledger(id=row["id"], state="sent"))
+    await served.webhook("failed", row, code=131026)
+    (found,) = await served.running.ledger(id=row["id"])
+    assert found["state"] == "sent"
+
+
+async def test_webhook__a_lost_answer_is_found_by_our_own_id_and_nothing_is_sent_again(serve):
+    """F85: matched by `biz_opaque_callback_data` before any resend."""
+    from services.notifier.tests.cloud_api import Misdeed
+
+    served = await serve(whatsapp_ambiguous_wait_seconds=3)
+    served.running.meta.script = [Misdeed(cut_after_accept=True)]
+    case = Case()
+    await served.running.tell(case.contact(case.member, email=None), case.created(), case.paid())
+    (row,) = await served.running.until(lambda: served.running.ledger(channel="whatsapp", state="ambiguous"))
+    await served.webhook("sent", row, wamid="wamid.1")
+    (row,) = await served.running.ledger(id=row["id"])
+    assert (row["state"], row["provider_message_id"]) == ("sent", "wamid.1")
+    other = Case()
+    await served.running.tell(other.contact(other.member, phone="+6281111111111"), other.created(), other.paid())
+    await served.running.until(lambda: len(served.running.meta.messages) == 2)
+    assert {m["to"] for m in served.running.meta.messages} == {"6281234567890", "6281111111111"}
+
+
+async def test_webhook__unknown_messages_are_taken_and_ignored(serve):
+    """A shared number may send for others too."""
+    served = await serve(sending=False)
+    row = {"id": uuid4(), "provider_message_id": None}
+    assert (await served.webhook("delivered", row)).status_code == 200
