@@ -99,7 +99,7 @@ class ConsistencyWish:
                 await wait_visible(database, consumer, topic, token.id, token.version, left)
 
 
-def _wish(
+async def _wish(
     tokens: Annotated[
         str | None,
         Header(alias="Consistency-Token", max_length=2048, description="Tokens of earlier answers, by commas."),

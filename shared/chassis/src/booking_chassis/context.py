@@ -61,7 +61,7 @@ def _made_up() -> str:
     return f"00-{_random.getrandbits(128) or 1:032x}-{_random.getrandbits(64) or 1:016x}-00"
 
 
-def _context(request: Request) -> Context:
+async def _context(request: Request) -> Context:
     return request.scope[SCOPE_KEY]
 
 

@@ -70,7 +70,7 @@ class PageQuery:
     cursor: str | None
 
 
-def _page(
+async def _page(
     limit: Annotated[int, Query(ge=1, le=200, description="How many items at most.")] = 50,
     cursor: Annotated[str | None, Query(max_length=1024, description="The `next_cursor` of the page before.")] = None,
 ) -> PageQuery:

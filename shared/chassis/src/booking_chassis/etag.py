@@ -44,12 +44,13 @@ _Header = Annotated[
 ]
 
 
-def if_match(value: _Header = None) -> int | None:
+# Coroutines, though they await nothing: FastAPI sends a plain function to a thread, which costs more than it does.
+async def if_match(value: _Header = None) -> int | None:
     """Dependency: the version to expect, None when the caller does not mind."""
     return None if value is None else parse_if_match(value)
 
 
-def required_if_match(value: _Header = None) -> int | None:
+async def required_if_match(value: _Header = None) -> int | None:
     """Dependency: as `if_match`, and 428 without the header."""
     if value is None:
         raise precondition_required()
