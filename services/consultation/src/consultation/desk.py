@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from booking_chassis.database import Database
-from booking_contracts.topics import PRACTITIONERS, TRANSACTIONS
+from booking_contracts.topics import CONTACTS, PRACTITIONERS, TRANSACTIONS
 from consultation.handlers import Clock
 from consultation.links import MeetingLinks, ResultLinks
 
@@ -22,7 +22,11 @@ class Desk:
 
 
 # What a Consistency-Token may name here, and the topic that tells it.
-TOKENS = {"checkout:transaction": TRANSACTIONS.name, "checkout:practitioner": PRACTITIONERS.name}
+TOKENS = {
+    "checkout:transaction": TRANSACTIONS.name,
+    "checkout:practitioner": PRACTITIONERS.name,
+    "checkout:person": CONTACTS.name,
+}
 
 SERVICE = "consultation"
 CONSUMER = "consultation"

@@ -40,7 +40,6 @@ ALLOWED = {
     for status, command, actors, to in ROWS
     for actor in actors.split(",")
 }
-COMMAND_OF_A_ROUTE = {"replace_result": "upload_result"}  # one command; its name follows from the status
 MATRIX: list[tuple[SessionStatus | None, CommandName, str]] = [
     (s, c, a) for s in STATUSES for c in COMMANDS for a in ACTORS
 ]
