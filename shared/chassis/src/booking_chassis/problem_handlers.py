@@ -3,6 +3,7 @@
 import json
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import quote
 
 import psycopg
 import rfc9457
@@ -23,11 +24,12 @@ from booking_chassis.problems import CODES, CONTENT_TYPE, TYPE_TEMPLATE, Problem
 log = structlog.get_logger("http")
 
 _MOST_ERRORS = 50
+_IN_A_PATH = "/:@!$&'()*+,;=-._~"
 
 
 def problem_response(problem: rfc9457.Problem, path: str) -> Response:
     """The answer to a problem outside of the framework's own handlers."""
-    content = problem.marshal(uri=TYPE_TEMPLATE) | {"instance": path}
+    content = problem.marshal(uri=TYPE_TEMPLATE) | {"instance": quote(path, safe=_IN_A_PATH)}
     return JSONResponse(content, problem.status, headers={**(problem.headers or {}), "content-type": CONTENT_TYPE})
 
 
@@ -48,7 +50,7 @@ def install(app: FastAPI) -> None:
 
 
 def _with_instance(content: dict[str, Any], request: Request, response: Response) -> tuple[dict[str, Any], Response]:
-    content = content | {"instance": request.url.path}
+    content = content | {"instance": quote(request.scope["path"], safe=_IN_A_PATH)}
     response.body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     return content, response
 

@@ -137,7 +137,7 @@ async def test_frameworks_own_answers__are_problems_too(offline, method, path, s
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert (problem["status"], problem["code"]) == (status, code)
-    assert problem["instance"] == path.partition("?")[0].replace("%00", "\x00")
+    assert problem["instance"] == path.partition("?")[0]
     assert answer.headers["x-request-id"]
     assert "hunter2" not in answer.text
     assert "canary" not in answer.text

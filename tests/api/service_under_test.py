@@ -1,0 +1,103 @@
+"""A service's own application on a real database and a real socket, and an issuer that it trusts."""
+
+import importlib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from booking_chassis.application import create_app
+from booking_chassis.testing import Issuer
+
+MODULES = {
+    "checkout": "checkout",
+    "consultation": "consultation",
+    "notifier": "notifier",
+    "calendar": "calendar_projector",
+}
+ROLES = ("member", "practitioner", "admin", "service")
+ANONYMOUS = "anonymous"
+PEOPLE = {role: UUID(int=0x0199_0000_0000_7000_8000_0000_0000_0000 + number) for number, role in enumerate(ROLES, 1)}
+STRANGER = UUID(int=0x0199_0000_0000_7000_8000_0000_0000_0099)
+
+
+_OWN_SETTINGS: dict[str, dict[str, Any]] = {
+    "checkout": {"payment_provider": "manual", "manual_secret": SecretStr("a secret of these tests")},
+}
+
+
+@dataclass
+class ServiceUnderTest:
+    """A running service; `known` holds ids that exist, by the name of the path parameter that takes them."""
+
+    name: str
+    url: str
+    document: dict[str, Any]
+    issuer: Issuer
+    known: dict[str, list[str]] = field(default_factory=dict)
+
+    def headers(self, role: str, sub: UUID | None = None) -> dict[str, str]:
+        """The token of a role's person; nothing for the anonymous."""
+        if role == ANONYMOUS:
+            return {}
+        return self.issuer.bearer(role, sub=sub or PEOPLE[role], name=f"A {role}", email=f"{role}@example.com")
+
+
+def application(name: str, database_url: str = "") -> FastAPI:
+    """The service's application as its composition root builds it; without a database only its document is of use."""
+    module = MODULES[name]
+    build = importlib.import_module(f"{module}.app").build
+    settings = importlib.import_module(f"{module}.settings").Settings.documented()
+    updates: dict[str, Any] = {
+        "rate_limit_per_minute": 0,
+        "database_allow_unsafe": True,
+        "jwt_jwks_url": "https://127.0.0.1:1/jwks.json",
+        "kafka_bootstrap": "127.0.0.1:1",
+        "shutdown_grace_seconds": 3.0,
+        **_OWN_SETTINGS.get(name, {}),
+    }
+    if database_url:
+        updates["database_url"] = database_url
+    return create_app(build(settings.model_copy(update=updates)), mode="api")
+
+
+@contextmanager
+def serving(name: str, database_url: str) -> Iterator[ServiceUnderTest]:
+    """The service in a thread of this process, until the block ends."""
+    app = application(name, database_url)
+    issuer = Issuer.install(app)
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name=name, daemon=True)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{_port(server, thread)}"
+        _wait_ready(url)
+        yield ServiceUnderTest(name, url, app.openapi(), issuer)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def _port(server: uvicorn.Server, thread: threading.Thread) -> int:
+    until = time.monotonic() + 30
+    while not server.started:
+        assert thread.is_alive(), "the service did not start"
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return server.servers[0].sockets[0].getsockname()[1]
+
+
+def _wait_ready(url: str) -> None:
+    until = time.monotonic() + 30
+    while (answer := httpx2.get(f"{url}/readyz")).status_code != 200:
+        assert time.monotonic() < until, answer.text
+        time.sleep(0.02)

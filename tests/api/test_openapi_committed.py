@@ -1,0 +1,31 @@
+"""The committed contract is the service's own: `services/generate.sh` was not forgotten."""
+
+from pathlib import Path
+
+import pytest
+
+from booking_chassis.openapi import printed
+from tests.api.service_under_test import MODULES, application
+
+SERVICES = Path(__file__).resolve().parents[2] / "services"
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_document__is_the_committed_one(name):
+    folder = SERVICES / MODULES[name].replace("_", "-")
+    assert (folder / "openapi.json").read_text(encoding="utf-8") == printed(application(name)), "make generate"
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_document__names_each_operation_once_and_secures_it_or_says_why_not(name):
+    document = application(name).openapi()
+    operations = [
+        operation for path in document["paths"].values() for method, operation in path.items() if method != "parameters"
+    ]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names))
+    assert {operation["operationId"] for operation in operations if not operation.get("security")} <= PROVEN_OTHERWISE
+
+
+PROVEN_OTHERWISE = {"notify_payment", "verify_webhook", "receive_statuses", "read_calendar_feed"}
+"""By a provider's signature, or by a secret in the address."""
