@@ -27,8 +27,13 @@ quick: setup ## the tests that need no server, in seconds
 lint: setup ## style, types, layering
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports
 
-generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, OpenAPI, the events page
-	@for make in $$(ls */*/generate.sh */generate.sh 2>/dev/null); do echo "$$make"; "$$make" || exit 1; done
+generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, OpenAPI, the pages of events and rules
+	$(BIN)/python -m booking_contracts.generate
+	$(BIN)/python -m checkout openapi > services/checkout/openapi.json
+	$(BIN)/python -m consultation openapi > services/consultation/openapi.json
+	$(BIN)/python -m notifier openapi > services/notifier/openapi.json
+	$(BIN)/python -m calendar_projector openapi > services/calendar-projector/openapi.json
+	$(BIN)/python -m tests.rules.traceability
 
 bench: setup ## measure against the floors of docs/benchmarks.md (never part of the tests)
 	@./booking bench

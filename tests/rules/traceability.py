@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,11 +52,13 @@ def _tests() -> list[Path]:
     return [f for f in beside + list((ROOT / "tests").glob("**/test_*.py")) if f.name.startswith("test_")]
 
 
+@cache
 def code() -> Places:
     """Return the code that names each rule."""
     return places(_sources())
 
 
+@cache
 def tests() -> Places:
     """Return the tests that name each rule."""
     return places(_tests())
