@@ -1,4 +1,4 @@
-"""Checkout in this process on a real database, people with real tokens, a provider on loopback, other services' events."""
+"""Checkout in this process on a real database: people with real tokens, a provider on loopback, others' events."""
 
 import asyncio
 import hashlib

@@ -30,12 +30,15 @@ from checkout.subscribers import CONSUMER, Sessions
 from checkout.workers.backoff import Backoff
 from checkout.workers.chores import EVERY, Chores
 from checkout.workers.expiry import Expiry
+from checkout.workers.figures import Figures
 from checkout.workers.matching import Matching
 from checkout.workers.pages import Pages
 from checkout.workers.refunds import Refunds
 from checkout.workers.timer import Timer
 
 DESCRIPTION = "Transactions, products, practitioners and their ranking; payments, refunds and reviews; contact data."
+
+FIGURES_EVERY = 15.0  # seconds
 
 
 def build(settings: Settings) -> Service:
@@ -133,5 +136,6 @@ def _timers(
         Timer("refunds", often, Refunds(database, providers, backoff, waker.poke).step),
         Timer("tombstones", often, chores.send_tombstones_again),
         Timer("payment-bodies", EVERY, chores.forget_bodies),
+        Timer("figures", FIGURES_EVERY, Figures(database, settings.expiry_grace_seconds).step),
         Timer("ranking-months", EVERY, chores.prepare_ranking),
     ]

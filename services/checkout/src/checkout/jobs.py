@@ -19,7 +19,7 @@ from checkout.app import database_of
 from checkout.asking import Asked, by_system
 from checkout.erasure import erase
 from checkout.ranking.months import Months
-from checkout.ranking.rebuild import log_of, rebuild
+from checkout.ranking.rebuild import RebuildRunningError, log_of, rebuild
 from checkout.settings import Settings
 
 USAGE = "usage: checkout rebuild-ranking | erase PERSON | replay-erasures\n"
@@ -36,6 +36,9 @@ def run(name: str, arguments: Sequence[str]) -> int:
     logs.configure(settings.log_level, service=f"checkout-{name}")
     try:
         done = asyncio.run(_with_database(settings, JOBS[name], arguments))
+    except RebuildRunningError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     except ValueError as error:
         sys.stderr.write(f"{error}\n{USAGE}")
         return 2

@@ -86,7 +86,7 @@ async def _rows(
 ) -> list[TransactionView]:
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
-        f"SELECT t.*, s.redirect_url FROM transaction t LEFT JOIN payment_session s ON s.transaction_id = t.id"  # noqa: S608  # pyright: ignore
+        f"SELECT t.*, s.redirect_url FROM transaction t LEFT JOIN payment_session s ON s.transaction_id = t.id"  # noqa: S608  # pyright: ignore[reportArgumentType]
         f" WHERE {where} ORDER BY t.id DESC LIMIT %(limit)s",
         {**parameters, "limit": limit},
     )

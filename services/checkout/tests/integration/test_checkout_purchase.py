@@ -189,7 +189,7 @@ async def test_as_of__shows_what_was_recorded_by_then(shop: Shop) -> None:
 async def test_list__own_newest_first_in_pages(shop: Shop) -> None:
     ids = [(await shop.bought())["id"] for _ in range(5)]
     seen: list[str] = []
-    cursor = ""
+    cursor, page = "", {}
     for _ in range(3):
         page = (await shop.member.get(f"/v1/transactions?limit=2{cursor}")).json()
         seen += [item["id"] for item in page["items"]]

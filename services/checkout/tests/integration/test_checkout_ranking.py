@@ -199,8 +199,8 @@ async def test_a_hundred_thousand__the_page_is_one_index_range(rig: Rig) -> None
         tier,
     )
     await rig.rows(
-        "INSERT INTO ranking (month, tier, practitioner_id, productivity, activity, completeness) SELECT %s, %s, id, (random() * 20)::int, (random() * 50)::int, 0 FROM practitioner"
-        " WHERE tiers = ARRAY[%s]",
+        "INSERT INTO ranking (month, tier, practitioner_id, productivity, activity, completeness)"
+        " SELECT %s, %s, id, (random() * 20)::int, (random() * 50)::int, 0 FROM practitioner WHERE tiers = ARRAY[%s]",
         month,
         tier,
         tier,
@@ -212,7 +212,7 @@ async def test_a_hundred_thousand__the_page_is_one_index_range(rig: Rig) -> None
         middle = cursor_of(first[-1].model_copy(update={"productivity": 10, "activity": 25}), month, tier)
         for cursor in (None, middle):
             query, parameters = query_of(month, tier, cursor, 51)
-            plan = await conn.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query, parameters)
+            plan = await conn.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}".encode(), parameters)
             (row,) = await plan.fetchall()
             nodes = list(_nodes(row[0][0]["Plan"]))
             assert "ranking_order" in {node.get("Index Name") for node in nodes}

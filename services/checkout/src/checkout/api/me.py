@@ -64,6 +64,7 @@ def me_router(database: Database, known: Any, poke) -> APIRouter:  # noqa: ANN00
 
     @router.put("", responses=problem_responses(400, 412, 422))
     async def put_me(
+        *,
         body: MeBody,
         caller: Caller,
         context: RequestContext,

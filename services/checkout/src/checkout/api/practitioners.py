@@ -64,7 +64,7 @@ class ProfileView(BaseModel):
     email: str | None = None
 
 
-def practitioners_router(database: Database, known: Any, months: Months, poke: Callable[[], None]) -> APIRouter:
+def practitioners_router(database: Database, known: Any, months: Months, poke: Callable[[], None]) -> APIRouter:  # noqa: C901 - one room
     """Return the routes."""
     router = APIRouter(
         prefix="/v1/practitioners",
@@ -106,6 +106,7 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
 
     @router.put("/{practitioner_id}", responses=problem_responses(400, 404, 412), response_model_exclude_unset=True)
     async def put_practitioner(
+        *,
         practitioner_id: UUID,
         body: ProfileBody,
         caller: Editor,

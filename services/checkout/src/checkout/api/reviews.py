@@ -78,6 +78,7 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
 
     @router.post("/{review_id}/settle", responses=problem_responses(400, 404, 409, 412))
     async def settle_payment_review(
+        *,
         review_id: UUID,
         body: Settlement,
         caller: AdminCaller,

@@ -81,7 +81,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
     async def create_transaction(
         body: Purchase, caller: Member, context: RequestContext, idempotency: Idempotency, response: Response
     ) -> TransactionView:
-        """Buy a product with a practitioner of its tier; the pair is locked (P1, P2). 201 even while the provider is down (P3)."""
+        """Buy a product with a practitioner of its tier: the pair is locked (P1, P2), the provider asked after (P3)."""
         asked = by_person(caller, context, role="member", key=idempotency.key)
         done = await handlers.create(body.product_id, body.practitioner_id, caller.sub, asked)
         return await shown(done, response, 201)
@@ -133,6 +133,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
 
     @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, 409, 412))
     async def cancel_transaction(
+        *,
         transaction_id: UUID,
         caller: Reader,
         context: RequestContext,
@@ -148,6 +149,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
 
     @router.post("/{transaction_id}/refund", responses=problem_responses(400, 404, 409, 412))
     async def refund_transaction(
+        *,
         transaction_id: UUID,
         body: RefundWish,
         caller: AdminCaller,
@@ -162,6 +164,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
 
     @router.put("/{transaction_id}/practitioner", responses=problem_responses(400, 404, 409, 412))
     async def reassign_transaction(
+        *,
         transaction_id: UUID,
         body: Reassignment,
         caller: AdminCaller,

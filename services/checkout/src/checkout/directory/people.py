@@ -21,10 +21,42 @@ T = TypeVar("T")
 _COLUMNS = "id, name, email, phone, locale, timezone, claimed, version, erased_at IS NOT NULL AS erased"
 DEFAULT_LOCALE = "id"
 
+_SAVE = """
+WITH p AS (
+    INSERT INTO person AS p (id, name, email, phone, locale, timezone, claimed, version, actor, correlation_id,
+        causation_id, traceparent)
+    VALUES (%(id)s, %(name)s, %(email)s, %(phone)s, %(locale)s, %(timezone)s, %(claimed)s, %(version)s, %(actor)s,
+        %(correlation_id)s, %(causation_id)s, %(traceparent)s)
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, phone = excluded.phone,
+        locale = excluded.locale, timezone = excluded.timezone, claimed = excluded.claimed,
+        version = excluded.version, actor = excluded.actor, correlation_id = excluded.correlation_id,
+        causation_id = excluded.causation_id, traceparent = excluded.traceparent, updated_at = statement_timestamp()
+    WHERE p.erased_at IS NULL AND p.version < excluded.version
+    RETURNING id
+)
+INSERT INTO outbox (topic, key) SELECT %(topic)s, id::text FROM p
+"""
+# Once: what an admin wrote of a practitioner before stays, and is filled up.
+_CLAIM = """
+WITH p AS (
+    INSERT INTO person AS p (id, name, email, phone, locale, timezone, claimed, version, actor, correlation_id,
+        causation_id, traceparent)
+    VALUES (%(id)s, %(name)s, %(email)s, %(phone)s, %(locale)s, %(timezone)s, true, 1, %(actor)s,
+        %(correlation_id)s, %(causation_id)s, %(traceparent)s)
+    ON CONFLICT (id) DO UPDATE SET name = coalesce(p.name, excluded.name), email = coalesce(p.email, excluded.email),
+        phone = coalesce(p.phone, excluded.phone), locale = excluded.locale, claimed = true, version = p.version + 1,
+        actor = excluded.actor, correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
+        traceparent = excluded.traceparent, updated_at = statement_timestamp()
+    WHERE NOT p.claimed AND p.erased_at IS NULL
+    RETURNING id
+)
+INSERT INTO outbox (topic, key) SELECT %(topic)s, id::text FROM p
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Contact data as they are now. `claimed`: whether the person has called, and their token's claims were taken over."""
+    """Contact data as they are now. `claimed`: the person has called, and their token's claims were taken over."""
 
     id: UUID
     name: str | None
@@ -64,15 +96,7 @@ async def present(conn: psycopg.AsyncConnection[Any], caller: Principal, cause: 
 async def save(conn: psycopg.AsyncConnection[Any], person: Person, cause: Cause) -> None:
     """Write the row of a person who isn't erased, and mark it for the relay. `version` is the new one."""
     await conn.execute(
-        "WITH p AS (INSERT INTO person AS p (id, name, email, phone, locale, timezone, claimed, version, actor,"
-        " correlation_id, causation_id, traceparent) VALUES (%(id)s, %(name)s, %(email)s, %(phone)s, %(locale)s,"
-        " %(timezone)s, %(claimed)s, %(version)s, %(actor)s, %(correlation_id)s, %(causation_id)s, %(traceparent)s)"
-        " ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, phone = excluded.phone,"
-        " locale = excluded.locale, timezone = excluded.timezone, claimed = excluded.claimed, version = excluded.version,"
-        " actor = excluded.actor, correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,"
-        " traceparent = excluded.traceparent, updated_at = statement_timestamp()"
-        " WHERE p.erased_at IS NULL AND p.version < excluded.version RETURNING id)"
-        " INSERT INTO outbox (topic, key) SELECT %(topic)s, id::text FROM p",
+        _SAVE,
         {
             "id": person.id,
             "name": person.name,
@@ -89,17 +113,8 @@ async def save(conn: psycopg.AsyncConnection[Any], person: Person, cause: Cause)
 
 
 async def _claim(conn: psycopg.AsyncConnection[Any], caller: Principal, cause: Cause, zone: str) -> None:
-    """Once: what an admin wrote of a practitioner before stays, and is filled up."""
     await conn.execute(
-        "WITH p AS (INSERT INTO person AS p (id, name, email, phone, locale, timezone, claimed, version, actor,"
-        " correlation_id, causation_id, traceparent) VALUES (%(id)s, %(name)s, %(email)s, %(phone)s, %(locale)s,"
-        " %(timezone)s, true, 1, %(actor)s, %(correlation_id)s, %(causation_id)s, %(traceparent)s)"
-        " ON CONFLICT (id) DO UPDATE SET name = coalesce(p.name, excluded.name), email = coalesce(p.email, excluded.email),"
-        " phone = coalesce(p.phone, excluded.phone), locale = excluded.locale, claimed = true, version = p.version + 1,"
-        " actor = excluded.actor, correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,"
-        " traceparent = excluded.traceparent, updated_at = statement_timestamp()"
-        " WHERE NOT p.claimed AND p.erased_at IS NULL RETURNING id)"
-        " INSERT INTO outbox (topic, key) SELECT %(topic)s, id::text FROM p",
+        _CLAIM,
         {
             "id": caller.sub,
             "name": _valid(text.name, caller.name),

@@ -14,6 +14,22 @@ from checkout.ranking.months import Months
 from checkout.transaction.commands import Candidate
 
 _COLUMNS = "id, name, photo_url, bio, profession, tiers, timezone, active, version"
+_SAVE = """
+WITH p AS (
+    INSERT INTO practitioner AS p (id, name, photo_url, bio, profession, tiers, timezone, active, version, actor,
+        correlation_id, causation_id, traceparent)
+    VALUES (%(id)s, %(name)s, %(photo_url)s, %(bio)s, %(profession)s, %(tiers)s, %(timezone)s, %(active)s, %(version)s,
+        %(actor)s, %(correlation_id)s, %(causation_id)s, %(traceparent)s)
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, photo_url = excluded.photo_url, bio = excluded.bio,
+        profession = excluded.profession, tiers = excluded.tiers, timezone = excluded.timezone,
+        active = excluded.active, version = excluded.version, actor = excluded.actor,
+        correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
+        traceparent = excluded.traceparent, updated_at = statement_timestamp()
+    WHERE p.erased_at IS NULL
+    RETURNING id
+)
+INSERT INTO outbox (topic, key) SELECT %(topic)s, id::text FROM p
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +68,7 @@ async def save(conn: psycopg.AsyncConnection[Any], profile: Profile, cause: Caus
     """Write the row, mark it for the relay and list it anew; within the caller's transaction."""
     await listing.lock(conn, [profile.id])
     await conn.execute(
-        "WITH p AS (INSERT INTO practitioner AS p (id, name, photo_url, bio, profession, tiers, timezone, active, version,"
-        " actor, correlation_id, causation_id, traceparent) VALUES (%(id)s, %(name)s, %(photo_url)s, %(bio)s,"
-        " %(profession)s, %(tiers)s, %(timezone)s, %(active)s, %(version)s, %(actor)s, %(correlation_id)s,"
-        " %(causation_id)s, %(traceparent)s) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
-        " photo_url = excluded.photo_url, bio = excluded.bio, profession = excluded.profession, tiers = excluded.tiers,"
-        " timezone = excluded.timezone, active = excluded.active, version = excluded.version, actor = excluded.actor,"
-        " correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,"
-        " traceparent = excluded.traceparent, updated_at = statement_timestamp()"
-        " WHERE p.erased_at IS NULL RETURNING id)"
-        " INSERT INTO outbox (topic, key) SELECT %(topic)s, id::text FROM p",
+        _SAVE,
         {
             "id": profile.id,
             "name": profile.name,

@@ -1,7 +1,8 @@
 """Erase a person in one transaction; what is already gone stays gone, so doing it again is harmless (E4).
 
-Deleted here: the contact, the profile of a practitioner, words by that person and on their Transactions, the bodies of their
-payment notifications, held records of their keys. Rows of state topics stay, empty, with their version: it never restarts.
+Deleted here: the contact, the profile of a practitioner, words by that person and on their Transactions, the bodies of
+their payment notifications, held records of their keys. Rows of state topics stay, empty, with their version: it never
+restarts.
 """
 
 from dataclasses import dataclass
@@ -26,16 +27,18 @@ ATTEMPTS = 8
 ERASED_NAME = "-"
 
 _PERSON = """
-INSERT INTO person AS p (id, locale, timezone, claimed, version, erased_at, actor, correlation_id, causation_id, traceparent)
+INSERT INTO person AS p (id, locale, timezone, claimed, version, erased_at, actor, correlation_id, causation_id,
+    traceparent)
 VALUES (%(id)s, 'id', %(zone)s, true, 1, %(now)s, %(actor)s, %(correlation_id)s, %(causation_id)s, %(traceparent)s)
-ON CONFLICT (id) DO UPDATE SET name = NULL, email = NULL, phone = NULL, locale = excluded.locale, timezone = excluded.timezone,
-    version = p.version + 1, erased_at = coalesce(p.erased_at, excluded.erased_at), actor = excluded.actor,
-    correlation_id = excluded.correlation_id, causation_id = excluded.causation_id, traceparent = excluded.traceparent,
-    updated_at = statement_timestamp()
+ON CONFLICT (id) DO UPDATE SET name = NULL, email = NULL, phone = NULL, locale = excluded.locale,
+    timezone = excluded.timezone, version = p.version + 1, erased_at = coalesce(p.erased_at, excluded.erased_at),
+    actor = excluded.actor, correlation_id = excluded.correlation_id, causation_id = excluded.causation_id,
+    traceparent = excluded.traceparent, updated_at = statement_timestamp()
 """
 _PROFILE = """
-UPDATE practitioner SET name = %(name)s, photo_url = NULL, bio = NULL, profession = NULL, tiers = '{}', active = false,
-    version = version + 1, erased_at = coalesce(erased_at, %(now)s), actor = %(actor)s, correlation_id = %(correlation_id)s,
+UPDATE practitioner SET name = %(name)s, photo_url = NULL, bio = NULL, profession = NULL, tiers = '{}',
+    active = false, version = version + 1, erased_at = coalesce(erased_at, %(now)s), actor = %(actor)s,
+    correlation_id = %(correlation_id)s,
     causation_id = %(causation_id)s, traceparent = %(traceparent)s, updated_at = statement_timestamp()
 WHERE id = %(id)s RETURNING 1
 """

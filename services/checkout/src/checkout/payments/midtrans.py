@@ -1,8 +1,8 @@
 """`midtrans`: Snap's payment page, status and refund, and its notifications.
 
-A notification's signature covers `order_id`, `status_code` and `gross_amount` only, not what happened. Yet `status_code`
-says whether money moved (200): a status that moves money without it is forged or broken, and refused like a bad
-signature.
+A notification's signature covers `order_id`, `status_code` and `gross_amount` only, not what happened. Yet
+`status_code` says whether money moved (200): a status that moves money without it is forged or broken, and refused like
+a bad signature.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """Take a verified notification: store it and decide on it in one transaction (P4).
 
 Stored once per (provider, notification, body): fifty copies at once wait for the first and find it done (F70). The
-payment's row puts all notifications of one payment in a line, whichever Transaction they name: it pays one at most (I10).
-What names no Transaction that we know stays undecided, with a review if money came, until it appears (F72).
+payment's row puts all notifications of one payment in a line, whichever Transaction they name: it pays one at most
+(I10). What names no Transaction that we know stays undecided, with a review if money came, until it appears (F72).
 """
 
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ async def _decide(
     for _ in range(ATTEMPTS):
         events = decide(report, found.state)
         if isinstance(events, Refusal):
-            raise AssertionError("a provider's word is never refused")
+            raise AssertionError("a provider's word is never refused")  # noqa: TRY004 - a bug, no wrong type
         if not events:
             return
         settles = any(event.TYPE == "PaymentReviewSettled" for event in events)

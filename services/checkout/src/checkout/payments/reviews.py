@@ -25,9 +25,9 @@ async def open_without_stream(
 ) -> None:
     """Open a review for this payment unless there is one; its row lock (`stored.count`) makes that safe."""
     await conn.execute(
-        "INSERT INTO payment_review (id, reference, provider, payment_id, received_amount, received_currency, cause, state,"
-        " created_at) SELECT %(id)s, %(reference)s, %(provider)s, %(payment_id)s, %(amount)s, %(currency)s, %(cause)s,"
-        f" 'open', %(now)s WHERE NOT EXISTS (SELECT 1 FROM payment_review WHERE {_SAME}"
+        "INSERT INTO payment_review (id, reference, provider, payment_id, received_amount, received_currency, cause,"
+        " state, created_at) SELECT %(id)s, %(reference)s, %(provider)s, %(payment_id)s, %(amount)s, %(currency)s,"
+        f" %(cause)s, 'open', %(now)s WHERE NOT EXISTS (SELECT 1 FROM payment_review WHERE {_SAME}"
         " AND received_amount IS NOT DISTINCT FROM %(amount)s::bigint AND cause = %(cause)s)",
         {
             **_named(said),
@@ -110,7 +110,7 @@ async def page(
 async def settle_without_stream(
     conn: psycopg.AsyncConnection[Any], review: ReviewRow, outcome: str, note: Note, now: datetime
 ) -> None:
-    """Settle a review that names no Transaction: its row alone changes, and the money goes back by the refund's worker."""
+    """Settle a review that names no Transaction: its row alone changes, the money goes back by the refunds' worker."""
     await conn.execute(
         "UPDATE payment_review SET state = 'settled', outcome = %s, version = version + 1 WHERE id = %s",
         [outcome, review.id],
@@ -120,8 +120,8 @@ async def settle_without_stream(
     )
     if outcome == "refund" and review.received_amount is not None:
         await conn.execute(
-            "INSERT INTO refund (id, review_id, provider, reference, payment_id, amount, currency, status, requested_at,"
-            " next_attempt_at) VALUES (%s, %s, %s, %s, %s, %s, %s, 'requested', %s, %s)",
+            "INSERT INTO refund (id, review_id, provider, reference, payment_id, amount, currency, status,"
+            " requested_at, next_attempt_at) VALUES (%s, %s, %s, %s, %s, %s, %s, 'requested', %s, %s)",
             [
                 uuid7(),
                 review.id,

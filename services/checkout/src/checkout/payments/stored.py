@@ -11,16 +11,23 @@ from psycopg.rows import dict_row
 from booking_contracts.money import Money
 from checkout.payments.provider import Notification
 
-RANK = "array_position(ARRAY['pending', 'failed', 'paid', 'refunded'], {})"
+_COUNT = """
+INSERT INTO payment (provider, payment_id, reference, status) VALUES (%s, %s, %s, %s)
+ON CONFLICT (provider, payment_id) DO UPDATE SET updated_at = statement_timestamp(), status = CASE
+    WHEN array_position(ARRAY['pending', 'failed', 'paid', 'refunded'], excluded.status)
+       > array_position(ARRAY['pending', 'failed', 'paid', 'refunded'], payment.status)
+    THEN excluded.status ELSE payment.status END
+RETURNING status, transaction_id
+"""
 _COLUMNS = (
-    "n.id, n.provider, n.notification_id, n.payment_id, n.reference, n.status, n.amount, n.currency, n.exact, n.returned, "
-    "n.provider_refund_id"
+    "n.id, n.provider, n.notification_id, n.payment_id, n.reference, n.status, n.amount, n.currency, n.exact,"
+    " n.returned, n.provider_refund_id"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is known of one payment, this notification included: its highest status and the Transaction it counted for."""
+    """What is known of a payment, this notification included: its highest status, the Transaction it counts for."""
 
     status: str
     transaction_id: UUID | None
@@ -55,12 +62,8 @@ async def keep(conn: psycopg.AsyncConnection[Any], said: Notification, body: byt
 
 async def count(conn: psycopg.AsyncConnection[Any], said: Notification) -> Counted:
     """Raise the payment's status to this one if that is higher, and lock its row until the transaction ends."""
-    higher = f"{RANK.format('excluded.status')} > {RANK.format('payment.status')}"
     found = await conn.execute(
-        "INSERT INTO payment (provider, payment_id, reference, status) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (provider, payment_id) DO UPDATE SET updated_at = statement_timestamp(),"
-        f" status = CASE WHEN {higher} THEN excluded.status ELSE payment.status END"
-        " RETURNING status, transaction_id",
+        _COUNT,
         [said.provider, said.payment_id, said.reference, said.status],
     )
     row = await found.fetchone()

@@ -1,4 +1,6 @@
-"""What checkout knows of sessions: one row each, the fold of its events, and what it adds to the ranking (P2, L2, L3)."""
+"""What checkout knows of sessions: one row each, the fold of its events, with what it adds to the ranking (L2, L3)."""
+
+# ruff: noqa: S608 - the table is one of two constants
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -76,7 +78,7 @@ def _add(counts: dict[tuple[UUID, date], tuple[int, int]], key: tuple[UUID, date
 async def load(conn: psycopg.AsyncConnection[Any], ids: Collection[UUID], table: str = LIVE) -> dict[UUID, Consulted]:
     """Return the rows of these sessions, as far as they are known."""
     cursor = conn.cursor(row_factory=dict_row)
-    await cursor.execute(f"SELECT * FROM {table} WHERE session_id = ANY(%s)", [list(ids)])  # noqa: S608 - constants  # pyright: ignore
+    await cursor.execute(f"SELECT * FROM {table} WHERE session_id = ANY(%s)", [list(ids)])  # pyright: ignore[reportArgumentType]
     return {
         row["session_id"]: Consulted(**{**row, "counts": _counts(row["counts"])}) for row in await cursor.fetchall()
     }
@@ -86,10 +88,10 @@ async def save(conn: psycopg.AsyncConnection[Any], rows: Iterable[Consulted], ta
     """Write rows whole; an older version never overwrites a newer one."""
     values = json.dumps([_json(row) for row in rows])
     await conn.execute(
-        f"INSERT INTO {table} AS s (session_id, transaction_id, practitioner_id, status, has_result, counts, version)"  # noqa: S608  # pyright: ignore
+        f"INSERT INTO {table} AS s (session_id, transaction_id, practitioner_id, status, has_result, counts, version)"  # pyright: ignore[reportArgumentType]
         " SELECT session_id, transaction_id, practitioner_id, status, has_result, counts, version"
-        " FROM jsonb_to_recordset(%s::jsonb) AS v (session_id uuid, transaction_id uuid, practitioner_id uuid, status text,"
-        " has_result boolean, counts jsonb, version int) ON CONFLICT (session_id) DO UPDATE SET"
+        " FROM jsonb_to_recordset(%s::jsonb) AS v (session_id uuid, transaction_id uuid, practitioner_id uuid,"
+        " status text, has_result boolean, counts jsonb, version int) ON CONFLICT (session_id) DO UPDATE SET"
         " practitioner_id = excluded.practitioner_id, status = excluded.status, has_result = excluded.has_result,"
         " counts = excluded.counts, version = excluded.version WHERE s.version < excluded.version",
         [values],

@@ -37,7 +37,7 @@ WHERE (r.productivity, r.activity, r.completeness) IS DISTINCT FROM
 
 
 async def lock(conn: psycopg.AsyncConnection[Any], ids: Collection[UUID]) -> None:
-    """Wait for other writers of these practitioners' rows; held until the transaction ends. In one order, so no deadlock."""
+    """Wait for other writers of these rows; held until the transaction ends. In one order, so no deadlock."""
     for practitioner_id in sorted(ids):
         key = practitioner_id.int & 0x7FFFFFFF
         await conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, key])

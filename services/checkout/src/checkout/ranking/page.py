@@ -15,7 +15,8 @@ PAGE = """
 SELECT r.practitioner_id AS id, p.name, p.photo_url, p.bio, p.profession, p.tiers, p.timezone,
        0 AS rank, r.productivity, r.activity, r.completeness, p.version
 FROM (
-    SELECT * FROM ranking WHERE month = %(month)s AND tier = %(tier)s {after} ORDER BY place, practitioner_id LIMIT %(limit)s
+    SELECT * FROM ranking WHERE month = %(month)s AND tier = %(tier)s {after}
+    ORDER BY place, practitioner_id LIMIT %(limit)s
 ) r JOIN practitioner p ON p.id = r.practitioner_id
 ORDER BY r.place, r.practitioner_id
 """

@@ -1,8 +1,8 @@
 """Rebuild the ranking's figures from the sessions topic alone, while the list is being read and fed (L3).
 
-The topic is folded into a table beside the live one. At the switch the live fold is held off for a moment, so that nothing
-it applies lies beyond what was read: the new rows are then at least as new as the old. What the live consumer takes
-afterwards a second time is told from news by the rows' versions.
+The topic is folded into a table beside the live one. At the switch the live fold is held off for a moment, so that
+nothing it applies lies beyond what was read: the new rows are then at least as new as the old. What the live consumer
+takes afterwards a second time is told from news by the rows' versions.
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -25,12 +25,18 @@ from checkout.ranking.months import Months
 
 BATCH = 1_000
 DEADLINE = 600.0  # seconds for the switch
+LONGEST = 86_400.0  # seconds for all of it
+RUNNING_LOCK = 0x72756E6E696E67  # "running"
 
 _SUMS = """
 INSERT INTO practitioner_month (practitioner_id, month, productivity, activity)
 SELECT p.key::uuid, m.key::date, sum((m.value ->> 0)::int), sum((m.value ->> 1)::int)
 FROM consulted_session s CROSS JOIN jsonb_each(s.counts) p CROSS JOIN jsonb_each(p.value) m GROUP BY 1, 2
 """
+
+
+class RebuildRunningError(Exception):
+    """One rebuild at a time: they share the table beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,11 @@ Progress = Callable[[int, int], None]
 async def rebuild(
     database: Database, bootstrap: str, prefix: str, months: Months, progress: Progress = lambda _read, _all: None
 ) -> Rebuilt:
-    """Fold the whole topic anew and switch to the result. A second rebuild waits; a broken-off one leaves all as it was."""
-    async with database.autocommit() as conn:
-        await conn.execute("DELETE FROM consulted_session_rebuilt")
-    async with log_of(SESSIONS, bootstrap, prefix) as log:
+    """Fold the whole topic anew and switch to the result; broken off, it leaves all as it was.
+
+    Raises `RebuildRunningError` while another one is under way.
+    """
+    async with _alone(database), log_of(SESSIONS, bootstrap, prefix) as log:
         fold = _Fold(months)
         async for batch in log.until_end():
             async with database.transaction() as conn:
@@ -66,6 +73,19 @@ async def rebuild(
     async with database.autocommit(deadline=DEADLINE) as conn:
         await listing.prepare(conn, months)
     return Rebuilt(log.read, log.skipped, sessions)
+
+
+@asynccontextmanager
+async def _alone(database: Database) -> AsyncGenerator[None]:
+    async with database.autocommit(deadline=LONGEST) as conn:
+        got = await (await conn.execute("SELECT pg_try_advisory_lock(%s)", [RUNNING_LOCK])).fetchone()
+        if got != (True,):
+            raise RebuildRunningError("another rebuild is under way")
+        try:
+            await conn.execute("DELETE FROM consulted_session_rebuilt")
+            yield
+        finally:
+            await conn.execute("SELECT pg_advisory_unlock(%s)", [RUNNING_LOCK])
 
 
 async def _switch(conn: psycopg.AsyncConnection[Any]) -> int:

@@ -67,7 +67,7 @@ async def write(
     for event in events:
         after = evolve(after, event, now)
     if not isinstance(after, Existing):
-        raise AssertionError("events make a Transaction")
+        raise AssertionError("events make a Transaction")  # noqa: TRY004 - a bug, no wrong type
     appended = await APPEND.run(
         conn,
         stream_type=STREAM_TYPE,

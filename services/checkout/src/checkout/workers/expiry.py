@@ -1,4 +1,4 @@
-"""Transactions that nobody paid in time (P3): first what is stored is decided, then the provider is asked, then it expires.
+"""Transactions that nobody paid in time (P3): what is stored is decided, then the provider is asked, then it expires.
 
 With the provider down it waits: a Transaction never expires while its money may be there. Money that comes later still
 becomes a review, so whichever of expiry and payment commits first, exactly one outcome stands (F65).

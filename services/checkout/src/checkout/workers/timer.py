@@ -13,7 +13,7 @@ Step = Callable[[], Awaitable[int]]
 
 
 class Timer:
-    """Runs a step every `every` seconds, at once again while there is more. A step's failure rises: it is started again."""
+    """Runs a step every `every` seconds, at once again while there is more. What a step raises starts it again."""
 
     def __init__(self, name: str, every: float, step: Step) -> None:
         self.name = name

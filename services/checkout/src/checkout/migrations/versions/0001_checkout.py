@@ -13,9 +13,9 @@ down_revision = None
 
 TABLES = Path(__file__).parent.parent / "checkout_v1.sql"
 NAMES = (
-    "ranking_month, ranking, practitioner_month, consulted_session_rebuilt, consulted_session, refund, payment_review, payment,"
-    " payment_notification, payment_session, free_text, unpaid, transaction, erasure, practitioner, person, product,"
-    " held, inbox, idempotency, outbox_accepted, outbox, events"
+    "ranking_month, ranking, practitioner_month, consulted_session_rebuilt, consulted_session, refund,"
+    " payment_review, payment, payment_notification, payment_session, free_text, unpaid, transaction, erasure,"
+    " practitioner, person, product, held, inbox, idempotency, outbox_accepted, outbox, events"
 )
 
 
