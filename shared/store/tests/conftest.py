@@ -10,15 +10,9 @@ import pytest
 from shared.store.tests.sample.session import TABLES
 from tests.plugins.servers import Databases, PostgresServer
 
+import booking_chassis
 import booking_outbox
 from booking_store import ddl
-
-# The chassis owns this table (idempotency_v1); the store names its primary key.
-IDEMPOTENCY = """
-CREATE TABLE idempotency (sub text, operation text, key text, sha bytea, status smallint, object_id uuid, version
-integer, created_at timestamptz NOT NULL, PRIMARY KEY (sub, operation, key)); GRANT SELECT, INSERT ON idempotency TO
-{app};
-"""
 
 
 @dataclass
@@ -46,7 +40,7 @@ class Connections:
 def migrate(databases: Databases) -> None:
     app = urlsplit(databases.app_url).username or ""
     with psycopg.connect(databases.owner_url, autocommit=True) as conn:
-        for text in (ddl("events_v1"), booking_outbox.ddl("outbox_v1"), IDEMPOTENCY, TABLES):
+        for text in (ddl("events_v1"), booking_outbox.ddl("outbox_v1"), booking_chassis.ddl("idempotency_v1"), TABLES):
             conn.execute(text.replace("{app}", app).encode())
 
 

@@ -28,13 +28,12 @@ def instant(text: bytes) -> bytes:
     return text[:10] + b"T" + text[11:-3] + b"Z"
 
 
-def event_headers(
+def event_headers(  # noqa: PLR0917 - called for every event there is; keywords would double its cost
     common: tuple[Header, ...],
-    *,
-    id: bytes,  # noqa: A002 the attribute's name
     subject: bytes,
-    time: bytes,
+    id: bytes,  # noqa: A002 the attribute's name
     sequence: bytes,
+    time: bytes,
     actor: bytes,
     correlation_id: bytes,
     causation_id: bytes | None,

@@ -13,8 +13,9 @@ COUNTED_AT_MOST = 100_000
 _LOOK = f"""
 SELECT t,
        (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE topic = t LIMIT {COUNTED_AT_MOST}) counted),
-       (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM outbox WHERE topic = t ORDER BY id
-       LIMIT 1) FROM unnest(%s::text[]) t
+       (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8
+        FROM outbox WHERE topic = t ORDER BY id LIMIT 1)
+FROM unnest(%s::text[]) t
 """  # noqa: S608 - constants only
 
 

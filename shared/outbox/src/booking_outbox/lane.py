@@ -72,15 +72,16 @@ class Lane:
     def take(self, records: Sequence[Outgoing]) -> None:
         """What a reading gave. Called at its end, before anything else happens: a partition that was paused when the
         reading began must stay out of it as a whole, or later versions would overtake the ones held back."""
-        partitions = self._partitions
+        partitions, fetched = self._partitions, self._fetched
+        self._claimed.update(_marks(records))
         for record in records:
-            partition = partition_of(record.key, partitions)
-            marks = (record.mark, *record.more)
-            self._claimed.update(marks)
+            partition = partition_of(record[1], partitions)
             if partition in self._paused:
-                self._parked.setdefault(partition, []).extend(marks)
+                self._parked.setdefault(partition, []).extend((record.mark, *record.more))
+            elif partition in fetched:
+                fetched[partition].append(record)
             else:
-                self._fetched.setdefault(partition, []).append(record)
+                fetched[partition] = [record]
 
     async def dispatch(self, publisher: Publisher, check: Callable[[], None]) -> None:
         """Pack what was taken and send it, a partition at a time."""
@@ -119,9 +120,7 @@ class Lane:
             self._moved()
 
     def _landed(self, records: Sequence[Outgoing]) -> None:
-        for record in records:
-            self._acknowledged.append(record.mark)
-            self._acknowledged.extend(record.more)
+        self._acknowledged += _marks(records)
         self._metrics.published[self.name] += len(records)
         self._moved()
 
@@ -133,8 +132,9 @@ class Lane:
     def settled(self, marks: Sequence[bytes]) -> None:
         """These were deleted."""
         self._claimed.difference_update(marks)
-        for mark in marks:
-            self._in_doubt.pop(mark, None)
+        if self._is_state:
+            for mark in marks:
+                self._in_doubt.pop(mark, None)
         if not self._paused:
             self.window = min(WINDOW, self.window * 2)
 
@@ -171,3 +171,12 @@ class Lane:
         self._in_doubt.clear()
         self._claimed = set(self._acknowledged)
         return keys
+
+
+def _marks(records: Sequence[Outgoing]) -> list[bytes]:
+    """All marks that these records settle."""
+    marks = [record[0] for record in records]
+    for record in records:
+        if record[4]:
+            marks += record[4]
+    return marks

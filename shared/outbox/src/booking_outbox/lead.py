@@ -11,7 +11,7 @@ from typing import Any, Self
 import psycopg
 
 from booking_outbox.errors import LeadLost
-from booking_outbox.session import IDLE_SESSION_SECONDS, connect_leader, lock_key
+from booking_outbox.session import IDLE_SESSION_SECONDS, STATEMENT_TIMEOUT, connect_leader, lock_key
 
 _HEARTBEAT_SECONDS = 5.0
 # Somebody who waits for the lock (republish) asks the leader to step down; standbys only try it, they never wait for
@@ -33,9 +33,9 @@ class Lead:
         self._lost: Exception | None = None
 
     @classmethod
-    async def open(cls, url: str, lock_name: str) -> Self:
-        """A session without the lock yet."""
-        return cls(await connect_leader(url), lock_key(lock_name))
+    async def open(cls, url: str, lock_name: str, *, by_index: bool = False) -> Self:
+        """A session without the lock yet; ``by_index`` keeps its plans to indexes, for a relay's reading of marks."""
+        return cls(await connect_leader(url, by_index=by_index), lock_key(lock_name))
 
     async def try_lock(self) -> bool:
         """Take the lock if nobody has it."""
@@ -43,11 +43,14 @@ class Lead:
 
     async def wait_lock(self, seconds: float) -> bool:
         """Queue for the lock, which a leader takes as the request to step down; False when it was not given in time."""
-        await self.conn.execute(f"SET lock_timeout = {round(seconds * 1000)}".encode())
+        limits = "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)"
+        await self.conn.execute(limits, [f"{round(seconds * 1000)}ms", "0"])
         try:
             await self._ask("SELECT pg_advisory_lock($1::bigint)")
         except psycopg.errors.LockNotAvailable:
             return False
+        finally:
+            await self.conn.execute(limits, ["0", STATEMENT_TIMEOUT])
         return True
 
     async def contested(self) -> bool:

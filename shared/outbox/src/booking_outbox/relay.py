@@ -121,7 +121,7 @@ class Relay:
 
     async def _lead_once(self, stop: asyncio.Event) -> None:
         await self._mark_in_doubt()
-        lead = await Lead.open(self._url, self._lock_name)
+        lead = await Lead.open(self._url, self._lock_name, by_index=True)
         try:
             while not await lead.try_lock():
                 self._waiting_for = None

@@ -20,7 +20,7 @@ from booking_outbox.errors import LockBusy, Unpublished
 from booking_outbox.lead import Lead
 from booking_outbox.outgoing import Outgoing
 from booking_outbox.publisher import Publisher
-from booking_outbox.reading import EVENT_COLUMNS, event_row_headers
+from booking_outbox.reading import EVENT_COLUMNS, outgoing
 from booking_outbox.restore import accept_topics
 from booking_outbox.topics import EventTopic, Published, StateTopic
 
@@ -125,10 +125,7 @@ async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: "
             lead.heard()
             if not rows:
                 return sent
-            source = topic.topic.source
-            await sender.send(
-                [Outgoing(b"", row[1], row[2], event_row_headers(source, row[1], row[2:])) for row in rows], lead
-            )
+            await sender.send(outgoing(topic.topic.source, rows), lead)
             sent, position = sent + len(rows), rows[-1][0]
     finally:
         await sender.close()

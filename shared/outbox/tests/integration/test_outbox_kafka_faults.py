@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from shared.outbox.tests.conftest import Outbox, assert_published, until
+from shared.store.tests.sample.session import Session, append
 from tests.plugins.servers import KafkaServer
 
 from booking_contracts.ids import partition_of
@@ -101,6 +103,37 @@ async def test_refused_partition__holds_back_itself_only(outbox: Outbox):
     await outbox.until_empty()
     records = await outbox.records()
     assert_published(records, await outbox.event_ids())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_random_failures_under_load__order_and_completeness_hold(outbox: Outbox, monkeypatch, seed: int):
+    """Small windows, many batches, one send in four fails before or after it reached Kafka (K9e: v2 before v1)."""
+    chance = random.Random(seed)
+    send = Publisher.send
+
+    async def unreliable(self, topic, partition, batch):
+        await asyncio.sleep(chance.random() * 0.01)
+        if chance.random() < 0.12:
+            raise Unpublished("lost on the way")
+        await send(self, topic, partition, batch)
+        if chance.random() < 0.12:
+            raise Unpublished("lost on the way back")
+
+    monkeypatch.setattr(Publisher, "send", unreliable)
+    monkeypatch.setattr("booking_outbox.lane.WINDOW", 16)
+    monkeypatch.setattr("booking_outbox.lane.SMALLEST_WINDOW", 4)
+    monkeypatch.setattr("booking_outbox.lane._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("booking_outbox.lane._LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr("booking_outbox.publisher.MAX_BATCH_BYTES", 2_500)  # two or three records
+    conn = await outbox.connect()
+    running = await outbox.start(outbox.relay())
+    sessions = [Session() for _ in range(10)]
+    for version in range(30):
+        for session in sessions:
+            await append(conn, session.at(version), [session.requested()])
+    await outbox.until_empty(60)
+    assert running.relay.metrics.failed_batches.total() > 10
+    assert_published(await outbox.records(), await outbox.event_ids())
 
 
 def _restart(broker: Kafka) -> None:

@@ -18,14 +18,19 @@ _WITHOUT_KEY = "SELECT 1 FROM guard"
 # The join on the version before: an expected version that isn't in the stream writes nothing (no hole, I3), and
 # recorded_at is never before its predecessor's, even when the server's clock was set back (as_of reads a prefix).
 _EVENTS = """
-    INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, actor, causation_id,
-    correlation_id, traceparent, occurred_at, recorded_at) SELECT %(stream_type)s::text, %(stream_id)s::uuid,
-    %(expected)s::int + u.o::int, u.id, u.type, u.type_version, u.data, %(actor)s::text, %(causation_id)s::text,
-    %(correlation_id)s::text, %(traceparent)s::text, %(occurred_at)s::timestamptz, greatest(statement_timestamp(),
-    before.recorded_at) FROM ik CROSS JOIN unnest(%(ids)s::uuid[], %(types)s::text[], %(type_versions)s::smallint[],
-    %(datas)s::json[]) WITH ORDINALITY AS u (id, type, type_version, data, o) LEFT JOIN events before ON
-    before.stream_id = %(stream_id)s::uuid AND before.version = %(expected)s::int WHERE %(expected)s::int = 0 OR
-    before.version IS NOT NULL ORDER BY u.o RETURNING position, version"""
+    INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data,
+                        actor, causation_id, correlation_id, traceparent, occurred_at, recorded_at)
+    SELECT %(stream_type)s::text, %(stream_id)s::uuid, %(expected)s::int + u.o::int,
+           u.id, u.type, u.type_version, u.data, %(actor)s::text, %(causation_id)s::text,
+           %(correlation_id)s::text, %(traceparent)s::text, %(occurred_at)s::timestamptz,
+           greatest(statement_timestamp(), before.recorded_at)
+    FROM ik
+    CROSS JOIN unnest(%(ids)s::uuid[], %(types)s::text[], %(type_versions)s::smallint[], %(datas)s::json[])
+         WITH ORDINALITY AS u (id, type, type_version, data, o)
+    LEFT JOIN events before ON before.stream_id = %(stream_id)s::uuid AND before.version = %(expected)s::int
+    WHERE %(expected)s::int = 0 OR before.version IS NOT NULL
+    ORDER BY u.o
+    RETURNING position, version"""
 
 # ORDER BY version: the relay sends in the order of the marks' ids.
 _OUTBOX = """

@@ -1,0 +1,121 @@
+"""Kafka's record batch, format 2, from bytes to bytes (https://kafka.apache.org/documentation/#recordbatch).
+
+aiokafka's builder takes headers as tuples, a dozen per event, and that was most of the relay's time. Here an event's headers are
+joined once into their final form. The result is byte for byte what aiokafka would build (test_batch__is_what_aiokafka_builds).
+"""
+
+# pyright: reportMissingTypeStubs=false
+import struct
+from collections.abc import Iterable
+
+from aiokafka.record.util import calc_crc32c
+
+_BATCH_HEAD = struct.Struct(">qiibIhiqqqhii")
+_AFTER_LENGTH, _CRC, _ATTRIBUTES = 12, 17, 21
+_NO_TIMESTAMP_DELTA = b"\x00"
+_NULL = b"\x01"
+
+
+class _Varints(dict[int, bytes]):
+    """Zigzag varints by their number, each made once: lengths repeat."""
+
+    def __missing__(self, number: int) -> bytes:
+        rest, out = (number << 1) ^ (number >> 63), bytearray()
+        while rest > 0x7F:
+            out.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        out.append(rest)
+        encoded = bytes(out)
+        if len(self) < 65_536:
+            self[number] = encoded
+        return encoded
+
+
+VARINT = _Varints()
+
+
+def header_name(name: str) -> bytes:
+    """A header's name as it stands in a record."""
+    return VARINT[len(name)] + name.encode("ascii")
+
+
+def header(name: str, value: bytes) -> bytes:
+    """One whole header."""
+    return header_name(name) + VARINT[len(value)] + value
+
+
+class Batch:
+    """Records of one partition, up to ``limit`` bytes (the first is taken whatever its size).
+
+    It is what aiokafka's `send_batch` needs of a builder.
+    """
+
+    def __init__(self, limit: int, timestamp_ms: int) -> None:
+        self._limit = limit
+        self._timestamp = timestamp_ms
+        self._parts: list[bytes] = []
+        self._size = _BATCH_HEAD.size
+        self._count = 0
+        self._built: bytearray | None = None
+
+    def append(self, key: bytes, value: bytes | None, headers: bytes) -> bool:
+        """Add a record with its headers block; False when the batch is full and the record wasn't added."""
+        varint = VARINT
+        body = b"".join(
+            (
+                b"\x00",  # attributes: none are defined
+                _NO_TIMESTAMP_DELTA,
+                varint[self._count],
+                varint[len(key)],
+                key,
+                _NULL if value is None else varint[len(value)],
+                value or b"",
+                headers,
+            )
+        )
+        length = varint[len(body)]
+        size = self._size + len(length) + len(body)
+        if size > self._limit and self._count:
+            return False
+        self._parts += (length, body)
+        self._size = size
+        self._count += 1
+        return True
+
+    def build(self) -> bytearray:
+        """The batch's bytes, made once. Without producer id and sequence: the relay's producer is not idempotent."""
+        if self._built is None:
+            batch = bytearray(_BATCH_HEAD.size)
+            batch += b"".join(self._parts)
+            self._parts.clear()
+            length, last = len(batch) - _AFTER_LENGTH, self._count - 1
+            stamp = self._timestamp
+            _BATCH_HEAD.pack_into(batch, 0, 0, length, -1, 2, 0, 0, last, stamp, stamp, -1, -1, 0, self._count)
+            struct.pack_into(">I", batch, _CRC, calc_crc32c(memoryview(batch)[_ATTRIBUTES:]))
+            self._built = batch
+        return self._built
+
+    # From here on: what aiokafka's accumulator and sender ask of a BatchBuilder.
+
+    def record_count(self) -> int:
+        """How many records."""
+        return self._count
+
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._size
+
+    def close(self) -> None:
+        """Nothing is added by the producer itself: the relay submits full batches only."""
+
+    def closed(self) -> bool:
+        """Always: aiokafka then sends it without lingering."""
+        return True
+
+    _build = build
+
+
+def block(headers: Iterable[tuple[str, bytes]]) -> bytes:
+    """A record's headers block from tuples; the slow way, for what is not on the hot path."""
+    whole = list(headers)
+    return VARINT[len(whole)] + b"".join(header(name, value) for name, value in whole)
