@@ -31,6 +31,7 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 	$(BIN)/python -m booking_contracts.generate
 	$(BIN)/python -m checkout openapi > services/checkout/openapi.json
 	$(BIN)/python -m consultation openapi > services/consultation/openapi.json
+	$(BIN)/python -m notifier.mail.compile_layout
 	$(BIN)/python -m notifier openapi > services/notifier/openapi.json
 	$(BIN)/python -m calendar_projector openapi > services/calendar-projector/openapi.json
 	$(BIN)/python -m tests.rules.traceability
