@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 a sentence on stderr says what to do, 2 the command was misspelt, 130 interrupted.
 """
 
+import errno
 import importlib
 import os
 import sys
@@ -36,6 +37,15 @@ COMMANDS: dict[str, str] = {
     "bench": "booking_local.commands.bench",
 }
 """Name and module; the module's `app` is a Typer of one command, or of a group of them."""
+
+
+_THE_MACHINES = {
+    errno.ENOSPC: "Free some space, then run the same command again.",
+    errno.EDQUOT: "Free some space, then run the same command again.",
+    errno.EACCES: "Name a folder of yours with --state.",
+    errno.EROFS: "Name a folder that can be written to with --state.",
+}
+"""What a person can put right about the machine, by errno."""
 
 
 class Commands(TyperGroup):
@@ -75,8 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # `booking events tail | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except OSError as refused:
+        if refused.errno not in _THE_MACHINES:
+            raise
+        where = refused.filename or "the stack's folder"
+        print(f"{refused.strerror}: {where}. {_THE_MACHINES[refused.errno]}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130

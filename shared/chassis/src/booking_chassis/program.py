@@ -1,4 +1,4 @@
-"""`<service> api|worker|all|migrate|openapi`: the command line of every service."""
+"""`<service> api|worker|all|migrate|openapi|republish`: the command line of every service."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -11,23 +11,24 @@ from booking_chassis.service import Mode, Service
 from booking_chassis.settings import ServiceSettings, SettingsError, load_settings
 
 S = TypeVar("S", bound=ServiceSettings)
-_USAGE = "usage: {name} api|worker|all|migrate|openapi"
+_USAGE = "usage: {name} api|worker|all|migrate|openapi, or {name} republish [--stream ID] [--since T] [--until T]"
 _NO_OWNER = "DATABASE_OWNER_URL is not set; set it to the PostgreSQL address of the role that migrates."
 _MISUSE = 2
+_COMMANDS = frozenset({"api", "worker", "all", "migrate", "openapi"})
 
 
 def main(build: Callable[[S], Service], settings_class: type[S], argv: Sequence[str] | None = None) -> None:
     """Runs one command and exits: 0 done, 1 could not (with a sentence), 2 misused."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if len(arguments) != 1 or arguments[0] not in {"api", "worker", "all", "migrate", "openapi"}:
+    if arguments[:1] != ["republish"] and (len(arguments) != 1 or arguments[0] not in _COMMANDS):
         sys.exit(_complaint(_USAGE.format(name=settings_class.__module__.partition(".")[0]), _MISUSE))
     try:
-        sys.exit(_run(build, settings_class, arguments[0]))
+        sys.exit(_run(build, settings_class, arguments[0], arguments[1:]))
     except SettingsError as error:
         sys.exit(_complaint(str(error), 1))
 
 
-def _run(build: Callable[[S], Service], settings_class: type[S], command: str) -> int:
+def _run(build: Callable[[S], Service], settings_class: type[S], command: str, options: Sequence[str]) -> int:
     if command == "openapi":
         sys.stdout.write(printed(create_app(build(settings_class.documented()), mode="api")))
         return 0
@@ -37,6 +38,10 @@ def _run(build: Callable[[S], Service], settings_class: type[S], command: str) -
     logs.configure(settings.log_level, service=f"{service.name}-{command}")
     if command == "migrate":
         return _migrate(service)
+    if command == "republish":
+        from booking_chassis import republishing  # noqa: PLC0415 - a serving process needs none of it
+
+        return republishing.run(service, options)
     from booking_chassis.server import serve  # noqa: PLC0415 - `migrate` and `openapi` need no server
 
     return serve(create_app(service, mode=cast("Mode", command)), settings)
