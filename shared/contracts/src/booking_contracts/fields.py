@@ -10,7 +10,10 @@ UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def _utc(instant: datetime) -> datetime:
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:  # 0001-01-01T00:00+14:00 lies before the first year there is
+        raise ValueError("the instant lies outside of the years 1 to 9999") from error
 
 
 def _whole_minute(local: time) -> time:

@@ -91,6 +91,9 @@ POISON = {
     "a boolean as number": with_field("schedule_version", True),
     "seconds in a local time": with_field("time_start", "09:00:30"),
     "an instant without zone": with_field("starts_at", "2026-12-01T02:00:00"),
+    "an instant before the first year": with_field("starts_at", "0001-01-01T00:00:00+14:00"),
+    "an instant after the last year": with_field("starts_at", "9999-12-31T23:59:59-14:00"),
+    "time before the first year": with_header("ce_time", b"0001-01-01T00:00:00+14:00"),
     "an instant as number": with_field("starts_at", 1_764_000_000),
     "topic of no catalogue": dataclasses.replace(GOOD, topic="booking.nope.v1"),
     **{
