@@ -21,6 +21,7 @@ from booking_outbox.errors import OutboxError, StoreOlderThanTopic
 from booking_outbox.lead import Lead
 from booking_outbox.metrics import RelayMetrics
 from booking_outbox.progress import Progress
+from booking_outbox.republish import Republished, Selection, republish
 from booking_outbox.restore import check_restore
 from booking_outbox.session import connect
 from booking_outbox.term import Term, mark_again
@@ -81,6 +82,19 @@ class Relay:
         if not self.metrics.leader or term is None:
             return Progress(0, time.monotonic(), self._waiting_for)
         return Progress(sum(self.metrics.lag_events.values()), term.moved_at, term.waiting_for)
+
+    async def republish(self, selection: Selection, *, accept_topic: bool = False) -> Republished:
+        """Publish again what this relay publishes, under its own lock (see `republish`)."""
+        return await republish(
+            database_url=self._url,
+            bootstrap=self._bootstrap,
+            topics=self._topics,
+            lock_name=self._lock_name,
+            topic_prefix=self._prefix,
+            selection=selection,
+            accept_topic=accept_topic,
+            kafka_options=self._options,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Campaign, lead, stand by, until ``stop``; then end within the grace. Survives database and broker."""
