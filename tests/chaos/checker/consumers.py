@@ -1,0 +1,106 @@
+"""I11-I13: what the consumers made of the records, and whether they came to rest by themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.chaos.checker.streams import TOPIC_OF
+from tests.chaos.evidence import Evidence, Position, Published, Stored
+
+DONE = {"sent", "delivered", "failed", "ambiguous", "skipped"}
+LATE_SECONDS = 30.0
+
+
+def notified(evidence: Evidence) -> Iterator[str]:
+    """I11: each message once in the ledger; sent ones were accepted, at most once more per crash of the notifier."""
+    yield from _delivered(evidence)
+    unique: Counter[tuple[str, str, str, str]] = Counter()
+    told: set[tuple[str, str]] = set()
+    for notice in evidence.notices:
+        unique[notice.cause_event_id, notice.recipient_id, notice.channel, notice.template] += 1
+        told.add((notice.cause_event_id, notice.recipient_id))
+    for what, times in unique.items():
+        if times > 1:
+            yield f"notice {what} exists {times} times"
+    for event in evidence.events:
+        for person in recipients(event):
+            if (event.id, person) not in told:
+                yield f"{person} was never to be told of {event.type} of {event.stream_id}"
+
+
+def _delivered(evidence: Evidence) -> Iterator[str]:
+    # A crash of any of these may fall between the provider's acceptance and our record of it (N3).
+    dangerous = ("notifier", "mailbox", "whatsapp", "postgres")
+    crashes = sum(times for name, times in evidence.crashes.items() if name.startswith(dangerous))
+    for notice in evidence.notices:
+        accepted = evidence.deliveries.get(notice.id, 0)
+        if notice.state in {"sent", "delivered"} and accepted == 0:
+            yield f"notice {notice.id} says {notice.state}, no provider ever took it"
+        if accepted > 1 + crashes:
+            yield f"notice {notice.id} was delivered {accepted} times, with {crashes} crashes"
+        if notice.state not in DONE and notice.due_in < -LATE_SECONDS:
+            yield f"notice {notice.id} ({notice.template}) is still {notice.state}, due {-notice.due_in:.0f} s ago"
+    for notice_id in evidence.deliveries.keys() - {notice.id for notice in evidence.notices}:
+        yield f"a message {notice_id} was delivered that the ledger does not know"
+
+
+def recipients(event: Stored) -> tuple[str, ...]:
+    """Who must be told (product.md N1), of the events that the load makes."""
+    member, practitioner = event.data.get("user_id", ""), event.data.get("practitioner_id", "")
+    table: dict[str, tuple[str, ...]] = {
+        "ScheduleRequested": (practitioner,),
+        "SessionScheduled": (member,),
+        "SessionRescheduled": (member,),
+        "SessionCanceled": (practitioner, member) if event.actor == f"member:{member}" else (member,),
+        "SessionFailed": (member, practitioner),
+        "ResultUploaded": (member,),
+        "TransactionPaid": (member,),
+        "TransactionExpired": (member,),
+        "TransactionRefunded": () if event.data.get("review_id") else (member,),
+        "PaymentNeedsReview": ("admins",),
+        "RefundFailed": ("admins",),
+    }
+    return table.get(event.type, ())
+
+
+def recovered(evidence: Evidence) -> Iterator[str]:
+    """I12: after the last fault outbox and lag came to 0 within the time allowed, with nobody's help."""
+    waiting = {name: rows for name, rows in evidence.outbox.items() if rows}
+    if waiting:
+        yield f"the outboxes still hold {waiting}"
+    for position in evidence.positions:
+        if position.next < position.end:
+            where = f"{position.topic}[{position.partition}]"
+            yield f"{position.consumer} stands at {position.next} of {position.end} in {where}"
+    if evidence.recovery_seconds is None:
+        yield "it never came to rest"
+    elif evidence.recovery_seconds > evidence.allowed_seconds:
+        yield f"it took {evidence.recovery_seconds:.0f} s to come to rest, {evidence.allowed_seconds:.0f} s are allowed"
+
+
+def below(evidence: Evidence, position: Position) -> Iterator[Published]:
+    """The records that the position has left behind."""
+    for record in evidence.records:
+        if (record.topic, record.partition) == (position.topic, position.partition) and record.offset < position.next:
+            yield record
+
+
+def nothing_skipped(evidence: Evidence) -> Iterator[str]:
+    """I13: every record below a consumer's position is applied, a duplicate, ignored by rule, or held."""
+    version = {(row.consumer, row.topic, row.key): row.version for row in evidence.versions}
+    held = {(row.consumer, row.topic, row.partition, row.offset) for row in evidence.held}
+    held_versions = {(row.consumer, row.topic, row.key, row.version) for row in evidence.held}
+    for position in evidence.positions:
+        if (position.service == "calendar" and position.topic in TOPIC_OF.values()) or position.next == 0:
+            continue  # its version rows lie in its slot; I6 compares that row for row
+        for record in below(evidence, position):
+            if (position.consumer, record.topic, record.partition, record.offset) in held:
+                continue
+            if record.id is None:
+                yield f"{position.consumer} skipped the poison {record.topic}[{record.partition}]@{record.offset}"
+            elif record.version is not None:
+                done = version.get((position.consumer, record.topic, record.key or ""), 0)
+                waits = (position.consumer, record.topic, record.key, record.version) in held_versions
+                if done < record.version and not waits:
+                    yield f"{position.consumer} skipped {record.key} version {record.version} of {record.topic}"

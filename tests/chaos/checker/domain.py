@@ -1,0 +1,140 @@
+"""I7-I10: what the product promises of sessions, people's time and money."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from tests.chaos.checker.streams import streams_of
+from tests.chaos.evidence import Evidence, Stored
+
+ACTIVE = {"pending_negotiation", "scheduled", "on_progress"}
+HOLDS_TIME = {"scheduled", "on_progress"}
+
+LIFECYCLE: dict[tuple[str | None, str], str] = {
+    (None, "ScheduleRequested"): "pending_negotiation",
+    ("pending_negotiation", "SessionScheduled"): "scheduled",
+    ("scheduled", "SessionRescheduled"): "scheduled",
+    ("scheduled", "SessionStarted"): "on_progress",
+    ("scheduled", "ResultUploaded"): "completed",
+    ("on_progress", "ResultUploaded"): "completed",
+    ("completed", "ResultReplaced"): "completed",
+    ("pending_negotiation", "PractitionerChanged"): "pending_negotiation",
+    ("scheduled", "PractitionerChanged"): "pending_negotiation",
+    ("pending_negotiation", "SessionCanceled"): "canceled",
+    ("scheduled", "SessionCanceled"): "canceled",
+    ("pending_negotiation", "SessionFailed"): "failed",
+    ("scheduled", "SessionFailed"): "failed",
+    ("on_progress", "SessionFailed"): "failed",
+}
+
+SALE: dict[tuple[str | None, str], str] = {
+    (None, "TransactionCreated"): "awaiting_payment",
+    ("awaiting_payment", "TransactionPaid"): "paid",
+    ("awaiting_payment", "TransactionExpired"): "expired",
+    ("awaiting_payment", "TransactionCanceled"): "canceled",
+    ("paid", "TransactionRefunded"): "refunded",
+}
+ANY_TIME = {"PractitionerAssigned", "PractitionerReassigned", "PaymentNeedsReview", "PaymentReviewSettled"}
+REFUNDS = {"RefundRequested", "RefundFailed"}
+
+
+def one_session(evidence: Evidence) -> Iterator[str]:
+    """I7: at most one session of a Transaction, or of an assessment, is active, and one at most completes."""
+    for name in ("transaction_id", "assessment_id"):
+        active: Counter[str] = Counter()
+        for row in evidence.sessions:
+            counted = ACTIVE | ({"completed"} if name == "transaction_id" else set())
+            if row.get(name) is not None and row["status"] in counted:
+                active[str(row[name])] += 1
+        for shared, times in active.items():
+            if times > 1:
+                yield f"{name} {shared} has {times} active or completed sessions"
+
+
+def no_overlap(evidence: Evidence) -> Iterator[str]:
+    """I8: nobody is in two places, and each session that holds a time has its two claims."""
+    busy: defaultdict[str, list[tuple[float, float, str]]] = defaultdict(list)
+    holders: set[tuple[str, str]] = set()
+    for row in evidence.sessions:
+        if row["status"] in HOLDS_TIME:
+            for person in (str(row["practitioner_id"]), str(row["user_id"])):
+                busy[person].append((row["starts_at"], row["ends_at"], str(row["id"])))
+                holders.add((str(row["id"]), person))
+    for person, times in busy.items():
+        for one, other in pairwise(sorted(times)):
+            if other[0] < one[1]:
+                yield f"{person} is in sessions {one[2]} and {other[2]} at once"
+    claimed = {(str(row["session_id"]), str(row["person_id"])) for row in evidence.claims}
+    for session, person in holders ^ claimed:
+        state = "missing" if (session, person) in holders else "left over"
+        yield f"the claim of {person} for session {session} is {state}"
+
+
+def legal(evidence: Evidence) -> Iterator[str]:
+    """I9: every stream is a path of its state machine."""
+    for (stream_type, stream_id), events in streams_of(evidence).items():
+        status: str | None = None
+        for event in events:
+            following = _step(stream_type, status, event)
+            if following is None:
+                yield f"{stream_type} {stream_id} version {event.version}: {event.type} from {status}"
+                break
+            status = following
+
+
+def _step(stream_type: str, status: str | None, event: Stored) -> str | None:
+    if stream_type == "feedback_session":
+        following = LIFECYCLE.get((status, event.type))
+        return following if following == event.data.get("status") else None
+    if stream_type != "transaction":
+        return "erased"
+    if event.type in ANY_TIME:
+        return status
+    returns_review = event.data.get("review_id") is not None
+    if event.type in REFUNDS or (event.type == "TransactionRefunded" and returns_review):
+        return status if status == "paid" or returns_review else None
+    return SALE.get((status, event.type))
+
+
+def money(evidence: Evidence) -> Iterator[str]:
+    """I10: a payment id confirms at most once and exactly; nothing is requested unpaid; no money vanishes."""
+    yield from _confirmations(evidence)
+    yield from _requests_are_paid(evidence)
+    yield from _money_is_kept(evidence)
+
+
+def _confirmations(evidence: Evidence) -> Iterator[str]:
+    confirmed: Counter[tuple[str, str]] = Counter()
+    prices = {e.stream_id: e.data["price"] for e in evidence.events if e.type == "TransactionCreated"}
+    for event in evidence.events:
+        if event.type != "TransactionPaid":
+            continue
+        confirmed[event.data["provider"], event.data["provider_payment_id"]] += 1
+        price = prices.get(event.stream_id)
+        if event.data["amount"] != price:
+            yield f"transaction {event.stream_id} was paid {event.data['amount']}, it costs {price}"
+    for payment, times in confirmed.items():
+        if times > 1:
+            yield f"payment {payment} confirmed {times} transactions"
+
+
+def _requests_are_paid(evidence: Evidence) -> Iterator[str]:
+    paid = {event.stream_id for event in evidence.events if event.type == "TransactionPaid"}
+    for event in evidence.events:
+        if event.type == "ScheduleRequested" and event.data["transaction_id"] not in paid:
+            yield f"session {event.stream_id} was requested on the unpaid transaction {event.data['transaction_id']}"
+
+
+def _money_is_kept(evidence: Evidence) -> Iterator[str]:
+    settled = {_payment(e.data) for e in evidence.events if e.type in {"TransactionPaid", "PaymentNeedsReview"}}
+    settled |= {_payment({**row, "provider_payment_id": row["payment_id"]}) for row in evidence.reviews}
+    for operation in evidence.operations:
+        if operation.kind == "pay" and operation.outcome == "ok" and ("manual", operation.payment_id) not in settled:
+            yield f"payment {operation.payment_id} was taken, and neither confirmed nor put under review"
+
+
+def _payment(data: dict[str, Any]) -> tuple[str, str]:
+    return data["provider"], data["provider_payment_id"]

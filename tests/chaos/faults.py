@@ -1,0 +1,63 @@
+"""Which faults come when: a pure function of the seed, so that a run can be told and told again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["kill", "pause", "restart", "cut", "duplicate", "reorder", "poison", "mail_down"]
+
+SERVICES = ("checkout", "consultation", "notifier", "calendar")
+SERVERS = ("postgres", "kafka")
+STAND_INS = ("mailbox", "whatsapp", "payments", "identity")
+
+_WEIGHTS: dict[Kind, int] = {
+    "kill": 6,
+    "pause": 3,
+    "restart": 3,
+    "cut": 3,
+    "duplicate": 2,
+    "reorder": 2,
+    "poison": 2,
+    "mail_down": 1,
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done, when (seconds after the load began), to whom, for how long (a pause, an outage)."""
+
+    at: float
+    kind: Kind
+    target: str = ""
+    seconds: float = 0.0
+    seed: int = 0
+
+
+def plan(seed: int, seconds: float) -> list[Fault]:
+    """The faults of a run. The first comes after two seconds; every process gets its turn in a long run."""
+    chance = random.Random(seed)
+    faults: list[Fault] = []
+    victims = [*SERVICES, *SERVERS]
+    chance.shuffle(victims)
+    at = 2.0
+    while at < seconds:
+        kind = chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+        if not faults:
+            kind = "kill"
+        target = _target(chance, kind, victims)
+        pause = chance.uniform(2.0, 6.0) if kind in {"pause", "mail_down"} else 0.0
+        faults.append(Fault(round(at, 2), kind, target, round(pause, 2), chance.randrange(2**31)))
+        at += chance.uniform(1.5, 5.0)
+    return faults
+
+
+def _target(chance: random.Random, kind: Kind, victims: list[str]) -> str:
+    if kind not in {"kill", "pause", "restart"}:
+        return ""
+    if chance.random() < 0.12:
+        return chance.choice(STAND_INS)
+    # In turn rather than at random: a short run shall not spare anybody by luck.
+    victims.append(victims.pop(0))
+    return victims[-1]

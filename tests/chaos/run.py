@@ -1,0 +1,155 @@
+"""One chaos run: a stack, a load, a plan of faults, the healing, rest, the verdict; everything kept in one folder.
+
+python -m tests.chaos.run SECONDS SEED [FOLDER]       # the same as `make chaos SECONDS=... SEED=...`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.chaos import stack as stacks
+from tests.chaos.checker.verdict import Verdict, judge
+from tests.chaos.client import Client
+from tests.chaos.collect import collect
+from tests.chaos.evidence import Evidence
+from tests.chaos.faults import Fault, plan
+from tests.chaos.history import Recorder
+from tests.chaos.inject import Injector
+from tests.chaos.load import Load, bring_cast
+from tests.chaos.settle import all_told, caught_up
+from tests.chaos.stack import Stack, own_stack
+
+PATIENCE_SECONDS = 150.0
+"""How long a run waits for rest; more than I12 allows, so that a slow recovery is measured and not only missed."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a run shall be."""
+
+    seed: int
+    seconds: float
+    faults: Sequence[Fault]
+    allowed_seconds: float
+    parallel: int
+
+
+@dataclass
+class Run:
+    """What came out."""
+
+    verdict: Verdict
+    evidence: Evidence
+    faults: dict[str, int]
+    audit: dict[str, object]
+    still_moving: str
+
+
+def run(seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.0, parallel: int = 8) -> Run:
+    """A run in `folder`: seed, schedule, history, evidence, verdict and the stack's logs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    faults = plan(seed, seconds)
+    _write(folder / "schedule.json", {"seed": seed, "seconds": seconds, "faults": [asdict(fault) for fault in faults]})
+    state = Path(tempfile.mkdtemp(prefix="booking-chaos-"))  # short: a socket's path has its limits
+    state.chmod(0o755)
+    try:
+        with own_stack(state) as stack:
+            outcome = asyncio.run(_play(stack, Wishes(seed, seconds, faults, allowed_seconds, parallel), folder))
+            outcome.audit = stacks.audit(state)
+    finally:
+        shutil.copytree(state / "logs", folder / "logs", dirs_exist_ok=True, ignore_dangling_symlinks=True)
+        shutil.rmtree(state, ignore_errors=True)
+    outcome.evidence.save(folder / "evidence.json")
+    _write(folder / "verdict.json", summary(outcome, seed, seconds))
+    return outcome
+
+
+async def _play(stack: Stack, wishes: Wishes, folder: Path) -> Run:
+    recorder = Recorder(folder / "history.jsonl")
+    client = Client(stack, recorder)
+    injector = Injector(stack, recorder)
+    chance = random.Random(wishes.seed)
+    try:
+        load = Load(client, await bring_cast(client, chance), chance)
+        began = asyncio.get_running_loop().time()
+        people = asyncio.create_task(load.run(wishes.parallel))
+        await injector.run(wishes.faults, began)
+        await asyncio.sleep(max(0.0, began + wishes.seconds - asyncio.get_running_loop().time()))
+        load.stop.set()
+        await injector.heal()
+        recorder.note("healed")
+        healed_at = time.monotonic()
+        await people
+        still = await _ask_again(client, recorder)
+        recorder.note("asked_again", unknown=still)
+        before = time.monotonic() - healed_at
+        calm, moving = await caught_up(stack, PATIENCE_SECONDS)
+        told, untold = await all_told(stack, PATIENCE_SECONDS)
+        recorder.note("rest", caught_up=calm, moving=moving, all_told=told, untold=untold)
+        evidence = await collect(stack, recorder.operations.values(), injector.injected)
+        evidence.recovery_seconds = None if calm is None else before + calm
+        evidence.allowed_seconds = wishes.allowed_seconds
+        return Run(judge(evidence), evidence, injector.done, {}, moving or untold)
+    finally:
+        await client.close()
+        recorder.close()
+
+
+async def _ask_again(client: Client, recorder: Recorder) -> int:
+    """Every unanswered operation once more with its key until it is answered, and some answered ones too (I14)."""
+    operations = [operation for operation in recorder.operations.values() if operation.kind != "setup"]
+    unknown = [operation for operation in operations if operation.outcome == "unknown"]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for operation in unknown:
+        while operation.attempts[-1].outcome == "unknown" and time.monotonic() < deadline:
+            await client.again(operation)
+            if operation.attempts[-1].outcome == "unknown":
+                await asyncio.sleep(0.5)
+    answered = [operation for operation in operations if operation.outcome == "ok"]
+    for operation in answered[:: max(1, len(answered) // 50)]:
+        await client.again(operation)
+    return sum(operation.outcome == "unknown" for operation in unknown)
+
+
+def summary(outcome: Run, seed: int, seconds: float) -> dict[str, object]:
+    """The verdict as it is written down."""
+    return {
+        "seed": seed,
+        "seconds": seconds,
+        "holds": outcome.verdict.holds,
+        "figures": outcome.verdict.figures,
+        "faults": outcome.faults,
+        "crashes": outcome.evidence.crashes,
+        "still_moving": outcome.still_moving,
+        "violations": [str(violation) for violation in outcome.verdict.violations[:50]],
+        "violations_in_all": len(outcome.verdict.violations),
+        "audit_proven": outcome.audit.get("proven"),
+        "audit": [s for s in outcome.audit.get("sections", []) if s["differences"]],  # type: ignore[attr-defined]
+    }
+
+
+def _write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1, default=str), "utf-8")
+
+
+def main(words: Sequence[str]) -> int:
+    """Run, print the verdict; 0 if everything holds."""
+    seconds, seed = float(words[0]), int(words[1])
+    folder = Path(words[2]) if len(words) > 2 else Path(".booking-chaos") / f"{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    outcome = run(seed, seconds, folder)
+    print(json.dumps(summary(outcome, seed, seconds), indent=1, default=str))
+    print(f"everything is in {folder}")
+    return 0 if outcome.verdict.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,117 @@
+"""A whole stack of one's own, as the rig sees it: where things are, who runs, and how to hurt them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from booking_local.stack.layout import Layout
+from booking_local.stack.secrets import Secrets, load
+from booking_local.stack.tokens import sign
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("checkout", "consultation", "notifier", "calendar")
+
+
+@dataclass
+class Stack:
+    """A running stack in one folder."""
+
+    folder: Path
+    crashes: dict[str, int] = field(default_factory=dict)
+    _paused: set[int] = field(default_factory=set)
+
+    @property
+    def endpoints(self) -> dict[str, Any]:
+        """endpoints.json as it is now: pids change under faults."""
+        return json.loads((self.folder / "endpoints.json").read_text("utf-8"))
+
+    @property
+    def secrets(self) -> Secrets:
+        """The stack's own keys and passwords."""
+        return load(Layout(self.folder))
+
+    @property
+    def admin_url(self) -> str:
+        """PostgreSQL's superuser, for cutting connections."""
+        host = self.endpoints["postgres"]["checkout"].rpartition("@")[2].partition("/")[0]
+        return f"postgresql://postgres:{self.secrets.postgres_superuser}@{host}/postgres"
+
+    def processes(self) -> dict[str, int]:
+        """Names and pids of what runs now."""
+        return {one["name"]: one["pid"] for one in self.endpoints["processes"] if one["pid"]}
+
+    def token(self, role: str, sub: UUID, **claims: Any) -> str:
+        """A token of the stack's own issuer."""
+        return sign(self.secrets, roles=[role], sub=str(sub), **claims)
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> bool:
+        """Send a signal; False if no such process runs just now."""
+        pid = self.processes().get(name)
+        if pid is None:
+            return False
+        self.crashes[name] = self.crashes.get(name, 0) + 1
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+            return True
+        return False
+
+    def pause(self, name: str) -> int | None:
+        """SIGSTOP, children too (PostgreSQL works in them); the pid to be woken."""
+        pid = self.processes().get(name)
+        if pid is None or not self.kill(name, signal.SIGSTOP):
+            return None
+        for child in _children(pid):
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGSTOP)
+                self._paused.add(child)
+        self._paused.add(pid)
+        return pid
+
+    def wake(self) -> None:
+        """SIGCONT to all that were paused."""
+        for pid in list(self._paused):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._paused.clear()
+
+
+@contextmanager
+def own_stack(folder: Path) -> Iterator[Stack]:
+    """`booking up` in a folder of its own, brought down at the end."""
+    up = _booking("up", "--detach", state=folder)
+    try:
+        assert up.returncode == 0, f"booking up: {up.stdout}\n{up.stderr}"
+        stack = Stack(folder)
+        yield stack
+        stack.wake()
+    finally:
+        _booking("down", state=folder)
+
+
+def audit(folder: Path) -> dict[str, Any]:
+    """`booking audit --json`, the system's own proof, beside the checker's."""
+    done = _booking("audit", "--json", state=folder)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        return {"proven": False, "error": done.stderr[-2000:]}
+
+
+def _booking(*words: str, state: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(ROOT / "booking"), *words, "--state", str(state)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()]
+    return []
