@@ -10,7 +10,6 @@ import psycopg
 
 from booking_contracts.ids import uuid7
 from booking_store import (
-    Cause,
     GuardFailed,
     IdempotencyKey,
     IdempotencyTwin,
@@ -23,11 +22,12 @@ from booking_store import (
 )
 from consultation import conflicts
 from consultation.errors import Busy, KeyReused, NotYet, Refused, Stale
+from consultation.metrics import APPEND_SECONDS, counted
 from consultation.orders import Origin, Person
 from consultation.sales import Facts, read_facts
 from consultation.session.append import APPEND, STREAM_TYPE, FreeText, parameters
 from consultation.session.commands import Actor, Command, Request
-from consultation.session.decider import decide
+from consultation.session.decider import decide, name_of
 from consultation.session.evolve import evolve, fold
 from consultation.session.refusal import Refusal
 from consultation.session.state import NotRequested, Session, State
@@ -91,7 +91,8 @@ async def give(
             return _same(loaded.remembered, key)
         state = fold(stored.event for stored in loaded.events)
         given = Given(command(state), state, loaded.version, _requested_at(loaded), text)
-        return await _decide_and_append(conn, session_id, given, origin=origin, key=key, if_match=if_match)
+        with counted(name_of(given.command, state)):
+            return await _decide_and_append(conn, session_id, given, origin=origin, key=key, if_match=if_match)
 
     return await _tried(attempt)
 
@@ -121,7 +122,8 @@ async def request(
         command = Request(Actor("member", person.id), at, session_id, sale, facts.assessment)
         given = Given(command, NotRequested(), 0, at, sale_version=sale.version)
         try:
-            return await _decide_and_append(conn, session_id, given, origin=origin, key=key)
+            with counted(command.name):
+                return await _decide_and_append(conn, session_id, given, origin=origin, key=key)
         except Refused as refused:
             raise _perhaps_later(refused, facts) from None
 
@@ -161,17 +163,18 @@ async def _decide_and_append(
     if not decision:
         return Done(state, given.version, given.requested_at, 200, changed=False)
     try:
-        appended = await APPEND.run(
-            conn,
-            stream_type=STREAM_TYPE,
-            stream_id=session_id,
-            expected=given.version,
-            events=decision,
-            cause=_cause(origin, command),
-            occurred_at=command.at,
-            idempotency=key,
-            params=parameters(state, sale_version=given.sale_version, text=given.text),
-        )
+        with APPEND_SECONDS.time():
+            appended = await APPEND.run(
+                conn,
+                stream_type=STREAM_TYPE,
+                stream_id=session_id,
+                expected=given.version,
+                events=decision,
+                cause=origin.cause(command.actor),
+                occurred_at=command.at,
+                idempotency=key,
+                params=parameters(state, sale_version=given.sale_version, text=given.text),
+            )
     except Overlap:
         found = await conflicts.overlap_of(conn, state, command.actor)
         raise found or _TryAgain from None
@@ -194,7 +197,3 @@ def _perhaps_later(refused: Refused, facts: Facts) -> Refused:
 
 def _requested_at(loaded: Loaded) -> datetime:
     return loaded.events[0].occurred_at if loaded.events else now()
-
-
-def _cause(origin: Origin, command: Command) -> Cause:
-    return origin.cause(command.actor)

@@ -112,6 +112,8 @@ MEETING: list[tuple[str, str | None]] = [
     ("https://meet.google.com/аbc-defg-hij", None),
     ("https://meet.google.com?x/abc-defg-hij", None),
     ("https://meet.google.com#/abc-defg-hij", None),
+    (G + "?authuser=a@b", None),
+    (G + "#\\x", None),
     (G + "?x=" + "a" * 500, None),
     ("", None),
     ("https://", None),

@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from booking_contracts.fields import Instant, LocalTime, ProductKind
 from booking_contracts.sessions import SessionStatus
@@ -88,7 +88,7 @@ class AssessmentIn(_In):
     """What the assessment service tells."""
 
     user_id: UUID
-    completed_at: AwareDatetime
+    completed_at: Instant
 
 
 class SessionOut(BaseModel):

@@ -18,17 +18,18 @@ from booking_contracts.ids import uuid7
 from booking_outbox.progress import Progress
 from consultation.errors import Busy, Refused
 from consultation.handlers import Clock, give
+from consultation.metrics import TIMER_LATENESS
 from consultation.orders import Order, Origin
 from consultation.session.commands import Fail, Start
 
 log = logging.getLogger(__name__)
 
 DUE_FOR_TIME_OUT: LiteralString = """
-SELECT id FROM feedback_session WHERE status = 'pending_negotiation' AND respond_by <= %(now)s
+SELECT id, respond_by FROM feedback_session WHERE status = 'pending_negotiation' AND respond_by <= %(now)s
 ORDER BY respond_by, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 DUE_TO_START: LiteralString = """
-SELECT id FROM feedback_session WHERE auto_start AND status = 'scheduled' AND starts_at <= %(now)s
+SELECT id, starts_at FROM feedback_session WHERE auto_start AND status = 'scheduled' AND starts_at <= %(now)s
 ORDER BY starts_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 BATCH = 100
@@ -74,11 +75,11 @@ class Timer:
         now = self._clock()
         async with self._database.autocommit() as conn:
             cursor = await conn.execute(self._due, {"now": now, "limit": BATCH})
-            found: list[UUID] = [row[0] for row in await cursor.fetchall()]
+            found: list[tuple[UUID, datetime]] = await cursor.fetchall()
         self._backlog = len(found)
         changed = 0
-        for session_id in found:
-            changed += await self._act(session_id, now)
+        for session_id, due in found:
+            changed += await self._act(session_id, now, due)
             self._backlog -= 1
             self._moved_at = time.monotonic()
         if not found:
@@ -89,7 +90,7 @@ class Timer:
         """What is due and not yet acted on."""
         return Progress(backlog=self._backlog, moved_at=self._moved_at)
 
-    async def _act(self, session_id: UUID, now: datetime) -> bool:
+    async def _act(self, session_id: UUID, now: datetime, due: datetime) -> bool:
         order = self._command(now)
         try:
             async with self._database.autocommit() as conn:
@@ -104,6 +105,7 @@ class Timer:
             # One session's trouble never stops another's timer; it is tried again at every poll, and seen in the log.
             log.exception("timer failed", extra={"timer": self.name, "session_id": str(session_id)})
             return False
+        TIMER_LATENESS.labels(self.name).observe((now - due).total_seconds())
         if self._after_commit is not None:
             self._after_commit()
         return True
