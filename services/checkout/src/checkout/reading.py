@@ -56,8 +56,8 @@ async def as_of(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, instan
 
 
 async def history(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> list[HistoryItem]:
-    """Return every event of a Transaction, oldest first, with the words that are still there."""
-    stored = [one for one in await load(conn, transaction_id) if one.stream_type == STREAM_TYPE]
+    """Return every event of a Transaction, newest first as all lists, with the words that are still there."""
+    stored = [one for one in reversed(await load(conn, transaction_id)) if one.stream_type == STREAM_TYPE]
     datas = [json.loads(one.data) for one in stored]
     found = await conn.execute("SELECT id, text FROM free_text WHERE transaction_id = %s", [transaction_id])
     texts: dict[str, str] = {str(row[0]): row[1] for row in await found.fetchall()}

@@ -152,7 +152,7 @@ class TestErasure:
         assert answer.status_code == 200
         assert await self._hits(rig) == []
         items = (await shop.admin.get(f"/v1/transactions/{bought['id']}/history")).json()["items"]
-        assert (items[-1]["type"], items[-1]["reason"], items[-1]["erased"]) == (
+        assert (items[0]["type"], items[0]["reason"], items[0]["erased"]) == (
             "TransactionCanceled",
             None,
             ["reason"],

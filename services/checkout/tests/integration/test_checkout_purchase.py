@@ -168,9 +168,9 @@ async def test_history__shows_the_reason_to_member_practitioner_and_admin(shop: 
     path = f"/v1/transactions/{bought['id']}/history"
     for who in (shop.member, shop.practitioner, shop.admin):
         items = (await who.get(path)).json()["items"]
-        assert [item["version"] for item in items] == [1, 2, 3]
-        assert items[-1]["reason"] == "Salah pilih"
-        assert "Salah pilih" not in str(items[-1]["data"])
+        assert [item["version"] for item in items] == [3, 2, 1]
+        assert items[0]["reason"] == "Salah pilih"
+        assert "Salah pilih" not in str(items[0]["data"])
 
 
 async def test_as_of__shows_what_was_recorded_by_then(shop: Shop) -> None:

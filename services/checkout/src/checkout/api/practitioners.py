@@ -64,6 +64,9 @@ class ProfileView(BaseModel):
     email: str | None = None
 
 
+CREATED: dict[int | str, dict[str, Any]] = {201: {"model": ProfileView, "description": "Created"}}
+
+
 def practitioners_router(database: Database, known: Any, months: Months, poke: Callable[[], None]) -> APIRouter:  # noqa: C901 - one room
     """Return the routes."""
     router = APIRouter(
@@ -104,7 +107,11 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
         """A profile."""
         return await shown(practitioner_id, caller, response)
 
-    @router.put("/{practitioner_id}", responses=problem_responses(400, 404, 412), response_model_exclude_unset=True)
+    @router.put(
+        "/{practitioner_id}",
+        responses={**CREATED, **problem_responses(400, 404, 412)},
+        response_model_exclude_unset=True,
+    )
     async def put_practitioner(
         *,
         practitioner_id: UUID,

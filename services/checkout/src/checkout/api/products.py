@@ -47,6 +47,9 @@ class ProductView(BaseModel):
     version: int
 
 
+CREATED: dict[int | str, dict[str, Any]] = {201: {"model": ProductView, "description": "Created"}}
+
+
 def products_router(database: Database, known: Any) -> APIRouter:
     """Return the routes."""
     router = APIRouter(
@@ -75,7 +78,7 @@ def products_router(database: Database, known: Any) -> APIRouter:
         stamp(response, "checkout", "product", found.id, found.version)
         return _view(found)
 
-    @router.put("/{product_id}", responses=problem_responses(400, 412))
+    @router.put("/{product_id}", responses={**CREATED, **problem_responses(400, 412)})
     async def put_product(
         product_id: UUID,
         body: ProductBody,

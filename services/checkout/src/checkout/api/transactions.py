@@ -28,12 +28,14 @@ from checkout.transaction.state import Status
 from checkout.transaction.view import TransactionView
 
 Member = Annotated[Principal, Depends(require("member"))]
+A_PRODUCT = "0198d2a0-2222-7000-8000-000000000002"
+A_PRACTITIONER = "0198d2a0-3333-7000-8000-000000000003"
 Reader = Annotated[Principal, Depends(require("member", "admin"))]
 
 
 class Purchase(Body):
-    product_id: UUID
-    practitioner_id: UUID
+    product_id: UUID = Field(examples=[A_PRODUCT])
+    practitioner_id: UUID = Field(examples=[A_PRACTITIONER])
 
 
 class Cancellation(Body):
@@ -45,12 +47,12 @@ class RefundWish(Body):
 
 
 class Reassignment(Body):
-    practitioner_id: UUID
+    practitioner_id: UUID = Field(examples=[A_PRACTITIONER])
     reason: Reason
 
 
 class History(PageOf[HistoryItem]):
-    """Who did what, when; oldest first."""
+    """Who did what, when; newest first."""
 
     next_cursor: str | None = Field(default=None)
 
