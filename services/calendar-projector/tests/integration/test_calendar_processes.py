@@ -21,7 +21,7 @@ async def _served(running) -> AsyncIterator[str]:
     """The api on a real socket: an event stream cannot be read through the in-process transport."""
     server = uvicorn.Server(uvicorn.Config(running.app, port=0, lifespan="off", log_config=None, ws="none"))
     task = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 uvicorn tells nobody
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:

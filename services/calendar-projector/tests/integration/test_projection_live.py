@@ -97,6 +97,20 @@ async def test_poison_is_held_and_blocks_its_own_session_only(world, story, unti
         await world.shows([hurt, *others])
 
 
+async def test_a_date_of_no_calendar_is_held_and_the_rest_of_its_batch_is_merged(world, story, until):
+    """It passes at a glance; PostgreSQL refuses it, and the batch is decoded the long way, record by record."""
+    hurt = story().requested().scheduled()
+    one, two = hurt.records
+    broken = dataclasses.replace(two, value=(two.value or b"").replace(b'"2026-12-01"', b'"2026-02-30"'))
+    others = [story().requested().scheduled() for _ in range(20)]
+    await world.tell(one, broken, *_told(*others))
+    async with world.running("worker"):
+        await world.shows(others)
+        assert await until(lambda: _count(world, "SELECT count(*) FROM held WHERE reason = 'undecodable'", 1))
+        await world.tell(two)
+        await world.shows([hurt, *others])
+
+
 async def test_rows_are_published_as_they_are_now_without_link(world, story, until):
     """The state topic: the row's version rises, the meeting link stays out, an undated session is not told."""
     dated, undated = story().requested().scheduled().canceled(), story().requested()

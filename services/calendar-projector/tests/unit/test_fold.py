@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_chassis.consumer.reading import read
 from booking_contracts.corpus import NAMES, golden
 from calendar_projector.calendar.feeds import Feed, Tokens
 from calendar_projector.changes import EVERYBODY, Hub, payloads
@@ -16,7 +15,7 @@ from calendar_projector.projection.fold import COLUMNS
 
 
 def _items(*stories):
-    return [read(record, sequenced=True) for one in stories for record in one.records]
+    return [record for one in stories for record in one.records]
 
 
 def test_a_run_of_one_session_becomes_one_patch(story):
@@ -47,13 +46,13 @@ def test_a_gap_or_repeat_needs_the_careful_way(story, order):
     batch = fold([items[i] for i in order] + _items(other))
     assert batch.careful == {str(one.id)}
     assert batch.patches.keys() == {str(other.id)}
-    assert len(batch.items[str(one.id)]) == len(order)
+    assert len(batch.raws[str(one.id)]) == len(order)
 
 
 def test_poison_takes_its_own_session_only_to_the_careful_way(story):
     one, other = story().requested().scheduled(), story().requested()
     sick = dataclasses.replace(one.records[1], value=b"{")
-    batch = fold([read(r, sequenced=True) for r in (one.records[0], sick, other.records[0])])
+    batch = fold([one.records[0], sick, other.records[0]])
     assert batch.careful == {str(one.id)}
     assert batch.patches.keys() == {str(other.id)}
 
@@ -61,7 +60,7 @@ def test_poison_takes_its_own_session_only_to_the_careful_way(story):
 @pytest.mark.parametrize("name", [n for n in NAMES if golden(n).topic.endswith("sessions.v1")])
 def test_every_golden_session_event_is_folded(name: str):
     record = golden(name)
-    (patch,) = fold([read(record, sequenced=True)]).patches.values()
+    (patch,) = fold([record]).patches.values()
     assert patch.status
 
 

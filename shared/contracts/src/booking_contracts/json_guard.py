@@ -1,7 +1,6 @@
 """What JSON may hold here beyond being JSON: nothing that PostgreSQL or another reader would refuse or round."""
 
 import json
-import re
 from typing import NoReturn
 
 from booking_contracts.errors import Undecodable
@@ -9,7 +8,8 @@ from booking_contracts.event import has_nul
 
 _LARGEST = 2**63 - 1
 
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
+"""Maps every digit to 0 and all else to a blank: far quicker than a pattern, and each record comes past here."""
 
 
 def refuse_hostile(value: bytes) -> None:
@@ -18,7 +18,7 @@ def refuse_hostile(value: bytes) -> None:
     Fields that this release does not know are not validated by its models, yet other readers would store them.
     """
     # A look at the raw bytes is cheap and finds every culprit, besides innocent texts: those get the exact look.
-    if not (b"\\u" in value or b"NaN" in value or b"Infinity" in value or _LONG_NUMBER.search(value)):
+    if not (b"\\u" in value or b"NaN" in value or b"Infinity" in value or b"0" * 19 in value.translate(_DIGITS)):
         return
     try:
         parsed = json.loads(value, parse_constant=_no_constant, parse_int=_int64)

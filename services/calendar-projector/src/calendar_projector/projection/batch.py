@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from booking_chassis.consumer.reading import Poison, key_text
+from booking_chassis.consumer.reading import Poison, key_text, read, record_of
 from booking_contracts.decode import Decoded
+from booking_contracts.record import Record
 from calendar_projector.projection.facts import fact
 from calendar_projector.projection.fold import Patch
+from calendar_projector.projection.recognise import Plain, recognise
+
+Item = Plain | Decoded | Poison
 
 
 @dataclass(slots=True)
@@ -14,36 +19,52 @@ class Batch:
     """Records by session. `patches` are runs without gap, repeat or poison; `careful` are the keys of all others."""
 
     patches: dict[str, Patch] = field(default_factory=dict[str, Patch])
-    items: dict[str, list[Decoded | Poison]] = field(default_factory=dict[str, list[Decoded | Poison]])
+    raws: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
     careful: set[str] = field(default_factory=set[str])
 
 
-def fold(items: Sequence[Decoded | Poison]) -> Batch:
+def fold(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True) -> Batch:
     """Fold a batch. Within a session the records keep their order, across sessions there is none to keep."""
     batch = Batch()
-    for item in items:
+    for raw in raws:
+        item = (recognise(raw) if at_a_glance else None) or decoded(raw, prefix)
         key = _key(item)
-        batch.items.setdefault(key, []).append(item)
+        batch.raws.setdefault(key, []).append(raw)
         if key not in batch.careful and not _folded(batch.patches, key, item):
             batch.careful.add(key)
             batch.patches.pop(key, None)
     return batch
 
 
-def _folded(patches: dict[str, Patch], key: str, item: Decoded | Poison) -> bool:
-    if isinstance(item, Poison) or item.meta.sequence is None:
-        return False
-    version = item.meta.sequence
+def decoded(raw: Any, prefix: str) -> Decoded | Poison:
+    """The record decoded the long way, or why it cannot be."""
+    return read(raw if isinstance(raw, Record) else record_of(raw, prefix), sequenced=True)
+
+
+def _folded(patches: dict[str, Patch], key: str, item: Item) -> bool:
+    match item:
+        case Plain():
+            version, event = item.version, (item.kind, item.data, item.happened)
+        case Decoded() if item.meta.sequence is not None:
+            version, event = item.meta.sequence, fact(item)
+        case _:
+            return False
     patch = patches.get(key)
     if patch is None:
         patch = patches[key] = Patch(key, version, version)
     elif version != patch.last + 1:
         return False
     patch.last = version
-    patch.take(*fact(item))
+    patch.take(*event)
     return True
 
 
-def _key(item: Decoded | Poison) -> str:
-    # A poisoned record without a readable key blocks no session: it stands alone.
-    return item.meta.subject if isinstance(item, Decoded) else key_text(item.record.key) or ""
+def _key(item: Item) -> str:
+    match item:
+        case Plain():
+            return item.session_id
+        case Decoded():
+            return item.meta.subject
+        case Poison():
+            # A poisoned record without a readable key blocks no session: it stands alone.
+            return key_text(item.record.key) or ""

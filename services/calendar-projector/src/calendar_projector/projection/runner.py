@@ -16,13 +16,13 @@ from aiokafka import TopicPartition
 from booking_chassis.consumer import Hold, PositionLost, Tuning, metrics
 from booking_chassis.consumer.probe import answers
 from booking_chassis.consumer.reader import Reader
-from booking_chassis.consumer.reading import Poison, describe, read, record_of
+from booking_chassis.consumer.reading import Poison, describe
 from booking_chassis.consumer.retry import Backoff, is_transient
 from booking_chassis.consumer.rules import Failure
 from booking_chassis.database import Database
 from booking_contracts.topics import SESSIONS
 from booking_outbox import Progress, crash_point
-from calendar_projector.projection.batch import fold
+from calendar_projector.projection.batch import decoded, fold
 from calendar_projector.projection.merge import Merged, Slot, merge
 from calendar_projector.projection.positions import Positions, Step
 from calendar_projector.projection.slot_inbox import rules_of
@@ -97,17 +97,17 @@ class Runner:
                 self._done(batch, merged)
                 return True
 
-    async def _once(self, batch: Sequence[Any], failure: Failure | None = None) -> Merged:
-        items = [read(record_of(raw, self._kafka.prefix), sequenced=True) for raw in batch]
-        folded = fold(items)
+    async def _once(self, batch: Sequence[Any], failure: Failure | None = None, *, at_a_glance: bool = True) -> Merged:
+        folded = fold(batch, self._kafka.prefix, at_a_glance=at_a_glance)
         async with asyncio.timeout(self._tuning.apply_deadline), self._database.transaction() as conn:
             # First, and by a statement of its own: it takes the partition's lock, so that what follows sees whether a
             # switch has just changed which generation is active.
             await self._positions.advance(conn, self._steps(batch))
             merged = await merge(conn, self.slot, list(folded.patches.values())) if folded.patches else Merged()
             rules = rules_of(self.slot, merged.add)
-            for key in folded.items.keys() - merged.people.keys():
-                for item in folded.items[key]:
+            for key in folded.raws.keys() - merged.people.keys():
+                for raw in folded.raws[key]:
+                    item = decoded(raw, self._kafka.prefix)
                     if failure is None or isinstance(item, Poison):
                         outcome = (await rules.take(conn, item)).outcome
                     else:
@@ -122,7 +122,7 @@ class Runner:
             attempts, failure = 0, None
             while True:
                 try:
-                    self._done([raw], await self._once([raw], failure))
+                    self._done([raw], await self._once([raw], failure, at_a_glance=False))
                     break
                 except PositionLost:
                     self.reader.seek_again()
