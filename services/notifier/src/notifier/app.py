@@ -86,11 +86,13 @@ def senders_of(settings: Settings, database: Database, published: Callable[[], N
         timeout=settings.send_timeout_seconds,
     )
     waits: list[tuple[MailChannel | WhatsAppChannel, Patience]] = [
-        (mail, settings.patience(pace=0.0, ambiguous_wait=settings.email_ambiguous_wait_seconds)),
+        (mail, settings.patience(ambiguous_wait=settings.email_ambiguous_wait_seconds)),
         (
             WhatsAppChannel(cloud_api),
             settings.patience(
-                pace=settings.whatsapp_pace_seconds, ambiguous_wait=settings.whatsapp_ambiguous_wait_seconds
+                ambiguous_wait=settings.whatsapp_ambiguous_wait_seconds,
+                pace=settings.whatsapp_pace_seconds,
+                burst=settings.whatsapp_burst,
             ),
         ),
     ]

@@ -61,6 +61,9 @@ class Settings(ServiceSettings):
     whatsapp_pace_seconds: Annotated[
         Seconds, Field(description="the least pause between two messages to one person (131056)")
     ] = 6.0
+    whatsapp_burst: Annotated[
+        int, Field(ge=1, le=45, description="messages to one person before that pause counts")
+    ] = 5
     give_up_after_seconds: Annotated[
         Seconds, Field(description="how long one recipient's refusal 'not now' is borne")
     ] = 259_200.0
@@ -104,11 +107,12 @@ class Settings(ServiceSettings):
             part for part in (s.strip() for s in self.whatsapp_app_secret.get_secret_value().split(",")) if part
         )
 
-    def patience(self, *, pace: float, ambiguous_wait: float) -> Patience:
+    def patience(self, *, ambiguous_wait: float, pace: float = 0.0, burst: int = 1) -> Patience:
         """The waits of one channel."""
         return Patience(
             send_timeout=self.send_timeout_seconds,
             pace=pace,
+            burst=burst,
             address_wait=timedelta(seconds=self.address_wait_seconds),
             ambiguous_wait=timedelta(seconds=ambiguous_wait),
             give_up_after=timedelta(seconds=self.give_up_after_seconds),

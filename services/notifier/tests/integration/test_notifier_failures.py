@@ -233,7 +233,7 @@ async def test_whatsapp_throttled__retry_after_is_honoured_for_the_whole_channel
 
 async def test_whatsapp_pair_rate__one_person_is_paced_and_others_are_not(notifier):
     """F84: 131056, about one message in six seconds to one person."""
-    running = await notifier(whatsapp_pace_seconds=2)
+    running = await notifier(whatsapp_pace_seconds=2, whatsapp_burst=1)
     case, other = Case(), Case()
     for one in (case, other):
         await whatsapp_only(running, one)
@@ -246,6 +246,22 @@ async def test_whatsapp_pair_rate__one_person_is_paced_and_others_are_not(notifi
     assert asyncio.get_running_loop().time() - started > 3.5
     names = [m["template"]["name"] for m in running.meta.messages if m["to"] == "6281234567890"]
     assert names == ["transaction_paid", "session_scheduled", "session_canceled"]
+
+
+async def test_whatsapp_burst__is_allowed_and_paid_back_by_waiting(notifier):
+    """F84: Meta lends a burst; what would borrow more waits."""
+    running = await notifier(whatsapp_pace_seconds=600, whatsapp_burst=2)
+    case = Case()
+    await whatsapp_only(running, case)
+    await running.tell(case.contact(case.member), case.created(), case.paid(), case.scheduled(), case.canceled())
+    await running.until(lambda: len(running.meta.messages) == 2)
+    await running.until(
+        lambda: running.query(
+            """SELECT 1 FROM notification WHERE template = 'session_canceled' AND recipient_id = %s
+               AND not_before > now() + interval '500 s'""",
+            str(case.member),
+        )
+    )
 
 
 async def test_whatsapp_cut_after_acceptance__is_tried_at_most_once_more(notifier):

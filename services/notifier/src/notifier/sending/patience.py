@@ -14,6 +14,8 @@ class Patience:
     """Seconds that one whole send may take (F81). Generous: giving up on a slow server makes the message ambiguous."""
     pace: float = 0.0
     """Seconds between two messages to one recipient; WhatsApp allows about one in six seconds (131056)."""
+    burst: int = 1
+    """How many may leave at once before the pace counts."""
     address_wait: timedelta = timedelta(minutes=15)
     """How long a missing address is waited for (N5)."""
     ambiguous_wait: timedelta = timedelta(seconds=5)
@@ -61,6 +63,12 @@ class Breaker:
         pause = max(pause, retry_after or 0.0)
         self._closed_until = max(self._closed_until, time.monotonic() + pause)
         return pause
+
+    def doubted(self) -> None:
+        """Nobody knows what it did with a message: until it answers again one message at a time, so that a provider
+        that takes and hangs makes few messages ambiguous and not all."""
+        self._failures = max(self._failures, 1)
+        self._closed_until = max(self._closed_until, time.monotonic() + 1.0)
 
     def answered(self) -> None:
         """The provider took or judged a message: it is there."""

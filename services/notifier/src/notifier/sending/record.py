@@ -41,19 +41,10 @@ _CRASHED = changing(
 _STILL_SENDING: LiteralString = """
 UPDATE notification SET sending_until = clock_timestamp() + make_interval(secs => %(lease)s)
 WHERE id = ANY(%(ids)s) AND state = 'sending'"""
-_LANE: LiteralString = f"""
-INSERT INTO lane AS l (recipient_id, channel, not_before) VALUES (%(recipient)s, %(channel)s, {_AFTER})
-ON CONFLICT (recipient_id, channel) DO UPDATE
-SET not_before = greatest(l.not_before, excluded.not_before)"""  # noqa: S608
-_HOLD_BACK: LiteralString = f"""
-UPDATE notification SET not_before = {_AFTER}
-WHERE recipient_id = %(recipient)s AND channel = %(channel)s AND state = 'pending'
-  AND not_before < {_AFTER}"""  # noqa: S608
 
 
 async def record(
     conn: psycopg.AsyncConnection[Any],
-    channel: str,
     attempt: Attempt,
     outcome: Outcome,
     patience: Patience,
@@ -68,7 +59,6 @@ async def record(
     match outcome:
         case Accepted(provider_id):
             await conn.execute(_SENT, {**mine, "provider_id": provider_id})
-            await _pace(conn, attempt.recipient_id, channel, patience.pace)
             return "sent"
         case Refused(code):
             await conn.execute(_FAILED, {**mine, "code": code})
@@ -82,7 +72,6 @@ async def record(
         case Later(code, retry_after):
             seconds = backoff(attempt.number, attempt.age, retry_after=retry_after)
             await conn.execute(_AGAIN, {**mine, "code": code, "seconds": seconds})
-            await _pace(conn, attempt.recipient_id, channel, max(min(seconds, 60.0), retry_after or 0.0))
             return "pending"
         case ProviderDown(code):
             await conn.execute(_AGAIN, {**mine, "code": code, "seconds": pause})
@@ -98,12 +87,3 @@ async def recover(conn: psycopg.AsyncConnection[Any], channel: str, alive: Seque
     """Attempts of dead workers become ambiguous (F86), never the caller's own `alive` ones; how many there were."""
     values = {"channel": channel, "alive": list(alive), "seconds": patience.ambiguous_wait.total_seconds()}
     return (await conn.execute(_CRASHED, values)).rowcount
-
-
-async def _pace(conn: psycopg.AsyncConnection[Any], recipient: str, channel: str, seconds: float) -> None:
-    """Nothing else to this recipient by this channel for a while, neither what waits nor what comes."""
-    if seconds <= 0:
-        return
-    lane = {"recipient": recipient, "channel": channel, "seconds": seconds}
-    await conn.execute(_LANE, lane)
-    await conn.execute(_HOLD_BACK, lane)

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
+import psycopg
 import structlog
+from opentelemetry.trace import SpanKind
 
 from booking_chassis.database import Database, DatabaseDown
+from booking_chassis.telemetry import linked_span
 from booking_outbox.faults import crash_point
 from booking_outbox.progress import Progress
 from notifier import metrics
 from notifier.sending.channel import Channel
 from notifier.sending.claim import Attempt, Settled, take_next
-from notifier.sending.outcome import Accepted, Outcome, ProviderDown, Unknown
-from notifier.sending.patience import Breaker, Patience
+from notifier.sending.lane import after_message, after_refusal
+from notifier.sending.outcome import Accepted, Later, Outcome, ProviderDown, Unknown
+from notifier.sending.patience import Breaker, Patience, backoff
 from notifier.sending.record import record, recover, still_sending
 from notifier.sending.watch import watch
 
@@ -170,20 +174,28 @@ class Sender:
         try:
             # The channel keeps its own deadline; this one is for a channel that fails to (F81).
             async with asyncio.timeout(self._patience.send_timeout * 1.5):
-                return await self._channel.send(attempt.prepared)
+                with linked_span(
+                    f"send {self._channel.name}",
+                    traceparent=attempt.traceparent,
+                    kind=SpanKind.CLIENT,
+                    attributes={"notification.id": str(attempt.id), "notification.attempt": attempt.number},
+                ):
+                    return await self._channel.send(attempt.prepared)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message may have left
             _log.exception("channel_failed", channel=self._channel.name, notification_id=str(attempt.id))
             return Unknown(f"internal_{type(error).__name__}")
 
     async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
         pause = self._judge_provider(outcome)
+        await self._pace(attempt, outcome)
         while True:
             try:
                 async with self._database.transaction() as conn:
-                    state = await record(conn, self._channel.name, attempt, outcome, self._patience, pause=pause)
+                    state = await record(conn, attempt, outcome, self._patience, pause=pause)
                 break
-            except DatabaseDown:
-                # The outcome is known here alone: keep it until the database is back, or until we are killed.
+            except (DatabaseDown, psycopg.Error) as error:
+                # The outcome is known here alone: keep it until the database takes it, or until we are killed.
+                _log.warning("record_delayed", channel=self._channel.name, error=type(error).__name__)
                 await asyncio.sleep(_DATABASE_PAUSE)
         self._published()
         self._count(attempt.template, state)
@@ -197,11 +209,30 @@ class Sender:
             code=getattr(outcome, "code", None),
         )
 
+    async def _pace(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Before the record, while the row still keeps its recipient's other messages back; a failure only quickens."""
+        recipient, name, patience = attempt.recipient_id, self._channel.name, self._patience
+        with suppress(DatabaseDown, psycopg.Error):
+            async with self._database.transaction() as conn:
+                match outcome:
+                    case Accepted() | Unknown():
+                        await after_message(conn, recipient, name, pace=patience.pace, burst=patience.burst)
+                    case Later(_, retry_after):
+                        seconds = min(backoff(attempt.number, attempt.age), 60.0)
+                        await after_refusal(conn, recipient, name, seconds=max(seconds, retry_after or 0.0))
+                    case _:
+                        pass
+
     def _judge_provider(self, outcome: Outcome) -> float:
-        down = isinstance(outcome, ProviderDown)
-        pause = self._breaker.failed(outcome.retry_after) if isinstance(outcome, ProviderDown) else 0.0
-        if not down and not isinstance(outcome, Unknown):
-            self._breaker.answered()
+        """Open or close the breaker; the seconds for which the whole provider is left alone."""
+        pause = 0.0
+        match outcome:
+            case ProviderDown():
+                pause = self._breaker.failed(outcome.retry_after)
+            case Unknown():
+                self._breaker.doubted()
+            case _:
+                self._breaker.answered()
         metrics.PROVIDER_DOWN.labels(self._channel.name).set(self._breaker.is_trying)
         if isinstance(outcome, ProviderDown) and outcome.alarm:
             metrics.NEEDS_A_PERSON.labels(self._channel.name).set(1)

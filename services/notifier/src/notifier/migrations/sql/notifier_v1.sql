@@ -113,6 +113,7 @@ CREATE TABLE lane (
     recipient_id text        NOT NULL,
     channel      text        NOT NULL,
     not_before   timestamptz NOT NULL,
+    paced_until  timestamptz NOT NULL, -- until when the messages so far are paid for by waiting
     PRIMARY KEY (recipient_id, channel)
 );
 
