@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-
 from tests.api.seeds import seed
 from tests.api.service_under_test import MODULES, ServiceUnderTest, serving
 

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 import httpx2
-
 from tests.api.service_under_test import PEOPLE, ServiceUnderTest
 
 PRODUCT = UUID("01990000-0000-7000-8000-0000000000a1")
@@ -34,7 +33,6 @@ def _checkout(service: ServiceUnderTest, client: httpx2.Client) -> None:
         "product_id": [str(PRODUCT)],
         "practitioner_id": [str(PEOPLE["practitioner"])],
         "transaction_id": [one["id"] for one in made],
-        "person_id": [str(PEOPLE["member"])],
         "provider": ["manual", "midtrans"],
     }
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tests.api.service_under_test import MODULES, application
 
 from booking_chassis.openapi import printed
-from tests.api.service_under_test import MODULES, application
 
 SERVICES = Path(__file__).resolve().parents[2] / "services"
 
