@@ -3,3 +3,6 @@
 
 class Failure(Exception):  # noqa: N818  (a sentence for a person, no programming error)
     """Something that a person can put right. The message is that sentence."""
+
+
+DISK_FULL = "The disk of {folder} is full: free some space, then run the same command again."

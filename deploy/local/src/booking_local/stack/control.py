@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from booking_local.failure import Failure
+from booking_local.failure import DISK_FULL, Failure
 from booking_local.servers.process import last_lines
 from booking_local.stack import pids, progress
 from booking_local.stack.layout import Layout
@@ -74,8 +75,15 @@ def wait_ready(
             now = progress.read(layout)
             if started.process.returncode == 2:
                 raise Failure(f"Another booking up is at work in {layout.folder}.")
-            raise Failure(now.get("message") or f"It ended early: {last_lines(layout.log_of('supervisor'))}")
+            raise Failure(now.get("message") or _why_it_said_nothing(layout))
         time.sleep(0.02)
+
+
+def _why_it_said_nothing(layout: Layout) -> str:
+    """A supervisor that couldn't even write down why it ended."""
+    if shutil.disk_usage(layout.folder).free < 2**20:
+        return DISK_FULL.format(folder=layout.folder)
+    return f"The supervisor ended early: {last_lines(layout.log_of('supervisor')) or 'it left no word'}"
 
 
 def stop(layout: Layout, *, seconds: float = 60) -> bool:

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO, Any
 
-from booking_local.failure import Failure
+from booking_local.failure import DISK_FULL, Failure
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres
 from booking_local.servers.process import MARK, Command
@@ -304,10 +304,11 @@ def _sentence(broken: BaseException, layout: Layout) -> str:
     while isinstance(broken, BaseExceptionGroup):
         named = [one for one in broken.exceptions if isinstance(one, Failure)]
         broken = named[0] if named else broken.exceptions[0]
+    full = isinstance(broken, OSError) and broken.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "No space left on device" in str(broken):  # PostgreSQL and Kafka say it in their own words
+        return DISK_FULL.format(folder=layout.folder)
     if isinstance(broken, Failure):
         return str(broken)
-    if isinstance(broken, OSError) and broken.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk of {layout.folder} is full: free some space, then run booking up again."
     return f"{type(broken).__name__}: {broken} (see {layout.log_of('supervisor')})"
 
 
