@@ -57,11 +57,11 @@ class Operation:
 
 
 class Recorder:
-    """Appends to a JSONL file before and after each attempt, so that a crash of the rig loses no knowledge."""
+    """Writes a JSONL file, a line before and after each attempt, so that a crash of the rig loses no knowledge."""
 
     def __init__(self, path: Path) -> None:
         self.operations: dict[str, Operation] = {}
-        self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._file: IO[str] = path.open("w", encoding="utf-8")
 
     def begin(self, operation: Operation, attempt: Attempt) -> None:
         self.operations[operation.id] = operation

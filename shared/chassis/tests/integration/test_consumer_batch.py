@@ -122,6 +122,16 @@ async def test_poison_in_a_batch__is_held_and_its_key_waits_while_the_others_go_
     assert len(await rig.held()) == 3
 
 
+async def test_poison_in_a_batch__no_later_state_of_its_key_overtakes_it(rig: Rig):
+    key, other = uuid4(), uuid4()
+    await rig.send(profile(key, 1), profile(key, 2).changed(value=b"{"), profile(key, 3), profile(other, 1))
+    async with consuming(rig, Fold(), topics=(PRACTITIONERS,)):
+        await until(lambda: rig.caught_up(PRACTITIONERS))
+    assert await rig.applied(key) == [1]
+    assert await rig.held(key) == [("undecodable", 2), ("gap", 3)]
+    assert await rig.applied(other) == [1]
+
+
 async def test_a_failing_record__only_its_key_is_held(rig: Rig):
     bad, others = uuid4(), [uuid4() for _ in range(8)]
     fold = Fold()
