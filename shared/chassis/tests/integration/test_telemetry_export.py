@@ -75,7 +75,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Quiet."""
 
 
@@ -112,8 +112,8 @@ def test_export__one_trace_with_links_and_no_secrets(collector, sample_database)
     assert consumed.trace_id != trace
     assert [(link.trace_id, link.span_id) for link in consumed.links] == [(trace, call.span_id)]
 
-    query = next(span for span in spans if span.parent_span_id == by_name["GET /v1/slow"].span_id)
-    assert query.name.startswith("SELECT")
+    queries = [span for span in spans if span.parent_span_id == by_name["GET /v1/slow"].span_id]
+    assert any("pg_sleep" in str(query.attributes) for query in queries)
     assert by_name["GET /v1/boom"].status.code == 2
     assert not [span for span in spans if "healthz" in str(span)]
     everything = b"".join(collector.traces + collector.metrics)
