@@ -196,6 +196,10 @@ async def test_refund__of_reviewed_money_changes_no_right(rig: Rig):
     await rig.tell(sold, sold.refund_requested(review), sold.refunded(review))
     shown = (await rig.member_of(sold).get(f"/v1/sessions/{session['id']}")).json()
     assert shown["status"] == "pending_negotiation"
+    await rig.member_of(sold).post(
+        f"/v1/sessions/{session['id']}/cancel", {"reason_code": "other", "reason": "another time"}
+    )
+    await rig.requested(sold)  # the right to request is untouched too
 
 
 async def test_refund__leaves_a_completed_session_and_ends_one_on_progress(rig: Rig):

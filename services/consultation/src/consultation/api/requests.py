@@ -22,12 +22,18 @@ def requests_router(desk: Desk) -> APIRouter:
     @router.post("", status_code=201, summary="Request a session on a paid transaction")
     async def request_session(body: RequestIn, caller: Member, call: Call) -> RequestedOut:
         await call.consistency.visible(desk.database, CONSUMER, TOKENS)
-        person, at = person_of(caller), desk.clock()
+        person = person_of(caller)
 
         async def attempt() -> Done | Remembered:
             async with desk.database.autocommit() as conn:
                 return await request(
-                    conn, person, body.transaction_id, body.assessment_id, at=at, origin=call.origin, key=call.key
+                    conn,
+                    person,
+                    body.transaction_id,
+                    body.assessment_id,
+                    at=desk.clock(),
+                    origin=call.origin,
+                    key=call.key,
                 )
 
         with as_problems():
