@@ -47,12 +47,12 @@ async def page(
 
 async def at_version(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, version: int) -> TransactionView:
     """Return a Transaction as it was at a version; its page's address as it is now."""
-    return await _view(conn, await read_at(conn, transaction_id, version=version))
+    return await view(conn, await read_at(conn, transaction_id, version=version))
 
 
 async def as_of(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, instant: datetime) -> TransactionView:
     """Return the fold of what was recorded by an instant (E5); 404 before the first event."""
-    return await _view(conn, await read_at(conn, transaction_id, instant=instant))
+    return await view(conn, await read_at(conn, transaction_id, instant=instant))
 
 
 async def history(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> list[HistoryItem]:
@@ -75,7 +75,8 @@ async def history(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> l
     ]
 
 
-async def _view(conn: psycopg.AsyncConnection[Any], found: Read) -> TransactionView:
+async def view(conn: psycopg.AsyncConnection[Any], found: Read) -> TransactionView:
+    """Return what was read as the API shows it; 404 for a Transaction that isn't there."""
     if isinstance(found.state, Absent):
         raise not_found()
     return view_of_state(found.state, found.version, await sessions.redirect_url(conn, found.id))

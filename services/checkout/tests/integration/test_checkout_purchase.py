@@ -5,8 +5,13 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from services.checkout.tests.given import AWAITING, after
 from services.checkout.tests.midtrans_server import MidtransServer
 from services.checkout.tests.rig import Rig, Shop, until
+
+from checkout.transaction.row import read_row
+from checkout.transaction.state import Absent
+from checkout.transaction.stream import read_at
 
 pytestmark = pytest.mark.servers
 
@@ -199,6 +204,27 @@ async def test_list__own_newest_first_in_pages(shop: Shop) -> None:
     mine = (await shop.admin.get(f"/v1/transactions?user_id={shop.member.id}")).json()["items"]
     assert len(mine) == 5
     assert (await shop.rig.caller("member").get("/v1/transactions")).json()["items"] == []
+
+
+async def test_read_rows__equal_the_fold_of_their_streams(rig: Rig) -> None:
+    """I6: row for row, whatever the tests before have done; and the counter of unpaid ones with them."""
+    columns = [name for name in read_row_columns() if name != "expires_at"]  # moved by tests that let time pass
+    rows = await rig.rows(f"SELECT id, version, {', '.join(columns)} FROM transaction")
+    assert rows
+    async with rig.service.database.autocommit() as conn:
+        for id_, version, *values in rows:
+            found = await read_at(conn, id_)
+            assert not isinstance(found.state, Absent)
+            fold = read_row(found.state)
+            assert (found.version, [fold[name] for name in columns]) == (version, values)
+    counted = await rig.rows("SELECT user_id, open FROM unpaid WHERE open > 0 ORDER BY 1")
+    awaiting = "SELECT user_id, count(*) FROM transaction WHERE status = 'awaiting_payment' GROUP BY 1 ORDER BY 1"
+    assert counted == await rig.rows(awaiting)
+
+
+def read_row_columns() -> list[str]:
+    """The read table's own columns but id and version."""
+    return list(read_row(after(*AWAITING)))  # pyright: ignore[reportArgumentType]
 
 
 class TestRights:

@@ -132,7 +132,7 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
             if seen is not None and seen != (before.version if before else 0):
                 raise stale_version(before.version if before else None)
             person = await _contact(conn, practitioner_id, body, cause)
-            profile = _profile(practitioner_id, body, before, person)
+            profile = _profile(practitioner_id, body, before, person, by_admin=role == "admin")
             await practitioners.save(conn, profile, cause, months)
             return Written(200 if before else 201, practitioner_id, profile.version)
 
@@ -169,7 +169,9 @@ def _check_rights(practitioner_id: UUID, caller: Principal, body: ProfileBody) -
         raise forbidden(detail="Only an admin sets tiers and active.")
 
 
-def _profile(practitioner_id: UUID, body: ProfileBody, before: Profile | None, person: Person | None) -> Profile:
+def _profile(
+    practitioner_id: UUID, body: ProfileBody, before: Profile | None, person: Person | None, *, by_admin: bool
+) -> Profile:
     given = {name: getattr(body, name) for name in body.model_fields_set - {"phone", "email"}}
     name = given.pop("name", None) or (before.name if before else None) or (person.name if person else None)
     if not name:
@@ -186,7 +188,8 @@ def _profile(practitioner_id: UUID, body: ProfileBody, before: Profile | None, p
     if before:
         return replace(before, **given, name=name, version=before.version + 1)
     zone = person.timezone if person else "Asia/Jakarta"
-    new = Profile(practitioner_id, name, None, None, None, [], zone, "tiers" in given, 1)
+    # Who enters themselves waits for an admin; whom an admin enters takes clients, unless the admin says otherwise.
+    new = Profile(practitioner_id, name, None, None, None, [], zone, by_admin, 1)
     return replace(new, **given)
 
 

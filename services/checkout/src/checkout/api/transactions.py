@@ -69,12 +69,11 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
 
     async def shown(done: Done, response: Response, fresh: int) -> TransactionView:
         """Answer a command: as it is now, or, a replay, as it was then."""
-        transaction_id, version = done.after.id, done.after.version
-        if done.replay:
-            transaction_id = done.replay.object_id or transaction_id
-            version = done.replay.version or version
         async with database.autocommit() as conn:
-            view = await reading.at_version(conn, transaction_id, version)
+            if done.replay and done.replay.object_id and done.replay.version:
+                view = await reading.at_version(conn, done.replay.object_id, done.replay.version)
+            else:
+                view = await reading.view(conn, done.after)
         response.status_code = done.replay.status if done.replay else fresh
         stamp(response, "checkout", "transaction", view.id, view.version)
         return view

@@ -97,6 +97,7 @@ CREATE TABLE transaction (
 );
 -- Ids are UUIDv7: newest first is by id.
 CREATE INDEX transaction_of_user ON transaction (user_id, id DESC);
+CREATE INDEX transaction_of_status ON transaction (status, id DESC);
 CREATE INDEX transaction_expiry ON transaction (expires_at, id) WHERE status = 'awaiting_payment';
 
 -- How many Transactions of a member await payment. A counter row, because a count would let twins both see nineteen.

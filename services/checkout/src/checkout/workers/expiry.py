@@ -4,6 +4,7 @@ With the provider down it waits: a Transaction never expires while its money may
 becomes a review, so whichever of expiry and payment commits first, exactly one outcome stands (F65).
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,8 +45,8 @@ class Expiry:
         parameters = {**self.backoff.parameters, "grace": self.grace}
         async with self.database.autocommit() as conn:
             due = await (await conn.execute(_CLAIM, parameters)).fetchall()
-        for transaction_id, provider in due:
-            await self.expire(transaction_id, provider)
+        # At once: a provider that keeps each one waiting must not keep them all waiting in a line.
+        await asyncio.gather(*(self.expire(transaction_id, provider) for transaction_id, provider in due))
         return len(due)
 
     async def expire(self, transaction_id: UUID, provider_name: str) -> None:

@@ -1,5 +1,6 @@
 """Payment pages that the provider did not give when the sale was made (P3)."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,8 +29,9 @@ class Pages:
         """Ask for the pages that are due."""
         async with self.database.autocommit() as conn:
             due = await (await conn.execute(_CLAIM, self.backoff.parameters)).fetchall()
-        for transaction_id, name in due:
-            provider = self.providers.get(name)
-            if provider and provider.remote:
-                await sessions.ask(self.database, provider, transaction_id)
+        # At once: a provider that keeps each one waiting must not keep them all waiting in a line.
+        known = [(self.providers[name], one) for one, name in due if name in self.providers]
+        await asyncio.gather(
+            *(sessions.ask(self.database, provider, one) for provider, one in known if provider.remote)
+        )
         return len(due)

@@ -1,5 +1,6 @@
 """Refunds on their way to the provider (P5): asked until it says yes or its final no, each time with the same id."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,10 +57,9 @@ class Refunds:
             cursor = conn.cursor(row_factory=class_row(Due))
             await cursor.execute(_CLAIM, self.backoff.parameters)
             due = await cursor.fetchall()
-        for refund in due:
-            provider = self.providers.get(refund.provider)
-            if provider:
-                await self.carry_out(refund, provider)
+        # At once: a provider that keeps each one waiting must not keep them all waiting in a line.
+        known = [(refund, self.providers[refund.provider]) for refund in due if refund.provider in self.providers]
+        await asyncio.gather(*(self.carry_out(refund, provider) for refund, provider in known))
         return len(due)
 
     async def carry_out(self, refund: Due, provider: Provider) -> None:
