@@ -1,5 +1,6 @@
 """Secret feed addresses: made, listed and revoked by their owner; read by whoever has one."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -122,7 +123,8 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
         headers = {**_PRIVATE, "ETag": tag(entries, language)}
         if _matches(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        return Response(render(entries, language), media_type="text/calendar; charset=utf-8", headers=headers)
+        body = await asyncio.to_thread(render, entries, language)
+        return Response(body, media_type="text/calendar; charset=utf-8", headers=headers)
 
     return router
 

@@ -7,11 +7,13 @@ canceled or failed session stays with STATUS:CANCELLED, so that an app marks it 
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
-
-from icalendar import Calendar, Event, vDuration, vUri
+from typing import TYPE_CHECKING
 
 from calendar_projector.calendar.queries import Entry
 from calendar_projector.calendar.text import Language, calendar_name, title
+
+if TYPE_CHECKING:
+    from icalendar import Event
 
 UID_DOMAIN = "booking"
 _RENDERING = "1"
@@ -28,7 +30,9 @@ def tag(entries: Sequence[Entry], language: Language) -> str:
 
 
 def render(entries: Sequence[Entry], language: Language) -> bytes:
-    """The whole feed."""
+    """The whole feed. Slow for a long one, and the first time: not for the event loop."""
+    from icalendar import Calendar, vDuration  # noqa: PLC0415 a fifth of a second that no start should wait for
+
     calendar = Calendar()
     calendar.add("prodid", "-//booking//calendar//EN")
     calendar.add("version", "2.0")
@@ -44,7 +48,9 @@ def render(entries: Sequence[Entry], language: Language) -> bytes:
     return calendar.to_ical()
 
 
-def _event(entry: Entry, language: Language) -> Event:
+def _event(entry: Entry, language: Language) -> "Event":
+    from icalendar import Event, vUri  # noqa: PLC0415 as above
+
     event = Event()
     event.add("uid", f"session-{entry.session_id}@{UID_DOMAIN}")
     event.add("sequence", entry.schedule_version)
