@@ -132,6 +132,17 @@ class Cast:
     def paid(self) -> dict[str, Any]:
         return self.pay(self.buy())
 
+    def consultation_knows(self, transaction: Mapping[str, Any]) -> None:
+        """Wait until consultation has taken the sale as it is now, by the token that a gateway would pass on."""
+        read = self.system.call(self.member, "checkout", "GET", f"/v1/transactions/{transaction['id']}")
+        token = {"Consistency-Token": read.headers["Consistency-Token"]}
+        until(
+            "consultation to know the sale",
+            lambda: (
+                self.system.call(self.member, "consultation", "GET", "/v1/sessions", headers=token).status_code == 200
+            ),
+        )
+
     def request(self, transaction: Mapping[str, Any]) -> dict[str, Any]:
         return self.system.post(self.member, "consultation", "/v1/sessions", {"transaction_id": transaction["id"]})
 
