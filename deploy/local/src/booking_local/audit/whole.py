@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS, topic_named
-from booking_local.audit import calendar, claims, folds, published, versions
+from booking_local.audit import calendar, claims, folds, messages, published, versions
 from booking_local.audit.finding import Section
 
 _OWNERS = ((TRANSACTIONS, "checkout"), (ERASURES, "checkout"), (SESSIONS, "consultation"))
@@ -26,3 +26,4 @@ async def audit(endpoints: Mapping[str, Any]) -> AsyncIterator[Section]:
             if topic.sequenced:
                 yield await versions.audit_consumer(urls[name], bootstrap, consumer, topic)
     yield await calendar.audit_calendar(urls["calendar"], urls["consultation"])
+    yield await messages.audit_messages(urls["notifier"], (urls["checkout"], urls["consultation"]))

@@ -14,7 +14,8 @@ import os
 import signal
 import sys
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+NO_SETUID_FIXUP = 1 << 2  # else access(2), which initdb asks, would answer as if there were no capability
 CAP_DAC_OVERRIDE = 1
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -22,8 +23,8 @@ CAPABILITY_VERSION_3 = 0x20080522
 def become(uid: int, gid: int, *, keep_dac_override: bool) -> None:
     """Gives up root. With `keep_dac_override` file permissions still don't stop it, through exec as well."""
     libc = ctypes.CDLL(None, use_errno=True) if keep_dac_override else None
-    if libc is not None:
-        libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    if libc is not None and libc.prctl(PR_SET_SECUREBITS, NO_SETUID_FIXUP, 0, 0, 0):
+        raise PermissionError("CAP_DAC_OVERRIDE can't be kept")
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
@@ -39,7 +40,7 @@ def become(uid: int, gid: int, *, keep_dac_override: bool) -> None:
 
 def reaches(folders: list[str]) -> bool:
     """Whether this user may enter and list all these folders."""
-    return all(os.access(folder, os.R_OK | os.X_OK, effective_ids=True) for folder in folders)
+    return all(os.access(folder, os.R_OK | os.X_OK) for folder in folders)
 
 
 def working_in(folders: list[str]) -> list[int]:

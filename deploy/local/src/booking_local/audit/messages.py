@@ -1,0 +1,91 @@
+"""I11: every event that asks for messages has its rows in the notifier's ledger, and every row has its event.
+
+What an event asks for is the notifier's own pure rule (N1), applied to the stored events again. That a message exists
+once is the ledger's unique constraint; here it is that none is missing and none was made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from booking_contracts.decode import from_store
+from booking_local.audit.finding import Difference, Section
+from booking_local.audit.rows import LISTED
+
+_BATCH = 1_000
+_EVENTS = """
+    SELECT id, type, type_version, data::text, actor, occurred_at FROM events
+    WHERE type = ANY(%s) ORDER BY position"""
+_LEDGER = "SELECT cause_event_id, recipient_id, template FROM notification WHERE cause_event_id = ANY(%s)"
+_STATES = "SELECT state, count(*) FROM notification GROUP BY state ORDER BY state"
+# Who switched every channel off gets no row: the present choice is the only one that is known.
+_SILENT = "SELECT person_id::text FROM preference WHERE NOT email AND NOT whatsapp"
+
+
+class _Stored(NamedTuple):
+    """An event as its owner stored it."""
+
+    id: UUID
+    type: str
+    type_version: int
+    data: str
+    actor: str
+    occurred_at: datetime
+
+
+async def audit_messages(notifier_url: str, owner_urls: Sequence[str]) -> Section:
+    """Compare what all stored events ask for with the ledger."""
+    section = Section("messages asked for = ledger", {"asked for": 0, "by choice of none": 0})
+    async with await psycopg.AsyncConnection.connect(notifier_url, autocommit=True) as ledger:
+        silent = {person for (person,) in await (await ledger.execute(_SILENT)).fetchall()}
+        causes = 0
+        for url in owner_urls:
+            async for batch in _stored(url):
+                causes += await _compare(ledger, batch, silent, section)
+        row: Any = await (await ledger.execute("SELECT count(DISTINCT cause_event_id) FROM notification")).fetchone()
+        if row[0] > causes:
+            _differ(section, f"{row[0] - causes} causes in the ledger are no stored events")
+        section.counts |= dict(await (await ledger.execute(_STATES)).fetchall())
+    return section
+
+
+async def _stored(url: str) -> AsyncIterator[list[_Stored]]:
+    from notifier.rules.table import TABLE  # noqa: PLC0415  (only an audit in a checkout knows a service's rules)
+
+    async with await psycopg.AsyncConnection.connect(url) as conn, conn.cursor("audit_messages") as cursor:
+        await cursor.execute(_EVENTS, [[event.TYPE for event in TABLE]])
+        while rows := await cursor.fetchmany(_BATCH):
+            yield [_Stored(*row) for row in rows]
+
+
+async def _compare(
+    ledger: psycopg.AsyncConnection[Any], batch: Sequence[_Stored], silent: set[str], section: Section
+) -> int:
+    """Compare one batch; return how many of its events the ledger knows."""
+    from notifier.rules.decide import decide  # noqa: PLC0415  (likewise)
+
+    cursor = await ledger.execute(_LEDGER, [[stored.id for stored in batch]])
+    found = {(cause, recipient, template) async for cause, recipient, template in cursor}
+    for stored in batch:
+        event = from_store(stored.type, stored.type_version, stored.data)
+        for wanted in decide(event, actor=stored.actor, at=stored.occurred_at):
+            section.counts["asked for"] += 1
+            if (stored.id, wanted.recipient_id, wanted.template) in found:
+                continue
+            if wanted.recipient_id in silent:
+                section.counts["by choice of none"] += 1
+            else:
+                _differ(section, f"{stored.type} {stored.id} has no {wanted.template} to {wanted.recipient_id}")
+    return len({cause for cause, _, _ in found})
+
+
+def _differ(section: Section, what: str) -> None:
+    if len(section.differences) < LISTED:
+        section.differences.append(Difference("I11", what, "a defect, or history before this notifier's database"))
+    else:
+        section.hidden += 1
