@@ -28,7 +28,7 @@ from consultation.sales import Facts, read_facts
 from consultation.session.append import APPEND, STREAM_TYPE, FreeText, parameters
 from consultation.session.commands import Actor, Command, Request
 from consultation.session.decider import decide, name_of
-from consultation.session.evolve import evolve, fold
+from consultation.session.evolve import DomainEvent, evolve, fold
 from consultation.session.refusal import Refusal
 from consultation.session.state import NotRequested, Session, State
 
@@ -47,7 +47,6 @@ class Done:
     state: Session
     version: int
     requested_at: datetime
-    status: int
     text: FreeText | None = None
     changed: bool = True
 
@@ -148,20 +147,12 @@ async def _decide_and_append(
     key: IdempotencyKey | None = None,
     if_match: int | None = None,
 ) -> Done:
-    command = given.command
-    decision = decide(command, given.state)
-    if isinstance(decision, Refusal) and decision.code in {"not_found", "forbidden"}:
-        raise Refused(decision)  # who may not know of it learns nothing of its version either
-    if if_match is not None and if_match != given.version:
-        raise Stale(given.version)
-    if isinstance(decision, Refusal):
-        raise Refused(decision)
-    state = given.state
-    for event in decision:
+    command, events, state = given.command, _decided(given, if_match), given.state
+    for event in events:
         state = evolve(state, event)
     assert not isinstance(state, NotRequested)
-    if not decision:
-        return Done(state, given.version, given.requested_at, 200, changed=False)
+    if not events:
+        return Done(state, given.version, given.requested_at, changed=False)
     try:
         with APPEND_SECONDS.time():
             appended = await APPEND.run(
@@ -169,7 +160,7 @@ async def _decide_and_append(
                 stream_type=STREAM_TYPE,
                 stream_id=session_id,
                 expected=given.version,
-                events=decision,
+                events=events,
                 cause=origin.cause(command.actor),
                 occurred_at=command.at,
                 idempotency=key,
@@ -181,7 +172,18 @@ async def _decide_and_append(
     except UniqueConflict as conflict:
         found = await conflicts.first_request(conn, conflict.code, state)
         raise found or _TryAgain from None
-    return Done(state, appended.version, given.requested_at, 200 if given.version else 201, given.text)
+    return Done(state, appended.version, given.requested_at, given.text)
+
+
+def _decided(given: Given, if_match: int | None) -> tuple[DomainEvent, ...]:
+    decision = decide(given.command, given.state)
+    if isinstance(decision, Refusal) and decision.code in {"not_found", "forbidden"}:
+        raise Refused(decision)  # who may not know of it learns nothing of its version either
+    if if_match is not None and if_match != given.version:
+        raise Stale(given.version)
+    if isinstance(decision, Refusal):
+        raise Refused(decision)
+    return decision
 
 
 def _same(remembered: Remembered, key: IdempotencyKey | None) -> Remembered:
