@@ -1,7 +1,7 @@
 """The relay: 200,000 stored events of 500 bytes to Kafka, keyed, acks=all, with its bookkeeping.
 
 Floor: pages of (key, data) from PostgreSQL into librdkafka when `confluent_kafka` can be imported, else into aiokafka's send_batch;
-no marks, no headers, no order held. Run: python -m benchmarks.relay [--events N] [--rounds N]
+no marks, no headers, no order held. Its connection has the relay's receive buffer. Run: python -m benchmarks.relay [--events N] [--rounds N]
 """
 
 import argparse
@@ -12,13 +12,14 @@ from pathlib import Path
 import psycopg
 from aiokafka import AIOKafkaProducer
 from benchmarks import servers
-from benchmarks.harness import Contestant, Report, compare, machine, save
+from benchmarks.harness import Contestant, Report, compare, machine, run, save
 
 import booking_outbox
 import booking_store
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import SESSIONS, create_topics
 from booking_outbox import EventTopic, Relay, Waker
+from booking_outbox.session import connect_leader
 
 GOAL = 0.6
 STREAM = 5
@@ -192,7 +193,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path, help="also write the figures as JSON")
     arguments = parser.parse_args()
     print(machine())
-    report = asyncio.run(measure(arguments.events, arguments.rounds))
+    report = run(measure(arguments.events, arguments.rounds))
     if arguments.save:
         save(arguments.save, [report])
 

@@ -1,18 +1,19 @@
 """Kafka's record batch, format 2, from bytes to bytes (https://kafka.apache.org/documentation/#recordbatch).
 
-aiokafka's builder takes headers as tuples, a dozen per event, and that was most of the relay's time. Here an event's headers are
-joined once into their final form. The result is byte for byte what aiokafka would build (test_batch__is_what_aiokafka_builds).
+aiokafka's builder takes headers as tuples, a dozen per event for the interpreter to make, read and collect. Here an
+event's headers are joined once into their final form; that takes a quarter off the relay's time in Python. The result
+is byte for byte what aiokafka would build (test_batch__is_what_aiokafka_builds).
 """
 
 # pyright: reportMissingTypeStubs=false
 import struct
-from collections.abc import Iterable
 
 from aiokafka.record.util import calc_crc32c
 
-_BATCH_HEAD = struct.Struct(">qiibIhiqqqhii")
-_AFTER_LENGTH, _CRC, _ATTRIBUTES = 12, 17, 21
-_NO_TIMESTAMP_DELTA = b"\x00"
+_UP_TO_CRC = struct.Struct(">qiibI")
+_AFTER_CRC = struct.Struct(">hiqqqhii")
+_AFTER_LENGTH = 12
+_START = b"\x00\x00"  # a record's attributes (none are defined), and its time after the batch's
 _NULL = b"\x01"
 
 
@@ -54,7 +55,7 @@ class Batch:
         self._limit = limit
         self._timestamp = timestamp_ms
         self._parts: list[bytes] = []
-        self._size = _BATCH_HEAD.size
+        self._size = _UP_TO_CRC.size + _AFTER_CRC.size
         self._count = 0
         self._built: bytearray | None = None
 
@@ -63,8 +64,7 @@ class Batch:
         varint = VARINT
         body = b"".join(
             (
-                b"\x00",  # attributes: none are defined
-                _NO_TIMESTAMP_DELTA,
+                _START,
                 varint[self._count],
                 varint[len(key)],
                 key,
@@ -85,13 +85,12 @@ class Batch:
     def build(self) -> bytearray:
         """The batch's bytes, made once. Without producer id and sequence: the relay's producer is not idempotent."""
         if self._built is None:
-            batch = bytearray(_BATCH_HEAD.size)
-            batch += b"".join(self._parts)
+            last, stamp = self._count - 1, self._timestamp
+            rest = _AFTER_CRC.pack(0, last, stamp, stamp, -1, -1, 0, self._count)
+            batch = bytearray().join((bytes(_UP_TO_CRC.size), rest, *self._parts))
             self._parts.clear()
-            length, last = len(batch) - _AFTER_LENGTH, self._count - 1
-            stamp = self._timestamp
-            _BATCH_HEAD.pack_into(batch, 0, 0, length, -1, 2, 0, 0, last, stamp, stamp, -1, -1, 0, self._count)
-            struct.pack_into(">I", batch, _CRC, calc_crc32c(memoryview(batch)[_ATTRIBUTES:]))
+            crc = calc_crc32c(memoryview(batch)[_UP_TO_CRC.size :])  # pyright: ignore[reportArgumentType]
+            _UP_TO_CRC.pack_into(batch, 0, 0, len(batch) - _AFTER_LENGTH, -1, 2, crc)
             self._built = batch
         return self._built
 
@@ -113,9 +112,3 @@ class Batch:
         return True
 
     _build = build
-
-
-def block(headers: Iterable[tuple[str, bytes]]) -> bytes:
-    """A record's headers block from tuples; the slow way, for what is not on the hot path."""
-    whole = list(headers)
-    return VARINT[len(whole)] + b"".join(header(name, value) for name, value in whole)

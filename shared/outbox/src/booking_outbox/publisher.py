@@ -14,8 +14,8 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.producer.message_accumulator import BatchBuilder
 
+from booking_outbox.encoding import Batch
 from booking_outbox.errors import Unpublished
 from booking_outbox.outgoing import Outgoing
 
@@ -23,7 +23,7 @@ from booking_outbox.outgoing import Outgoing
 MAX_BATCH_BYTES = 900_000
 
 
-Packed = tuple[BatchBuilder, Sequence[Outgoing]]
+Packed = tuple[Batch, Sequence[Outgoing]]
 
 
 class Publisher:
@@ -69,27 +69,24 @@ class Publisher:
 
     def pack(self, records: Sequence[Outgoing]) -> list[Packed]:
         """The records as batches, in their order. All must be of one partition."""
+        now = round(time.time() * 1000)  # the topics stamp the time of appending; this only has to be valid
         batches: list[Packed] = []
-        timestamp = round(time.time() * 1000)  # the topics stamp the time of appending; this only has to be valid
-        start = 0
-        while start < len(records):
-            batch = self._producer.create_batch()
-            append = batch.append
-            end = start
-            for record in records[start:]:
-                if append(timestamp=timestamp, key=record[1], value=record[2], headers=record[3]) is None:
-                    break
-                end += 1
-            batch.close()
-            batches.append((batch, records[start:end]))
-            start = end
+        batch, start = Batch(MAX_BATCH_BYTES, now), 0
+        for end, record in enumerate(records):
+            if not batch.append(record[1], record[2], record[3]):
+                batches.append((batch, records[start:end]))
+                batch, start = Batch(MAX_BATCH_BYTES, now), end
+                batch.append(record[1], record[2], record[3])
+        batches.append((batch, records[start:]))
         return batches
 
-    async def send(self, topic: str, partition: int, batch: BatchBuilder) -> None:
+    async def send(self, topic: str, partition: int, batch: Batch) -> None:
         """Returns when all in-sync replicas have the batch; else Unpublished, and whether they have it is unknown."""
         try:
             async with asyncio.timeout(self._deadline + 1):
-                await (await self._producer.send_batch(batch, topic, partition=partition))
+                acknowledged = await self._producer.send_batch(batch, topic, partition=partition)
+                acknowledged.add_done_callback(_heard)
+                await acknowledged
         except (KafkaError, OSError, TimeoutError, AssertionError) as error:
             raise Unpublished(f"{topic}/{partition}: {error!r}") from error
 
@@ -116,3 +113,9 @@ class Publisher:
             with contextlib.suppress(Exception, asyncio.CancelledError):
                 await asyncio.wait([sender], timeout=1)
                 sender.cancel()
+
+
+def _heard(acknowledged: asyncio.Future[Any]) -> None:
+    # A send that we gave up fails later with nobody there to hear it; asyncio would complain of that.
+    if not acknowledged.cancelled():
+        acknowledged.exception()

@@ -16,7 +16,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from booking_contracts.ids import state_id
 from booking_outbox.headers import event_headers, instant, type_headers
-from booking_outbox.outgoing import Header, Outgoing
+from booking_outbox.outgoing import Outgoing
 from booking_outbox.topics import EventTopic, Published, StateTopic
 
 _log = logging.getLogger(__name__)
@@ -72,9 +72,19 @@ def outgoing(source: str, rows: Sequence[tuple[Any, ...]]) -> list[Outgoing]:
             mark,
             key,
             data,
-            event_headers(type_headers(source, type_, type_version), key, id_, version, instant(time), *rest),
+            event_headers(
+                type_headers(source, type_, type_version),
+                key,
+                id_,
+                version,
+                instant(time),
+                actor,
+                correlation,
+                cause,
+                trace,
+            ),
         )
-        for mark, key, data, type_, type_version, id_, version, time, *rest in rows
+        for mark, key, data, type_, type_version, id_, version, time, actor, correlation, cause, trace in rows
     ]
 
 
@@ -119,7 +129,7 @@ class StateReader:
             tuple(marks[1:]),
         )
 
-    def _headers(self, key: bytes, row: dict[str, Any]) -> list[Header]:
+    def _headers(self, key: bytes, row: dict[str, Any]) -> bytes:
         type_ = _bytes(row.get("type") or self._topic.events[0].TYPE)
         version = int(row["version"])
         occurred_at = row.get("occurred_at") or datetime.now(UTC)

@@ -19,8 +19,8 @@ _LEADER = {
     "timezone": "UTC",
     "client_encoding": "SQL_ASCII",
 }
-# The planner has no statistics of a table that fills and empties within milliseconds: by default it would sort all marks for
-# each window. Everything that the relay asks has its index.
+# The planner has no statistics of a table that fills and empties within milliseconds: by default it would sort all
+# marks for each window. Everything that the relay asks has its index.
 _BY_INDEX = {"enable_seqscan": "off", "enable_bitmapscan": "off"}
 _TCP: dict[str, Any] = {
     "connect_timeout": 5,

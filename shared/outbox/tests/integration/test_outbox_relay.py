@@ -143,7 +143,7 @@ async def test_idle_transaction__does_not_hold_the_relay(outbox: Outbox):
 
 
 async def test_mark_that_commits_while_a_batch_is_in_flight__is_not_deleted_with_it(outbox: Outbox, monkeypatch):
-    """Deleting a range of ids would: its id lies among theirs. It commits between the acknowledgement and the deletion."""
+    """Deleting a range would: its id lies among theirs. It commits between acknowledgement and deletion."""
     conn, slow = await outbox.connect(), await outbox.connect(autocommit=False)
     await outbox.sessions(conn, 3)
     late = Session()
