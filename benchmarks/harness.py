@@ -1,7 +1,7 @@
 """One way to measure: floor, ours and others in turn, several rounds, side by side on one machine.
 
-A figure alone says little about a program on somebody's laptop; the ratio to the floor, taken in the same round, does. The floor is
-the least that any program doing the same durable work must spend.
+A figure alone says little about a program on somebody's laptop; the ratio to the floor, taken in the same round,
+does. The floor is the least that any program doing the same durable work must spend.
 """
 
 import asyncio
@@ -48,7 +48,8 @@ class Report:
 
     def markdown(self) -> str:
         """The table as the documentation shows it."""
-        head = f"### {self.title}\n\n| | median {self.unit} | lowest to highest | x floor | goal |\n| --- | ---: | ---: | ---: | ---: |\n"
+        columns = f"| | median {self.unit} | lowest to highest | x floor | goal |"
+        head = f"### {self.title}\n\n{columns}\n| --- | ---: | ---: | ---: | ---: |\n"
         return head + "\n".join(
             f"| {line.name} | {line.median:,.0f} | {line.lowest:,.0f} to {line.highest:,.0f} | {line.ratio:.2f} | "
             f"{'' if line.goal is None else format(line.goal, '.2f')} |"
@@ -90,7 +91,7 @@ def run(work: Coroutine[Any, Any, Report]) -> Report:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:
-        import uvloop  # noqa: PLC0415 - not on every platform
+        import uvloop
     except ImportError:
         return asyncio.run(work)
     return uvloop.run(work)

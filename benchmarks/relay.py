@@ -1,25 +1,27 @@
 """The relay: 200,000 stored events of 500 bytes to Kafka, keyed, acks=all, with its bookkeeping.
 
-Floor: pages of (key, data) from PostgreSQL into librdkafka when `confluent_kafka` can be imported, else into aiokafka's send_batch;
-no marks, no headers, no order held. Its connection has the relay's receive buffer. Run: python -m benchmarks.relay [--events N] [--rounds N]
+Floor: pages of (key, data) from PostgreSQL into librdkafka when `confluent_kafka` can be imported, else into
+aiokafka's send_batch; no marks, no headers, no order held. Its connection has the relay's receive buffer. Run: python
+-m benchmarks.relay [--events N] [--rounds N]
 """
 
 import argparse
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from aiokafka import AIOKafkaProducer
-from benchmarks import servers
-from benchmarks.harness import Contestant, Report, compare, machine, run, save
 
 import booking_outbox
 import booking_store
+from benchmarks import servers
+from benchmarks.harness import Contestant, Report, compare, machine, run, save
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import SESSIONS, create_topics
 from booking_outbox import EventTopic, Relay, Waker
-from booking_outbox.session import connect_leader
 
 GOAL = 0.6
 STREAM = 5
@@ -79,13 +81,14 @@ class Bench:
         await running
         return self.events / seconds
 
-    async def pages(self, conn: psycopg.AsyncConnection):
+    async def pages(self, conn: psycopg.AsyncConnection[Any]) -> AsyncIterator[list[tuple[Any, ...]]]:
         """All events in pages of raw (key, data)."""
         position = 0
         cursor = psycopg.AsyncRawCursor(conn)
         while True:
             await cursor.execute(
-                b"SELECT position, stream_id::text, data::text FROM events WHERE position > $1 ORDER BY position LIMIT $2",
+                b"SELECT position, stream_id::text, data::text FROM events WHERE position > $1"
+                b" ORDER BY position LIMIT $2",
                 [position, PAGE],
                 prepare=True,
             )

@@ -1,7 +1,7 @@
 """Our record batches against aiokafka's own builder."""
 
 from aiokafka.producer.message_accumulator import BatchBuilder
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from booking_outbox.encoding import VARINT, Batch, header
@@ -23,6 +23,7 @@ def _block(headers: list[tuple[str, bytes]]) -> bytes:
     return VARINT[len(headers)] + b"".join(header(name, value) for name, value in headers)
 
 
+@settings(deadline=None)
 @given(RECORDS)
 @example([(b"k", b"v", [])] * 200)
 @example([(b"k", b"v" * 512 * 1024, [("ce_id", b"1")])])
@@ -36,6 +37,7 @@ def test_batch__is_what_aiokafka_builds(records):
     assert ours.record_count() == theirs.record_count()
 
 
+@settings(deadline=None)
 @given(st.integers(500, 5_000), st.lists(st.integers(0, 400), min_size=30))
 def test_full_batch__stays_within_its_limit_and_says_so(limit, sizes):
     batch = Batch(limit, NOW)

@@ -1,0 +1,1 @@
+"""Measurements against a floor; see docs. Never part of the tests."""
