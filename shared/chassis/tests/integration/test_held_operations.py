@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from shared.chassis.tests.consumer_rig import (
+    QUICK,
     Message,
     Rig,
     assessment,
@@ -90,6 +92,38 @@ async def test_poison__a_key_that_is_no_text_is_held_without_a_key(rig: Rig, key
         await until(rig.caught_up)
     assert await rig.sql("SELECT key, raw_key, reason FROM held") == [(None, key, "undecodable")]
     assert await rig.applied(good) == [1]
+
+
+@pytest.mark.parametrize("batch_size", [1, 50])
+async def test_poison__a_header_name_that_is_no_utf8_is_held_and_what_lies_around_it_flows(rig: Rig, batch_size: int):
+    """aiokafka itself dies of this one while it unpacks the batch, again and again."""
+    before, after, last = uuid4(), uuid4(), uuid4()
+    await rig.send(session_event(before, 1).changed(partition=4))
+    await _send_unreadable(rig, 4)
+    await rig.send(session_event(after, 1).changed(partition=4))
+    await _send_unreadable(rig, 4)
+    await rig.send(session_event(last, 1).changed(partition=4))
+    async with rig.consuming(tuning=replace(QUICK, batch_size=batch_size)):
+        await until(rig.caught_up)
+    assert await rig.sql('SELECT "offset", key, reason FROM held ORDER BY 1') == [
+        (1, None, "undecodable"),
+        (3, None, "undecodable"),
+    ]
+    assert await rig.effects() == 3
+
+
+async def _send_unreadable(rig: Rig, partition: int) -> None:
+    """A record as librdkafka could send it: aiokafka's producer writes text only, so its bytes are mended."""
+    from aiokafka.record.util import calc_crc32c
+
+    batch = rig.producer.create_batch()
+    batch.append(key=None, value=b"x", timestamp=None, headers=[("zzzz", b"v")])
+    batch.close()
+    data = bytearray(batch._build()).replace(b"zzzz", b"\xff\xfe\xfd\xfc")
+    data[17:21] = calc_crc32c(bytes(data[21:])).to_bytes(4, "big")  # KIP-98: the checksum is of all that follows it
+    batch._buffer = data
+    topic = rig.prefix + SESSIONS.name
+    await (await rig.producer.send_batch(batch, topic, partition=partition))
 
 
 async def test_poison__later_records_of_its_key_wait_behind_it_and_follow_a_discard(rig: Rig):
@@ -222,10 +256,6 @@ async def test_a_drained_record_that_fails_stays_held_and_its_predecessor_stays_
 
 
 async def test_gaps__beyond_the_limit_the_partition_pauses_and_goes_on_when_they_are_settled(rig: Rig):
-    from dataclasses import replace
-
-    from shared.chassis.tests.consumer_rig import QUICK
-
     partition, others = 3, uuid4()
     keys = [uuid4() for _ in range(4)]
     await rig.send(*(session_event(key, 2).changed(partition=partition) for key in keys))

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from booking_chassis.consumer.assignment import Assignment
+from booking_chassis.consumer.client import make_tolerant
 from booking_chassis.consumer.monitor import Monitor
 from booking_chassis.consumer.offsets import OffsetCommits
 from booking_chassis.consumer.retry import Backoff
@@ -159,6 +160,8 @@ class Reader:
         from booking_chassis.consumer.stream import subscribe  # noqa: PLC0415
 
         self._broker, self._subscriber = subscribe(self, self.assignment, self._handle, max_fetch=_MAX_FETCH)
+        await self._broker.connect()
+        make_tolerant(self._broker)
         await self._broker.start()
 
     async def _close(self) -> None:
@@ -209,7 +212,7 @@ class Reader:
             return []
         try:
             found = await consumer.getmany(timeout_ms=0, max_records=wanted)
-        except KafkaError:
+        except (KafkaError, UnicodeDecodeError):
             return []  # it comes up again at FastStream's next read
         return [record for records in found.values() for record in records]
 

@@ -13,7 +13,7 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 @contextmanager
-def record_span(consumer: str, record: Record) -> Generator[trace.Span]:
+def record_span(consumer: str, record: Record, tracer: trace.Tracer | None = None) -> Generator[trace.Span]:
     """The processing of one record: child of the record's `traceparent`, and linked to it.
 
     Ids and positions only: neither the body nor an error's text goes into a span (reliability.md T32).
@@ -21,7 +21,7 @@ def record_span(consumer: str, record: Record) -> Generator[trace.Span]:
     value = next((v for name, v in record.headers if name == "traceparent" and v), b"")
     origin = _PROPAGATOR.extract({"traceparent": value.decode("ascii", "replace")})
     remote = trace.get_current_span(origin).get_span_context()
-    with trace.get_tracer("booking.consumer").start_as_current_span(
+    with (tracer or trace.get_tracer("booking.consumer")).start_as_current_span(
         f"process {record.topic}",
         context=origin if remote.is_valid else None,
         kind=SpanKind.CONSUMER,

@@ -1,0 +1,71 @@
+"""aiokafka's consumer, which gives up for ever at a record with a header whose name is no UTF-8; this one goes past it.
+
+aiokafka decodes header names while it unpacks a batch. It raises, throws the batch away, fetches it again and raises
+again: the partition stands still and a core burns (tried on 0.14). Java clients cannot write such a name, others can.
+"""
+# pyright: standard
+# aiokafka is untyped, hence not strict here.
+
+import logging
+from functools import partial
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+log = logging.getLogger("booking.consumer")
+
+UNREADABLE = "unreadable-record"
+"""The only header of the stand-in for a record that aiokafka cannot unpack; its value is the record's place."""
+
+
+class TolerantConsumer(AIOKafkaConsumer):
+    """Hands over a stand-in for a record that cannot be unpacked, so that it is held like any other poison (F44)."""
+
+    async def getone(self, *partitions: TopicPartition) -> ConsumerRecord:
+        """The next record, or the stand-in of one that is unreadable."""
+        try:
+            return await super().getone(*partitions)
+        except UnicodeDecodeError:
+            broken = self._broken()
+            if broken is None:
+                raise
+        partition, offset = broken
+        self.seek(partition, offset + 1)
+        log.error("%s[%d]@%d has a header name that is not UTF-8", partition.topic, partition.partition, offset)
+        return _stand_in(partition, offset)
+
+    def _broken(self) -> tuple[TopicPartition, int] | None:
+        """Where unpacking ended by an exception: the partition whose iterator is finished with records left.
+
+        An offset that compaction removed may be taken for the broken record's; then the next read finds the next one,
+        and a stand-in for an offset without a record harms nobody.
+        """
+        for partition, fetched in self._fetcher._records.items():  # noqa: SLF001 -- there is no public way to learn it
+            records: Any = getattr(fetched, "_partition_records", None)
+            iterator = getattr(records, "_records_iterator", None)
+            if iterator is not None and iterator.gi_frame is None:
+                return partition, records.next_fetch_offset
+        return None
+
+
+def make_tolerant(broker: Any) -> None:
+    """Let a connected FastStream broker build tolerant consumers."""
+    config = broker.config.broker_config
+    config.builder = partial(TolerantConsumer, **config.builder.keywords)
+
+
+def _stand_in(partition: TopicPartition, offset: int) -> ConsumerRecord:
+    place = f"{partition.topic}[{partition.partition}]@{offset}".encode()
+    return ConsumerRecord(
+        topic=partition.topic,
+        partition=partition.partition,
+        offset=offset,
+        timestamp=-1,
+        timestamp_type=0,
+        key=None,
+        value=None,
+        checksum=None,
+        serialized_key_size=-1,
+        serialized_value_size=-1,
+        headers=((UNREADABLE, place),),
+    )
