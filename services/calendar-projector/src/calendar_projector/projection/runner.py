@@ -182,7 +182,7 @@ class Runner:
         return starts
 
     async def _waiting_for(self) -> str | None:
-        if self._failing and not await answers(self._database.engine.url.render_as_string(hide_password=False)):
+        if self._failing and not await answers(self._database.url):
             return "postgres"
         return None
 
