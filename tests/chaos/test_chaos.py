@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.chaos.run import run, summary
+from tests.chaos.run import audit_holds, run, summary
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(0)]
 
@@ -12,8 +12,9 @@ pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(0)]
 def test_chaos__every_invariant_holds(tmp_path: Path):
     seed, seconds = int(os.environ.get("CHAOS_SEED") or 1), float(os.environ.get("CHAOS_SECONDS") or 60)
     folder = Path(os.environ.get("CHAOS_FOLDER") or tmp_path) / f"seed-{seed}"
-    outcome = run(seed, seconds, folder)
+    allowed = float(os.environ.get("CHAOS_ALLOWED_SECONDS") or 60)  # a machine that others use too may need more
+    outcome = run(seed, seconds, folder, allowed_seconds=allowed)
     assert outcome.verdict.holds, summary(outcome, seed, seconds)
-    assert outcome.audit.get("proven"), outcome.audit
+    assert audit_holds(outcome), outcome.audit
     assert outcome.verdict.figures["acknowledged"] > 20, "a run without load proves nothing"
     assert sum(outcome.faults.values()) > 3, "a run without faults proves nothing"
