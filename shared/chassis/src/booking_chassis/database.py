@@ -83,6 +83,7 @@ class Database:
         transaction_deadline: float = 120.0,
         application_name: str = "booking",
     ) -> None:
+        self.url = str(url)
         self._statement_timeout = statement_timeout
         self._transaction_deadline = transaction_deadline
         # The engine that an AsyncEngine wraps: importing sqlalchemy.ext.asyncio would load the whole ORM at each start.

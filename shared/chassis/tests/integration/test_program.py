@@ -61,7 +61,7 @@ class Running:
 
     async def until_ready(self, client: httpx2.AsyncClient) -> None:
         async with asyncio.timeout(60):
-            while (await self.first_answer(client)).status_code != 200:
+            while (await self.first_answer(client)).status_code != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     async def stopped(self, sig: signal.Signals = signal.SIGTERM) -> int:
