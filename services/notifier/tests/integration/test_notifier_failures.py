@@ -22,6 +22,11 @@ async def several(running, number):
     return cases
 
 
+async def has_no_next_try(running, row):
+    """A moment without a third message would prove nothing: the ledger itself must know of no further try."""
+    return await running.query("SELECT 1 FROM notification WHERE id = %s AND not_before IS NULL", row["id"])
+
+
 async def mail_only(running, case):
     await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 'id', 1)", case.member)
 
@@ -135,6 +140,7 @@ async def test_cut_after_the_final_dot__is_ambiguous_and_tried_once_more_with_th
     await running.tell(case.contact(case.member), case.created(), case.paid())
     rows = await running.until(lambda: running.ledger(recipient_id=case.member, ambiguities=2), 20)
     assert (rows[0]["state"], rows[0]["reason"], rows[0]["attempts"]) == ("ambiguous", "smtp_cut", 2)
+    assert await has_no_next_try(running, rows[0])
     first, second = running.inbox.to("budi@example.com")
     assert first["Message-ID"] == second["Message-ID"]
     running.inbox.cut_after_dot = False
@@ -273,6 +279,7 @@ async def test_whatsapp_cut_after_acceptance__is_tried_at_most_once_more(notifie
     await running.tell(case.contact(case.member), case.created(), case.paid())
     (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, ambiguities=2), 20)
     assert row["state"] == "ambiguous"
+    assert await has_no_next_try(running, row)
     assert len(running.meta.messages) == 2
     assert len({m["biz_opaque_callback_data"] for m in running.meta.messages}) == 1
 
