@@ -56,6 +56,7 @@ MEETING: list[tuple[str, str | None]] = [
     (THREAD + "?context=x", None),
     (THREAD + "?context=[]", None),
     (THREAD + f"?context=%7B%22Tid%22%3A%22{TID}%22%2C%22Oid%22%3A%22{OID}%22%2C%22u%22%3A%22x%22%7D", None),
+    (THREAD + f"?context=%7B%22Tid%22%3A%22{TID}%22%2C%22Oid%22%3A%22{OID}%22%2C%22u%22%3A%22{OID}%22%7D", None),
     (THREAD + f"?context=%7B%22Tid%22%3A%22{TID}%22%2C%22Oid%22%3A%22x%22%7D", None),
     (THREAD + f"?context=%7B%22Tid%22%3A%22{TID}%22%2C%22Oid%22%3A1%7D", None),
     ("https://teams.microsoft.com/l/meetup-join/19%3ameeting_x%40evil/0?context=" + CONTEXT, None),
