@@ -182,7 +182,7 @@ def _run_migrate(module: str, databases: Databases) -> None:
 def _settings_of(module: str) -> dict[str, str]:
     """What the local stack would give this service, with addresses where nobody listens."""
     (name,) = [name for name, its_module in programs.MODULES.items() if its_module == module]
-    nowhere = dict.fromkeys(PORT_NAMES, 9)
+    nowhere: dict[str, int] = dict.fromkeys(PORT_NAMES, 9)  # pyright: ignore[reportAssignmentType]
     return programs.service_settings(programs.Stack(Layout(Path("/nonexistent")), Secrets(""), nowhere), name)
 
 

@@ -40,7 +40,8 @@ class TolerantConsumer(AIOKafkaConsumer):
         An offset that compaction removed may be taken for the broken record's; then the next read finds the next one,
         and a stand-in for an offset without a record harms nobody.
         """
-        for partition, fetched in self._fetcher._records.items():  # noqa: SLF001 -- there is no public way to learn it
+        fetcher: Any = self._fetcher
+        for partition, fetched in fetcher._records.items():  # noqa: SLF001 -- there is no public way to learn it
             records: Any = getattr(fetched, "_partition_records", None)
             iterator = getattr(records, "_records_iterator", None)
             if iterator is not None and iterator.gi_frame is None:
