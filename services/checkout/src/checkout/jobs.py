@@ -17,13 +17,18 @@ from booking_contracts.topics import ERASURES
 from booking_store import Cause
 from checkout.app import database_of
 from checkout.asking import Asked, by_system
-from checkout.erasure import erase
+from checkout.erasure import erase, proof
 from checkout.ranking.months import Months
 from checkout.ranking.rebuild import RebuildRunningError, log_of, rebuild
 from checkout.settings import Settings
 
+LONGEST_WAIT = 60.0  # seconds for the relay to send the tombstones
 USAGE = "usage: checkout rebuild-ranking | erase PERSON | replay-erasures\n"
 Job = Callable[[Settings, Database, Sequence[str]], Awaitable[dict[str, Any]]]
+
+
+class NotEndedError(Exception):
+    """The job did its part; what follows it has not happened yet."""
 
 
 def run(name: str, arguments: Sequence[str]) -> int:
@@ -36,7 +41,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
     logs.configure(settings.log_level, service=f"checkout-{name}")
     try:
         done = asyncio.run(_with_database(settings, JOBS[name], arguments))
-    except RebuildRunningError as error:
+    except (RebuildRunningError, NotEndedError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except ValueError as error:
@@ -66,13 +71,20 @@ async def _rebuild_ranking(settings: Settings, database: Database, _arguments: S
 
 
 async def _erase(settings: Settings, database: Database, arguments: Sequence[str]) -> dict[str, Any]:
-    """E4."""
-    (person_id,) = [UUID(text) for text in arguments] or [None]
-    if person_id is None:
+    """E4: ends when every tombstone is the last record of its key."""
+    if len(arguments) != 1:
         raise ValueError("whom?")
+    person_id = UUID(arguments[0])
     resend_after = timedelta(seconds=settings.erasure_resend_seconds)
     done = await erase.erase(database, person_id, by_system(str(uuid4())), _months(settings), resend_after)
-    return dataclasses.asdict(done)
+    if not await proof.all_sent(database, person_id, within=LONGEST_WAIT):
+        raise NotEndedError(
+            "Erased, but the tombstones are not sent yet: is Kafka up? They follow; run it again to see."
+        )
+    last = await proof.last_records(settings.kafka_bootstrap, settings.topic_prefix, person_id)
+    if not all(last.values()):
+        raise NotEndedError(f"Erased, but a value came after the tombstone: {last}. Run it again.")
+    return {**dataclasses.asdict(done), "tombstones": sorted(last)}
 
 
 async def _replay_erasures(settings: Settings, database: Database, _arguments: Sequence[str]) -> dict[str, Any]:

@@ -252,7 +252,11 @@ async def test_jobs__run_as_processes(live: Rig, kafka, prefix: str) -> None:
         out, _ = await process.communicate()
         return process.returncode or 0, json.loads(out or b"{}")
 
-    assert (await job("erase", str(person)))[1]["person_id"] == str(person)
+    await live.caller("member", sub=person, name="Kanari").get("/v1/me")
+    erased = (await job("erase", str(person)))[1]
+    assert (erased["person_id"], erased["tombstones"]) == (str(person), [CONTACTS.name])
+    contacts = [one for one in await read_topic(kafka.bootstrap, prefix, CONTACTS) if one.meta.subject == str(person)]
+    assert contacts[-1].kind == "tombstone"
     assert (await job("erase"))[0] == 2
     assert (await job("rebuild-ranking"))[1]["skipped"] == 0
 

@@ -146,12 +146,13 @@ class Log:
 
 
 @asynccontextmanager
-async def log_of(topic: Topic, bootstrap: str, prefix: str) -> AsyncGenerator[Log]:
-    """Open a topic at its beginning."""
+async def log_of(topic: Topic, bootstrap: str, prefix: str, *, only: int | None = None) -> AsyncGenerator[Log]:
+    """Open a topic, or one partition of it, at its beginning."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
-        partitions = [TopicPartition(prefix + topic.name, number) for number in range(topic.partitions)]
+        numbers = range(topic.partitions) if only is None else [only]
+        partitions = [TopicPartition(prefix + topic.name, number) for number in numbers]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         yield Log(consumer, partitions, prefix)
