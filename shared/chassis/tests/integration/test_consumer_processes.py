@@ -148,5 +148,5 @@ async def _at_least_or_done(rig: Rig, effects: int) -> bool:
 
 
 async def _in_apply(rig: Rig) -> bool:
-    sql = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
     return bool(await rig.sql(sql))
