@@ -93,8 +93,8 @@ async def _play(stack: Stack, wishes: Wishes, folder: Path) -> Run:
         still = await _ask_again(client, recorder)
         recorder.note("asked_again", unknown=still)
         before = time.monotonic() - healed_at
-        calm, moving = await caught_up(stack, PATIENCE_SECONDS)
-        told, untold = await all_told(stack, PATIENCE_SECONDS)
+        calm, moving = await caught_up(stack, PATIENCE_SECONDS, recorder.note)
+        told, untold = await all_told(stack, PATIENCE_SECONDS, recorder.note)
         recorder.note("rest", caught_up=calm, moving=moving, all_told=told, untold=untold)
         evidence = await collect(stack, recorder.operations.values(), injector.injected)
         evidence.recovery_seconds = None if calm is None else before + calm

@@ -17,28 +17,31 @@ from tests.chaos.collect import positions
 from tests.chaos.stack import SERVICES, Stack
 
 Look = Callable[[Stack], Awaitable[str]]
+Note = Callable[..., None]
 
 CALM_SECONDS = 5.0
+FRESH_SECONDS = 3
 _LOOK_SECONDS = 0.5
 
 
-async def caught_up(stack: Stack, patience: float) -> tuple[float | None, str]:
+async def caught_up(stack: Stack, patience: float, note: Note) -> tuple[float | None, str]:
     """Seconds until lag and outboxes came to 0 for good, or None and what was still moving after `patience` seconds."""
-    return await _calm(stack, (_not_ready, _unpublished, _behind), patience)
+    return await _calm(stack, (_not_ready, _overdue, _behind), patience, note)
 
 
-async def all_told(stack: Stack, patience: float) -> tuple[float | None, str]:
+async def all_told(stack: Stack, patience: float, note: Note) -> tuple[float | None, str]:
     """Likewise until no message is due, nor published what became of it."""
-    return await _calm(stack, (_unsent, _unpublished, _behind), patience)
+    return await _calm(stack, (_unsent, _unpublished, _behind), patience, note)
 
 
-async def _calm(stack: Stack, looks: Sequence[Look], patience: float) -> tuple[float | None, str]:
+async def _calm(stack: Stack, looks: Sequence[Look], patience: float, note: Note) -> tuple[float | None, str]:
     began = time.monotonic()
     calm_since: float | None = None
     what = "nothing was looked at"
     while time.monotonic() - began < patience + CALM_SECONDS:
         what = await _moving(stack, looks)
         now = time.monotonic()
+        note("moving", still=what, after=round(now - began, 1))
         if what:
             calm_since = None
         elif calm_since is None:
@@ -65,6 +68,15 @@ async def _not_ready(stack: Stack) -> str:
         for service in SERVICES:
             if (await http.get(f"{stack.endpoints[service]}/readyz")).status_code != 200:
                 return f"{service} is not ready"
+    return ""
+
+
+async def _overdue(stack: Stack) -> str:
+    """Rows that wait in an outbox. Fresh ones are no lag: paced messages go on leaving, and tell of it, long after."""
+    sql = f"SELECT count(*) FROM outbox WHERE created_at < now() - interval '{FRESH_SECONDS} seconds'"
+    for service in SERVICES:
+        if (waiting := await _count(stack, service, sql)) > 0:
+            return f"{waiting} rows overdue in the outbox of {service}"
     return ""
 
 
