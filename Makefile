@@ -18,8 +18,8 @@ up: ## start the system and leave it running
 down: ## stop it
 	@./booking down
 
-test: setup ## every test, on real servers: what CI runs
-	$(BIN)/pytest
+test: setup ## every test, on real servers, in two processes with servers of their own (chaos runs apart): what CI runs
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/chaos/test_chaos.py
 
 quick: setup ## the tests that need no server, in seconds
 	$(BIN)/pytest -m "not servers and not e2e and not docker" -q

@@ -226,7 +226,7 @@ def _connect_args(application_name: str, statement_timeout: float) -> dict[str, 
     }
     return {
         "application_name": application_name,
-        "connect_timeout": 3,
+        "connect_timeout": 5,
         "keepalives": 1,
         "keepalives_idle": 15,
         "keepalives_interval": 5,
