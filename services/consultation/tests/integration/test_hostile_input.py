@@ -33,7 +33,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 QUERIES = ["status", "from", "to", "limit", "cursor", "wait", "as_of"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(data=st.data())
 async def test_any_body__is_never_an_error_of_ours(rig: Rig, data: st.DataObject):
     """F44, T5: one field of a good body becomes anything, or another is added."""
@@ -48,7 +48,7 @@ async def test_any_body__is_never_an_error_of_ours(rig: Rig, data: st.DataObject
         assert answer.json()["code"]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))  # pyright: ignore[reportArgumentType]
 @given(data=st.data())
 async def test_any_query_and_header__is_never_an_error_of_ours(rig: Rig, data: st.DataObject):
     """T6: filters, cursors, instants, conditions, keys and tokens of any text."""
