@@ -55,7 +55,7 @@ class Run:
     still_moving: str
 
 
-def run(seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.0, parallel: int = 8) -> Run:
+def run(seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.0, parallel: int = 4) -> Run:
     """A run in `folder`: seed, schedule, history, evidence, verdict and the stack's logs."""
     folder.mkdir(parents=True, exist_ok=True)
     faults = plan(seed, seconds)
