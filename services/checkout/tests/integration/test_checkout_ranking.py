@@ -1,16 +1,19 @@
 """The practitioner list: who is on it, in which order, right after duplicates, replays and a rebuild (L1 to L3)."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from services.checkout.tests.rig import Rig, Shop
+from services.checkout.tests.rig import Rig, Shop, until
 from services.checkout.tests.sessions import LAST_MONTH, Session
 
 from booking_contracts.decode import decode
+from booking_store import Cause
+from checkout.directory import practitioners
 from checkout.ranking import listing
 from checkout.ranking.months import Months
 from checkout.ranking.page import cursor_of, page_after, query_of
@@ -145,6 +148,25 @@ async def test_profile_and_events_at_once__lose_nothing(shop: Shop) -> None:
         )
         (item,) = await listed(shop)
         assert figures(item) == (round_, 3 * round_, 2 if round_ % 2 else 1)
+
+
+async def test_profile_uncommitted_while_events_come__the_list_shows_both(shop: Shop) -> None:
+    """The advisory lock: without it the second writer puts back the profile that it read before the first's commit."""
+    database, months = shop.rig.service.database, Months(JAKARTA)
+    async with database.transaction() as conn:
+        profile = await practitioners.find(conn, shop.practitioner.id)
+        assert profile is not None
+        changed = replace(profile, bio="Baru", version=profile.version + 1)
+        await practitioners.save(conn, changed, Cause("system", "test"), months)
+        # One record that counts: a later one would mend the row and hide the loss.
+        events = asyncio.create_task(shop.rig.take(Session(shop.practitioner.id).started(last_month())))
+
+        async def waits() -> bool:
+            return bool(await shop.rig.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+        await until(waits)
+    await events
+    assert [figures(item) for item in await listed(shop)] == [(0, 1, 1)]
 
 
 async def test_figures__equal_the_sum_of_the_sessions(rig: Rig) -> None:
