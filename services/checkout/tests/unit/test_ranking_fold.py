@@ -62,3 +62,11 @@ def test_difference__is_what_to_add() -> None:
     assert difference(None, before) == {(session.practitioner, OCTOBER): (0, 1)}
     assert difference(before, after) == {(session.practitioner, OCTOBER): (1, 2)}
     assert difference(after, after) == {}
+
+
+def test_a_second_upload__is_activity_and_no_second_completion() -> None:
+    """L2: productivity counts the first ResultUploaded of each session."""
+    session = Session()
+    row = folded([decode(record) for record in (session.requested(), session.completed(), session.completed())])
+    assert row is not None
+    assert row.counts == {(session.practitioner, OCTOBER): (1, 2)}
