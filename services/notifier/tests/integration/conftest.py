@@ -40,9 +40,9 @@ ENVIRONMENT = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def notifier_environment() -> Iterator[None]:
-    """The settings that every process of the notifier needs."""
+    """The settings that every process of the notifier needs, gone before another module of tests begins."""
     before = dict(os.environ)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
