@@ -183,7 +183,8 @@ def _settings_of(module: str) -> dict[str, str]:
     """What the local stack would give this service, with addresses where nobody listens."""
     (name,) = [name for name, its_module in programs.MODULES.items() if its_module == module]
     nowhere: dict[str, int] = dict.fromkeys(PORT_NAMES, 9)  # pyright: ignore[reportAssignmentType]
-    return programs.service_settings(programs.Stack(Layout(Path("/nonexistent")), Secrets(""), nowhere), name)
+    stack = programs.Stack(Layout(Path("/nonexistent")), Secrets(""), nowhere, "127.0.0.1:9", "127.0.0.1:9")
+    return programs.service_settings(stack, name)
 
 
 def _addresses(databases: Databases) -> dict[str, str]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 from booking_local.failure import Failure
 from booking_local.stack import control, programs, secrets, tokens
@@ -16,9 +17,10 @@ SERVICES = ("checkout", "consultation", "notifier", "calendar")
 
 def run_job(layout: Layout, service: str, *words: str) -> int:
     """`<service> <words>` as a process of its own, its output ours; answers its exit code."""
-    control.endpoints(layout)  # says what to do when the stack isn't up
+    endpoints = control.endpoints(layout)  # says what to do when the stack isn't up
     ports = json.loads(layout.ports.read_text("utf-8"))
-    stack = programs.Stack(layout, secrets.load(layout), ports)
+    postgres = urlsplit(endpoints["postgres"][service]).netloc.rpartition("@")[2]
+    stack = programs.Stack(layout, secrets.load(layout), ports, postgres, endpoints["kafka"])
     command = [sys.executable, "-m", programs.MODULES[service], *words]
     environment = {**os.environ, **programs.service_settings(stack, service), "LOG_LEVEL": "warning"}
     return subprocess.run(command, env=environment, cwd=layout.folder, check=False).returncode  # noqa: S603

@@ -4,6 +4,7 @@ A new session per process keeps a terminal's Ctrl-C from reaching it: the superv
 """
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -60,8 +61,13 @@ def stop(process: subprocess.Popen[bytes], command: Command) -> int:
 
 
 def last_lines(log: Path, count: int = 3) -> str:
-    """The end of a log, for the sentence that says why a program died."""
+    """Why a program died, by its log: the sentence of its last critical line, else the end of the log."""
     if not log.exists():
         return ""
-    lines = [line.strip() for line in log.read_text("utf-8", "replace")[-4000:].splitlines() if line.strip()]
+    lines = [line.strip() for line in log.read_text("utf-8", "replace")[-16000:].splitlines() if line.strip()]
+    for line in reversed(lines):
+        with contextlib.suppress(ValueError, AttributeError):
+            said = json.loads(line)
+            if said.get("level") == "critical":
+                return said.get("why") or said.get("event", line)
     return " | ".join(lines[-count:])

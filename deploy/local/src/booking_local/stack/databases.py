@@ -6,7 +6,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from booking_local.failure import Failure
 from booking_local.servers.process import Command, last_lines, spawn
@@ -16,8 +16,11 @@ from booking_local.stack.programs import MODULES, Stack, service_settings
 from booking_local.stack.secrets import DATABASES
 
 
-def provision(admin_url: str, passwords: dict[str, str]) -> None:
-    """Roles and databases that are missing. A role may enter its own database and no other."""
+def provision(admin_url: str, passwords: dict[str, str], *, shared: bool = False) -> None:
+    """Roles and databases that are missing. A role may enter its own database and no other.
+
+    Raises Failure when the server is `shared` with other stacks and the roles there are another's.
+    """
     import psycopg  # noqa: PLC0415  (PostgreSQL starts meanwhile)
     from psycopg import sql  # noqa: PLC0415
 
@@ -29,7 +32,9 @@ def provision(admin_url: str, passwords: dict[str, str]) -> None:
             admin.execute(sql.SQL(text).format(*map(sql.Identifier, names)))
 
         for role, password in passwords.items():
-            if role not in roles:
+            if role in roles and shared:
+                _check_password(admin, role, password)
+            elif role not in roles:
                 made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
                 admin.execute(made.format(sql.Identifier(role), sql.Literal(password)))
         for name in DATABASES:
@@ -39,9 +44,26 @@ def provision(admin_url: str, passwords: dict[str, str]) -> None:
             run("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}", name, f"{name}_app")
 
 
-async def migrate(stack: Stack, launch: Launch) -> list[str]:
+def _check_password(admin: Any, role: str, password: str) -> None:
+    """On a given server the roles may be another stack's: say so before its databases are touched."""
+    import psycopg  # noqa: PLC0415
+
+    try:
+        psycopg.connect(
+            host=admin.info.host, port=admin.info.port, dbname=role.partition("_")[0], user=role, password=password
+        ).close()
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            raise Failure(
+                f"The role {role} of this PostgreSQL has another password than this state folder knows: "
+                "use the folder that made it (--state), or another server."
+            ) from error
+
+
+async def migrate(stack: Stack, launch: Launch, *, unknown: bool = False) -> list[str]:
     """Each service's own `migrate`, at once, where its migrations changed since the last time. Returns whose."""
-    names = stale(stack.layout)
+    # A given server's state is `unknown`, it may have been emptied: its own tables alone tell what has been migrated.
+    names: list[str] = list(DATABASES) if unknown else stale(stack.layout)
     async with asyncio.TaskGroup() as all_at_once:
         for name in names:
             all_at_once.create_task(_migrate_one(stack, name, launch))

@@ -38,6 +38,10 @@ class Stack:
     layout: Layout
     secrets: Secrets
     ports: Mapping[str, int]
+    postgres: str
+    """Host and port of the PostgreSQL, ours or a given one."""
+    kafka: str
+    """Likewise of the broker."""
 
     def url(self, name: str) -> str:
         """The HTTP address of a service or stand-in."""
@@ -46,7 +50,7 @@ class Stack:
     def database_url(self, name: str, role: str) -> str:
         """One service's database, as `owner` or `app`."""
         user = f"{name}_{role}"
-        return f"postgresql://{user}:{self.secrets.postgres_roles[user]}@127.0.0.1:{self.ports['postgres']}/{name}"
+        return f"postgresql://{user}:{self.secrets.postgres_roles[user]}@{self.postgres}/{name}"
 
 
 def standins(stack: Stack) -> list[Program]:
@@ -80,7 +84,7 @@ def service_settings(stack: Stack, name: str) -> dict[str, str]:
     shared = {
         "DATABASE_URL": stack.database_url(name, "app"),
         "DATABASE_OWNER_URL": stack.database_url(name, "owner"),
-        "KAFKA_BOOTSTRAP": f"127.0.0.1:{stack.ports['kafka']}",
+        "KAFKA_BOOTSTRAP": stack.kafka,
         "TOPIC_PREFIX": "",
         "HTTP_HOST": "127.0.0.1",
         "JWT_ISSUER": ISSUER,

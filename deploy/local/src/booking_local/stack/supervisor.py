@@ -28,6 +28,7 @@ from booking_local.stack import databases, pids, ports, programs
 from booking_local.stack import secrets as secret_store
 from booking_local.stack.adopted import Nursery, reap_strangers
 from booking_local.stack.child import Child
+from booking_local.stack.given import from_environment
 from booking_local.stack.health import ask
 from booking_local.stack.layout import Layout
 from booking_local.stack.progress import Progress
@@ -41,8 +42,11 @@ class Supervisor:
     def __init__(self, layout: Layout, *, port_base: int | None, modes: tuple[str, ...]) -> None:
         self.layout = layout
         self.progress = Progress(os.getpid())
-        self.stack = programs.Stack(layout, secret_store.load_or_make(layout), ports.choose(layout, port_base))
-        chosen = self.stack.ports
+        self._given = from_environment()
+        chosen = ports.choose(layout, port_base)
+        postgres = self._given.postgres or f"127.0.0.1:{chosen['postgres']}"
+        kafka = self._given.kafka or f"127.0.0.1:{chosen['kafka']}"
+        self.stack = programs.Stack(layout, secret_store.load_or_make(layout), chosen, postgres, kafka)
         password = self.stack.secrets.postgres_superuser
         self._postgres = Postgres(layout.folder / "postgres", port=chosen["postgres"], password=password)
         self._postgres.log = layout.log_of("postgres")
@@ -87,6 +91,7 @@ class Supervisor:
         print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {sentence}", flush=True)
 
     async def _start(self) -> None:
+        await asyncio.to_thread(self._given.check)
         more = ["alembic.command", "booking_chassis.migrations"] if databases.stale(self.layout) else []
         self._nursery.open(self.layout.log_of("supervisor"), more)
         async with asyncio.TaskGroup() as together:
@@ -103,30 +108,33 @@ class Supervisor:
         async def prepare() -> None:
             await asyncio.to_thread(self._postgres.prepare)
 
-        await self._start_child("postgres", self._postgres.command, prepare)
-        await self._until("PostgreSQL", "postgres", lambda: asyncio.to_thread(self._postgres.is_ready))
-        passwords = self.stack.secrets.postgres_roles
-        await asyncio.to_thread(databases.provision, self._postgres.admin_url, passwords)
+        if self._given.postgres is None:
+            await self._start_child("postgres", self._postgres.command, prepare)
+            await self._until("PostgreSQL", "postgres", lambda: asyncio.to_thread(self._postgres.is_ready))
+        given, passwords = self._given.postgres_url, self.stack.secrets.postgres_roles
+        admin_url = given or self._postgres.admin_url
+        await asyncio.to_thread(databases.provision, admin_url, passwords, shared=given is not None)
         self.progress.step(self.layout, "PostgreSQL")
 
     async def _start_kafka(self) -> None:
         async def prepare() -> None:
             await asyncio.to_thread(self._kafka.prepare)
 
-        await self._start_child("kafka", self._kafka.command, prepare)
-        await self._until("Kafka", "kafka", lambda: asyncio.to_thread(self._kafka.is_ready))
+        if self._given.kafka is None:
+            await self._start_child("kafka", self._kafka.command, prepare)
+            await self._until("Kafka", "kafka", lambda: asyncio.to_thread(self._kafka.is_ready))
         self.progress.step(self.layout, "Kafka")
 
     async def _create_topics(self, kafka: asyncio.Task[None]) -> None:
         from booking_contracts.topics import create_topics  # noqa: PLC0415  (imported while Kafka starts)
 
         await kafka
-        await create_topics(self._kafka.bootstrap)
+        await create_topics(self.stack.kafka)
         self.progress.step(self.layout, "topics")
 
     async def _migrate(self, postgres: asyncio.Task[None]) -> None:
         await postgres
-        stale = await databases.migrate(self.stack, self._nursery.launch)
+        stale = await databases.migrate(self.stack, self._nursery.launch, unknown=self._given.postgres is not None)
         self.progress.step(self.layout, f"migrations ({', '.join(stale) if stale else 'none new'})")
 
     async def _start_services(self, migrated: asyncio.Task[None]) -> None:
@@ -230,7 +238,7 @@ def endpoints(stack: programs.Stack, running: dict[str, int]) -> dict[str, Any]:
     names = ("checkout", "consultation", "notifier", "calendar", "mailbox", "whatsapp", "payments", "identity")
     return {
         "postgres": {name: stack.database_url(name, "owner") for name in secret_store.DATABASES},
-        "kafka": f"127.0.0.1:{stack.ports['kafka']}",
+        "kafka": stack.kafka,
         **{name: stack.url(name) for name in names},
         "smtp": f"127.0.0.1:{stack.ports['smtp']}",
         "processes": [{"name": name, "pid": pid} for name, pid in running.items()],
