@@ -3,15 +3,19 @@
 # pyright: standard
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
 
 from booking_contracts.topics import TOPICS, Topic
+
+_PATIENCE = 15.0
+"""Seconds that a broker may take to answer."""
 
 
 class TopicMismatch(Exception):  # noqa: N818 a finding, printed as a sentence
@@ -58,12 +62,27 @@ async def assert_topics(bootstrap: str, prefix: str = "", topics: Sequence[Topic
 
 @asynccontextmanager
 async def _admin(bootstrap: str) -> AsyncGenerator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="booking-topics")
-    await admin.start()
+    admin = await _connected(bootstrap)
     try:
         yield admin
     finally:
         await admin.close()
+
+
+async def _connected(bootstrap: str) -> AIOKafkaAdminClient:
+    """A broker listens some time before it takes part: asked again until it answers. Raises KafkaConnectionError."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="booking-topics")
+        try:
+            await admin.start()
+        except KafkaConnectionError:
+            await admin.close()
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return admin
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
