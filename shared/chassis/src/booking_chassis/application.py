@@ -22,6 +22,7 @@ from booking_chassis.rate_limit import RateLimit
 from booking_chassis.service import Mode, Service
 from booking_chassis.supervision import Supervisor
 from booking_chassis.tokens import TokenVerifier
+from booking_chassis.topic_check import wrong_topics
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,8 @@ def _lifespan(
             asyncio.create_task(health.beat(), name="beat"),
             asyncio.create_task(_check_durability(service, health), name="durability"),
         ]
+        if mode != "api":
+            background.append(asyncio.create_task(_check_topics(service, health), name="topics"))
         supervisor = Supervisor([] if mode == "api" else [*service.workers, IdempotencyPurge(service.database)])
         if mode != "worker":
             keys.refresh()
@@ -133,6 +136,14 @@ async def _check_durability(service: Service, health: Health) -> None:
             return
         health.durable = True
         return
+
+
+async def _check_topics(service: Service, health: Health) -> None:
+    """Refuse to relay into, or read from, topics that lose events."""
+    wrong = await wrong_topics(service.settings.kafka_bootstrap, service.settings.topic_prefix)
+    if wrong is not None:
+        log.critical("unsafe_topics", why=wrong)
+        health.unsafe = wrong
 
 
 def _settle_garbage() -> None:

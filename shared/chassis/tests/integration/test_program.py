@@ -1,6 +1,7 @@
 """The program of a service, as a process: its commands, its complaints, its stop (F29, F30)."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ import pytest
 from shared.chassis.tests.conftest import SAMPLE
 
 from booking_chassis import migrations
+from booking_contracts import kafka_admin
+from booking_contracts.topics import SESSIONS
 
 pytestmark = pytest.mark.servers
 PROGRAM = [sys.executable, "-m", "shared.chassis.tests.sample"]
@@ -209,6 +212,24 @@ async def test_worker__serves_health_and_no_routes(sample_database, kafka):
         assert (await client.get(f"{program.url}/v1/context")).status_code == 404
         assert "booking_worker_backlog" in (await client.get(f"{program.url}/metrics")).text
         assert await program.stopped() == 0
+
+
+@pytest.mark.parametrize(
+    ("differs", "says"),
+    [
+        ({"partitions": 1}, "has 1 partitions, not 6"),
+        ({"config": {**SESSIONS.config, "retention.ms": "604800000"}}, "has retention.ms=604800000, not -1"),
+    ],
+)
+async def test_topic_that_a_broker_made_or_that_expires__ends_a_worker_with_1(sample_database, kafka, differs, says):
+    prefix = kafka.prefix()
+    await kafka_admin.create_topics(kafka.bootstrap, prefix, topics=[dataclasses.replace(SESSIONS, **differs)])
+    settings = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "TOPIC_PREFIX": prefix}
+    async with started("worker", sample_database.app_url, **settings) as program:
+        assert await asyncio.wait_for(program.process.wait(), 30) == 1
+        output = await program.output()
+    assert says in output
+    assert "then start again" in output
 
 
 async def test_worker_without_a_broker__is_not_ready_but_an_api_is(sample_database):

@@ -40,11 +40,20 @@ async def create_topics(
 
 async def assert_topics(bootstrap: str, prefix: str = "", topics: Sequence[Topic] = TOPICS) -> None:
     """TopicMismatch unless every topic exists with the catalogue's partitions and configs (retention above all)."""
+    missing, wrong = await compare_topics(bootstrap, prefix, topics)
+    if found := [f"{name} is missing" for name in missing] + wrong:
+        raise TopicMismatch("; ".join(found))
+
+
+async def compare_topics(
+    bootstrap: str, prefix: str = "", topics: Sequence[Topic] = TOPICS
+) -> tuple[list[str], list[str]]:
+    """The topics that are missing, and a sentence for each way in which one that exists is not as catalogued."""
     async with _admin(bootstrap) as admin:
         found = await _partitions(admin)
-        wrong = [f"{prefix}{topic.name} is missing" for topic in topics if prefix + topic.name not in found]
+        missing = [prefix + topic.name for topic in topics if prefix + topic.name not in found]
         there = [topic for topic in topics if prefix + topic.name in found]
-        wrong += [
+        wrong = [
             f"{prefix}{topic.name} has {found[prefix + topic.name]} partitions, not {topic.partitions}"
             for topic in there
             if found[prefix + topic.name] != topic.partitions
@@ -56,8 +65,7 @@ async def assert_topics(bootstrap: str, prefix: str = "", topics: Sequence[Topic
             for name, value in topic.config.items()
             if configs[prefix + topic.name].get(name) != value
         ]
-    if wrong:
-        raise TopicMismatch("; ".join(wrong))
+    return missing, wrong
 
 
 @asynccontextmanager
