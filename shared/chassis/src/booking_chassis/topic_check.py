@@ -28,7 +28,8 @@ async def wrong_topics(bootstrap: str, prefix: str) -> str | None:
         if wrong:
             return (
                 f"Kafka's topics are not as the catalogue says: {'; '.join(wrong)}. "
-                "A topic that a broker made by itself, or that expires, loses events: set it right (kafka-configs.sh, kafka-topics.sh), then start again."
+                "A topic that a broker made by itself, or that expires, loses events: set it right with Kafka's "
+                "own tools, then start again."
             )
         if not missing:
             return None
