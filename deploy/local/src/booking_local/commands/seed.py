@@ -19,6 +19,7 @@ def seed(
     practitioners: Annotated[int, typer.Option(min=1, help="How many practitioners.")] = 20,
     members: Annotated[int, typer.Option(min=1, help="How many members.")] = 100,
     sessions: Annotated[int, typer.Option(min=0, help="How many purchases, most with a session.")] = 200,
+    months: Annotated[int, typer.Option(min=0, max=60, help="How far back they reach; 0: all go on now.")] = 6,
     number: Annotated[int, typer.Option("--seed", help="The same number gives the same people.")] = 1,
     state: State = None,
     as_json: AsJson = False,
@@ -41,7 +42,7 @@ def seed(
         bars.update(tasks[what], completed=done)  # pyright: ignore[reportArgumentType]
 
     with bars:
-        size = Size(practitioners, members, sessions, number)
+        size = Size(practitioners, members, sessions, number, months)
         made = asyncio.run(Platform(endpoints, secrets.load(layout), show).fill(size))
     seconds = time.monotonic() - began
     if as_json:

@@ -47,21 +47,21 @@ class Purchase:
 def purchases(
     members: list[UUID], practitioners: int, sessions: int, *, months: int, random: Random, today: date
 ) -> Iterator[Purchase]:
-    """Yield `sessions` purchases, a tenth of them going on now, the others over the past months.
+    """Yield `sessions` purchases, a tenth of them going on now, the others over the past months; 0 months: all now.
 
     Practitioner and hour follow from a running number, so nobody is asked to be in two places (S4); a member is given
     each purchase in turn, on a day of its own.
     """
-    slots = [0] * practitioners
+    slots, days = [0] * practitioners, 30 * (months or 6)
     for number in range(sessions):
         who = min(int(random.expovariate(4.0) * practitioners), practitioners - 1)  # a few are much in demand
         slot, slots[who] = slots[who], slots[who] + 1
-        present = number % 10 == 0
-        back = 1 + (slot // HOURS) % (30 * months)
+        present = months == 0 or number % 10 == 0
+        back = 1 + (slot // HOURS) % days
         day = today + timedelta(days=back) if present else today - timedelta(days=back)
         hour = FIRST_HOUR + slot % HOURS
         # An earlier lap over the same days would meet itself: the ends without a claim take the later laps.
-        lap = slot // (HOURS * 30 * months)
+        lap = slot // (HOURS * days)
         end = random.choice(PRESENT if present else PAST) if lap == 0 else random.choice(("completed", "canceled"))
         before = datetime.combine(today if present else day, time(6), ZONE).astimezone(UTC)
         yield Purchase(members[number % len(members)], who, before - timedelta(days=3), day, hour, end)

@@ -37,6 +37,7 @@ class Size:
     members: int
     sessions: int
     seed: int
+    months: int = MONTHS
 
 
 class Platform:
@@ -60,7 +61,7 @@ class Platform:
             [one.id for one in members],
             len(practitioners),
             size.sessions,
-            months=MONTHS,
+            months=size.months,
             random=random,
             today=datetime.now(UTC).date(),
         )
