@@ -230,7 +230,7 @@ async def test_new_database__history_is_skipped_and_what_comes_is_sent(deploy):
     case, deployed = Case(), await deploy()
     await deployed.stop()
     await deployed.rows("UPDATE installation SET send_from = clock_timestamp() RETURNING 1")
-    long_ago = (await deployed.rows("SELECT send_from - interval '1 day' AS at FROM installation"))[0]["at"]
+    long_ago = (await deployed.rows("SELECT send_from - interval '1 hour' AS at FROM installation"))[0]["at"]
     await deployed.publish(*case.contacts(), case.requested(at=long_ago))
     await deployed.start()
     await deployed.publish(case.scheduled())

@@ -1,6 +1,6 @@
 """Writing down what one event asks for: in the transaction of its version row, once for ever (N3)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -116,11 +116,10 @@ def _row(about: _About, message: Wanted, channel: str, locale: str, send_from: d
     }
 
 
-async def _execute(conn: psycopg.AsyncConnection[Any], rows: Iterable[dict[str, Any]]) -> int:
-    written = 0
-    for row in rows:
-        written += (await conn.execute(_INSERT, row)).rowcount
-    return written
+async def _execute(conn: psycopg.AsyncConnection[Any], rows: Sequence[dict[str, Any]]) -> int:
+    cursor = conn.cursor()
+    await cursor.executemany(_INSERT, rows)  # sent together, one wait for all
+    return max(cursor.rowcount, 0)
 
 
 async def _send_from(conn: psycopg.AsyncConnection[Any]) -> datetime:

@@ -212,6 +212,9 @@ class Sender:
     async def _pace(self, attempt: Attempt, outcome: Outcome) -> None:
         """Before the record, while the row still keeps its recipient's other messages back; a failure only quickens."""
         recipient, name, patience = attempt.recipient_id, self._channel.name, self._patience
+        paced = patience.pace > 0 and isinstance(outcome, Accepted | Unknown)
+        if not paced and not isinstance(outcome, Later):
+            return
         with suppress(DatabaseDown, psycopg.Error):
             async with self._database.transaction() as conn:
                 match outcome:
