@@ -1,6 +1,6 @@
 """Every operation of every service, as each role, with data that fits its contract and data that does not.
 
-No 5xx, no answer that the contract does not tell of, no body of another shape than it says (quality.md, Proven).
+No 5xx, no answer that the contract does not tell of, no body of another shape than it says (api.md).
 """
 
 import copy

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from booking_chassis.consumer import Consumer
+from booking_chassis.consumer import Consumer, Tuning
 from booking_chassis.consumer.api import held_records_router
 from booking_chassis.consumer.rules import Rules
 from booking_chassis.database import Database
@@ -59,6 +59,7 @@ def build(settings: Settings) -> Service:
         database=database,
         bootstrap=kafka.bootstrap,
         topic_prefix=kafka.prefix,
+        tuning=Tuning(gap_limit=settings.consumer_gap_limit),
     )
     return Service(
         name=SERVICE,

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends
 
-from booking_chassis.consumer import BatchConsumer, held_records_router
+from booking_chassis.consumer import BatchConsumer, Tuning, held_records_router
+from booking_chassis.consumer.batch import BATCH_SIZE
 from booking_chassis.database import Database
 from booking_chassis.service import Service, Worker
 from booking_contracts.topics import SESSIONS
@@ -58,6 +59,7 @@ def build(settings: Settings) -> Service:
         topic_prefix=settings.topic_prefix,
         transient=(StreamConflict,),
         after_commit=waker.poke,
+        tuning=Tuning(batch_size=BATCH_SIZE, gap_limit=settings.consumer_gap_limit),
     )
     resend_after = timedelta(seconds=settings.erasure_resend_seconds)
     return Service(

@@ -1,6 +1,6 @@
 """The composition root of consultation: the only place that reads settings and wires things. No I/O happens here."""
 
-from booking_chassis.consumer import Consumer
+from booking_chassis.consumer import Consumer, Tuning
 from booking_chassis.consumer.api import held_records_router
 from booking_chassis.database import Database
 from booking_chassis.service import Service
@@ -45,6 +45,7 @@ def build(settings: Settings) -> Service:
         topic_prefix=settings.topic_prefix,
         transient=(Busy,),
         after_commit=waker.poke,
+        tuning=Tuning(gap_limit=settings.consumer_gap_limit),
     )
     timing = {
         "database": database,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from booking_chassis.consumer import Consumer
+from booking_chassis.consumer import Consumer, Tuning
 from booking_chassis.consumer.api import held_records_router
 from booking_chassis.database import Database
 from booking_chassis.service import Service
@@ -43,6 +43,7 @@ def build(settings: Settings) -> Service:
         bootstrap=settings.kafka_bootstrap,
         topic_prefix=settings.topic_prefix,
         after_commit=committed,
+        tuning=Tuning(gap_limit=settings.consumer_gap_limit),
     )
     relay = Relay(
         database_url=settings.database_url,

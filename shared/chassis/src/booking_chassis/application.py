@@ -38,7 +38,7 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
         title=service.title,
         description=service.description,
         version=service.version,
-        docs_url=None,  # their pages load scripts from elsewhere (libraries.md, trap 11)
+        docs_url=None,  # their pages load scripts from elsewhere (libraries.md, Traps)
         redoc_url=None,
         openapi_url="/openapi.json" if mode != "worker" else None,
         redirect_slashes=False,

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from booking_chassis.broker import broker_answers
 from booking_chassis.database import Database, DatabaseDown
 from booking_chassis.metrics import LOOP_LAG, WORKER_BACKLOG, WORKER_STALLED
+from booking_chassis.relay_metrics import RelayFigures
 from booking_chassis.revisions import Revisions
 from booking_chassis.service import Mode, Service, Worker
 
@@ -29,6 +30,7 @@ class Health:
         self._workers = [] if mode == "api" else list(service.workers)
         self._broker_matters = mode == "worker"
         self._revisions = Revisions(service.migrations) if service.migrations else None
+        self.relays = RelayFigures(self._workers)
         self._beat_at = time.monotonic()
         self.stopping = asyncio.Event()
         self.durable = False
@@ -102,6 +104,6 @@ def health_router(health: Health) -> APIRouter:
     @router.get("/metrics")
     async def metrics() -> Response:  # pyright: ignore[reportUnusedFunction]
         health.alive()  # refreshes the workers' gauges
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest() + health.relays.text(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -99,7 +99,7 @@ def _is_frameworks(response: dict[str, Any]) -> bool:
 
 
 def _without_item_schemas(node: Any) -> None:
-    # OpenAPI 3.2's word for server-sent events, which FastAPI writes into a 3.1 document (libraries.md, trap 16).
+    # OpenAPI 3.2's word for server-sent events, which FastAPI writes into a 3.1 document (libraries.md, Traps).
     if isinstance(node, dict):
         node.pop("itemSchema", None)  # pyright: ignore[reportUnknownMemberType]
         for child in node.values():  # pyright: ignore[reportUnknownVariableType]

@@ -42,7 +42,7 @@ def install(app: FastAPI) -> None:
         post_hooks=[_with_instance],
         documentation_uri_template=TYPE_TEMPLATE,
     )
-    # Last, since the first match wins; without it the library would answer with str(error) (libraries.md, trap 15).
+    # Last, since the first match wins; without it the library would answer with str(error) (libraries.md, Traps).
     handler.handlers[Exception] = _unhandled  # pyright: ignore[reportUnknownMemberType]
     for kind in (rfc9457.Problem, HTTPException, RequestValidationError, psycopg.DataError):
         app.add_exception_handler(kind, handler)

@@ -36,7 +36,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> int:
 class _Server(uvicorn.Server):
     """Tells the application of a stop when the signal comes, not only after the last connection has closed.
 
-    An open event stream would otherwise hold the stop until its deadline (libraries.md, trap 16).
+    An open event stream would otherwise hold the stop until its deadline (libraries.md, Traps).
     """
 
     def __init__(self, config: uvicorn.Config, health: Health) -> None:

@@ -99,6 +99,9 @@ class ServiceSettings(BaseSettings):
     topic_prefix: Annotated[
         str, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="a prefix of topic names, for shared clusters")
     ] = ""
+    consumer_gap_limit: Annotated[
+        int, Field(ge=1, description="keys of a partition that may wait for a predecessor before it is paused")
+    ] = 1000
     http_host: Annotated[str, Field(description="the address to listen on")] = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535, description="the port to listen on")] = 8000
     jwt_issuer: Annotated[

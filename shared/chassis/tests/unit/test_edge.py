@@ -3,7 +3,14 @@
 import re
 from uuid import uuid4
 
+import httpx2
 import pytest
+from shared.chassis.tests.conftest import settings_for
+
+from booking_chassis.application import create_app
+from booking_chassis.database import Database
+from booking_chassis.service import Service
+from booking_outbox import Relay
 
 JSON = {"content-type": "application/json"}
 CONTEXT = "/v1/context"
@@ -260,3 +267,21 @@ async def test_metrics__count_by_route_template(offline):
     assert 'route="/v1/notes/{note_id}"' in text
     assert 'route="unmatched"' in text
     assert "wp-admin" not in text
+
+
+async def test_metrics__show_the_relays_lag_and_refusal():
+    nowhere = "postgresql://nobody@127.0.0.1:1/none"
+    relay = Relay(database_url=nowhere, bootstrap="127.0.0.1:1", topics=[], lock_name="sample relay")
+    relay.metrics.refused = True
+    relay.metrics.lag_events["sample.notes"] = 7
+    relay.metrics.published["sample.notes"] = 3
+    settings = settings_for(nowhere)
+    app = create_app(Service("sample", "Sample", settings, Database(nowhere), workers=[relay]), mode="worker")
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://sample") as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    assert {
+        "booking_relay_refused 1.0",
+        "booking_relay_leader 0.0",
+        'booking_relay_lag_events{topic="sample.notes"} 7.0',
+        'booking_relay_published_total{topic="sample.notes"} 3.0',
+    } <= set(lines)

@@ -1,7 +1,7 @@
 """Who may publish: the holder of a session advisory lock, on the one connection that also reads and deletes the marks.
 
 Whoever loses the lock has lost the connection too, so a relay that was overtaken can't delete a mark. It could still
-send what it has in hand; that gives duplicates, which consumers drop by version (decision 1: no fencing).
+send what it has in hand; that gives duplicates, which consumers drop by version (no fencing).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The relay's figures, as plain numbers: whoever serves /metrics asks for `samples`."""
+"""The relay's figures, as plain numbers: whoever serves /metrics asks for `samples` and puts `booking_` before each."""
 
 from collections import Counter
 from collections.abc import Iterator

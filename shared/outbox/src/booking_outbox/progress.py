@@ -1,4 +1,4 @@
-"""Liveness is progress (decision 10): a worker that has work and does not move is not alive."""
+"""Liveness is progress (reliability.md, Liveness that works): a worker that has work and does not move is not alive."""
 
 import time
 from dataclasses import dataclass

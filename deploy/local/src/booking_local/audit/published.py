@@ -98,7 +98,7 @@ _FOUND = {
     "phantom": (
         "I4",
         "in the topic but not in the store",
-        "a restore? see docs/promises.md, then booking republish --accept-topic",
+        "a restore? see docs/operations.md before booking republish --accept-topic",
     ),
     "disordered": (
         "I5",

@@ -1,4 +1,4 @@
-"""`/v1/erasures`: forget a person (E4); what `booking erase` calls."""
+"""`/v1/erasures`: forget a person (E4), as the job `checkout erase` does."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a consumer counts. Names as in deploy/observability."""
+"""What a consumer counts; docs/operations.md says what to do about it."""
 
 from prometheus_client import Counter, Gauge
 

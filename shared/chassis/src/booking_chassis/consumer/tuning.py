@@ -15,7 +15,8 @@ class Tuning:
     apply_deadline: float = 60.0
     """One try. Longer counts as transient: a slow database must not hold records (F10)."""
     gap_limit: int = 1000
-    """Keys of a partition that may wait for a predecessor; beyond it the topic lost records (pause, alarm)."""
+    """Keys of a partition that may wait for a predecessor; beyond it the topic lost records (pause, alarm).
+    Services set it by CONSUMER_GAP_LIMIT."""
     tick: float = 1.0
     """How often the monitor looks: lag, membership, stalls."""
     stall_after: float = 20.0

@@ -36,7 +36,7 @@ class Watch:
             reader.pause(TopicPartition(self._prefix + record.topic, record.partition))
             log.error(
                 "consumer %s paused %s[%d]: %d keys wait for a predecessor, so the topic lost records;"
-                " run `booking republish` and start once with a higher limit",
+                " run `booking republish` and start with a higher CONSUMER_GAP_LIMIT until it has caught up",
                 *(self._name, record.topic, record.partition, taken.gap_keys),
             )
 
