@@ -71,7 +71,7 @@ def _try_all(
         for operation in _operations(service):
             answered = statuses.setdefault(operation.definition.raw["operationId"], Counter())
             found += _failures(service, operation, role, mode, session=session, answered=answered)
-    data = "good" if mode is GenerationMode.POSITIVE else "bad "
+    data = "good" if mode is GenerationMode.POSITIVE else "bad"
     total = sum(statuses.values(), Counter[str]())
     figures = {"service": service.name, "role": role, "data": data, "operations": len(statuses), "statuses": total}
     record_property("contract", figures)

@@ -1,7 +1,7 @@
 """The stack's topics as an operator's tool sees them: everything that is in them, and a way to put records there."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -39,11 +39,10 @@ def configure(bootstrap: str, topic: str, settings: Mapping[str, str]) -> None:
 
 
 async def _everything(bootstrap: str) -> list[Raw]:
+    places = await _partitions(bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
-        topics = [topic for topic in await consumer.topics() if not topic.startswith("__")]
-        places = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t) or ()]
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         await consumer.seek_to_beginning(*places)
@@ -54,6 +53,17 @@ async def _everything(bootstrap: str) -> list[Raw]:
         return found
     finally:
         await consumer.stop()
+
+
+async def _partitions(bootstrap: str) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        described = await admin.describe_topics()
+    finally:
+        await admin.close()
+    ours = [topic for topic in described if not topic["topic"].startswith("__")]
+    return [TopicPartition(topic["topic"], one["partition"]) for topic in ours for one in topic["partitions"]]
 
 
 async def _append(bootstrap: str, topic: str, records: Sequence[tuple[str, bytes | None]]) -> None:
