@@ -8,6 +8,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from booking_contracts.topics import topic_named
+
 
 @dataclass(frozen=True)
 class Raw:
@@ -76,6 +78,8 @@ async def _configure(bootstrap: str, topic: str, settings: Mapping[str, str]) ->
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, dict(settings))])
+        # This call of Kafka sets all that it names and resets all that it doesn't.
+        whole = {**topic_named(topic).config, **settings}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, whole)])
     finally:
         await admin.close()
