@@ -225,6 +225,16 @@ class TestForged:
                 )
                 assert answer.status_code == 400, (provider, raw, answer.text)
 
+    async def test_oversize__is_refused_before_any_proof_and_not_stored(self, shop: Shop) -> None:
+        """T6: the limit holds where no token is asked for; a proof that fits changes nothing."""
+        bought = await shop.bought()
+        raw = json.dumps({**manual(bought["id"]), "padding": "x" * 300_000}).encode()
+        path = "/v1/payments/manual/notifications"
+        answer = await shop.rig.http.post(path, content=raw, headers={"X-Signature": signature(raw)})
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        stored = await shop.rig.rows("SELECT count(*) FROM payment_notification WHERE reference = %s", bought["id"])
+        assert stored == [(0,)]
+
     async def test_unknown_provider__not_found(self, rig: Rig) -> None:
         assert (await rig.notify({}, "paypal")).status_code == 404
 

@@ -88,7 +88,7 @@ def _with_problems(operation: dict[str, Any], *, takes_body: bool) -> None:
     if operation.get("security"):
         statuses += [401, 403, 429]
     if takes_body:  # also where none is declared: a route may read the raw bytes, and a body can always be sent
-        statuses += [413, 415]
+        statuses += [408, 413, 415]
     responses = operation.setdefault("responses", {})
     for status, described in problem_responses(*statuses).items():
         if str(status) not in responses or _is_frameworks(responses[str(status)]):
