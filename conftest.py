@@ -1,3 +1,3 @@
 """Fixtures for every test folder."""
 
-pytest_plugins = ["tests.plugins.servers"]
+pytest_plugins = ["tests.plugins.servers", "tests.plugins.figures"]

@@ -27,22 +27,30 @@ ROLES = ("member", "practitioner", "admin", "service")
 ANONYMOUS = "anonymous"
 PEOPLE = {role: UUID(int=0x0199_0000_0000_7000_8000_0000_0000_0000 + number) for number, role in enumerate(ROLES, 1)}
 STRANGER = UUID(int=0x0199_0000_0000_7000_8000_0000_0000_0099)
-
+MANUAL_SECRET = "a secret of these tests"
 
 _OWN_SETTINGS: dict[str, dict[str, Any]] = {
-    "checkout": {"payment_provider": "manual", "manual_secret": SecretStr("a secret of these tests")},
+    "checkout": {"payment_provider": "manual", "manual_secret": SecretStr(MANUAL_SECRET)},
 }
 
 
 @dataclass
 class ServiceUnderTest:
-    """A running service; `known` holds ids that exist, by the name of the path parameter that takes them."""
+    """A running service and what exists in it.
+
+    `known` holds ids by the name of the path parameter that takes them, `wanted` those that bodies and queries name,
+    `fitting` by operation and role those that exactly that operation can treat, each kept for it.
+    """
 
     name: str
     url: str
     document: dict[str, Any]
     issuer: Issuer
+    database_url: str
+    client: httpx2.Client
     known: dict[str, list[str]] = field(default_factory=dict)
+    wanted: dict[str, list[str]] = field(default_factory=dict)
+    fitting: dict[str, list[str]] = field(default_factory=dict)
 
     def headers(self, role: str, sub: UUID | None = None) -> dict[str, str]:
         """The token of a role's person; nothing for the anonymous."""
@@ -53,9 +61,13 @@ class ServiceUnderTest:
 
 def application(name: str, database_url: str = "") -> FastAPI:
     """The service's application as its composition root builds it; without a database only its document is of use."""
-    module = MODULES[name]
-    build = importlib.import_module(f"{module}.app").build
-    settings = importlib.import_module(f"{module}.settings").Settings.documented()
+    build = importlib.import_module(f"{MODULES[name]}.app").build
+    return create_app(build(settings_of(name, database_url)), mode="api")
+
+
+def settings_of(name: str, database_url: str = "") -> Any:
+    """The service's settings on the tests' servers."""
+    settings = importlib.import_module(f"{MODULES[name]}.settings").Settings.documented()
     updates: dict[str, Any] = {
         "rate_limit_per_minute": 0,
         "database_allow_unsafe": True,
@@ -66,7 +78,7 @@ def application(name: str, database_url: str = "") -> FastAPI:
     }
     if database_url:
         updates["database_url"] = database_url
-    return create_app(build(settings.model_copy(update=updates)), mode="api")
+    return settings.model_copy(update=updates)
 
 
 @contextmanager
@@ -81,7 +93,8 @@ def serving(name: str, database_url: str) -> Iterator[ServiceUnderTest]:
     try:
         url = f"http://127.0.0.1:{_port(server, thread)}"
         _wait_ready(url)
-        yield ServiceUnderTest(name, url, app.openapi(), issuer)
+        with httpx2.Client(timeout=30) as client:
+            yield ServiceUnderTest(name, url, app.openapi(), issuer, database_url, client)
     finally:
         server.should_exit = True
         thread.join(20)

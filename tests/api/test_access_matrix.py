@@ -7,7 +7,6 @@ to what is not its own: that is 404, and each service's own tests.
 from typing import Any
 from uuid import uuid4
 
-import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
@@ -130,10 +129,9 @@ def _called(service: ServiceUnderTest, request: Any, headers: dict[str, str]) ->
     made = request.as_transport_kwargs(base_url=service.url)
     sent = {key: value for key, value in made["headers"].items() if key.lower() != "authorization"}
     body = {"content": made["data"]} if made.get("data") is not None else {"json": made.get("json")}
-    with (
-        httpx2.Client(timeout=30) as client,
-        client.stream(made["method"], made["url"], params=made.get("params"), headers=sent | headers, **body) as answer,
-    ):
+    with service.client.stream(
+        made["method"], made["url"], params=made.get("params"), headers=sent | headers, **body
+    ) as answer:
         if answer.status_code < 400:
             return answer.status_code, ""
         answer.read()

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
-def system(state: Path) -> Iterator[System]:
+@contextmanager
+def system_of(state: Path) -> Iterator[System]:
+    """A running stack by its state folder."""
+
     def make_token(*, role: str, sub: str, name: str = "", email: str = "", phone: str = "") -> str:
         words = ["token", "--role", role, "--sub", sub]
         for flag, value in (("--name", name), ("--email", email), ("--phone", phone)):
@@ -33,6 +36,12 @@ def system(state: Path) -> Iterator[System]:
     running = System(json.loads((state / "endpoints.json").read_text()), make_token)
     yield running
     running.http.close()
+
+
+@pytest.fixture(scope="session")
+def system(state: Path) -> Iterator[System]:
+    with system_of(state) as running:
+        yield running
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ SERVER_KEY = "SB-Mid-server-test"
 
 @dataclass
 class MidtransServer:
-    """`mode`: ok, down (503), reject (412 for refunds), html, huge, redirect, elsewhere (a page on another host), lost
+    """`mode`: ok, down (503), reject (412 for refunds), html, huge, flood (without an end), drip (a byte at a
+    time, without an end), redirect, elsewhere (a page on another host), lost
     (does as asked, then drops the connection)."""
 
     address: str = ""
@@ -23,6 +24,7 @@ class MidtransServer:
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sent: int = 0
 
     def notification(self, reference: str, status: str = "settlement", **more: Any) -> dict[str, Any]:
         """A signed notification of one payment of this order."""
@@ -99,12 +101,27 @@ def midtrans_server() -> Generator[MidtransServer]:  # noqa: C901 - one branch a
             if provider.mode == "huge":
                 self._send(200, b'{"a": "' + b"x" * 1_000_000 + b'"}')
                 return
+            if provider.mode in ("flood", "drip"):
+                self._never_end()
+                return
             status, said = provider.answer(method, self.path, body)
             if provider.mode == "lost":
                 self.close_connection = True
                 self.connection.close()
                 return
             self._send(status, json.dumps(said).encode())
+
+        def _never_end(self):
+            self.close_connection = True
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            part = b'"' + b"x" * (65_536 if provider.mode == "flood" else 1)
+            while provider.mode in ("flood", "drip"):
+                self.wfile.write(part)
+                provider.sent += len(part)
+                if provider.mode == "drip":
+                    threading.Event().wait(0.02)
 
         def _send(self, status: int, body: bytes):
             self.send_response(status)

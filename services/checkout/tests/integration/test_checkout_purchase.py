@@ -9,6 +9,8 @@ from services.checkout.tests.given import AWAITING, after
 from services.checkout.tests.midtrans_server import MidtransServer
 from services.checkout.tests.rig import Rig, Shop, until
 
+from checkout.payments.http import Caller
+from checkout.payments.provider import ProviderDownError
 from checkout.transaction.row import read_row
 from checkout.transaction.state import Absent
 from checkout.transaction.stream import read_at
@@ -88,11 +90,21 @@ async def test_provider_down__bought_without_a_page_until_a_worker_gets_one(
     assert await until(paged)
 
 
-@pytest.mark.parametrize("mode", ["html", "huge", "redirect", "elsewhere", "lost"])
+@pytest.mark.parametrize("mode", ["html", "huge", "flood", "redirect", "elsewhere", "lost"])
 async def test_provider_lies__bought_without_a_page(shop: Shop, provider: MidtransServer, mode: str) -> None:
     """T28: an untrusted reply never fails the purchase and never sends the member elsewhere."""
     provider.mode = mode
     assert (await shop.bought())["payment"]["redirect_url"] is None
+
+
+async def test_provider_drips__the_deadline_is_for_the_whole_reply(provider: MidtransServer) -> None:
+    """T28: each byte comes in time, the reply never does."""
+    provider.mode = "drip"
+    caller = Caller(username="key", deadline=0.5)
+    with pytest.raises(ProviderDownError, match="no answer in time"):
+        await asyncio.wait_for(caller.call("GET", f"{provider.address}/v2/1/status"), 5)
+    assert provider.sent > 5, "it did send"
+    await caller.close()
 
 
 async def test_twenty_unpaid__the_next_is_refused_under_concurrency(shop: Shop) -> None:

@@ -1,6 +1,7 @@
 """R1, R2, P5 over HTTP: who may request a session, once, and under any number of requests at once."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -156,6 +157,25 @@ async def test_fifty_requests_at_once__one_session_and_forty_nine_refusals_that_
     assert (len(made), len(refused)) == (1, 49), [answer.text for answer in answers if answer.status_code >= 500]
     assert {answer.json()["session_id"] for answer in refused} == {made[0].json()["id"]}
     assert await rig.rows("SELECT count(*) FROM feedback_session WHERE transaction_id = %s", sold.id) == [(1,)]
+
+
+async def test_fifty_double_requests_at_once__each_pair_makes_one_session(rig: Rig, record_property):
+    """R2, I7: a hundred requests in flight, two for each of fifty sales: fifty sessions, fifty refusals naming them."""
+    sales = [await rig.sell() for _ in range(50)]
+    begun = time.perf_counter()
+    answers = await asyncio.gather(
+        *(
+            rig.member_of(sold).post("/v1/sessions", {"transaction_id": str(sold.id)})
+            for sold in sales
+            for _ in range(2)
+        )
+    )
+    spent = time.perf_counter() - begun
+    for one, other in zip(answers[::2], answers[1::2], strict=True):
+        made, refused = sorted((one, other), key=lambda answer: answer.status_code)
+        assert (made.status_code, refused.status_code) == (201, 409), refused.text
+        assert refused.json()["session_id"] == made.json()["id"]
+    record_property("figures", f"50 double requests at once: 50 sessions, 50 refusals (409), 0 other, {spent:.2f} s")
 
 
 async def test_two_sales_one_assessment_at_once__one_session(rig: Rig):

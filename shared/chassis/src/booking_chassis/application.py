@@ -66,7 +66,13 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
             app.include_router(router)
     app.openapi = lambda: document(app)
     deadline = settings.database_statement_timeout_seconds + 2
-    app.add_middleware(Edge, metrics=HttpMetrics(), max_body=settings.max_body_bytes, deadline=deadline)
+    app.add_middleware(
+        Edge,
+        metrics=HttpMetrics(),
+        max_body=settings.max_body_bytes,
+        body_seconds=settings.body_timeout_seconds,
+        deadline=deadline,
+    )
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]

@@ -33,10 +33,13 @@ _OURS = frozenset({name for name, _ in _SECURITY_HEADERS})
 class Edge:
     """Wraps the application; see the module."""
 
-    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, deadline: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, body_seconds: float, deadline: float
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._max_body = max_body
+        self._body_seconds = body_seconds
         self._deadline = deadline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,7 +68,11 @@ class Edge:
             raise Problem(400, "bad_request", "The address holds U+0000.")
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             return b""
-        body = await self._read(receive, headers)
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                body = await self._read(receive, headers)
+        except TimeoutError:
+            raise _too_slow(self._body_seconds) from None
         # A provider's notification carries no bearer token: its route reads the raw bytes and answers by its own rules.
         if body and b"authorization" in headers:
             if not _is_json(headers.get(b"content-type", b"")):
@@ -161,3 +168,8 @@ async def _nothing_more() -> Any:
 def _too_large(limit: int) -> Problem:
     # The rest of the body stays unread, so the connection cannot be used again.
     return Problem(413, "too_large", f"The body is over {limit} bytes.", headers={"Connection": "close"})
+
+
+def _too_slow(seconds: float) -> Problem:
+    # Before any token was looked at: whoever sends a byte a minute would hold connections for nothing (T6).
+    return Problem(408, "timeout", f"The body took longer than {seconds:g} seconds.", headers={"Connection": "close"})

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from booking_chassis.broker import broker_answers
 from booking_chassis.database import Database, DatabaseDown
 from booking_chassis.metrics import LOOP_LAG, WORKER_BACKLOG, WORKER_STALLED
-from booking_chassis.relay_metrics import RelayFigures
+from booking_chassis.relay_figures import RelayFigures
 from booking_chassis.revisions import Revisions
 from booking_chassis.service import Mode, Service, Worker
 
@@ -30,7 +30,7 @@ class Health:
         self._workers = [] if mode == "api" else list(service.workers)
         self._broker_matters = mode == "worker"
         self._revisions = Revisions(service.migrations) if service.migrations else None
-        self.relays = RelayFigures(self._workers)
+        self._relay_figures = RelayFigures(self._workers)
         self._beat_at = time.monotonic()
         self.stopping = asyncio.Event()
         self.durable = False
@@ -49,6 +49,11 @@ class Health:
         workers = {worker.name: _state(worker) for worker in self._workers}
         dead = [name for name, state in workers.items() if not state["alive"]]
         return lag < _WORST_LAG and not dead, {"workers": workers, "loop_lag_seconds": round(max(lag, 0.0), 3)}
+
+    def figures(self) -> bytes:
+        """What /metrics shows, as of now."""
+        self.alive()  # refreshes the workers' gauges
+        return generate_latest() + self._relay_figures.text()
 
     async def ready(self) -> tuple[bool, dict[str, str]]:
         """Whether the database answers, durably and migrated (and, for a worker, the broker); each with its state."""
@@ -103,7 +108,6 @@ def health_router(health: Health) -> APIRouter:
 
     @router.get("/metrics")
     async def metrics() -> Response:  # pyright: ignore[reportUnusedFunction]
-        health.alive()  # refreshes the workers' gauges
-        return Response(generate_latest() + health.relays.text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(health.figures(), media_type=CONTENT_TYPE_LATEST)
 
     return router

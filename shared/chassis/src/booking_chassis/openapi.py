@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from booking_chassis.problems import problem_responses
 
 _METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
+_WRITING = frozenset({"put", "post", "patch"})
 _OBSOLETE = ("HTTPValidationError", "ValidationError")
 
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -76,18 +77,18 @@ def _completed(made: dict[str, Any]) -> dict[str, Any]:
     for path in made.get("paths", {}).values():
         for method, operation in path.items():
             if method in _METHODS:
-                _with_problems(operation)
+                _with_problems(operation, takes_body=method in _WRITING)
     _without_item_schemas(made)
     return made
 
 
-def _with_problems(operation: dict[str, Any]) -> None:
+def _with_problems(operation: dict[str, Any], *, takes_body: bool) -> None:
     """What the chassis itself may answer on any route, beside what the route declares."""
     statuses = [400, 422, 500, 503]
     if operation.get("security"):
         statuses += [401, 403, 429]
-    if "requestBody" in operation:
-        statuses += [413, 415]
+    if takes_body:  # also where none is declared: a route may read the raw bytes, and a body can always be sent
+        statuses += [408, 413, 415]
     responses = operation.setdefault("responses", {})
     for status, described in problem_responses(*statuses).items():
         if str(status) not in responses or _is_frameworks(responses[str(status)]):

@@ -18,6 +18,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "No such method here",
+    408: "Took too long",
     409: "Refused by a rule",
     412: "Changed meanwhile",
     413: "Too large",

@@ -130,6 +130,9 @@ class ServiceSettings(BaseSettings):
         int, Field(ge=0, description="requests per minute and person, 0 switches the limit off")
     ] = 1200
     max_body_bytes: Annotated[int, Field(ge=1024, description="the largest request body in bytes")] = 262_144
+    body_timeout_seconds: Annotated[
+        float, Field(gt=0, le=300, description="how long a request's body may take to arrive, in seconds")
+    ] = 15.0
     cors_origins: Annotated[
         tuple[str, ...], Field(description='a JSON list of the origins whose pages may call, ["https://app.example"]')
     ] = ()

@@ -259,6 +259,26 @@ async def test_sockets__chunked_bodies_and_broken_requests(sample_database):
         assert (await client.get(f"{program.url}/healthz")).status_code == 200
 
 
+async def test_sockets__a_body_that_drips_is_ended(sample_database):
+    """T6: slow-loris, before any token is looked at; others are served meanwhile."""
+    async with (
+        started("api", sample_database.app_url, BODY_TIMEOUT_SECONDS="0.5") as program,
+        httpx2.AsyncClient() as client,
+    ):
+        await program.until_ready(client)
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(program.url.rpartition(":")[2]))
+        writer.write(b"POST /v1/raw HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        ended = asyncio.create_task(asyncio.wait_for(reader.read(), 10))
+        while not ended.done():
+            writer.write(b"x")
+            await asyncio.wait([ended], timeout=0.05)
+            assert (await client.get(f"{program.url}/healthz")).status_code == 200
+        answer = ended.result()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"code":"timeout"' in answer
+        writer.transport.abort()
+
+
 async def _spoken(program: Running, text: bytes) -> bytes:
     """The status line that these bytes get."""
     port = int(program.url.rpartition(":")[2])

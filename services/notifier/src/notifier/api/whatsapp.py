@@ -32,7 +32,7 @@ def router(
             raise forbidden("forbidden", "Not the verify token of this webhook.")
         return challenge
 
-    @routes.post("", status_code=200, responses=problem_responses(400, 401, 413, 503))
+    @routes.post("", status_code=200, response_class=Response, responses=problem_responses(400, 401, 413, 503))
     async def receive_statuses(request: Request) -> Response:
         """Statuses of messages. 200 for whatever is genuine, known or not: Meta would send it again for days."""
         raw = await request.body()

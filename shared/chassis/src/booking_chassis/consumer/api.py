@@ -104,7 +104,7 @@ def held_records_router(
         """Apply the key's held records in order, this one included; 409 `still_held` names the one in the way."""
         return await _settled(rules, database, held_id, idempotency, operations.replay, by=caller.actor("admin"))
 
-    @router.post("/{held_id}/discard", responses=problem_responses(404, 422))
+    @router.post("/{held_id}/discard", responses=problem_responses(404, 409, 422))
     async def discard_held_record(
         held_id: UUID,
         idempotency: Idempotency,

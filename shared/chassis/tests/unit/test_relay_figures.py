@@ -1,0 +1,64 @@
+"""What /metrics shows of the relays of a process: an outbox that nothing drains must be seen."""
+
+import asyncio
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from booking_chassis.relay_figures import RelayFigures
+from booking_outbox import Progress, RelayMetrics
+
+
+class Relaying:
+    """A worker with a relay's figures."""
+
+    name = "relay"
+
+    def __init__(self) -> None:
+        self.metrics = RelayMetrics()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+
+    def progress(self) -> Progress:
+        return Progress(0, 0.0)
+
+
+class Idle:
+    """A worker that publishes nothing."""
+
+    name = "idle"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+
+    def progress(self) -> Progress:
+        return Progress(0, 0.0)
+
+
+def shown(figures: RelayFigures) -> dict[tuple[str, str], float]:
+    """Value by name and topic, as Prometheus reads the text."""
+    families = text_string_to_metric_families(figures.text().decode())
+    return {(s.name, s.labels.get("topic", "")): s.value for family in families for s in family.samples}
+
+
+def test_leading__shows_lag_and_counts_by_topic():
+    relay = Relaying()
+    figures = RelayFigures([Idle(), relay])
+    relay.metrics.leader = True
+    relay.metrics.lag_events |= {"booking.sessions": 7, "booking.transactions": 0}
+    relay.metrics.lag_seconds["booking.sessions"] = 2.5
+    relay.metrics.published["booking.sessions"] += 40
+    relay.metrics.failed_batches["booking.sessions"] += 1
+    assert shown(figures) == {
+        ("booking_relay_leader", ""): 1,
+        ("booking_relay_refused", ""): 0,
+        ("booking_relay_lag_events", "booking.sessions"): 7,
+        ("booking_relay_lag_events", "booking.transactions"): 0,
+        ("booking_relay_lag_seconds", "booking.sessions"): 2.5,
+        ("booking_relay_published_total", "booking.sessions"): 40,
+        ("booking_relay_failed_batches_total", "booking.sessions"): 1,
+    }
+
+
+def test_no_relay__shows_nothing():
+    assert RelayFigures([Idle()]).text() == b""

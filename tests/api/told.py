@@ -1,0 +1,58 @@
+"""What other services have told a service before the tests: real records, taken by the service's own consumers' rules.
+
+A record goes the way of one from the broker (decode, version row, apply, one transaction), only its bytes come from
+here; what cannot be decoded is held, as it would be.
+"""
+
+import asyncio
+import importlib
+from collections.abc import Iterable
+
+from services.notifier.tests.given import Case
+from tests.api.service_under_test import MODULES, PEOPLE, ServiceUnderTest, settings_of
+
+from booking_chassis.consumer.reading import read
+from booking_chassis.consumer.rules import Rules
+from booking_chassis.service import Service
+from booking_contracts.record import Record
+from booking_contracts.topics import topic_named
+
+
+def tell(service: ServiceUnderTest, records: Iterable[Record]) -> None:
+    """Have the service take these records, in order."""
+    asyncio.run(_take_all(service, list(records)))
+
+
+def case_of_the_people() -> Case:
+    """A sale and a session between the member and the practitioner that the tests sign in as."""
+    return Case(member=PEOPLE["member"], practitioner=PEOPLE["practitioner"])
+
+
+def poisoned(case: Case, topic: str, count: int = 1) -> list[Record]:
+    """Records that nothing can decode, each of a key of its own."""
+    made = [Case(member=case.member, practitioner=case.practitioner) for _ in range(count)]
+    return [Record(topic, 0, n, str(one.session).encode(), b"{", (), 0) for n, one in enumerate(made)]
+
+
+async def _take_all(service: ServiceUnderTest, records: list[Record]) -> None:
+    # A second instance of the service beside the running one, as a worker is in another process.
+    module = MODULES[service.name]
+    worker: Service = importlib.import_module(f"{module}.app").build(settings_of(service.name, service.database_url))
+    try:
+        for record in records:
+            async with worker.database.transaction() as conn:
+                await _rules(service.name, worker).take(
+                    conn, read(record, sequenced=topic_named(record.topic).sequenced)
+                )
+    finally:
+        await worker.database.close()
+
+
+def _rules(name: str, worker: Service) -> Rules:
+    if name == "calendar":  # its sessions come to a generation's slot, not to a consumer of the chassis
+        from calendar_projector.projection.merge import Slot
+        from calendar_projector.projection.slot_inbox import rules_of
+
+        return rules_of(Slot("a"), lambda _: None)
+    (rules,) = [one.rules for one in worker.workers if isinstance(getattr(one, "rules", None), Rules)]  # pyright: ignore[reportAttributeAccessIssue]
+    return rules

@@ -1,0 +1,74 @@
+"""`booking dead-letters` on records that are really held: a poisoned one between good ones, through a real broker."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.kafka_log import append
+from tests.e2e.system import Cast, booking, until
+
+pytestmark = [pytest.mark.servers, pytest.mark.e2e]
+TRANSACTIONS = "booking.checkout.transactions.v1"
+READERS = {"consultation", "notifier"}
+
+
+def dead_letters(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return booking("dead-letters", *words, state=state)
+
+
+def held_of(state: Path, key: str) -> list[dict[str, Any]]:
+    """What is held of this key now, as the command lists it."""
+    listed = dead_letters(state, "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    return [item for item in json.loads(listed.stdout) if item["key"] == key]
+
+
+def test_poison_between_good_ones__is_held_shown_and_discarded_and_what_waited_follows(
+    state: Path, story: Cast
+) -> None:
+    """I13: exactly the key behind the poison waits; other keys flow; a discard lets the key go on, in order."""
+    bought, other = story.buy(), story.buy()
+    story.consultation_knows(bought)
+    append(story.system.endpoints["kafka"], TRANSACTIONS, [(bought["id"], b'{"broken')])
+    until("both readers to hold the poison", lambda: {h["service"] for h in held_of(state, bought["id"])} == READERS)
+    story.pay(bought)
+    story.request(story.pay(other))
+
+    def both_held() -> dict[tuple[str, str], str] | None:
+        found = {(h["service"], h["reason"]): h["id"] for h in held_of(state, bought["id"])}
+        return found if len(found) == 4 else None
+
+    ids = until("the payment to wait behind the poison", both_held)
+    assert {reason for _, reason in ids} == {"undecodable", "gap"}
+    refused = story.system.call(
+        story.member, "consultation", "POST", "/v1/sessions", json={"transaction_id": bought["id"]}
+    )
+    assert refused.json()["code"] == "transaction_not_paid"
+
+    poison = ids["consultation", "undecodable"]
+    shown = dead_letters(state, "show", poison)
+    assert shown.returncode == 0, shown.stderr
+    record = json.loads(shown.stdout)
+    assert (record["topic"], record["value"]["text"], record["headers"]) == (TRANSACTIONS, '{"broken', [])
+
+    replayed = dead_letters(state, "replay", ids["consultation", "gap"])
+    assert replayed.returncode != 0, "what stands before it still cannot be read"
+    assert "still in the way" in replayed.stdout + replayed.stderr
+
+    for service in READERS:
+        discarded = dead_letters(state, "discard", ids[service, "undecodable"])
+        assert (discarded.returncode, discarded.stdout) == (0, f"{ids[service, 'undecodable']} discarded\n")
+    until("nothing held of it any more", lambda: not held_of(state, bought["id"]))
+    assert story.request(bought)["status"] == "pending_negotiation"
+    until("N1: the payment told after all", lambda: len(story.system.mails_to(story.member.email)) >= 2)
+    again = dead_letters(state, "discard", poison)
+    assert again.returncode != 0
+    assert "already_settled" in again.stdout + again.stderr
+
+
+def test_unknown__says_where_to_look(state: Path) -> None:
+    nowhere = dead_letters(state, "show", "01990000-0000-7000-8000-000000000000")
+    assert nowhere.returncode != 0
+    assert "dead-letters list" in nowhere.stdout + nowhere.stderr
