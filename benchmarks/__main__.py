@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from benchmarks.harness import Report, Scale, machine, run, save
+from benchmarks.page import rewrite
 from benchmarks.system import System, system
 
 BENCHMARKS = ("append", "relay", "projector", "http", "latency", "startup", "growth")
@@ -38,10 +39,8 @@ def main() -> None:
             )
         print(f"({name}: {time.monotonic() - began:.0f} s)\n", flush=True)
         save(chosen.result, reports)
-    if chosen.write:
-        from benchmarks.page import rewrite
-
-        rewrite(reports, machine())
+        if chosen.write:
+            rewrite({name: reports[name]}, machine())
 
 
 if __name__ == "__main__":

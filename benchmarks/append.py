@@ -32,7 +32,7 @@ from consultation.orders import Order, Origin, Person
 from consultation.session.commands import Reschedule
 from consultation.settings import Settings
 
-COMMANDS: dict[Scale, int] = {"tiny": 40, "default": 6_000, "full": 30_000}
+COMMANDS: dict[Scale, int] = {"tiny": 40, "default": 3_000, "full": 30_000}
 GOALS = {1: 0.45, 8: 0.35, 32: 0.30}
 UNIT = "commands/s"
 FLOOR = """

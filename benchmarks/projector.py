@@ -33,13 +33,14 @@ CREATE TABLE rows (
 )
 """
 FLOOR = """
-INSERT INTO rows (session_id, version, transaction_id, practitioner_id, user_id, status, scheduled_date, time_start,
-                     time_end, timezone, starts_at, ends_at, meeting_link, schedule_version)
-SELECT DISTINCT ON (stream_id) stream_id, version, (data->>'transaction_id')::uuid, (data->>'practitioner_id')::uuid,
-       (data->>'user_id')::uuid, data->>'status', (data->>'scheduled_date')::date, (data->>'time_start')::time,
-       (data->>'time_end')::time, data->>'timezone', (data->>'starts_at')::timestamptz,
-       (data->>'ends_at')::timestamptz, data->>'meeting_link', (data->>'schedule_version')::int
-FROM events ORDER BY stream_id, version DESC
+INSERT INTO rows
+SELECT stream_id, version, d.*
+FROM (SELECT DISTINCT ON (stream_id) stream_id, version, data FROM events ORDER BY stream_id, version DESC) last,
+     json_to_record(data) AS d (
+         transaction_id uuid, practitioner_id uuid, user_id uuid, status text, scheduled_date date, time_start time,
+         time_end time, timezone text, starts_at timestamptz, ends_at timestamptz, meeting_link text,
+         schedule_version integer
+     )
 """
 MOVED = "SELECT coalesce(sum(next_offset), 0) FROM projection_position WHERE generation = %s"
 
@@ -56,6 +57,7 @@ class Floor:
         """One statement, one commit."""
         with psycopg.connect(self._url, autocommit=True) as conn:
             conn.execute("TRUNCATE rows")
+            conn.execute("SET work_mem = '64MB'")
             self._system.settle()
             started = time.perf_counter()
             conn.execute(FLOOR.encode())

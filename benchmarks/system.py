@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -128,10 +129,10 @@ class System:
             await asyncio.to_thread(stop, process, command)
 
     def stop(self) -> None:
-        """Stop the servers that were started."""
-        for name in ("kafka", "postgres"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).stop()
+        """Stop the servers that were started, side by side."""
+        started = [self.__dict__.pop(name) for name in ("kafka", "postgres") if name in self.__dict__]
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(lambda server: server.stop(), started))
 
 
 @dataclasses.dataclass(frozen=True)
