@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--result", type=Path, default=Path(".booking-bench.json"), help="where the figures go")
     chosen = parser.parse_args()
     reports: dict[str, list[Report]] = {}
+    here = machine()
     for name in chosen.names or BENCHMARKS:
         began = time.monotonic()
         print(f"## {name}\n", flush=True)
@@ -38,9 +39,9 @@ def main() -> None:
                 measure(name, on, chosen.scale, ROUNDS[chosen.scale] if chosen.rounds is None else chosen.rounds)
             )
         print(f"({name}: {time.monotonic() - began:.0f} s)\n", flush=True)
-        save(chosen.result, reports)
+        save(chosen.result, reports, here)
         if chosen.write:
-            rewrite({name: reports[name]}, machine())
+            rewrite({name: reports[name]}, here)
 
 
 if __name__ == "__main__":

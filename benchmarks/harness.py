@@ -134,7 +134,7 @@ def run(work: Coroutine[Any, Any, list[Report]]) -> list[Report]:
 
 
 def machine() -> dict[str, str]:
-    """What the figures were measured on, and the versions that matter to them."""
+    """What the figures were measured on: how busy it was before, and the versions that matter to them."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -143,16 +143,17 @@ def machine() -> dict[str, str]:
         "processor": models[0] if models else platform.processor(),
         "cores": str(os.cpu_count()),
         "system": platform.platform(),
+        "load before": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
     }
 
 
-def save(path: Path, reports: Mapping[str, Sequence[Report]]) -> None:
+def save(path: Path, reports: Mapping[str, Sequence[Report]], on: Mapping[str, str]) -> None:
     """The reports by benchmark with the machine's description, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     found = {name: [asdict(report) for report in some] for name, some in reports.items()}
-    path.write_text(json.dumps({"machine": machine(), "benchmarks": found}, indent=2, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps({"machine": dict(on), "benchmarks": found}, indent=2, ensure_ascii=False) + "\n")
 
 
 def _lines(one: Contestant, results: list[Figures], floor: list[Figures], is_floor: bool) -> list[Line]:

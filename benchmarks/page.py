@@ -27,5 +27,6 @@ def _between(text: str, name: str, tables: str) -> str:
 
 def _sentence(machine: Mapping[str, str]) -> str:
     known = dict(machine)
-    place = f"{known.pop('processor')} ({known.pop('cores')} cores), {known.pop('system')}"
+    place = f"{known.pop('processor')} ({known.pop('cores')} cores), {known.pop('system')}, "
+    place += f"load average {known.pop('load before')} before"
     return f"{place}; " + ", ".join(f"{name} {version}" for name, version in known.items())

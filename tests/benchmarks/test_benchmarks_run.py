@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.harness import Contestant, Goal, Report, compare
+from benchmarks.harness import Contestant, Goal, Report, compare, machine
 from benchmarks.page import PAGE, rewrite
 from benchmarks.system import system
 
@@ -39,7 +39,7 @@ def test_bench__the_page_has_a_place_for_each(tmp_path):
     page.write_text(PAGE.read_text())
     report = Report("A title of its own", 1, [])
 
-    rewrite({name: [report] for name in BENCHMARKS}, {"processor": "p", "cores": "2", "system": "s"}, page)
+    rewrite({name: [report] for name in BENCHMARKS}, machine(), page)
 
     assert page.read_text().count("A title of its own") == len(BENCHMARKS)
 
