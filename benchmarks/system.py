@@ -39,7 +39,9 @@ class System:
     def __init__(self, folder: Path) -> None:
         layout = Layout(folder)
         layout.make()
-        self.stack = programs.Stack(layout, load_or_make(layout), ports.choose(layout, None))
+        taken = ports.choose(layout, None)
+        addresses = (f"127.0.0.1:{taken['postgres']}", f"127.0.0.1:{taken['kafka']}")
+        self.stack = programs.Stack(layout, load_or_make(layout), taken, *addresses)
         self._templates: set[str] = set()
 
     @cached_property
