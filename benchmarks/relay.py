@@ -1,15 +1,12 @@
-"""The relay: 200,000 stored events of 500 bytes to Kafka, keyed, acks=all, with its bookkeeping.
+"""The relay: stored events of 500 bytes to Kafka, keyed, acks=all, with its bookkeeping.
 
-Floor: pages of (key, data) from PostgreSQL into librdkafka when `confluent_kafka` can be imported, else into
-aiokafka's send_batch; no marks, no headers, no order held. Its connection has the relay's receive buffer. Run: python
--m benchmarks.relay [--events N] [--rounds N]
+Floor: pages of (key, data) from PostgreSQL into librdkafka, in an environment of its own; no marks, no headers, no
+order held. Beside it the same into aiokafka's send_batch.
 """
 
-import argparse
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,13 +14,15 @@ from aiokafka import AIOKafkaProducer
 
 import booking_outbox
 import booking_store
-from benchmarks import servers
-from benchmarks.harness import Contestant, Report, compare, machine, run, save
+from benchmarks.harness import Contestant, Figures, Goal, Report, Scale, compare
+from benchmarks.peers import librdkafka
+from benchmarks.system import System
 from booking_contracts.ids import partition_of
-from booking_contracts.topics import SESSIONS, create_topics
+from booking_contracts.topics import SESSIONS
 from booking_outbox import EventTopic, Relay, Waker
 
-GOAL = 0.6
+EVENTS: dict[Scale, int] = {"tiny": 200, "default": 100_000, "full": 200_000}
+UNIT = "events/s"
 STREAM = 5
 PAGE = 5_000
 # 500 bytes of data, five events per stream, the versions of different streams interleaved as they are in life.
@@ -42,17 +41,10 @@ MARK = "INSERT INTO outbox (topic, key, position) SELECT %s, stream_id, position
 class Bench:
     """The filled store and the ways to publish it."""
 
-    def __init__(self, url: str, bootstrap: str, events: int) -> None:
-        self.url, self.bootstrap, self.events = url, bootstrap, events
-        self.prefixes = (f"b{i}." for i in range(10_000))
+    def __init__(self, system: System, url: str, events: int) -> None:
+        self.url, self.bootstrap, self.events, self.topic = url, system.kafka.bootstrap, events, system.topics
 
-    async def topic(self) -> str:
-        """The prefix of a new set of topics."""
-        prefix = next(self.prefixes)
-        await create_topics(self.bootstrap, prefix)
-        return prefix
-
-    async def relay(self) -> float:
+    async def relay(self) -> Figures:
         """From the commit of all marks to the last mark's deletion, the relay leading and idle before."""
         prefix, stop, waker = await self.topic(), asyncio.Event(), Waker(self.url)
         relay = Relay(
@@ -79,7 +71,7 @@ class Bench:
             seconds = time.perf_counter() - started
         stop.set()
         await running
-        return self.events / seconds
+        return {UNIT: self.events / seconds}
 
     async def pages(self, conn: psycopg.AsyncConnection[Any]) -> AsyncIterator[list[tuple[Any, ...]]]:
         """All events in pages of raw (key, data)."""
@@ -98,7 +90,7 @@ class Bench:
             position = rows[-1][0]
             yield rows
 
-    async def floor_aiokafka(self) -> float:
+    async def aiokafka(self) -> Figures:
         """Pages into send_batch."""
         topic = await self.topic() + SESSIONS.name
         producer = AIOKafkaProducer(
@@ -126,80 +118,25 @@ class Bench:
             await asyncio.gather(*sent)
             seconds = time.perf_counter() - started
         await producer.stop()
-        return self.events / seconds
+        return {UNIT: self.events / seconds}
 
-    async def floor_librdkafka(self) -> float:
+    async def librdkafka(self) -> Figures:
         """Pages into librdkafka's queue."""
-        from confluent_kafka import Producer  # pyright: ignore[reportMissingImports]
-
-        topic = await self.topic() + SESSIONS.name
-        producer = Producer(
-            {
-                "bootstrap.servers": self.bootstrap,
-                "acks": "all",
-                "linger.ms": 5,
-                "batch.size": 900_000,
-                "queue.buffering.max.messages": 1_000_000,
-                "partitioner": "murmur2_random",
-            }
-        )
-        async with await psycopg.AsyncConnection.connect(
-            self.url, autocommit=True, client_encoding="SQL_ASCII"
-        ) as conn:
-            started = time.perf_counter()
-            async for rows in self.pages(conn):
-                for _, key, value in rows:
-                    producer.produce(topic, value, key)
-                producer.poll(0)
-            producer.flush()
-            seconds = time.perf_counter() - started
-        return self.events / seconds
+        return {UNIT: await librdkafka.publish(self.url, self.bootstrap, await self.topic() + SESSIONS.name, PAGE)}
 
 
-def _has_librdkafka() -> bool:
-    try:
-        import confluent_kafka  # noqa: F401  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        return False
-    return True
-
-
-async def measure(events: int, rounds: int) -> Report:
+async def measure(system: System, scale: Scale, rounds: int) -> list[Report]:
     """Fill a store, then compare."""
-    with servers.folder() as path, servers.postgres(path) as postgres, servers.kafka(path) as kafka:
-        url = servers.database(postgres, "relay", booking_store.ddl("events_v1"), booking_outbox.ddl("outbox_v1"))
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
-            await conn.execute(FILL.encode(), {"n": events})
-            await conn.execute("VACUUM ANALYZE events")
-        bench = Bench(url, kafka.bootstrap, events)
-        batches = Contestant("pages into aiokafka send_batch", bench.floor_aiokafka)
-        floors = (
-            [Contestant("floor: pages into librdkafka", bench.floor_librdkafka), batches]
-            if _has_librdkafka()
-            else [batches]
-        )
-        return await compare(
-            f"Relay: {events:,} events of 500 bytes",
-            floors[0],
-            [*floors[1:], Contestant("relay", bench.relay)],
-            unit="events/s",
-            rounds=rounds,
-            goal=GOAL,
-        )
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--save", type=Path, help="also write the figures as JSON")
-    arguments = parser.parse_args()
-    print(machine())
-    report = run(measure(arguments.events, arguments.rounds))
-    if arguments.save:
-        save(arguments.save, [report])
-
-
-if __name__ == "__main__":
-    main()
+    events, url = EVENTS[scale], system.empty_database()
+    with psycopg.connect(url, autocommit=True) as conn:
+        for ddl in (booking_store.ddl("events_v1"), booking_outbox.ddl("outbox_v1")):
+            conn.execute(ddl.replace("{app}", "postgres").encode())
+        conn.execute(FILL.encode(), {"n": events})
+        conn.execute("VACUUM ANALYZE events")
+    bench = Bench(system, url, events)
+    floors = [Contestant("pages into aiokafka's send_batch", bench.aiokafka)]
+    if scale != "tiny" and await librdkafka.there():
+        floors.insert(0, Contestant("floor: pages into librdkafka", bench.librdkafka))
+    ours = Contestant("booking: the relay", bench.relay, {UNIT: Goal(0.6)})
+    title = f"Relay: {events:,} events of 500 bytes"
+    return [await compare(title, floors[0], [*floors[1:], ours], rounds=rounds)]

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import tuple_row
 
 from booking_chassis.consumer import forget_key
 from booking_contracts.directory import PersonContact, PractitionerProfile
@@ -19,7 +19,7 @@ SELECT CASE WHEN ep.person_id IS NULL THEN coalesce(p.name, pc.name) END AS prac
        CASE WHEN em.person_id IS NULL THEN m.name END AS member_name,
        ep.person_id IS NOT NULL AS practitioner_erased, em.person_id IS NOT NULL AS member_erased,
        pc.phone AS practitioner_phone, pc.locale AS practitioner_locale
-FROM (SELECT %(practitioner)s::uuid AS practitioner_id, %(member)s::uuid AS user_id) s
+FROM (SELECT $1::uuid AS practitioner_id, $2::uuid AS user_id) s
 LEFT JOIN practitioner p ON p.id = s.practitioner_id
 LEFT JOIN contact pc ON pc.person_id = s.practitioner_id
 LEFT JOIN contact m ON m.person_id = s.user_id
@@ -55,11 +55,12 @@ class Parties:
 
 async def parties_of(conn: Connection, practitioner_id: UUID, member_id: UUID) -> Parties:
     """Who they are, as far as it is known."""
-    async with conn.cursor(row_factory=class_row(Parties)) as cursor:
-        await cursor.execute(_PARTIES, {"practitioner": practitioner_id, "member": member_id})
-        found = await cursor.fetchone()
+    # A raw cursor, as the load and the append have: this is the third statement of every command.
+    cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
+    await cursor.execute(_PARTIES, [practitioner_id, member_id], prepare=True)
+    found = await cursor.fetchone()
     assert found is not None
-    return found
+    return Parties(*found)
 
 
 async def zone_of(conn: Connection, practitioner_id: UUID) -> str | None:

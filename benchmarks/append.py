@@ -1,0 +1,172 @@
+"""One command: load five events, decide, append one with the expected version, update the read row, commit.
+
+Floor: pgbench with two autocommit statements on tables of just these columns. Ours is the whole command as a route
+gives it, in this process: body validated, link and zone checked, decided, appended with mark, claims and idempotency
+record, the relay's waker poked.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from benchmarks.harness import Contestant, Figures, Goal, Report, Scale, compare
+from benchmarks.peers import eventsourcing
+from benchmarks.pgbench import pgbench
+from benchmarks.system import Database as Place
+from benchmarks.system import System
+from benchmarks.world import World, body_of, numbered
+from booking_chassis.database import Database
+from booking_chassis.idempotency import IdempotencyKey
+from booking_contracts.ids import uuid7
+from booking_outbox import Waker
+from consultation.api.models import ScheduleIn
+from consultation.handlers import Done, give, now
+from consultation.links import MeetingLinks
+from consultation.orders import Order, Origin, Person
+from consultation.session.commands import Reschedule
+from consultation.settings import Settings
+
+COMMANDS: dict[Scale, int] = {"tiny": 40, "default": 3_000, "full": 30_000}
+GOALS = {1: 0.45, 8: 0.35, 32: 0.30}
+UNIT = "commands/s"
+FLOOR = """
+CREATE TABLE events (
+    stream_id uuid, version integer, type text NOT NULL, data json NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT statement_timestamp(), PRIMARY KEY (stream_id, version)
+);
+CREATE TABLE session (id uuid PRIMARY KEY, status text, starts_at timestamptz, version integer NOT NULL);
+"""
+FLOOR_FILL = """
+INSERT INTO events (stream_id, version, type, data)
+SELECT lpad(to_hex(n), 32, '0')::uuid, v, 'SessionRescheduled', ('{"filler":"' || repeat('x', 520) || '"}')::json
+FROM generate_series(%(first)s::bigint, %(last)s) n, generate_series(1, 5) v
+"""
+FLOOR_ROWS = """
+INSERT INTO session SELECT lpad(to_hex(n), 32, '0')::uuid, 'scheduled', now(), 5
+FROM generate_series(%(first)s::bigint, %(last)s) n
+"""
+FLOOR_SCRIPT = r"""
+\set n :base + :client_id * :each + :i
+\set i :i + 1
+SELECT version, type, data::text FROM events WHERE stream_id = lpad(to_hex(:n::bigint), 32, '0')::uuid ORDER BY version;
+WITH ev AS (
+    INSERT INTO events (stream_id, version, type, data)
+    VALUES (lpad(to_hex(:n::bigint), 32, '0')::uuid, 6, 'SessionRescheduled',
+            '{"filler":"FILLER"}'::json) RETURNING version
+)
+UPDATE session SET status = 'scheduled', starts_at = now(), version = ev.version FROM ev
+WHERE id = lpad(to_hex(:n::bigint), 32, '0')::uuid AND session.version = 5;
+""".replace("FILLER", "x" * 520)
+
+
+class Floor:
+    """pgbench on its own two tables; each run has streams of its own."""
+
+    def __init__(self, system: System, commands: int) -> None:
+        self._system, self._commands = system, commands
+        self._url = system.empty_database()
+        self._script = Path(system.stack.layout.folder) / "append.pgbench"
+        self._script.write_text(FLOOR_SCRIPT)
+        self._first = itertools.count(1, commands)
+        with psycopg.connect(self._url, autocommit=True) as conn:
+            conn.execute(FLOOR.encode())
+
+    async def run(self, clients: int) -> Figures:
+        """Fill, then measure. Raises RuntimeError unless every command was written."""
+        first = next(self._first)
+        span = {"first": first, "last": first + self._commands - 1}
+        with psycopg.connect(self._url, autocommit=True) as conn:
+            conn.execute(FLOOR_FILL.encode(), span)
+            conn.execute(FLOOR_ROWS.encode(), span)
+            conn.execute("VACUUM ANALYZE")
+        self._system.settle()
+        rate = await pgbench(self._url, self._script, clients=clients, transactions=self._commands, base=first, i=0)
+        with psycopg.connect(self._url) as conn:
+            row = conn.execute("SELECT count(*) FROM session WHERE version = 6").fetchone()
+        written = self._commands // clients * clients
+        if row is None or row[0] < written:
+            raise RuntimeError(f"the floor wrote {row} of {written} commands")
+        return {UNIT: rate}
+
+
+class Ours:
+    """The command in this process, on consultation's own tables."""
+
+    def __init__(self, system: System, commands: int) -> None:
+        self._system, self._commands = system, commands
+        self._place: Place = system.database("consultation")
+        self._first = itertools.count(0, commands)
+        self._links = MeetingLinks(Settings.model_fields["meeting_hosts"].default)
+
+    async def run(self, clients: int) -> Figures:
+        """Fill, then have ``clients`` give commands one after the other."""
+        world = World(self._commands, first=next(self._first))
+        world.fill(self._place.admin_url)
+        self._system.settle()
+        database = Database(self._place.app_url, pool_size=clients)
+        waker = Waker(self._place.app_url)
+        await waker.start()
+        bodies = {number: body_of(world.next_times(number)) for number in numbers_of(world)}
+        await asyncio.gather(*(database.ping() for _ in range(clients)))
+        numbers = iter(bodies)
+        started = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(clients):
+                group.create_task(self._client(numbers, bodies, world, database, waker))
+        seconds = time.perf_counter() - started
+        await waker.close()
+        await database.close()
+        return {UNIT: self._commands / seconds}
+
+    async def _client(
+        self, numbers: Iterator[int], bodies: dict[int, bytes], world: World, database: Database, waker: Waker
+    ) -> None:
+        for number in numbers:
+            await self.command(number, bodies[number], world, database)
+            waker.poke()
+
+    async def command(self, number: int, body: bytes, world: World, database: Database) -> None:
+        """What the route of `PUT /v1/sessions/{id}/schedule` does, without HTTP."""
+        asked = ScheduleIn.model_validate_json(body)
+        link = self._links.canonical(asked.meeting_link)
+        at, times = now(), asked.times("Asia/Jakarta")
+        person = Person(world.practitioner(number), frozenset({"practitioner"}))
+        order = Order(lambda actor: Reschedule(actor, at, times, link))
+        key = IdempotencyKey(str(person.id), "PUT /v1/sessions/{session_id}/schedule", str(uuid4()), bytes(32))
+        async with database.autocommit() as conn:
+            done = await give(
+                conn,
+                numbered(0, number),
+                lambda state: order.by(person, state),
+                origin=Origin(str(uuid7()), str(uuid7()), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+                key=key,
+                if_match=5,
+            )
+        assert isinstance(done, Done)
+        assert done.version == 6
+
+
+def numbers_of(world: World) -> range:
+    """The numbers of its sessions."""
+    return range(world.first, world.first + world.sessions)
+
+
+async def measure(system: System, scale: Scale, rounds: int) -> list[Report]:
+    """A table each for 1, 8 and 32 clients."""
+    commands = COMMANDS[scale]
+    floor, ours, peer = Floor(system, commands), Ours(system, commands), eventsourcing.Peer(system, commands)
+    reports: list[Report] = []
+    for clients, goal in GOALS.items():
+        others = [Contestant("booking: the whole command", partial(ours.run, clients), {UNIT: Goal(goal)})]
+        if scale != "tiny":
+            others.append(Contestant(eventsourcing.NAME, partial(peer.run, clients)))
+        title = f"Append: {commands:,} commands on streams of 5, {clients} client{'s' * (clients > 1)}"
+        least = Contestant("floor: pgbench, two statements", partial(floor.run, clients))
+        reports.append(await compare(title, least, others, rounds=rounds))
+    return reports
