@@ -70,7 +70,7 @@ async def _from_consultation(evidence: Evidence, conn: psycopg.AsyncConnection[A
 
 async def _from_notifier(evidence: Evidence, conn: psycopg.AsyncConnection[Any]) -> None:
     sql = """
-        SELECT id, cause_event_id, recipient_id, channel, template, state, attempts,
+        SELECT id, cause_event_id, recipient_id, channel, template, state, attempts, ambiguities,
                coalesce(extract(epoch FROM due_at - now())::float, 0.0) AS due_in FROM notification
     """
     evidence.notices = [Notice(**row) for row in await _rows(conn, sql)]

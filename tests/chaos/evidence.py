@@ -103,6 +103,7 @@ class Notice:
     state: str
     attempts: int
     due_in: float
+    ambiguities: int = 0
 
 
 @dataclass

@@ -55,7 +55,9 @@ class Run:
     still_moving: str
 
 
-def run(seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.0, parallel: int = 4) -> Run:
+def run(
+    seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.0, parallel: int = 4, known_bad: str = ""
+) -> Run:
     """A run in `folder`: seed, schedule, history, evidence, verdict and the stack's logs."""
     folder.mkdir(parents=True, exist_ok=True)
     faults = plan(seed, seconds)
@@ -63,7 +65,7 @@ def run(seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.
     state = Path(tempfile.mkdtemp(prefix="booking-chaos-"))  # short: a socket's path has its limits
     state.chmod(0o755)
     try:
-        with own_stack(state) as stack:
+        with own_stack(state, known_bad) as stack:
             outcome = asyncio.run(_play(stack, Wishes(seed, seconds, faults, allowed_seconds, parallel), folder))
             outcome.audit = stacks.audit(state)
     finally:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from booking_local.stack.layout import Layout
 from booking_local.stack.secrets import Secrets, load
 from booking_local.stack.tokens import sign
@@ -85,12 +87,16 @@ class Stack:
 
 
 @contextmanager
-def own_stack(folder: Path) -> Iterator[Stack]:
-    """`booking up` in a folder of its own, brought down at the end."""
-    up = _booking("up", "--detach", state=folder)
+def own_stack(folder: Path, known_bad: str = "") -> Iterator[Stack]:
+    """`booking up` in a folder of its own, brought down at the end; as a known-bad build if one is named."""
+    bad = {"KNOWN_BAD": known_bad, "PYTHONPATH": str(ROOT / "tests" / "chaos" / "known_bad")} if known_bad else {}
+    up = _booking("up", "--detach", state=folder, **bad)
     try:
         assert up.returncode == 0, f"booking up: {up.stdout}\n{up.stderr}"
         stack = Stack(folder)
+        if known_bad == "no_constraint":
+            with psycopg.connect(stack.endpoints["postgres"]["consultation"]) as owner:
+                owner.execute("ALTER TABLE time_claim DROP CONSTRAINT time_claim_no_overlap")
         yield stack
         stack.wake()
     finally:
@@ -106,9 +112,10 @@ def audit(folder: Path) -> dict[str, Any]:
         return {"proven": False, "error": done.stderr[-2000:]}
 
 
-def _booking(*words: str, state: Path) -> subprocess.CompletedProcess[str]:
+def _booking(*words: str, state: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [str(ROOT / "booking"), *words, "--state", str(state)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
 
 
 def _children(pid: int) -> list[int]:

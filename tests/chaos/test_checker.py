@@ -1,6 +1,7 @@
 """The checker must catch what it is there for: a small good history holds, and each way of spoiling it is named."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -264,7 +265,15 @@ def test_a_copy_after_a_crash_of_the_notifier__is_allowed():
     evidence = good()
     evidence.deliveries["n2"] = 2
     evidence.crashes["notifier-all"] = 1
+    evidence.notices[1] = dataclasses.replace(evidence.notices[1], ambiguities=1)
     assert broken(evidence) == set()
+
+
+def test_a_copy_that_the_ledger_does_not_mark__is_caught():
+    evidence = good()
+    evidence.deliveries["n2"] = 2
+    evidence.crashes["notifier-all"] = 1
+    assert broken(evidence) == {"I11"}
 
 
 def test_a_gap_that_waits__is_held_not_skipped():

@@ -39,6 +39,9 @@ def _delivered(evidence: Evidence) -> Iterator[str]:
             yield f"notice {notice.id} says {notice.state}, no provider ever took it"
         if accepted > 1 + crashes:
             yield f"notice {notice.id} was delivered {accepted} times, with {crashes} crashes"
+        # N3: what may have left is marked before it is tried once more, so no message comes twice unseen.
+        if accepted > 1 + notice.ambiguities:
+            yield f"notice {notice.id} was delivered {accepted} times, and marked ambiguous {notice.ambiguities} times"
         if notice.state not in DONE and notice.due_in < -LATE_SECONDS:
             yield f"notice {notice.id} ({notice.template}) is still {notice.state}, due {-notice.due_in:.0f} s ago"
     for notice_id in evidence.deliveries.keys() - {notice.id for notice in evidence.notices}:
