@@ -39,7 +39,7 @@ class Load:
     world: World
     write_to: str
     read_from: str
-    statuses: dict[str, dict[int, int]] = field(default_factory=lambda: {"reads": {}, "writes": {}})
+    statuses: dict[str, dict[int, int]] = field(default_factory=lambda: {"reads": {}, "writes": {}, "watching": {}})
     slowest_read: float = 0.0
 
     async def write(self, number: int) -> None:
@@ -48,7 +48,7 @@ class Load:
         path = f"{self.write_to}/v1/sessions/{numbered(0, number)}/schedule"
         body = body_of(self.world.next_times(number))
         answer = await self.http.put(path, content=body, headers=headers | {"Content-Type": "application/json"})
-        self._count("writes", answer.status_code)
+        self.count("writes", answer.status_code)
 
     async def read(self, number: int) -> None:
         """A practitioner's next week."""
@@ -57,16 +57,21 @@ class Load:
         began = time.perf_counter()
         try:
             path = f"{self.read_from}/v1/calendar/events"
-            status = (await self.http.get(path, params=period, headers=self._as(number))).status_code
-        except httpx2.HTTPError:
+            answer = await self.http.get(path, params=period, headers=self._as(number))
+            status = answer.status_code
+            if status != 200:
+                print(f"  a read was answered {status} {answer.text[:300]}", file=sys.stderr, flush=True)
+        except httpx2.HTTPError as error:
+            print(f"  a read was not answered: {error!r}", file=sys.stderr, flush=True)
             status = 0
         self.slowest_read = max(self.slowest_read, time.perf_counter() - began)
-        self._count("reads", status)
+        self.count("reads", status)
 
     def _as(self, number: int) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.on.token(self.world.practitioner(number), 'practitioner')}"}
 
-    def _count(self, what: str, status: int) -> None:
+    def count(self, what: str, status: int) -> None:
+        """One more answer."""
         self.statuses[what][status] = self.statuses[what].get(status, 0) + 1
 
 
@@ -100,7 +105,13 @@ async def _rebuilt(load: Load, patience: float) -> tuple[float, dict[str, Any]]:
     wanted = begun.json()["generation"]
     async with asyncio.timeout(patience):
         while True:
-            (state,) = (await load.http.get(path, headers=admin)).raise_for_status().json()["items"]
+            answer = await load.http.get(path, headers=admin)
+            load.count("watching", answer.status_code)
+            if answer.status_code != 200:
+                print(f"  {path}: {answer.status_code} {answer.text[:300]}", file=sys.stderr, flush=True)
+                await asyncio.sleep(1)
+                continue
+            (state,) = answer.json()["items"]
             if state["generation"] == wanted:
                 return time.monotonic() - began, state["last_switch"]["comparison"]
             if state["rebuild"] and time.monotonic() - shown_at > 5:
@@ -123,7 +134,8 @@ async def measure(on: System, sessions: int, patience: float) -> dict[str, Any]:
     async with (
         on.identity(),
         consultation(on, "all", store, prefix) as write_to,
-        on.service("calendar", "all", **settings) as read_from,
+        on.service("calendar", "api", **settings) as read_from,
+        on.service("calendar", "worker", **settings),
         httpx2.AsyncClient(trust_env=False, timeout=30) as http,
     ):
         live = await _until_shown(calendar, sessions * _EACH, patience)

@@ -154,17 +154,20 @@ async def test_mark_that_commits_while_a_batch_is_in_flight__is_not_deleted_with
     await outbox.sessions(conn, 3)
     late = Session()
     await append(slow, late, [late.requested()])
+    row = await (await slow.execute("SELECT max(id) FROM outbox")).fetchone()
+    assert row is not None
     await outbox.sessions(conn, 3)
-    settled = []
+    committed = asyncio.Event()
 
     async def settle_after_the_commit(conn, topic, marks):
-        if not settled:
+        if not committed.is_set() and max(int(mark) for mark in marks) > row[0]:
             await slow.commit()
-        settled.append(marks)
+            committed.set()
         await settle(conn, topic, marks)
 
     monkeypatch.setattr("booking_outbox.term.settle", settle_after_the_commit)
     await outbox.start(outbox.relay())
+    await asyncio.wait_for(committed.wait(), 30)
     await outbox.until_empty()
     assert_published(await outbox.records(), await outbox.event_ids())
 

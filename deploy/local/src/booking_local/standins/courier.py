@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import heapq
 import json
 import time
 from pathlib import Path
@@ -9,27 +10,33 @@ from typing import Any
 
 import httpx2
 
-from booking_local.standins.ledger import write_whole
-
 _LONGEST_PAUSE, _GIVE_UP_AFTER = 10.0, 7 * 24 * 3600.0
 
 
 class Courier:
-    """An outbox of its own in one file, so that a notification survives the provider's restart."""
+    """An outbox of its own in one file, so that a notification survives the provider's restart.
+
+    The file is a journal: a line for each letter that was queued and each that is done, written anew at a start.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._waiting: list[dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else []
+        self._waiting = _read(path)
+        self._next = max(self._waiting, default=0) + 1
+        self._queue = [(letter["due"], number) for number, letter in self._waiting.items()]
+        heapq.heapify(self._queue)
+        path.write_text("".join(_line(number, letter) for number, letter in self._waiting.items()), "utf-8")
+        self._journal = path.open("a", encoding="utf-8")
         self._news = asyncio.Event()
         self._http = httpx2.AsyncClient(timeout=30.0, trust_env=False)
 
     def send(self, url: str, body: bytes, headers: dict[str, str], *, after: float = 0.0) -> None:
         """Queues one delivery; its order to others of the same `after` is kept while all goes well."""
-        now = time.time()
-        self._waiting.append(
-            {"url": url, "body": body.decode(), "headers": headers, "due": now + after, "since": now, "tries": 0}
-        )
-        self._save()
+        now, number = time.time(), self._next
+        self._next += 1
+        letter = {"url": url, "body": body.decode(), "headers": headers, "due": now + after, "since": now, "tries": 0}
+        self._waiting[number] = letter
+        heapq.heappush(self._queue, (now + after, number))
+        self._write(_line(number, letter))
         self._news.set()
 
     async def try_now(self, url: str, body: bytes, headers: dict[str, str]) -> int | None:
@@ -43,20 +50,23 @@ class Courier:
         """Delivers what is due, for ever."""
         while True:
             self._news.clear()
-            for letter in [one for one in self._waiting if one["due"] <= time.time()]:
-                await self._deliver(letter)
-            next_due = min((one["due"] for one in self._waiting), default=time.time() + 60)
+            while self._queue and self._queue[0][0] <= time.time():
+                _, number = heapq.heappop(self._queue)
+                await self._deliver(number)
+            next_due = self._queue[0][0] if self._queue else time.time() + 60
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), max(0.01, next_due - time.time()))
 
-    async def _deliver(self, letter: dict[str, Any]) -> None:
+    async def _deliver(self, number: int) -> None:
+        letter = self._waiting[number]
         status = await self._post(letter["url"], letter["body"].encode(), letter["headers"])
         letter["tries"] += 1
         if (status is not None and status < 300) or time.time() - letter["since"] > _GIVE_UP_AFTER:
-            self._waiting.remove(letter)
+            del self._waiting[number]
+            self._write(_line(number, None))
         else:
             letter["due"] = time.time() + min(_LONGEST_PAUSE, 0.5 * 2 ** letter["tries"])
-        self._save()
+            heapq.heappush(self._queue, (letter["due"], number))
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> int | None:
         try:
@@ -65,5 +75,25 @@ class Courier:
             return None
         return answer.status_code
 
-    def _save(self) -> None:
-        write_whole(self._path, self._waiting)
+    def _write(self, line: str) -> None:
+        self._journal.write(line)
+        self._journal.flush()
+
+
+def _line(number: int, letter: dict[str, Any] | None) -> str:
+    return json.dumps([number, letter]) + "\n"
+
+
+def _read(path: Path) -> dict[int, dict[str, Any]]:
+    """What still waits; a line cut by a crash is left out."""
+    waiting: dict[int, dict[str, Any]] = {}
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        try:
+            number, letter = json.loads(line)
+        except ValueError:
+            continue
+        if letter is None:
+            waiting.pop(number, None)
+        else:
+            waiting[number] = letter
+    return waiting

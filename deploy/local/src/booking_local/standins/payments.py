@@ -231,7 +231,7 @@ async def _json(request: Request) -> dict[str, Any]:
 
 def build() -> ASGIApp:
     """The stand-in from its settings."""
-    courier = Courier(state_file("payments-notifications.json"))
+    courier = Courier(state_file("payments-notifications.jsonl"))
     payments = Payments(state_file("payments.json"), courier, Behaviour())
 
     async def orders(_: Request) -> Response:

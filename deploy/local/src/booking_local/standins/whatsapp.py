@@ -74,11 +74,14 @@ class WhatsApp:
         found = next((item for item in self.ledger.items if item["wamid"] == wamid), None)
         if found is None:
             return False
+        self._tell(found, status, code=code, after=after)
+        return True
+
+    def _tell(self, found: dict[str, Any], status: str, *, code: int | None = None, after: float = 0.0) -> None:
         if self._webhook:
             raw = json.dumps(self._status(found, status, code), separators=(",", ":")).encode()
             signature = hmac.new(self._secret.encode(), raw, hashlib.sha256).hexdigest()
             self._courier.send(self._webhook, raw, {"X-Hub-Signature-256": f"sha256={signature}"}, after=after)
-        return True
 
     def _refusal(self, request: Request, body: Any) -> Response | None:
         if self._token and request.headers.get("authorization") != f"Bearer {self._token}":
@@ -93,9 +96,10 @@ class WhatsApp:
         number = body["to"].lstrip("+")
         wamid = "wamid." + base64.b64encode(b"\x01" + number.encode() + secrets.token_bytes(12)).decode()
         received = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        self.ledger.append({**body, "wamid": wamid, "received_at": received})
+        item = {**body, "wamid": wamid, "received_at": received}
+        self.ledger.append(item)
         for step, name in enumerate(("sent", "delivered")):
-            self.tell(wamid, name, after=0.2 + 0.3 * step)
+            self._tell(item, name, after=0.2 + 0.3 * step)
         message: dict[str, Any] = {"id": wamid}
         if body.get("type") == "template":
             message["message_status"] = "accepted"
@@ -143,7 +147,7 @@ def _refused_message(body: dict[str, Any]) -> Response | None:
 
 def build() -> ASGIApp:
     """The stand-in from its settings."""
-    courier = Courier(state_file("whatsapp-webhooks.json"))
+    courier = Courier(state_file("whatsapp-webhooks.jsonl"))
     whatsapp = WhatsApp(Ledger(state_file("whatsapp.jsonl")), courier, Behaviour())
 
     async def messages(_: Request) -> Response:

@@ -1,5 +1,6 @@
 """From a batch of records to patches: what can be folded at once, and what needs the careful way."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from calendar_projector.projection.fold import Patch
 from calendar_projector.projection.recognise import Plain, recognise
 
 Item = Plain | Decoded | Poison
+_TURN = 250
 
 
 @dataclass(slots=True)
@@ -23,9 +25,18 @@ class Batch:
     careful: set[str] = field(default_factory=set[str])
 
 
-def fold(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True) -> Batch:
-    """Fold a batch. Within a session the records keep their order, across sessions there is none to keep."""
+async def fold_in_turns(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True) -> Batch:
+    """As `fold`, a part at a time: a rebuild's batch takes a good part of a second, and others want their turn."""
     batch = Batch()
+    for start in range(0, len(raws), _TURN):
+        fold(raws[start : start + _TURN], prefix, at_a_glance=at_a_glance, into=batch)
+        await asyncio.sleep(0)
+    return batch
+
+
+def fold(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True, into: Batch | None = None) -> Batch:
+    """Fold a batch. Within a session the records keep their order, across sessions there is none to keep."""
+    batch = Batch() if into is None else into
     for raw in raws:
         item = (recognise(raw) if at_a_glance else None) or decoded(raw, prefix)
         key = _key(item)

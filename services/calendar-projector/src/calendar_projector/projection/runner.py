@@ -22,7 +22,7 @@ from booking_chassis.consumer.rules import Failure
 from booking_chassis.database import Database
 from booking_contracts.topics import SESSIONS
 from booking_outbox import Progress, crash_point
-from calendar_projector.projection.batch import decoded, fold
+from calendar_projector.projection.batch import decoded, fold_in_turns
 from calendar_projector.projection.merge import Merged, Slot, merge
 from calendar_projector.projection.positions import Positions, Step
 from calendar_projector.projection.slot_inbox import rules_of
@@ -98,7 +98,7 @@ class Runner:
                 return True
 
     async def _once(self, batch: Sequence[Any], failure: Failure | None = None, *, at_a_glance: bool = True) -> Merged:
-        folded = fold(batch, self._kafka.prefix, at_a_glance=at_a_glance)
+        folded = await fold_in_turns(batch, self._kafka.prefix, at_a_glance=at_a_glance)
         async with asyncio.timeout(self._tuning.apply_deadline), self._database.transaction() as conn:
             # First, and by a statement of its own: it takes the partition's lock, so that what follows sees whether a
             # switch has just changed which generation is active.

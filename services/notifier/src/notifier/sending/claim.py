@@ -26,18 +26,23 @@ from notifier.sending.patience import Patience
 from notifier.texts.dates import zone_of
 from notifier.texts.material import Letter, Names
 
+# Chosen first, by indexes alone, however long the queue is; only then joined with what is told.
 _NEXT: LiteralString = """
+WITH chosen AS MATERIALIZED (
+    SELECT * FROM notification n
+    WHERE n.channel = %(channel)s AND n.state IN ('pending', 'ambiguous') AND n.not_before <= clock_timestamp()
+      AND NOT EXISTS (SELECT 1 FROM notification o
+                      WHERE o.recipient_id = n.recipient_id AND o.channel = n.channel AND o.state = 'sending')
+      AND (n.state = 'ambiguous'
+           OR NOT EXISTS (SELECT 1 FROM notification o
+                          WHERE o.recipient_id = n.recipient_id AND o.channel = n.channel AND o.state = 'pending'
+                            AND (o.due_at, o.id) < (n.due_at, n.id) AND o.not_before <= clock_timestamp()))
+    ORDER BY n.not_before, n.id LIMIT 1 FOR UPDATE OF n SKIP LOCKED)
 SELECT n.id, n.recipient_id, n.template, n.attempts, n.ambiguities, n.due_at, n.queued_at, n.state, n.traceparent,
        n.fence_version, n.fence_status, n.useful_until, s.schedule_version, s.status, s.starts_at, s.ends_at,
        c.type, c.type_version, c.data::text AS data, c.actor, c.occurred_at, sale.product_name, clock_timestamp() AS now
-FROM notification n JOIN cause c ON c.event_id = n.cause_event_id
-     LEFT JOIN session s ON s.id = n.session_id LEFT JOIN sale ON sale.transaction_id = n.transaction_id
-WHERE n.channel = %(channel)s AND n.state IN ('pending', 'ambiguous') AND n.not_before <= clock_timestamp()
-  AND NOT EXISTS (SELECT 1 FROM notification o
-                  WHERE o.recipient_id = n.recipient_id AND o.channel = n.channel AND o.id <> n.id
-                  AND (o.state = 'sending' OR (o.state = 'pending' AND n.state = 'pending'
-                       AND o.not_before <= clock_timestamp() AND (o.due_at, o.id) < (n.due_at, n.id))))
-ORDER BY n.not_before, n.id LIMIT 1 FOR UPDATE OF n SKIP LOCKED"""
+FROM chosen n JOIN cause c ON c.event_id = n.cause_event_id
+     LEFT JOIN session s ON s.id = n.session_id LEFT JOIN sale ON sale.transaction_id = n.transaction_id"""
 
 _PEOPLE: LiteralString = """
 SELECT p.id, coalesce(r.name, c.name) AS name, c.email, c.phone, c.locale, coalesce(c.timezone, r.timezone) AS timezone,
