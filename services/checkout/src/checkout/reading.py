@@ -25,9 +25,9 @@ class HistoryItem(BaseModel):
     type: str = Field(examples=["TransactionPaid"])
     occurred_at: Instant
     actor: str = Field(examples=["service:midtrans"])
-    data: dict[str, Any]
-    reason: str | None = None
-    erased: list[str] = []
+    data: dict[str, Any] = Field(examples=[{"paid_at": "2026-12-01T02:00:00Z"}])
+    reason: str | None = Field(default=None, examples=[None])
+    erased: list[str] = Field(default=[], examples=[[]])
 
 
 async def one(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> TransactionView | None:

@@ -1,7 +1,7 @@
 """The caller of a route: `caller: Caller`, or `Depends(require("admin"))` where a route allows some roles only."""
 
 import math
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -50,15 +50,21 @@ Caller = Annotated[Principal, Security(bearer)]
 """The caller, whatever their roles; 401 without a valid token."""
 
 
-def require(*roles: str) -> Callable[..., Awaitable[Principal]]:
-    """A dependency: the caller with at least one of the roles, else 403 (T7)."""
+@dataclass(frozen=True, slots=True)
+class RoleRequired:
+    """The dependency that `require` makes; OpenAPI shows its roles."""
 
-    async def caller_with_a_role(caller: Caller) -> Principal:
-        if not caller.has(*roles):
+    roles: tuple[str, ...]
+
+    async def __call__(self, caller: Caller) -> Principal:
+        if not caller.has(*self.roles):
             raise forbidden()
         return caller
 
-    return caller_with_a_role
+
+def require(*roles: str) -> RoleRequired:
+    """A dependency: the caller with at least one of the roles, else 403 (T7)."""
+    return RoleRequired(roles)
 
 
 AdminCaller = Annotated[Principal, Depends(require("admin"))]

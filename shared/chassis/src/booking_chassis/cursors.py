@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from booking_chassis.problems import Problem
 
@@ -85,7 +85,7 @@ class PageOf(BaseModel, Generic[T]):
     """A page of items; `next_cursor` is null on the last."""
 
     items: list[T]
-    next_cursor: str | None = None
+    next_cursor: str | None = Field(default=None, examples=[None])
 
 
 def page_of(items: Sequence[Any], next_cursor: str | None) -> dict[str, Any]:

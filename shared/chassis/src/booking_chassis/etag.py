@@ -40,7 +40,11 @@ def parse_if_match(value: str) -> int | None:
 
 _Header = Annotated[
     str | None,
-    Header(alias="If-Match", description="The `ETag` that was read; a change of anything newer is refused (412)."),
+    Header(
+        alias="If-Match",
+        max_length=2000,
+        description="The `ETag` that was read; a change of anything newer is refused (412).",
+    ),
 ]
 
 

@@ -122,7 +122,9 @@ class IdempotencyScope:
 _Header = Annotated[
     str | None,
     Header(
-        alias="Idempotency-Key", description="1 to 255 visible ASCII characters; the same key repeats the same answer."
+        alias="Idempotency-Key",
+        description="1 to 255 visible ASCII characters; the same key repeats the same answer.",
+        json_schema_extra={"minLength": 1, "maxLength": 255},  # refused with a code of its own
     ),
 ]
 

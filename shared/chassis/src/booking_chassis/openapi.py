@@ -7,10 +7,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from booking_chassis.problems import problem_responses
+from booking_chassis.openapi_examples import with_examples
+from booking_chassis.openapi_problems import share_examples, with_problems
+from booking_chassis.openapi_roles import with_roles
 
 _METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
-_WRITING = frozenset({"put", "post", "patch"})
 _OBSOLETE = ("HTTPValidationError", "ValidationError")
 
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -60,6 +61,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             openapi_version="3.1.0",
         )
+        with_roles(made, app.routes)
         app.openapi_schema = _completed(made)
     return app.openapi_schema
 
@@ -77,26 +79,19 @@ def _completed(made: dict[str, Any]) -> dict[str, Any]:
     for path in made.get("paths", {}).values():
         for method, operation in path.items():
             if method in _METHODS:
-                _with_problems(operation, takes_body=method in _WRITING)
+                with_problems(operation, method)
+                _with_descriptions(operation)
     _without_item_schemas(made)
+    with_examples(made)
+    share_examples(made)
     return made
 
 
-def _with_problems(operation: dict[str, Any], *, takes_body: bool) -> None:
-    """What the chassis itself may answer on any route, beside what the route declares."""
-    statuses = [400, 422, 500, 503]
-    if operation.get("security"):
-        statuses += [401, 403, 429]
-    if takes_body:  # also where none is declared: a route may read the raw bytes, and a body can always be sent
-        statuses += [408, 413, 415]
-    responses = operation.setdefault("responses", {})
-    for status, described in problem_responses(*statuses).items():
-        if str(status) not in responses or _is_frameworks(responses[str(status)]):
-            responses[str(status)] = described
-
-
-def _is_frameworks(response: dict[str, Any]) -> bool:
-    return "HTTPValidationError" in json.dumps(response)
+def _with_descriptions(operation: dict[str, Any]) -> None:
+    """Of a path's id, where the route says no more."""
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "path" and "description" not in parameter and parameter["name"].endswith("_id"):
+            parameter["description"] = f"The {parameter['name'].removesuffix('_id').replace('_', ' ')}'s id."
 
 
 def _without_item_schemas(node: Any) -> None:

@@ -50,6 +50,26 @@ CODES = {
 }
 
 
+RETRY_AFTER = frozenset({429, 503})
+
+USUAL = {
+    400: "The request cannot be read.",
+    401: "Send a valid bearer token.",
+    403: "Your roles do not allow this.",
+    404: "There is no such thing for you here.",
+    408: "The body took longer than 30 seconds.",
+    409: "Others changed it at the same moment. Read it again, then decide.",
+    412: "It changed since you read it. Read it again, then decide.",
+    413: "The body is over 1048576 bytes.",
+    415: "Send JSON, as application/json.",
+    422: "Some of the request is not acceptable; see errors.",
+    428: "Send If-Match with the ETag that you read.",
+    429: "Too many requests.",
+    500: "Something went wrong here. Try again later.",
+    503: "A dependency is down. Try again.",
+}
+
+
 class Problem(rfc9457.Problem):
     """A refusal: `status`, a stable `code`, a `detail` that holds nothing of ours, and members of that code.
 
@@ -117,23 +137,28 @@ def pointer(location: tuple[Any, ...]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
-def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses=` of these problems, each with an example."""
-    return {status: _documented(status) for status in statuses}
+def problem_responses(*problems: int | Problem) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI `responses=`: a problem as it is raised, or a status for its usual code. Each code is an example."""
+    documented: dict[int | str, dict[str, Any]] = {}
+    for one in problems:
+        problem = one if isinstance(one, Problem) else _usual(one)
+        response = documented.setdefault(problem.status, _response(problem.status))
+        response["content"][CONTENT_TYPE]["examples"][problem.code] = {"value": _example(problem)}
+    return documented
 
 
-def _documented(status: int) -> dict[str, Any]:
-    code = CODES.get(status, "refused")
-    example = {
-        "type": TYPE_TEMPLATE.format(code=code),
-        "title": TITLES.get(status, "Refused"),
-        "status": status,
-        "code": code,
-        "detail": "What is wrong, in a sentence.",
-        "instance": "/v1/...",
-    }
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        "description": TITLES.get(status, "Refused"),
-        "content": {CONTENT_TYPE: {"schema": schema, "example": example}},
-    }
+def _usual(status: int) -> Problem:
+    return Problem(status, CODES.get(status, "refused"), USUAL.get(status, "What is wrong, in a sentence."))
+
+
+def _response(status: int) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+    response: dict[str, Any] = {"description": TITLES.get(status, "Refused"), "content": {CONTENT_TYPE: content}}
+    if status in RETRY_AFTER:
+        seconds = {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}}
+        response["headers"] = {"Retry-After": seconds}
+    return response
+
+
+def _example(problem: Problem) -> dict[str, Any]:
+    return problem.marshal(uri=TYPE_TEMPLATE) | {"instance": "/v1/..."}

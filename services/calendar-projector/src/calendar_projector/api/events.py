@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from booking_chassis.auth import Caller, require
@@ -13,7 +13,8 @@ from booking_chassis.cursors import PageOf, decode_cursor, encode_cursor, page_o
 from booking_chassis.database import Database
 from booking_chassis.principal import Principal
 from booking_chassis.problems import not_found, problem_responses
-from calendar_projector.api.instants import span
+from calendar_projector.api.instants import INVALID_RANGE, span
+from calendar_projector.api.languages import AcceptLanguage
 from calendar_projector.api.models import CalendarEvent, Interval, calendar_event
 from calendar_projector.calendar import queries
 from calendar_projector.calendar.consistency import visible
@@ -32,7 +33,9 @@ class Busy(BaseModel):
 
 def events_router(database: Database, zone: str) -> APIRouter:
     """Reads; dates without time begin in the platform's `zone`."""
-    router = APIRouter(prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, 422, 429, 503))
+    router = APIRouter(
+        prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, INVALID_RANGE, 429, 503)
+    )
 
     @router.get("/events", responses=problem_responses(403, 404))
     async def list_calendar_events(  # noqa: PLR0917 a route's parameters come by name  # pyright: ignore[reportUnusedFunction]
@@ -42,9 +45,11 @@ def events_router(database: Database, zone: str) -> APIRouter:
         end: Instant,
         practitioner_id: Annotated[UUID | None, Query(description="This practitioner's sessions.")] = None,
         user_id: Annotated[UUID | None, Query(description="This member's sessions.")] = None,
-        limit: Annotated[int, Query(ge=1, le=5000)] = 2000,
-        cursor: Annotated[str | None, Query(max_length=1024)] = None,
-        accept_language: Annotated[str | None, Header(max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=5000, description="How many items at most.")] = 2000,
+        cursor: Annotated[
+            str | None, Query(max_length=1024, description="The `next_cursor` of the page before.")
+        ] = None,
+        accept_language: AcceptLanguage = None,
     ) -> PageOf[CalendarEvent]:
         """The sessions that touch `[start, end)`, earliest first; canceled and failed ones stay, marked so (C1).
 
@@ -70,7 +75,7 @@ def events_router(database: Database, zone: str) -> APIRouter:
     async def list_busy_intervals(  # pyright: ignore[reportUnusedFunction]
         _caller: Caller,
         consistency: Consistency,
-        practitioner_id: UUID,
+        practitioner_id: Annotated[UUID, Query(description="Whose time.")],
         start: Instant,
         end: Instant,
     ) -> Busy:

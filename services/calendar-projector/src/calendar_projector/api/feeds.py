@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 from fastapi import APIRouter, Depends, Header, Path, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from booking_chassis.auth import require
 from booking_chassis.consistency import stamp
@@ -15,7 +15,8 @@ from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, 
 from booking_chassis.database import Database
 from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.principal import Principal
-from booking_chassis.problems import conflict, not_found, problem_responses
+from booking_chassis.problems import Problem, conflict, not_found, problem_responses
+from calendar_projector.api.languages import AcceptLanguage
 from calendar_projector.calendar import feeds, queries
 from calendar_projector.calendar.feeds import MOST_FEEDS, Feed, Tokens
 from calendar_projector.calendar.ics import render, tag
@@ -35,13 +36,21 @@ _PRIVATE = {
 }
 
 
+_A_FEED = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Booking//EN\r\nEND:VCALENDAR\r\n"
+
+
 class FeedAddress(BaseModel):
     """A feed; `url` is a secret."""
 
     id: UUID
-    url: str
+    url: str = Field(examples=["https://booking.example.com/calendar/feeds/secret.ics"])
     created_at: datetime
     version: int = 1
+
+
+def too_many() -> Problem:
+    """409: a person has as many feeds as anybody may."""
+    return conflict("too_many_feeds", f"At most {MOST_FEEDS} feeds: revoke one first.")
 
 
 def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
@@ -53,14 +62,14 @@ def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
     def shown(feed: Feed) -> FeedAddress:
         return FeedAddress(id=feed.id, url=tokens.address(feed.id), created_at=feed.created_at)
 
-    @router.post("", status_code=201, responses=problem_responses(409))
+    @router.post("", status_code=201, responses=problem_responses(too_many()))
     async def create_calendar_feed(caller: Person, idempotency: Idempotency, response: Response) -> FeedAddress:  # pyright: ignore[reportUnusedFunction]
         """A new secret address of the caller's own calendar, for a calendar app."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
             made = await feeds.make(conn, caller.sub)
             if made is None:
-                raise conflict("too_many_feeds", f"At most {MOST_FEEDS} feeds: revoke one first.")
+                raise too_many()
             return Written(201, made.id, 1)
 
         written, _ = await idempotency.once(database, change)
@@ -100,15 +109,17 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
         methods=["GET"],
         response_class=Response,
         responses={
-            200: {"content": {"text/calendar": {"schema": {"type": "string"}}}},
+            200: {"content": {"text/calendar": {"schema": {"type": "string"}, "example": _A_FEED}}},
             304: {"description": "Unchanged"},
         },
     )
     @router.api_route("/calendar/feeds/{token}.ics", methods=["HEAD"], include_in_schema=False)
     async def read_calendar_feed(  # pyright: ignore[reportUnusedFunction]
-        token: Annotated[str, Path(max_length=200)],
-        if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
-        accept_language: Annotated[str | None, Header(max_length=200)] = None,
+        token: Annotated[str, Path(max_length=200, description="The secret of the address.")],
+        if_none_match: Annotated[
+            str | None, Header(max_length=2000, description="The `ETag` that was read: 304 while it holds.")
+        ] = None,
+        accept_language: AcceptLanguage = None,
     ) -> Response:
         """The owner's calendar (RFC 5545, RFC 7986). Wrong, revoked and never made look the same."""
         feed = tokens.feed_of(token)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Query
 
-from booking_chassis.problems import unprocessable
+from booking_chassis.problems import Problem, unprocessable
 
 Text = Annotated[str | None, Query(max_length=64)]
 LONGEST_DAYS = 400
@@ -42,6 +42,10 @@ def span(start: str, end: str, zone: str) -> tuple[datetime, datetime]:
     return first, last
 
 
-def _invalid(pointer: str, detail: str) -> Exception:
+def _invalid(pointer: str, detail: str) -> Problem:
     error = {"pointer": pointer, "code": "invalid_time", "detail": detail}
     return unprocessable("invalid_time", "The range is not one.", errors=[error])
+
+
+INVALID_RANGE = _invalid("?end", f"not after start, or more than {LONGEST_DAYS} days after it")
+"""As the document shows it."""

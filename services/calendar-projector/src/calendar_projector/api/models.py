@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from calendar_projector.calendar.queries import Entry
 from calendar_projector.calendar.text import Language, title
@@ -16,11 +16,11 @@ class ExtendedProps(BaseModel):
     transaction_id: UUID
     practitioner_id: UUID
     user_id: UUID
-    scheduled_date: str | None
-    time_start: str | None
-    time_end: str | None
-    timezone: str | None
-    meeting_link: str | None
+    scheduled_date: str | None = Field(examples=["2026-12-01"])
+    time_start: str | None = Field(examples=["09:00"])
+    time_end: str | None = Field(examples=["10:00"])
+    timezone: str | None = Field(examples=["Asia/Jakarta"])
+    meeting_link: str | None = Field(examples=["https://meet.google.com/abc-defg-hij"])
     schedule_version: int
     version: int
 
@@ -29,10 +29,10 @@ class CalendarEvent(BaseModel):
     """One session; `start` and `end` are null while it waits for a new practitioner's time."""
 
     id: UUID
-    title: str
+    title: str = Field(examples=["Sesi konsultasi"])
     start: datetime | None
-    end: datetime | None
-    status: str
+    end: datetime | None = Field(examples=["2026-12-01T03:00:00Z"])
+    status: str = Field(examples=["scheduled"])
     extendedProps: ExtendedProps  # noqa: N815 the name that calendar components read
 
 
@@ -40,7 +40,7 @@ class Interval(BaseModel):
     """A time that is taken, `[start, end)`."""
 
     start: datetime
-    end: datetime
+    end: datetime = Field(examples=["2026-12-01T03:00:00Z"])
 
 
 def calendar_event(entry: Entry, language: Language) -> CalendarEvent:

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import psycopg
-from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
 
 from booking_chassis.auth import AdminCaller
 from booking_chassis.cursors import PageOf
@@ -16,13 +16,20 @@ from calendar_projector.projection import generations
 from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
 from calendar_projector.projection.state import NAME, State, state
 
+Name = Annotated[str, Path(max_length=100, description="The projection: `user_schedule`.", examples=["user_schedule"])]
 Back = Annotated[bool, Query(description="Show the generation before this one again, instead of building a new one.")]
+
+
+REFUSALS = (
+    conflict("rebuild_running", "A rebuild is in hand."),
+    conflict("nothing_to_go_back_to", "There is no generation before this one."),
+)
 
 
 class Begun(BaseModel):
     """A rebuild that workers have in hand; watch it in `GET /v1/projections`."""
 
-    name: str
+    name: str = Field(examples=["user_schedule"])
     generation: int
     started_at: datetime
 
@@ -37,9 +44,9 @@ def projections_router(database: Database) -> APIRouter:
         async with database.autocommit() as conn:
             return PageOf[State](items=[await state(conn)], next_cursor=None)
 
-    @router.post("/{name}/rebuild", status_code=202, responses=problem_responses(404, 409, 422))
+    @router.post("/{name}/rebuild", status_code=202, responses=problem_responses(404, *REFUSALS, 422))
     async def rebuild_projection(  # pyright: ignore[reportUnusedFunction]
-        name: str, caller: AdminCaller, idempotency: Idempotency, *, back: Back = False
+        name: Name, caller: AdminCaller, idempotency: Idempotency, *, back: Back = False
     ) -> Begun:
         """Build the rows anew from the log alone, beside those that are shown, and switch once they have caught up."""
         _known(name)
@@ -56,7 +63,7 @@ def projections_router(database: Database) -> APIRouter:
         return Begun(name=name, generation=written.version or 0, started_at=row[0])
 
     @router.delete("/{name}/rebuild", status_code=204, responses=problem_responses(404, 422))
-    async def abandon_rebuild(name: str, _caller: AdminCaller, idempotency: Idempotency) -> None:  # pyright: ignore[reportUnusedFunction]
+    async def abandon_rebuild(name: Name, _caller: AdminCaller, idempotency: Idempotency) -> None:  # pyright: ignore[reportUnusedFunction]
         """Give up the rebuild in hand; what is shown was never touched by it."""
         _known(name)
 

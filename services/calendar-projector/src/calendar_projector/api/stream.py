@@ -5,13 +5,14 @@ from collections.abc import AsyncIterable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from booking_chassis.auth import require
 from booking_chassis.database import Database, DatabaseDown
 from booking_chassis.principal import Principal
 from booking_chassis.problems import problem_responses
+from calendar_projector.api.languages import AcceptLanguage
 from calendar_projector.api.models import calendar_event
 from calendar_projector.calendar import queries
 from calendar_projector.calendar.text import Language, language_of
@@ -19,6 +20,7 @@ from calendar_projector.changes import EVERYBODY, Hub
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
 
+_AN_EVENT = 'event: removed\ndata: {"id": "0198d2a0-1111-7000-8000-000000000001"}\n\n'
 _RETRY_MS = 2000
 _REFRESH = ServerSentEvent(event="refresh", data={})
 
@@ -27,11 +29,15 @@ def stream_router(database: Database, hub: Hub) -> APIRouter:
     """Events `ready` (once), `change` (an entry of the calendar), `removed` (`{id}`), `refresh` (read all again)."""
     router = APIRouter(prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, 403, 429))
 
-    @router.get("/stream", response_class=EventSourceResponse)
+    @router.get(
+        "/stream",
+        response_class=EventSourceResponse,
+        responses={200: {"content": {"text/event-stream": {"example": _AN_EVENT}}}},
+    )
     async def stream_calendar_changes(  # pyright: ignore[reportUnusedFunction]
         request: Request,
         caller: Person,
-        accept_language: Annotated[str | None, Header(max_length=200)] = None,
+        accept_language: AcceptLanguage = None,
     ) -> AsyncIterable[ServerSentEvent]:
         """The caller's own changes. Nothing is kept for who is away: after `ready` read the calendar once."""
         language = language_of(accept_language or caller.locale)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from booking_contracts.topics import SESSIONS
 from calendar_projector.projection.generations import Generation, generations
@@ -16,7 +16,7 @@ NAME = "user_schedule"
 class Position(BaseModel):
     """One partition: the next offset to read, and where the topic ends."""
 
-    topic: str
+    topic: str = Field(examples=["consultation.sessions.v1"])
     partition: int
     next_offset: int
     end_offset: int
@@ -26,8 +26,8 @@ class Rebuild(BaseModel):
     """A generation in the making."""
 
     generation: int
-    slot: str
-    requested_by: str
+    slot: str = Field(examples=["b"])
+    requested_by: str = Field(examples=["admin:0198d2a0-5555-7000-8000-000000000005"])
     started_at: datetime
     done: int
     total: int
@@ -40,23 +40,23 @@ class Switch(BaseModel):
     """The last switch and what its comparison found."""
 
     switched_at: datetime
-    requested_by: str
-    comparison: dict[str, Any]
+    requested_by: str = Field(examples=["admin:0198d2a0-5555-7000-8000-000000000005"])
+    comparison: dict[str, Any] = Field(examples=[{"differences": 0}])
 
 
 class State(BaseModel):
     """One projection. `lag_seconds` is the age of the last event in the rows while others wait, else 0."""
 
-    name: str
+    name: str = Field(examples=["user_schedule"])
     generation: int
-    slot: str
-    state: str
+    slot: str = Field(examples=["a"])
+    state: str = Field(examples=["live"])
     lag_events: int
     lag_seconds: float
     measured_at: datetime | None
     positions: list[Position]
-    held: dict[str, int]
-    rebuild: Rebuild | None
+    held: dict[str, int] = Field(examples=[{}])
+    rebuild: Rebuild | None = Field(examples=[None])
     last_switch: Switch | None
     can_go_back_to: int | None
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.fields import FieldInfo
 
 from booking_contracts.money import DECIMALS
 from checkout.directory import text
@@ -26,16 +27,25 @@ def _known_currency(value: str) -> str:
     return value
 
 
+def _up_to(length: int) -> FieldInfo:
+    """Tell callers of a limit that the validator holds, after it took blanks away."""
+    return Field(json_schema_extra={"maxLength": length})
+
+
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=2_000), AfterValidator(_storable), Field(examples=["Berhalangan"])
 ]
-PersonName = Annotated[str, AfterValidator(text.name), Field(examples=["Sari Dewi"])]
-Email = Annotated[str, AfterValidator(text.email), Field(examples=["sari@example.com"])]
+PersonName = Annotated[str, AfterValidator(text.name), Field(examples=["Sari Dewi"]), _up_to(text.MOST_NAME)]
+Email = Annotated[str, AfterValidator(text.email), Field(examples=["sari@example.com"]), _up_to(text.MOST_EMAIL)]
 Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(text.phone), Field(examples=["+6281234567890"])]
-Zone = Annotated[str, AfterValidator(text.zone), Field(examples=["Asia/Jakarta"])]
-Locale = Annotated[str, AfterValidator(text.locale), Field(examples=["id"])]
-WebAddress = Annotated[str, AfterValidator(text.web_address), Field(examples=["https://example.com/budi.jpg"])]
-Paragraph = Annotated[str, AfterValidator(text.paragraph)]
+Zone = Annotated[str, AfterValidator(text.zone), Field(examples=["Asia/Jakarta"]), _up_to(64)]
+Locale = Annotated[str, AfterValidator(text.locale), Field(examples=["id"]), _up_to(30)]
+WebAddress = Annotated[
+    str, AfterValidator(text.web_address), Field(examples=["https://example.com/budi.jpg"]), _up_to(text.MOST_URL)
+]
+Paragraph = Annotated[
+    str, AfterValidator(text.paragraph), Field(examples=["Sepuluh tahun mendampingi keluarga."]), _up_to(text.MOST_BIO)
+]
 Tier = Annotated[
     str, StringConstraints(min_length=1, max_length=100), AfterValidator(text.name), Field(examples=["gold"])
 ]
@@ -46,4 +56,4 @@ class Price(Body):
     """Money in the currency's unit: 250000 IDR is Rp250.000."""
 
     amount: Annotated[int, Field(strict=True, gt=0, le=10**12, examples=[250000])]
-    currency: Annotated[str, AfterValidator(_known_currency), Field(examples=["IDR"])]
+    currency: Annotated[str, AfterValidator(_known_currency), Field(examples=["IDR"]), _up_to(3)]

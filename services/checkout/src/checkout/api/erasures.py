@@ -13,6 +13,7 @@ from booking_chassis.context import RequestContext
 from booking_chassis.database import Database
 from booking_chassis.problems import not_found, problem_responses
 from booking_contracts.fields import Instant
+from checkout.api.person import ERASED
 from checkout.asking import by_person
 from checkout.erasure import erase
 from checkout.ranking.months import Months
@@ -34,7 +35,7 @@ def erasures_router(
         prefix="/v1/erasures",
         tags=["erasures"],
         dependencies=[known],
-        responses=problem_responses(401, 403, 422, 429, 503),
+        responses=problem_responses(401, 403, ERASED, 422, 429, 503),
     )
 
     @router.put("/{person_id}")

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from booking_chassis.auth import Caller, require
 from booking_chassis.consistency import stamp
@@ -15,7 +15,7 @@ from booking_chassis.etag import IfMatch
 from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.problems import not_found, problem_responses, stale_version
 from checkout.api.bodies import Body, Email, Locale, PersonName, Phone, Zone
-from checkout.api.person import ROLES, cause_of
+from checkout.api.person import ERASED, ROLES, cause_of
 from checkout.directory import people
 from checkout.directory.people import Person
 
@@ -32,11 +32,11 @@ class MeBody(Body):
 
 class MeView(BaseModel):
     id: UUID
-    name: str | None
-    email: str | None
-    phone: str | None
-    locale: str
-    timezone: str
+    name: str | None = Field(examples=["Sari Dewi"])
+    email: str | None = Field(examples=["sari@example.com"])
+    phone: str | None = Field(examples=["+6281234567890"])
+    locale: str = Field(examples=["id"])
+    timezone: str = Field(examples=["Asia/Jakarta"])
     version: int
 
 
@@ -46,7 +46,7 @@ def me_router(database: Database, known: Any, poke) -> APIRouter:  # noqa: ANN00
         prefix="/v1/me",
         tags=["me"],
         dependencies=[known, Depends(require(*ROLES))],
-        responses=problem_responses(401, 403, 429, 503),
+        responses=problem_responses(401, 403, ERASED, 429, 503),
     )
 
     async def shown(person_id: UUID, response: Response) -> MeView:

@@ -15,6 +15,10 @@ from checkout.asking import Asked
 from checkout.payments.provider import BadBodyError, BadSignatureError, Provider
 from checkout.payments.receive import receive
 
+MALFORMED = Problem(400, "malformed_json", "The body is no JSON object.")
+BAD_SIGNATURE = Problem(401, "invalid_signature", "The notification is not signed by the provider.")
+BUSY = unavailable("busy", "The Transaction keeps changing. Send it again.")
+
 
 class Taken(BaseModel):
     """Stored; a repeat gets the same answer."""
@@ -26,9 +30,13 @@ def payments_router(database: Database, providers: Mapping[str, Provider], poke:
     """Return the route for these configured providers."""
     router = APIRouter(prefix="/v1/payments", tags=["payments"])
 
-    @router.post("/{provider}/notifications", responses=problem_responses(400, 401, 404, 413, 503))
+    @router.post(
+        "/{provider}/notifications", responses=problem_responses(MALFORMED, BAD_SIGNATURE, 404, 413, 503, BUSY)
+    )
     async def notify_payment(
-        provider: Annotated[str, Path(max_length=50, examples=["midtrans"])], request: Request, context: RequestContext
+        provider: Annotated[str, Path(max_length=50, description="`midtrans` or `manual`.", examples=["midtrans"])],
+        request: Request,
+        context: RequestContext,
     ) -> Taken:
         """Take a provider's notification, verified on its raw bytes; 200 once it is stored, whatever it says."""
         found = providers.get(provider)

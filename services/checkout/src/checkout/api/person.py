@@ -6,10 +6,13 @@ from booking_chassis.auth import Caller
 from booking_chassis.context import Context, RequestContext
 from booking_chassis.database import Database
 from booking_chassis.principal import Principal
+from booking_chassis.problems import forbidden
 from booking_store import Cause
 from checkout.directory import people
 
 ROLES = ("member", "practitioner", "admin")
+ERASED = forbidden("person_erased", "This person was erased; nothing is kept of them or written again.")
+"""What an erased person gets everywhere, as the document shows it."""
 
 
 def role_of(caller: Principal, *wanted: str) -> str:

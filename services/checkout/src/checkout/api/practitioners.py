@@ -21,7 +21,7 @@ from booking_contracts.topics import SESSIONS
 from booking_store import Cause
 from checkout import catalogue
 from checkout.api.bodies import Body, Email, Paragraph, PersonName, Phone, Tier, WebAddress, Zone
-from checkout.api.person import cause_of
+from checkout.api.person import ERASED, cause_of
 from checkout.directory import people, practitioners
 from checkout.directory.people import DEFAULT_LOCALE, Person
 from checkout.directory.practitioners import Profile
@@ -52,16 +52,16 @@ class ProfileView(BaseModel):
     """`phone`, `email` and `active` are shown to the practitioner and to admins only."""
 
     id: UUID
-    name: str
-    photo_url: str | None
-    bio: str | None
-    profession: str | None
-    tiers: list[str]
-    timezone: str
+    name: str = Field(examples=["Budi Santoso"])
+    photo_url: str | None = Field(examples=["https://example.com/budi.jpg"])
+    bio: str | None = Field(examples=["Sepuluh tahun mendampingi keluarga."])
+    profession: str | None = Field(examples=["Psikolog"])
+    tiers: list[str] = Field(examples=[["gold"]])
+    timezone: str = Field(examples=["Asia/Jakarta"])
     version: int
     active: bool | None = None
-    phone: str | None = None
-    email: str | None = None
+    phone: str | None = Field(default=None, examples=["+6281234567890"])
+    email: str | None = Field(default=None, examples=["budi@example.com"])
 
 
 CREATED: dict[int | str, dict[str, Any]] = {201: {"model": ProfileView, "description": "Created"}}
@@ -73,7 +73,7 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
         prefix="/v1/practitioners",
         tags=["practitioners"],
         dependencies=[known],
-        responses=problem_responses(401, 403, 422, 429, 503),
+        responses=problem_responses(401, 403, ERASED, 422, 429, 503),
     )
 
     async def shown(practitioner_id: UUID, caller: Principal, response: Response) -> ProfileView:

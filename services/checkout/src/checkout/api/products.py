@@ -15,6 +15,7 @@ from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.problems import not_found, problem_responses, stale_version
 from checkout import catalogue
 from checkout.api.bodies import Body, Minutes, PersonName, Price, Tier
+from checkout.api.person import ERASED
 from checkout.catalogue import Product
 from checkout.transaction.view import MoneyView
 
@@ -35,13 +36,13 @@ class ProductBody(Body):
 
 class ProductView(BaseModel):
     id: UUID
-    name: str
+    name: str = Field(examples=["Konseling 60 menit"])
     kind: Literal["verification", "counseling"]
-    tier: str
+    tier: str = Field(examples=["gold"])
     price: MoneyView
-    duration_minutes: int
-    payment_ttl_minutes: int
-    request_limit_minutes: int
+    duration_minutes: int = Field(examples=[60])
+    payment_ttl_minutes: int = Field(examples=[1440])
+    request_limit_minutes: int = Field(examples=[10080])
     auto_start: bool
     active: bool
     version: int
@@ -56,7 +57,7 @@ def products_router(database: Database, known: Any) -> APIRouter:
         prefix="/v1/products",
         tags=["products"],
         dependencies=[known],
-        responses=problem_responses(401, 403, 422, 429, 503),
+        responses=problem_responses(401, 403, ERASED, 422, 429, 503),
     )
 
     @router.get("")

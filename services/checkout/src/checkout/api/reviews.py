@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from booking_chassis.auth import AdminCaller
 from booking_chassis.consistency import stamp
@@ -16,12 +16,16 @@ from booking_chassis.problems import conflict, not_found, problem_responses, sta
 from booking_contracts.fields import Instant
 from booking_contracts.ids import uuid7
 from checkout.api.bodies import Body, Reason
+from checkout.api.person import ERASED
+from checkout.api.refusals import CHANGED
 from checkout.asking import by_person
 from checkout.handlers import Handlers
 from checkout.payments import reviews
 from checkout.payments.reviews import ReviewRow
 from checkout.transaction.row import Note
 from checkout.transaction.view import MoneyView
+
+ALREADY_SETTLED = conflict("review_settled", "This review is settled already.")
 
 
 class Settlement(Body):
@@ -34,14 +38,14 @@ class ReviewView(BaseModel):
 
     id: UUID
     transaction_id: UUID | None
-    provider: str
-    provider_payment_id: str
-    reference: str
+    provider: str = Field(examples=["midtrans"])
+    provider_payment_id: str = Field(examples=["9aed5972-5b6a-401e-894b-a32c91ed1a3a"])
+    reference: str = Field(examples=["0198d2a0-1111-7000-8000-000000000001"])
     received: MoneyView | None
     expected: MoneyView | None
-    cause: str
+    cause: str = Field(examples=["amount_mismatch"])
     state: Literal["open", "settled"]
-    outcome: Literal["refund", "dismiss", "matched"] | None
+    outcome: Literal["refund", "dismiss", "matched"] | None = Field(examples=[None])
     created_at: Instant
     version: int
 
@@ -53,7 +57,7 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
         prefix="/v1/payment-reviews",
         tags=["payment reviews"],
         dependencies=[known],
-        responses=problem_responses(401, 403, 422, 429, 503),
+        responses=problem_responses(401, 403, ERASED, 422, 429, 503),
     )
 
     async def _find(review_id: UUID) -> ReviewRow:
@@ -76,7 +80,7 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
         more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
         return PageOf[ReviewView](**page_of([_view(one) for one in found[: page.limit]], more))
 
-    @router.post("/{review_id}/settle", responses=problem_responses(400, 404, 409, 412))
+    @router.post("/{review_id}/settle", responses=problem_responses(400, 404, ALREADY_SETTLED, CHANGED, 412))
     async def settle_payment_review(
         *,
         review_id: UUID,

@@ -17,8 +17,9 @@ from booking_chassis.problems import not_found, problem_responses
 from booking_contracts.fields import Instant
 from booking_contracts.topics import SESSIONS
 from checkout import reading
+from checkout.api import refusals
 from checkout.api.bodies import Body, Reason
-from checkout.api.person import role_of
+from checkout.api.person import ERASED, role_of
 from checkout.asking import by_person
 from checkout.handlers import Handlers
 from checkout.reading import HistoryItem
@@ -54,7 +55,7 @@ class Reassignment(Body):
 class History(PageOf[HistoryItem]):
     """Who did what, when; newest first."""
 
-    next_cursor: str | None = Field(default=None)
+    next_cursor: str | None = Field(default=None, examples=[None])
 
 
 def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C901, PLR0915 - one room for its routes
@@ -64,7 +65,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         prefix="/v1/transactions",
         tags=["transactions"],
         dependencies=[known],
-        responses=problem_responses(401, 403, 422, 429, 503),
+        responses=problem_responses(401, 403, ERASED, 422, 429, 503),
     )
 
     async def shown(done: Done, response: Response, fresh: int) -> TransactionView:
@@ -78,7 +79,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         stamp(response, "checkout", "transaction", view.id, view.version)
         return view
 
-    @router.post("", status_code=201, responses=problem_responses(400, 404, 409))
+    @router.post("", status_code=201, responses=problem_responses(400, 404, *refusals.CREATE))
     async def create_transaction(
         body: Purchase, caller: Member, context: RequestContext, idempotency: Idempotency, response: Response
     ) -> TransactionView:
@@ -132,7 +133,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         stamp(response, "checkout", "transaction", transaction_id, view.version)
         return History(items=items)
 
-    @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, 409, 412))
+    @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, *refusals.CANCEL, 412))
     async def cancel_transaction(
         *,
         transaction_id: UUID,
@@ -148,7 +149,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         done = await handlers.cancel(transaction_id, body.reason if body else None, asked)
         return await shown(done, response, 200)
 
-    @router.post("/{transaction_id}/refund", responses=problem_responses(400, 404, 409, 412))
+    @router.post("/{transaction_id}/refund", responses=problem_responses(400, 404, *refusals.REFUND, 412))
     async def refund_transaction(
         *,
         transaction_id: UUID,
@@ -163,7 +164,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         asked = by_person(caller, context, role="admin", key=idempotency.key, seen=seen)
         return await shown(await handlers.refund(transaction_id, body.reason, asked), response, 200)
 
-    @router.put("/{transaction_id}/practitioner", responses=problem_responses(400, 404, 409, 412))
+    @router.put("/{transaction_id}/practitioner", responses=problem_responses(400, 404, *refusals.REASSIGN, 412))
     async def reassign_transaction(
         *,
         transaction_id: UUID,

@@ -28,12 +28,12 @@ class Listed(BaseModel):
     """A practitioner who can be chosen. The order: productivity, activity, completeness, then id."""
 
     id: UUID
-    name: str
-    photo_url: str | None
-    bio: str | None
-    profession: str | None
-    tiers: list[str]
-    timezone: str
+    name: str = Field(examples=["Budi Santoso"])
+    photo_url: str | None = Field(examples=["https://example.com/budi.jpg"])
+    bio: str | None = Field(examples=["Sepuluh tahun mendampingi keluarga."])
+    profession: str | None = Field(examples=["Psikolog"])
+    tiers: list[str] = Field(examples=[["gold"]])
+    timezone: str = Field(examples=["Asia/Jakarta"])
     rank: int = Field(description="1 is the first.")
     productivity: int = Field(description="Sessions completed last month.")
     activity: int = Field(description="What they did to sessions last month.")

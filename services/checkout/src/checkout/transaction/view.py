@@ -32,7 +32,7 @@ class PaymentView(BaseModel):
 
     provider: str = Field(examples=["midtrans"])
     reference: str = Field(examples=[EXAMPLE_ID])
-    redirect_url: str | None
+    redirect_url: str | None = Field(examples=["https://app.midtrans.com/snap/v4/redirection/1"])
     expires_at: Instant
 
 
@@ -56,11 +56,11 @@ class TransactionView(BaseModel):
     user_id: UUID
     price: MoneyView
     payment: PaymentView
-    refund: RefundView | None
-    paid_at: Instant | None
+    refund: RefundView | None = Field(examples=[None])
+    paid_at: Instant | None = Field(examples=[None])
     created_at: Instant
     version: int = Field(examples=[2])
-    erased: list[str] = Field(default=[], description="What was erased since, with `as_of` (E5).")
+    erased: list[str] = Field(default=[], description="What was erased since, with `as_of` (E5).", examples=[[]])
 
 
 def view_of(row: dict[str, object], redirect_url: str | None) -> TransactionView:

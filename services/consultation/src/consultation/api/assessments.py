@@ -19,6 +19,9 @@ from consultation.desk import SERVICE, Desk
 Teller = Annotated[Principal, Depends(require("service", "admin"))]
 
 
+OTHER_OWNER = conflict("other_owner", "The assessment belongs to another member; that never changes.")
+
+
 def assessments_router(desk: Desk) -> APIRouter:
     """PUT /v1/assessments/{assessment_id}."""
     router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
@@ -27,7 +30,7 @@ def assessments_router(desk: Desk) -> APIRouter:
         "/{assessment_id}",
         summary="Create or change an assessment; its member is written once",
         responses={201: {"model": AssessmentOut, "description": "Created"}}
-        | problem_responses(400, 401, 403, 409, 412, 413, 422, 429, 503),
+        | problem_responses(400, 401, 403, OTHER_OWNER, 412, 413, 422, 429, 503),
     )
     async def put_assessment(
         assessment_id: UUID,
@@ -37,6 +40,8 @@ def assessments_router(desk: Desk) -> APIRouter:
         if_match: IfMatch,
         response: Response,
     ) -> AssessmentOut:
+        """Create (201) or change (200) it, for the assessment service, where that does not write its topic (R1)."""
+
         async def change(conn: psycopg.AsyncConnection) -> Written:
             return await _change(conn, assessment_id, body, if_match)
 

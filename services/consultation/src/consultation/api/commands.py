@@ -8,6 +8,7 @@ from booking_chassis.principal import Principal
 from booking_chassis.problems import problem_responses
 from booking_contracts.ids import uuid7
 from consultation import people
+from consultation.api import refusals
 from consultation.api.call import Admin, Call, ConditionalCall, Party, Practitioner
 from consultation.api.models import ReasonIn, ResultIn, ScheduleIn, SessionOut
 from consultation.api.problems import invalid_link
@@ -17,6 +18,8 @@ from consultation.orders import Order
 from consultation.session.append import FreeText
 from consultation.session.commands import Cancel, Fail, Reschedule, Schedule, Start, UploadResult
 
+SCHEDULE_REFUSED = problem_responses(*refusals.SCHEDULE)
+RESCHEDULE_REFUSED = problem_responses(*refusals.SCHEDULE, 428)
 REFUSED = problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 429, 503)
 
 
@@ -42,23 +45,27 @@ def _schedule_routes(router: APIRouter, desk: Desk) -> None:
         at, times = desk.clock(), body.times(zone)
         return Order(lambda actor: kind(actor, at, times, link))
 
-    @router.post("/schedule", summary="Set date, time and meeting link (store)")
+    @router.post("/schedule", summary="Set date, time and meeting link (store)", responses=SCHEDULE_REFUSED)
     async def schedule(session_id: UUID, body: ScheduleIn, caller: Practitioner, call: Call) -> SessionOut:
+        """The session is `scheduled` after it; neither party is ever in two places (S4)."""
         return await call.carry_out(desk, session_id, caller, await order(Schedule, body, caller))
 
-    @router.put("/schedule", summary="Change date, time or meeting link (update)", responses=problem_responses(428))
+    @router.put("/schedule", summary="Change date, time or meeting link (update)", responses=RESCHEDULE_REFUSED)
     async def reschedule(session_id: UUID, body: ScheduleIn, caller: Practitioner, call: ConditionalCall) -> SessionOut:
+        """The whole schedule anew, decided on the version that `If-Match` names (S7)."""
         return await call.carry_out(desk, session_id, caller, await order(Reschedule, body, caller))
 
 
 def _progress_routes(router: APIRouter, desk: Desk) -> None:
-    @router.post("/start", summary="Flag the session as running")
+    @router.post("/start", summary="Flag the session as running", responses=problem_responses(*refusals.START))
     async def start(session_id: UUID, caller: Practitioner, call: Call) -> SessionOut:
+        """By its practitioner, where the product does not start its sessions by itself."""
         at = desk.clock()
         return await call.carry_out(desk, session_id, caller, Order(lambda actor: Start(actor, at)))
 
-    @router.post("/result", summary="Upload the result, or replace it")
+    @router.post("/result", summary="Upload the result, or replace it", responses=problem_responses(*refusals.RESULT))
     async def upload_result(session_id: UUID, body: ResultIn, caller: Practitioner, call: Call) -> SessionOut:
+        """The session is `completed` after it; a second upload replaces the first."""
         text = FreeText(uuid7(), caller.sub, body.result_notes, _result_link(desk, body.result_link))
         at, has_link, has_notes = desk.clock(), text.link is not None, text.text is not None
         order = Order(lambda actor: UploadResult(actor, at, text.id, has_link, has_notes), text)
@@ -70,12 +77,18 @@ def _ending_routes(router: APIRouter, desk: Desk) -> None:
         text, at = FreeText(uuid7(), caller.sub, body.reason), desk.clock()
         return Order(lambda actor: kind(actor, at, body.reason_code, text.id), text)
 
-    @router.post("/cancel", summary="Cancel, with a reason")
+    @router.post("/cancel", summary="Cancel, with a reason", responses=problem_responses(*refusals.END))
     async def cancel(session_id: UUID, body: ReasonIn, caller: Party, call: Call) -> SessionOut:
+        """By the member or the practitioner; the reason's code goes with who cancels (S5)."""
         return await call.carry_out(desk, session_id, caller, order(Cancel, body, caller))
 
-    @router.post("/fail", summary="Fail, for a technical or administrative reason")
+    @router.post(
+        "/fail",
+        summary="Fail, for a technical or administrative reason",
+        responses=problem_responses(*refusals.END),
+    )
     async def fail(session_id: UUID, body: ReasonIn, caller: Admin, call: Call) -> SessionOut:
+        """By an admin, also while it runs (S5)."""
         return await call.carry_out(desk, session_id, caller, order(Fail, body, caller))
 
 

@@ -29,7 +29,9 @@ def _time(value: Any) -> time:
     return time.fromisoformat(value)
 
 
-DateIn = Annotated[date, BeforeValidator(_date, json_schema_input_type=str)]
+DateIn = Annotated[
+    date, BeforeValidator(_date, json_schema_input_type=str), Field(json_schema_extra={"format": "date"})
+]
 TimeIn = Annotated[
     time, BeforeValidator(_time, json_schema_input_type=str), Field(json_schema_extra={"format": "HH:MM"})
 ]
@@ -51,13 +53,13 @@ class RequestIn(_In):
 class ScheduleIn(_In):
     """S1: local date and times, the practitioner's zone unless another is named, and the meeting link (S3)."""
 
-    scheduled_date: DateIn
-    time_start: TimeIn
-    time_end: TimeIn
-    timezone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    scheduled_date: DateIn = Field(examples=["2026-12-01"])
+    time_start: TimeIn = Field(examples=["09:00"])
+    time_end: TimeIn = Field(examples=["10:00"])
+    timezone: Annotated[str, StringConstraints(max_length=64)] | None = Field(default=None, examples=["Asia/Jakarta"])
     ends_next_day: bool = False
-    fold: Literal[0, 1] | None = None
-    meeting_link: LinkIn
+    fold: Literal[0, 1] | None = Field(default=None, examples=[None])
+    meeting_link: LinkIn = Field(examples=["https://meet.google.com/abc-defg-hij"])
 
     def times(self, zone: str) -> LocalTimes:
         """The input in the zone that it is meant in."""
@@ -67,8 +69,8 @@ class ScheduleIn(_In):
 class ResultIn(_In):
     """A recording's link (S3), notes, or both."""
 
-    result_link: LinkIn | None = None
-    result_notes: FreeTextIn | None = None
+    result_link: LinkIn | None = Field(default=None, examples=["https://drive.google.com/file/d/abc"])
+    result_notes: FreeTextIn | None = Field(default=None, examples=["Kita lanjutkan bulan depan."])
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -81,7 +83,7 @@ class ReasonIn(_In):
     """S5: why, as a code of that command and actor, and in words."""
 
     reason_code: ReasonCode
-    reason: FreeTextIn
+    reason: FreeTextIn = Field(examples=["Berhalangan"])
 
 
 class AssessmentIn(_In):
@@ -96,31 +98,31 @@ class SessionOut(BaseModel):
 
     id: UUID
     transaction_id: UUID
-    assessment_id: UUID | None
+    assessment_id: UUID | None = Field(examples=[None])
     practitioner_id: UUID
-    practitioner_name: str | None
+    practitioner_name: str | None = Field(examples=["Budi Santoso"])
     user_id: UUID
-    member_name: str | None
+    member_name: str | None = Field(examples=["Sari Dewi"])
     kind: ProductKind
-    status: SessionStatus
+    status: SessionStatus = Field(examples=["scheduled"])
     requested_at: Instant
     respond_by: Instant
     scheduled_date: date | None
-    time_start: LocalTime | None
-    time_end: LocalTime | None
-    timezone: str | None
-    ends_next_day: bool | None
-    fold: int | None
-    starts_at: Instant | None
-    ends_at: Instant | None
+    time_start: LocalTime | None = Field(examples=["09:00"])
+    time_end: LocalTime | None = Field(examples=["10:00"])
+    timezone: str | None = Field(examples=["Asia/Jakarta"])
+    ends_next_day: bool | None = Field(examples=[False])
+    fold: int | None = Field(examples=[None])
+    starts_at: Instant | None = Field(examples=["2026-12-01T02:00:00Z"])
+    ends_at: Instant | None = Field(examples=["2026-12-01T03:00:00Z"])
     schedule_version: int
-    meeting_link: str | None
-    started_at: Instant | None
-    result_link: str | None
-    result_notes: str | None
-    reason_code: str | None
-    reason: str | None
-    erased: list[str]
+    meeting_link: str | None = Field(examples=["https://meet.google.com/abc-defg-hij"])
+    started_at: Instant | None = Field(examples=[None])
+    result_link: str | None = Field(examples=[None])
+    result_notes: str | None = Field(examples=[None])
+    reason_code: str | None = Field(examples=[None])
+    reason: str | None = Field(examples=[None])
+    erased: list[str] = Field(examples=[[]])
     version: int
 
     @classmethod
@@ -146,19 +148,19 @@ def _erased(row: dict[str, Any]) -> list[str]:
 class RequestedOut(SessionOut):
     """A requested session, with the link that opens a chat with its practitioner (null without a usable number)."""
 
-    whatsapp_url: str | None = None
+    whatsapp_url: str | None = Field(default=None, examples=["https://wa.me/6281234567890?text=Halo"])
 
 
 class HistoryItemOut(BaseModel):
     """One event of a session."""
 
     version: int
-    type: str
+    type: str = Field(examples=["SessionScheduled"])
     occurred_at: datetime
-    actor: str
-    data: dict[str, Any]
-    reason: str | None
-    erased: list[str]
+    actor: str = Field(examples=["practitioner:0198d2a0-3333-7000-8000-000000000003"])
+    data: dict[str, Any] = Field(examples=[{"schedule_version": 1}])
+    reason: str | None = Field(examples=[None])
+    erased: list[str] = Field(examples=[[]])
 
 
 class AssessmentOut(BaseModel):

@@ -49,6 +49,7 @@ def _list_route(router: APIRouter, desk: Desk) -> None:
         start: Annotated[AwareDatetime | None, Query(alias="from", description="`starts_at` at or after.")] = None,
         end: Annotated[AwareDatetime | None, Query(alias="to", description="`starts_at` before.")] = None,
     ) -> PageOf[SessionOut]:
+        """`?status=pending_negotiation` is the waiting list: the earliest `respond_by` first (E1)."""
         await consistency.visible(desk.database, CONSUMER, TOKENS)
         wanted = Filter("scheduled" if status == "pending" else status, start, end)
         after = _position(wanted, page.cursor)
@@ -73,6 +74,7 @@ def _one_route(router: APIRouter, desk: Desk) -> None:
         response: Response,
         as_of: Annotated[AwareDatetime | None, Query(description="What was recorded by this instant.")] = None,
     ) -> SessionOut:
+        """For its parties and admins; with `as_of` the fold of what was recorded by then (E5)."""
         person = person_of(caller)
         await consistency.visible(desk.database, CONSUMER, TOKENS)
         async with desk.database.autocommit() as conn:
@@ -89,6 +91,7 @@ def _one_route(router: APIRouter, desk: Desk) -> None:
 def _history_route(router: APIRouter, desk: Desk) -> None:
     @router.get("/{session_id}/history", summary="Who did what and when, newest first")
     async def read_history(session_id: UUID, caller: Reader, page: Page, response: Response) -> PageOf[HistoryItemOut]:
+        """Every event of the session, with the words that were not erased (E2)."""
         before = decode_cursor(page.cursor, int)[0] if page.cursor else None
         async with desk.database.autocommit() as conn:
             items = await reading.history(conn, session_id, person_of(caller))

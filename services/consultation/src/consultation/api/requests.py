@@ -3,6 +3,7 @@
 import psycopg
 from fastapi import APIRouter, Response
 
+from booking_chassis.problems import problem_responses
 from booking_store import Remembered
 from consultation import whatsapp
 from consultation.api.answers import person_of, row_after, stamp_session
@@ -10,17 +11,21 @@ from consultation.api.call import Call, Member, after_commit
 from consultation.api.commands import REFUSED
 from consultation.api.models import RequestedOut, RequestIn
 from consultation.api.problems import as_problems
+from consultation.api.refusals import REQUEST
 from consultation.desk import CONSUMER, TOKENS, Desk
 from consultation.handlers import Done, request
 from consultation.patience import patiently
+
+REQUEST_REFUSED = problem_responses(*REQUEST)
 
 
 def requests_router(desk: Desk) -> APIRouter:
     """POST /v1/sessions."""
     router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=REFUSED)
 
-    @router.post("", status_code=201, summary="Request a session on a paid transaction")
+    @router.post("", status_code=201, summary="Request a session on a paid transaction", responses=REQUEST_REFUSED)
     async def request_session(body: RequestIn, caller: Member, call: Call) -> RequestedOut:
+        """It waits for the practitioner's time; this answer alone holds the link to chat (R1 to R3)."""
         await call.consistency.visible(desk.database, CONSUMER, TOKENS)
         person = person_of(caller)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from fastapi import APIRouter, Depends, Query, Response
 from psycopg.rows import dict_row
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from booking_chassis.auth import AdminCaller, Caller
 from booking_chassis.consistency import Consistency, stamp
@@ -61,13 +61,16 @@ class _Choice:
     recipient_id: Annotated[str | None, Query(pattern=RECIPIENT.pattern, description="A person's id, or `admins`.")] = (
         None
     )
-    state: NotificationState | None = None
-    channel: Channel | None = None
-    session_id: UUID | None = None
-    transaction_id: UUID | None = None
+    state: Annotated[NotificationState | None, Query(description="Only these.")] = None
+    channel: Annotated[Channel | None, Query(description="Only by this channel.")] = None
+    session_id: Annotated[UUID | None, Query(description="Only of this session.")] = None
+    transaction_id: Annotated[UUID | None, Query(description="Only of this Transaction.")] = None
 
 
 Chosen = Annotated[_Choice, Depends()]
+
+
+ON_ITS_WAY = conflict("wrong_status", "The message is on its way already.", current_status="sending")
 
 
 class Notification(BaseModel):
@@ -75,18 +78,18 @@ class Notification(BaseModel):
 
     id: UUID
     cause_event_id: UUID
-    recipient_id: str
+    recipient_id: str = Field(examples=["0198d2a0-4444-7000-8000-000000000004"])
     channel: Channel
-    template: str
-    locale: str
-    state: NotificationState
-    reason: str | None
+    template: str = Field(examples=["session_scheduled"])
+    locale: str = Field(examples=["id"])
+    state: NotificationState = Field(examples=["pending"])
+    reason: str | None = Field(examples=[None])
     attempts: int
     due_at: datetime
     session_id: UUID | None
     transaction_id: UUID | None
-    provider_message_id: str | None
-    delivered_at: datetime | None
+    provider_message_id: str | None = Field(examples=[None])
+    delivered_at: datetime | None = Field(examples=[None])
     changed_at: datetime
     version: int
 
@@ -124,7 +127,7 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
     @routes.post(
         "/{notification_id}/resend",
         response_model=Notification,
-        responses=problem_responses(401, 403, 404, 409, 412, 422, 429, 503),
+        responses=problem_responses(401, 403, 404, ON_ITS_WAY, 412, 422, 429, 503),
     )
     async def resend_notification(
         notification_id: UUID, caller: AdminCaller, response: Response, idempotency: Idempotency, if_match: IfMatch

@@ -40,6 +40,9 @@ _WIDEN = inserting("""
     ON CONFLICT ON CONSTRAINT notification_once DO NOTHING""")
 
 
+ERASED = forbidden("person_erased", "This person was erased; nothing is written again.")
+
+
 class Channels(BaseModel):
     """Which channels a person wants."""
 
@@ -75,7 +78,7 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
         stamp(response, "notifier", "preferences", caller.sub, now["version"])
         return now
 
-    @routes.put("", response_model=PreferencesNow, responses=problem_responses(401, 403, 412, 422, 429, 503))
+    @routes.put("", response_model=PreferencesNow, responses=problem_responses(401, ERASED, 412, 422, 429, 503))
     async def write_preferences(
         chosen: NewPreferences, caller: Caller, response: Response, idempotency: Idempotency, if_match: IfMatch
     ) -> Any:

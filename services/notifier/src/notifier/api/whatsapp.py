@@ -13,6 +13,9 @@ from notifier import metrics
 from notifier.whatsapp.statuses import apply_status
 from notifier.whatsapp.webhook import genuine, statuses
 
+VERIFIED = problem_responses(403, 422) | {200: {"content": {"text/plain": {"example": "1158201444"}}}}
+BAD_SIGNATURE = Problem(401, "bad_signature", "X-Hub-Signature-256 does not prove this body.")
+
 
 def router(
     database: Database, *, secrets: tuple[str, ...], verify_token: str, committed: Callable[[], None]
@@ -20,11 +23,13 @@ def router(
     """The routes of `/v1/whatsapp/webhook`; no token of ours, Meta's own proof."""
     routes = APIRouter(prefix="/v1/whatsapp/webhook", tags=["whatsapp"])
 
-    @routes.get("", response_class=PlainTextResponse, responses=problem_responses(403, 422))
+    @routes.get("", response_class=PlainTextResponse, responses=VERIFIED)
     async def verify_webhook(
-        mode: Annotated[str, Query(alias="hub.mode", max_length=40)] = "",
-        token: Annotated[str, Query(alias="hub.verify_token", max_length=400)] = "",
-        challenge: Annotated[str, Query(alias="hub.challenge", max_length=400)] = "",
+        mode: Annotated[str, Query(alias="hub.mode", max_length=40, description="`subscribe`.")] = "",
+        token: Annotated[
+            str, Query(alias="hub.verify_token", max_length=400, description="The secret that Meta was given.")
+        ] = "",
+        challenge: Annotated[str, Query(alias="hub.challenge", max_length=400, description="What to repeat.")] = "",
     ) -> str:
         """Meta's handshake: repeats the challenge to whoever knows the verify token."""
         known = hmac.compare_digest(token.encode(), verify_token.encode())
@@ -32,7 +37,9 @@ def router(
             raise forbidden("forbidden", "Not the verify token of this webhook.")
         return challenge
 
-    @routes.post("", status_code=200, response_class=Response, responses=problem_responses(400, 401, 413, 503))
+    @routes.post(
+        "", status_code=200, response_class=Response, responses=problem_responses(400, BAD_SIGNATURE, 413, 503)
+    )
     async def receive_statuses(request: Request) -> Response:
         """Statuses of messages. 200 for whatever is genuine, known or not: Meta would send it again for days."""
         raw = await request.body()

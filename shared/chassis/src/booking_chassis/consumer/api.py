@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from booking_chassis.auth import require
 from booking_chassis.consumer import held, operations
@@ -19,6 +19,16 @@ from booking_chassis.database import Database
 from booking_chassis.idempotency import Idempotency, IdempotencyTwin
 from booking_chassis.principal import Principal
 from booking_chassis.problems import conflict, not_found, problem_responses
+
+SETTLED = conflict("already_settled", "This record is not held any more.")
+STILL_HELD = conflict(
+    "still_held",
+    "A record of this key is still in the way.",
+    blocking="0198d2a0-6666-7000-8000-000000000006",
+    reason="undecodable",
+    error="not JSON",
+)
+"""As the document shows them."""
 
 
 class HasRules(Protocol):
@@ -32,38 +42,38 @@ class HeldRecord(BaseModel):
     """A held record as lists show it."""
 
     id: UUID
-    topic: str
+    topic: str = Field(examples=["consultation.sessions.v1"])
     partition: int
     offset: int
-    key: str | None
-    consumer: str
+    key: str | None = Field(examples=["0198d2a0-1111-7000-8000-000000000001"])
+    consumer: str = Field(examples=["notifier.v1"])
     version: int | None
     reason: held.Reason
     attempts: int
-    error: str | None
+    error: str | None = Field(examples=["expected version 2, found 3"])
     held_at: datetime
-    outcome: held.Settled | None
-    settled_at: datetime | None
+    outcome: held.Settled | None = Field(examples=[None])
+    settled_at: datetime | None = Field(examples=[None])
 
 
 class Content(BaseModel):
     """Bytes: as text where they are text, always as base64."""
 
-    base64: str
-    text: str | None
+    base64: str = Field(examples=["e30="])
+    text: str | None = Field(examples=["{}"])
 
 
 class Header(BaseModel):
     """One header of the record."""
 
-    name: str
+    name: str = Field(examples=["ce_type"])
     value: Content | None
 
 
 class WholeHeldRecord(HeldRecord):
     """A held record with its bytes."""
 
-    settled_by: str | None
+    settled_by: str | None = Field(examples=[None])
     raw_key: Content | None
     headers: list[Header]
     value: Content | None
@@ -95,7 +105,7 @@ def held_records_router(
         async with database.autocommit() as conn:
             return _whole(_ours(await held.find(conn, held_id), rules))
 
-    @router.post("/{held_id}/replay", responses=problem_responses(404, 409, 422))
+    @router.post("/{held_id}/replay", responses=problem_responses(404, SETTLED, STILL_HELD, 422))
     async def replay_held_record(
         held_id: UUID,
         idempotency: Idempotency,
@@ -104,7 +114,7 @@ def held_records_router(
         """Apply the key's held records in order, this one included; 409 `still_held` names the one in the way."""
         return await _settled(rules, database, held_id, idempotency, operations.replay, by=caller.actor("admin"))
 
-    @router.post("/{held_id}/discard", responses=problem_responses(404, 409, 422))
+    @router.post("/{held_id}/discard", responses=problem_responses(404, SETTLED, STILL_HELD, 422))
     async def discard_held_record(
         held_id: UUID,
         idempotency: Idempotency,

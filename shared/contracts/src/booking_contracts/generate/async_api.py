@@ -1,7 +1,9 @@
 """The AsyncAPI 3.0 document: channels with their Kafka bindings, messages with headers and keys."""
 
+import json
 from typing import Any
 
+from booking_contracts.corpus import NAMES, golden
 from booking_contracts.event import Event
 from booking_contracts.fields import UUID_PATTERN
 from booking_contracts.generate.json_schema import schema_of
@@ -82,7 +84,18 @@ def _message(topic: Topic, event: type[Event]) -> dict[str, Any]:
         "bindings": {
             "kafka": {"key": {**_UUID, "description": f"The {topic.key}."}, "bindingVersion": "0.5.0"},
         },
+        "examples": _examples(event),
     }
+
+
+def _examples(event: type[Event]) -> list[dict[str, Any]]:
+    """The golden record of the corpus; none as long as it has none (a test asks for it)."""
+    name = f"{event.TYPE}.v{event.TYPE_VERSION}"
+    if name not in NAMES:
+        return []
+    record = golden(name)
+    headers = {header: (value or b"").decode() for header, value in record.headers}
+    return [{"name": event.TYPE, "headers": headers, "payload": json.loads(record.value or b"")}]
 
 
 def _headers(topic: Topic, event: type[Event]) -> dict[str, Any]:
