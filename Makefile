@@ -21,8 +21,8 @@ down: ## stop it
 test: setup ## every test, on real servers, in two processes with servers of their own (chaos runs apart): what CI runs
 	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/chaos/test_chaos.py
 
-quick: setup ## the tests that need no server, in seconds
-	$(BIN)/pytest -m "not servers and not e2e and not docker" -q
+quick: lint ## lint, and the tests that need no server: within two minutes
+	$(BIN)/pytest -n 2 -m "not servers and not e2e and not docker" -q
 
 lint: setup ## style, types, layering
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports

@@ -72,7 +72,7 @@ def _try_all(
             answered = statuses.setdefault(operation.definition.raw["operationId"], Counter())
             found += _failures(service, operation, role, mode, session=session, answered=answered)
     data = "good" if mode is GenerationMode.POSITIVE else "bad"
-    total = sum(statuses.values(), Counter[str]())
+    total = dict(sum(statuses.values(), Counter[str]()))
     figures = {"service": service.name, "role": role, "data": data, "operations": len(statuses), "statuses": total}
     record_property("contract", figures)
     if mode is GenerationMode.POSITIVE:
