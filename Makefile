@@ -21,8 +21,9 @@ down: ## stop it
 test: setup ## every test, on real servers, in two processes with servers of their own (chaos runs apart): what CI runs
 	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/chaos/test_chaos.py
 
-quick: lint ## lint, and the tests that need no server: within two minutes
-	$(BIN)/pytest -n 2 -m "not servers and not e2e and not docker" -q
+quick: setup ## lint and, beside it, the tests that need no server: within two minutes
+	@$(MAKE) --no-print-directory lint & lint=$$!; \
+	$(BIN)/pytest -n 2 -m "not servers and not e2e and not docker" -q; tests=$$?; wait $$lint && exit $$tests
 
 lint: setup ## style, types, layering
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports

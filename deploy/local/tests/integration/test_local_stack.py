@@ -164,3 +164,21 @@ def _connects(url):
             return True
     except psycopg.OperationalError:
         return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small disk")
+def test_disk_full__one_sentence_says_what_to_do(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", small], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount a tmpfs")
+    try:
+        done = booking("up", "--detach", "--state", str(small / "state"))
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+    assert done.returncode == 1
+    assert "The disk" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

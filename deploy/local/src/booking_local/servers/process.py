@@ -16,6 +16,8 @@ from booking_local.servers.unprivileged import MYSELF, Identity, command_as
 
 MARK = "BOOKING_STACK"
 """Every process of a stack carries this variable with its state folder: `booking down` finds its own by it."""
+NO_SPACE = "No space left on device"
+"""How PostgreSQL and Kafka say that the disk is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,12 @@ def stop(process: subprocess.Popen[bytes], command: Command) -> int:
 
 
 def last_lines(log: Path, count: int = 3) -> str:
-    """Why a program died, by its log: the sentence of its last critical line, else the end of the log."""
+    """Why a program died, by its log: a full disk, else the sentence of its last critical line, else the log's end."""
     if not log.exists():
         return ""
     lines = [line.strip() for line in log.read_text("utf-8", "replace")[-16000:].splitlines() if line.strip()]
+    if full := [line for line in lines if NO_SPACE in line]:
+        return full[-1]  # what follows it, a program's tidying up, hides the cause
     for line in reversed(lines):
         with contextlib.suppress(ValueError, AttributeError):
             said = json.loads(line)
