@@ -1,5 +1,7 @@
 # Needs Python 3.11 or newer and make; ./booking fetches the rest into the checkout. Every target is one line of ordinary commands.
 BIN := .venv/bin
+# Hundreds of processes are started: compiled modules save each of them a second.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo up down test quick lint generate bench chaos clean
 

@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from psycopg.rows import dict_row
 from tests.chaos.evidence import Evidence, HeldRow, Notice, Position, Published, Remembered, Stored, Version
 from tests.chaos.history import Operation
+from tests.chaos.kafka import started
 from tests.chaos.stack import SERVICES, Stack
 
 from booking_contracts.decode import decode
@@ -90,9 +91,8 @@ _OWN = {
 
 
 async def _from_topics(evidence: Evidence, stack: Stack, injected: dict[tuple[str, int, int], str]) -> None:
-    consumer = AIOKafkaConsumer(bootstrap_servers=stack.endpoints["kafka"], enable_auto_commit=False)
-    await consumer.start()
-    try:
+    made = AIOKafkaConsumer(bootstrap_servers=stack.endpoints["kafka"], enable_auto_commit=False)
+    async with started(made) as consumer:
         partitions = [TopicPartition(topic.name, n) for topic in TOPICS for n in range(topic.partitions)]
         ends = await consumer.end_offsets(partitions)
         consumer.assign([p for p in partitions if ends[p]])
@@ -103,8 +103,6 @@ async def _from_topics(evidence: Evidence, stack: Stack, injected: dict[tuple[st
             for found in (await consumer.getmany(timeout_ms=1000)).values():
                 evidence.records += [_published(raw, injected) for raw in found]
             waiting = {p for p in waiting if await consumer.position(p) < ends[p]}
-    finally:
-        await consumer.stop()
 
 
 def _published(raw: Any, injected: dict[tuple[str, int, int], str]) -> Published:
@@ -137,12 +135,12 @@ async def _from_providers(evidence: Evidence, stack: Stack) -> None:
 async def positions(stack: Stack, versions: Iterable[Version] = ()) -> list[Position]:
     """Where every consumer group stands, and the calendar, which keeps its own."""
     service_of: dict[str, str] = {row.consumer: row.service for row in versions}
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.endpoints["kafka"])
-    client = AIOKafkaConsumer(bootstrap_servers=stack.endpoints["kafka"])
-    await admin.start()
-    await client.start()
+    address = stack.endpoints["kafka"]
     found: list[Position] = []
-    try:
+    async with (
+        started(AIOKafkaAdminClient(bootstrap_servers=address)) as admin,
+        started(AIOKafkaConsumer(bootstrap_servers=address)) as client,
+    ):
         groups = [
             group for group, _ in await admin.list_consumer_groups() if not group.startswith("calendar-projector.g")
         ]
@@ -160,9 +158,6 @@ async def positions(stack: Stack, versions: Iterable[Version] = ()) -> list[Posi
                 )
         found += await _calendar_positions(stack)
         ends = await client.end_offsets([TopicPartition(p.topic, p.partition) for p in found])
-    finally:
-        await client.stop()
-        await admin.close()
     return [Position(p.service, p.consumer, p.topic, p.partition, p.next, ends[p.topic, p.partition]) for p in found]
 
 

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from tests.chaos.faults import SERVICES, Fault
 from tests.chaos.history import Recorder
+from tests.chaos.kafka import started
 from tests.chaos.stack import Stack
 
 EVENT_TOPICS = ("booking.checkout.transactions.v1", "booking.consultation.sessions.v1")
@@ -137,9 +138,10 @@ class Injector:
 
     async def _send(self, raw: Raw, kind: str) -> None:
         async with asyncio.timeout(10):
-            async with AIOKafkaProducer(
+            made = AIOKafkaProducer(
                 bootstrap_servers=self._stack.endpoints["kafka"], acks="all", max_request_size=2_000_000
-            ) as producer:
+            )
+            async with started(made) as producer:
                 sent = await producer.send_and_wait(
                     raw.topic, raw.value, key=raw.key, partition=raw.partition, headers=raw.headers
                 )
@@ -150,9 +152,8 @@ class Injector:
         """The last records of a topic, of one partition after the other, without those injected before."""
         found: list[Any] = []
         async with asyncio.timeout(10):
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._stack.endpoints["kafka"], enable_auto_commit=False)
-            await consumer.start()
-            try:
+            made = AIOKafkaConsumer(bootstrap_servers=self._stack.endpoints["kafka"], enable_auto_commit=False)
+            async with started(made) as consumer:
                 partitions = [TopicPartition(topic, n) for n in range(6)]
                 ends = await consumer.end_offsets(partitions)
                 consumer.assign([p for p in partitions if ends[p]])
@@ -163,8 +164,6 @@ class Injector:
                     if not batch:
                         break
                     found += [record for records in batch.values() for record in records]
-            finally:
-                await consumer.stop()
         return [r for r in found if (r.topic, r.partition, r.offset) not in self.injected]
 
     def _name(self, target: str) -> str:
