@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from deploy.local.tests.receiver import receiver
 from psycopg import sql
 from tests.e2e.conftest import system_of
 from tests.e2e.kafka_log import append, configure, everything
@@ -24,12 +25,24 @@ TABLES = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('
 QUICK = {"segment.ms": str(SEGMENT_MS), "max.compaction.lag.ms": "1000", "min.cleanable.dirty.ratio": "0.01"}
 
 
+Exported = list[tuple[str, dict[str, str], bytes]]
+
+
 @pytest.fixture(scope="module")
-def quick_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A stack whose tombstones are sent again after seconds, not after an hour."""
+def exported() -> Iterator[tuple[str, Exported]]:
+    """An OTLP collector, and what the services export to it: path, headers, body."""
+    with receiver() as (url, received):
+        yield url, received
+
+
+@pytest.fixture(scope="module")
+def quick_state(tmp_path_factory: pytest.TempPathFactory, exported: tuple[str, Exported]) -> Iterator[Path]:
+    """A stack whose tombstones are sent again after seconds, not after an hour, and whose traces are collected."""
     folder = tmp_path_factory.mktemp("erasing")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ERASURE_RESEND_SECONDS", str(RESEND_SECONDS))
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", exported[0])
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
         with local_stack(folder):
             yield folder
 
@@ -40,8 +53,8 @@ def story(quick_state: Path) -> Iterator[Cast]:
         yield cast(system)
 
 
-def test_erased__the_canary_occurs_nowhere(quick_state: Path, story: Cast) -> None:
-    """E4: not in any table, not in any topic once it is compacted, not in any log; the events stay readable."""
+def test_erased__the_canary_occurs_nowhere(quick_state: Path, story: Cast, exported: tuple[str, Exported]) -> None:
+    """E4: not in any table, any topic once it is compacted, any log, any trace; the events stay readable."""
     system = story.system
     for topic in (CONTACTS, PRACTITIONERS):
         configure(system.endpoints["kafka"], topic, QUICK)
@@ -57,7 +70,9 @@ def test_erased__the_canary_occurs_nowhere(quick_state: Path, story: Cast) -> No
     until("no table of any service to name the canary", lambda: not tables_with(system, traces))
     until("Kafka to compact what was", lambda: not topics_with(system, traces), within=COMPACTION)
     assert logs_with(quick_state, traces) == []
-    assert not list(quick_state.rglob("*trace*"))
+    until("every service to have exported spans", lambda: exporters(exported[1]) == set(system.endpoints["postgres"]))
+    assert spans_with(exported[1], ["/v1/sessions/{session_id}/cancel"]), "the search finds what is there"
+    assert spans_with(exported[1], traces) == []
 
     session = system.get(story.practitioner, "consultation", f"/v1/sessions/{lived['id']}")
     assert session["status"] == "completed"
@@ -110,6 +125,18 @@ def tables_with(system: System, traces: list[str]) -> set[str]:
                 if conn.execute(rows, ["|".join(_spellings(traces))]).fetchone():
                     found.add(f"{service}.{table}")
     return found
+
+
+def exporters(exported: Exported) -> set[str]:
+    """The services that have exported spans so far."""
+    bodies = [body for path, _, body in exported if path.endswith("/traces")]
+    names = ("checkout", "consultation", "notifier", "calendar")
+    return {name for name in names if any(f"{name}-all".encode() in body for body in bodies)}
+
+
+def spans_with(exported: Exported, traces: list[str]) -> list[str]:
+    """Each of these that is in any exported span, metric or resource."""
+    return [trace for trace in traces if any(trace.encode() in body for _, _, body in exported)]
 
 
 def topics_with(system: System, traces: list[str]) -> set[str]:
