@@ -1,29 +1,16 @@
 """`booking up` on a PostgreSQL and a broker that the settings name: neither is started, changed or stopped."""
 
 import json
-import os
-import subprocess
-import sys
 
 import psycopg
 import pytest
+from deploy.local.tests.command import booking
 
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.ports import free_port
 from booking_local.servers.postgres import Postgres
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
-
-
-def booking(*words, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "booking_local", *words],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        env={**os.environ, **environment},
-    )
 
 
 @pytest.fixture(scope="module")

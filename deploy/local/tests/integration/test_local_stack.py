@@ -6,29 +6,18 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from deploy.local.tests.command import booking
 
 from booking_local.stack import control, pids
 from booking_local.stack.layout import Layout
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 TOPIC = "booking.consultation.sessions.v1"
-
-
-def booking(*words, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "booking_local", *words],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, **environment},
-    )
 
 
 def up(folder, *words):

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import contextlib
 import dataclasses
-import errno
 import fcntl
 import json
 import os
@@ -18,9 +17,9 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from booking_local.failure import DISK_FULL, Failure
+from booking_local.failure import Failure
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres
 from booking_local.servers.process import MARK, Command
@@ -32,6 +31,7 @@ from booking_local.stack.given import from_environment
 from booking_local.stack.health import ask
 from booking_local.stack.layout import Layout
 from booking_local.stack.progress import Progress
+from booking_local.stack.reports import endpoints, sentence
 
 _START_SECONDS = 120.0
 
@@ -233,22 +233,6 @@ class Supervisor:
         half.replace(self.layout.endpoints)
 
 
-def endpoints(stack: programs.Stack, running: dict[str, int]) -> dict[str, Any]:
-    """endpoints.json as api.md describes it."""
-    names = ("checkout", "consultation", "notifier", "calendar", "mailbox", "whatsapp", "payments", "identity")
-    return {
-        "postgres": {name: stack.database_url(name, "owner") for name in secret_store.DATABASES},
-        "kafka": stack.kafka,
-        **{name: stack.url(name) for name in names},
-        "smtp": f"127.0.0.1:{stack.ports['smtp']}",
-        "processes": [{"name": name, "pid": pid} for name, pid in running.items()],
-        "development": {
-            "midtrans_server_key": stack.secrets.midtrans_server_key,
-            "manual_secret": stack.secrets.manual_secret,
-        },
-    }
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Runs one supervisor; 1 and a sentence in progress.json when the stack can't be started."""
     parser = argparse.ArgumentParser()
@@ -272,7 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
         supervisor.progress = progress
         asyncio.run(_run(supervisor, watch_stdin=options.until_stdin_ends))
     except BaseException as broken:  # noqa: BLE001  (whatever it is: `booking up` waits for a sentence)
-        progress.phase, progress.message = "failed", _sentence(broken, layout)
+        progress.phase, progress.message = "failed", sentence(broken, layout)
         with contextlib.suppress(OSError):
             progress.write(layout)
         print(progress.message, flush=True)
@@ -305,19 +289,6 @@ def _hold(layout: Layout) -> IO[str] | None:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
-
-
-def _sentence(broken: BaseException, layout: Layout) -> str:
-    """What went wrong, for a person: the first cause of a group, a full disk by name."""
-    while isinstance(broken, BaseExceptionGroup):
-        named = [one for one in broken.exceptions if isinstance(one, Failure)]
-        broken = named[0] if named else broken.exceptions[0]
-    full = isinstance(broken, OSError) and broken.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or "No space left on device" in str(broken):  # PostgreSQL and Kafka say it in their own words
-        return DISK_FULL.format(folder=layout.folder)
-    if isinstance(broken, Failure):
-        return str(broken)
-    return f"{type(broken).__name__}: {broken} (see {layout.log_of('supervisor')})"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from booking_chassis.auth import Caller, require
 from booking_chassis.consistency import Consistency, stamp
@@ -25,6 +25,7 @@ from checkout.api.person import ERASED, cause_of
 from checkout.directory import people, practitioners
 from checkout.directory.people import DEFAULT_LOCALE, Person
 from checkout.directory.practitioners import Profile
+from checkout.directory.public_profile import PublicProfile
 from checkout.ranking.months import Months
 from checkout.ranking.page import Listed, cursor_of, page_after
 from checkout.subscribers import CONSUMER
@@ -48,16 +49,9 @@ class ProfileBody(Body):
     email: Email | None = None
 
 
-class ProfileView(BaseModel):
+class ProfileView(PublicProfile):
     """`phone`, `email` and `active` are shown to the practitioner and to admins only."""
 
-    id: UUID
-    name: str = Field(examples=["Budi Santoso"])
-    photo_url: str | None = Field(examples=["https://example.com/budi.jpg"])
-    bio: str | None = Field(examples=["Sepuluh tahun mendampingi keluarga."])
-    profession: str | None = Field(examples=["Psikolog"])
-    tiers: list[str] = Field(examples=[["gold"]])
-    timezone: str = Field(examples=["Asia/Jakarta"])
     version: int
     active: bool | None = None
     phone: str | None = Field(default=None, examples=["+6281234567890"])

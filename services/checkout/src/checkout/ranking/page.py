@@ -6,9 +6,10 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from booking_chassis.cursors import decode_cursor, encode_cursor
+from checkout.directory.public_profile import PublicProfile
 
 # `place` rises down the list: productivity, activity and completeness in one number (see the table).
 PAGE = """
@@ -24,16 +25,9 @@ AFTER = "AND (place, practitioner_id) > (%(place)s, %(id)s)"
 _PRODUCTIVITY, _ACTIVITY = 2**34, 4
 
 
-class Listed(BaseModel):
+class Listed(PublicProfile):
     """A practitioner who can be chosen. The order: productivity, activity, completeness, then id."""
 
-    id: UUID
-    name: str = Field(examples=["Budi Santoso"])
-    photo_url: str | None = Field(examples=["https://example.com/budi.jpg"])
-    bio: str | None = Field(examples=["Sepuluh tahun mendampingi keluarga."])
-    profession: str | None = Field(examples=["Psikolog"])
-    tiers: list[str] = Field(examples=[["gold"]])
-    timezone: str = Field(examples=["Asia/Jakarta"])
     rank: int = Field(description="1 is the first.")
     productivity: int = Field(description="Sessions completed last month.")
     activity: int = Field(description="What they did to sessions last month.")

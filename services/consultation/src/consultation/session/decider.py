@@ -5,9 +5,8 @@ add what a table cannot say, each at one place. What only the database can know 
 S4's overlap, the sale as it is at the commit) is decided by `append.sql`.
 """
 
-from datetime import date, datetime, time, timedelta
-from typing import Literal, TypedDict, assert_never
-from uuid import UUID
+from datetime import timedelta
+from typing import assert_never
 
 from booking_contracts.sessions import (
     CancelReason,
@@ -36,6 +35,7 @@ from consultation.session.commands import (
     Start,
     UploadResult,
 )
+from consultation.session.event_fields import ResultFields, given_up, parties, scheduled
 from consultation.session.evolve import DomainEvent, evolve, fold, meeting_of
 from consultation.session.lifecycle import CANCEL_REASONS, FAIL_REASONS, LIFECYCLE, CommandName, allowed, ever
 from consultation.session.refusal import Refusal
@@ -45,53 +45,11 @@ from consultation.session.state import (
     OnProgress,
     PendingNegotiation,
     Scheduled,
-    Session,
     State,
 )
-from consultation.session.times import Fault, Slot, place
+from consultation.session.times import Fault, place
 
 __all__ = ["decide", "evolve", "fold", "name_of"]
-
-
-class Parties(TypedDict):
-    """What every event of a session carries, but the status."""
-
-    session_id: UUID
-    transaction_id: UUID
-    user_id: UUID
-    practitioner_id: UUID
-
-
-class ScheduleFields(TypedDict):
-    """What both events of a schedule carry."""
-
-    status: Literal["scheduled"]
-    schedule_version: int
-    scheduled_date: date
-    time_start: time
-    time_end: time
-    timezone: str
-    ends_next_day: bool
-    fold: Literal[0, 1] | None
-    starts_at: datetime
-    ends_at: datetime
-    meeting_link: str
-
-
-class ResultFields(TypedDict):
-    """What both events of a result carry; link and notes themselves are erasable text elsewhere (E4)."""
-
-    result_id: UUID
-    has_link: bool
-    has_notes: bool
-
-
-class GivenUpFields(TypedDict):
-    """What an end tells of the schedule that no longer holds."""
-
-    starts_at: datetime | None
-    ends_at: datetime | None
-    schedule_version: int
 
 
 Decision = tuple[DomainEvent, ...] | Refusal
@@ -195,7 +153,7 @@ def _schedule(command: Schedule, state: PendingNegotiation) -> Decision:
     slot = place(command.times, command.at)
     if isinstance(slot, Fault):
         return _invalid_time(slot)
-    return (SessionScheduled(**_parties(state), **_scheduled(slot, command.meeting_link, state)),)
+    return (SessionScheduled(**parties(state), **scheduled(slot, command.meeting_link, state)),)
 
 
 def _reschedule(command: Reschedule, state: Scheduled) -> Decision:
@@ -204,8 +162,8 @@ def _reschedule(command: Reschedule, state: Scheduled) -> Decision:
         return _invalid_time(slot)
     held = state.meeting
     previous = PreviousSchedule(starts_at=held.slot.starts_at, ends_at=held.slot.ends_at, meeting_link=held.link)
-    fields = _scheduled(slot, command.meeting_link, state)
-    return (SessionRescheduled(**_parties(state), **fields, previous=previous),)
+    fields = scheduled(slot, command.meeting_link, state)
+    return (SessionRescheduled(**parties(state), **fields, previous=previous),)
 
 
 def _start(command: Start, state: Scheduled) -> Decision:
@@ -214,7 +172,7 @@ def _start(command: Start, state: Scheduled) -> Decision:
         return Refusal("not_due", "The product does not start its sessions by itself.")
     if command.actor.role == "system" and command.at < state.meeting.slot.starts_at:
         return Refusal("not_due", "The session's start has not come.")
-    return (SessionStarted(**_parties(state), status="on_progress", started_at=command.at),)
+    return (SessionStarted(**parties(state), status="on_progress", started_at=command.at),)
 
 
 def _upload_result(command: UploadResult, state: Scheduled | OnProgress | Completed) -> Decision:
@@ -225,8 +183,8 @@ def _upload_result(command: UploadResult, state: Scheduled | OnProgress | Comple
     }
     if isinstance(state, Completed):
         replaced = state.result.result_id
-        return (ResultReplaced(**_parties(state), status="completed", **result, previous_result_id=replaced),)
-    return (ResultUploaded(**_parties(state), status="completed", **result),)
+        return (ResultReplaced(**parties(state), status="completed", **result, previous_result_id=replaced),)
+    return (ResultUploaded(**parties(state), status="completed", **result),)
 
 
 def _cancel(command: Cancel, state: PendingNegotiation | Scheduled) -> Decision:
@@ -236,8 +194,8 @@ def _cancel(command: Cancel, state: PendingNegotiation | Scheduled) -> Decision:
         return _invalid_reason(command.reason_code, right)
     return (
         SessionCanceled(
-            **_parties(state),
-            **_given_up(state),
+            **parties(state),
+            **given_up(state),
             status="canceled",
             reason_code=reason_code,
             reason_id=command.reason_id,
@@ -259,8 +217,8 @@ def _fail(command: Fail, state: PendingNegotiation | Scheduled | OnProgress) -> 
             return Refusal("not_due", "The practitioner may still answer.")
     return (
         SessionFailed(
-            **_parties(state),
-            **_given_up(state),
+            **parties(state),
+            **given_up(state),
             status="failed",
             reason_code=reason_code,
             reason_id=command.reason_id,
@@ -288,41 +246,6 @@ def _change_practitioner(command: ChangePractitioner, state: PendingNegotiation 
             schedule_version=about.schedule_version + 1,
         ),
     )
-
-
-def _parties(state: Session) -> Parties:
-    about = state.about
-    return {
-        "session_id": about.session_id,
-        "transaction_id": about.transaction_id,
-        "user_id": about.user_id,
-        "practitioner_id": about.practitioner_id,
-    }
-
-
-def _scheduled(slot: Slot, link: str, state: PendingNegotiation | Scheduled) -> ScheduleFields:
-    return {
-        "status": "scheduled",
-        "schedule_version": state.about.schedule_version + 1,
-        "scheduled_date": slot.scheduled_date,
-        "time_start": slot.time_start,
-        "time_end": slot.time_end,
-        "timezone": slot.timezone,
-        "ends_next_day": slot.ends_next_day,
-        "fold": slot.fold,
-        "starts_at": slot.starts_at,
-        "ends_at": slot.ends_at,
-        "meeting_link": link,
-    }
-
-
-def _given_up(state: Session) -> GivenUpFields:
-    meeting = meeting_of(state)
-    return {
-        "starts_at": meeting and meeting.slot.starts_at,
-        "ends_at": meeting and meeting.slot.ends_at,
-        "schedule_version": state.about.schedule_version + 1,
-    }
 
 
 def _invalid_time(fault: Fault) -> Refusal:
