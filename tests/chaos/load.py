@@ -1,7 +1,7 @@
 """The load: people who buy, pay, request, schedule, move, meet and cancel, at once and in each other's way.
 
-Few practitioners and few free hours, so that times collide; now and then everything twice at once, so that keys, the
-one-session rule and the payment rules have something to refuse.
+Few practitioners, who have a few dozen sessions ahead of them, so that times collide; now and then everything twice at
+once, so that keys, the one-session rule, the overlap rule and the payment rules have something to refuse.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from tests.chaos.history import Operation
 PRICE = 250_000
 _HOURS = range(8, 20)
 _DAYS = range(3, 6)
+_OPEN = 40
+"""So many sessions hold a time at any moment, at most: an hour's load finds free hours as a minute's does."""
 
 
 @dataclass
@@ -31,6 +33,16 @@ class Cast:
     product: UUID
 
 
+@dataclass(frozen=True)
+class Held:
+    """A session that has a date, and whose it is."""
+
+    session: str
+    member: Person
+    practitioner: Person
+    slot: dict[str, Any]
+
+
 @dataclass
 class Load:
     """Stories in parallel until the stop."""
@@ -40,6 +52,7 @@ class Load:
     chance: random.Random
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     stories: int = 0
+    held: list[Held] = field(default_factory=list)
 
     async def run(self, parallel: int) -> None:
         """`parallel` stories at a time; each ends where it is when the stop comes."""
@@ -50,19 +63,20 @@ class Load:
     async def _tell(self, chance: random.Random) -> None:
         while not self.stop.is_set():
             self.stories += 1
-            await Story(self.client, self.cast, chance, self.stop).play()
+            await Story(self.client, self.cast, chance, self.stop, self.held).play()
             # People pause. At full speed two cores fall behind without any fault, and I12 is about recovery.
             await asyncio.sleep(chance.uniform(0.5, 2.5))
 
 
 @dataclass
 class Story:
-    """One purchase and what follows of it."""
+    """One purchase until its session has a date; then the oldest of all sessions that have one goes on."""
 
     client: Client
     cast: Cast
     chance: random.Random
     stop: asyncio.Event
+    held: list[Held]
     member: Person = field(init=False)
     practitioner: Person = field(init=False)
 
@@ -81,9 +95,9 @@ class Story:
         session = await self._request(sale)
         if session is None or self._over():
             return
-        if not await self._schedule(session):
-            return
-        await self._go_on(session)
+        await self._schedule(session)
+        if len(self.held) > _OPEN and not self._over():
+            await self._go_on(self.held.pop(0))
 
     async def _buy(self) -> str | None:
         body = {"product_id": str(self.cast.product), "practitioner_id": str(self.practitioner.sub)}
@@ -132,46 +146,55 @@ class Story:
         operation, _ = await self.client.command(self.member, "request", "consultation", "/v1/sessions", body)
         return operation
 
-    async def _schedule(self, session: str) -> bool:
+    async def _schedule(self, session: str) -> None:
         for _ in range(6):
             if self._over():
-                return False
-            path = f"/v1/sessions/{session}/schedule"
-            operation, _ = await self.client.command(self.practitioner, "schedule", "consultation", path, self._slot())
+                return
+            slot, path = self._wanted(), f"/v1/sessions/{session}/schedule"
+            rival = self._rival() if self.chance.random() < 0.15 else None
+            moved = asyncio.create_task(self._move(rival, slot)) if rival else None
+            operation, _ = await self.client.command(self.practitioner, "schedule", "consultation", path, slot)
+            if moved:
+                await moved
             if operation.outcome != "refused":
-                return operation.outcome == "ok"
-        return False
+                self.held.append(Held(session, self.member, self.practitioner, slot))
+                return
 
-    async def _go_on(self, session: str) -> None:
-        roll, path = self.chance.random(), f"/v1/sessions/{session}"
+    def _wanted(self) -> dict[str, Any]:
+        """Some hour; now and then one that is taken, and must be refused."""
+        taken = self._rival() if self.chance.random() < 0.25 else None
+        return taken.slot if taken else self._slot()
+
+    def _rival(self) -> Held | None:
+        theirs = [held for held in self.held if held.practitioner is self.practitioner]
+        return self.chance.choice(theirs) if theirs else None
+
+    async def _go_on(self, held: Held) -> None:
+        roll, path = self.chance.random(), f"/v1/sessions/{held.session}"
         if roll < 0.35:
-            await self._move(session)
+            await self._move(held, self._wanted())
         if self._over():
             return
         if roll < 0.55:
-            await self.client.command(self.practitioner, "start", "consultation", f"{path}/start")
+            await self.client.command(held.practitioner, "start", "consultation", f"{path}/start")
         if roll < 0.6:
             body = {"result_notes": "Selesai."}
-            await self.client.command(self.practitioner, "result", "consultation", f"{path}/result", body)
-        elif roll < 0.8:
+            await self.client.command(held.practitioner, "result", "consultation", f"{path}/result", body)
+        elif roll < 0.85:
             reason = {"reason_code": "canceled_by_member", "reason": "Berhalangan."}
-            await self.client.command(self.member, "cancel", "consultation", f"{path}/cancel", reason)
-        elif roll < 0.88:
+            await self.client.command(held.member, "cancel", "consultation", f"{path}/cancel", reason)
+        else:
             reason = {"reason_code": "technical", "reason": "Gangguan."}
             await self.client.command(self.cast.admin, "fail", "consultation", f"{path}/fail", reason)
 
-    async def _move(self, session: str) -> None:
-        status, found = await self.client.get(self.practitioner, "consultation", f"/v1/sessions/{session}")
+    async def _move(self, held: Held, slot: dict[str, Any]) -> None:
+        path = f"/v1/sessions/{held.session}"
+        status, found = await self.client.get(held.practitioner, "consultation", path)
         if status != 200:
             return
+        version = found["version"]
         await self.client.command(
-            self.practitioner,
-            "reschedule",
-            "consultation",
-            f"/v1/sessions/{session}/schedule",
-            self._slot(),
-            method="PUT",
-            if_match=found["version"],
+            held.practitioner, "reschedule", "consultation", f"{path}/schedule", slot, method="PUT", if_match=version
         )
 
     def _slot(self) -> dict[str, Any]:

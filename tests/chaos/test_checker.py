@@ -166,6 +166,22 @@ def put(name: str, value: Any) -> Spoil:
 
 
 OVERLAP = session_row("session-2", "sale-2", "member-2", STARTS_AT + 1800)
+
+
+def held_for_a_while(since: float, until: float) -> list[Stored]:
+    """Another session of Budi, half an hour into the first one's time, that was held and then canceled."""
+    times = {"starts_at": "2026-12-01T02:30:00Z", "ends_at": "2026-12-01T03:30:00Z"}
+    steps = [("ScheduleRequested", "pending_negotiation", since), ("SessionScheduled", "scheduled", since)]
+    steps.append(("SessionCanceled", "canceled", until))
+    events = [
+        event(
+            "session-2", number, kind, "system", None, status=status, user_id="member-2", transaction_id=SALE, **times
+        )
+        for number, (kind, status, _) in enumerate(steps, start=1)
+    ]
+    return [dataclasses.replace(one, recorded_at=at) for one, (_, _, at) in zip(events, steps, strict=True)]
+
+
 REFUSED_YET_DONE = operation("cancel", Attempt("can-0", 0.0, "refused", 1.0, 409, "wrong_status"))
 TWICE = operation("start", ok("st-0", SESSION, 3), ok("st-1", SESSION, 4))
 
@@ -201,6 +217,7 @@ SPOILT: dict[str, tuple[set[str], Spoil]] = {
     "a calendar row from nowhere": ({"I6"}, add("schedule", {"session_id": "s-9"})),
     "two active sessions of one sale": ({"I7"}, add("sessions", {**OVERLAP, "transaction_id": SALE})),
     "an overlap check without the constraint": ({"I8"}, add("sessions", OVERLAP)),
+    "an overlap that was over before the end": ({"I8"}, add("events", *held_for_a_while(100.0, 200.0))),
     "a missing claim": ({"I8"}, put("claims", [])),
     "a claim left over": ({"I8"}, add("claims", {"session_id": "s-9", "person_id": BUDI})),
     "a step that the lifecycle forbids": ({"I9"}, change("events", 4, type="ResultReplaced")),
@@ -251,6 +268,12 @@ def test_spoilt__is_caught_by_its_invariant(name: str):
 
 def test_every_invariant_is_proven_to_catch_something():
     assert set().union(*(expected for expected, _ in SPOILT.values())) == set(CHECKS)
+
+
+def test_a_time_that_is_handed_on__is_no_overlap():
+    evidence = good()
+    evidence.events.extend(held_for_a_while(100.0, 110.0))  # its statement waited for the deadline, no longer
+    assert "I8" not in broken(evidence)
 
 
 def test_an_unknown_answer__may_go_either_way():

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import combinations, pairwise
 from typing import Any
 
-from tests.chaos.checker.streams import streams_of
+from tests.chaos.checker.streams import instant, streams_of
 from tests.chaos.evidence import Evidence, Stored
 
 ACTIVE = {"pending_negotiation", "scheduled", "on_progress"}
 HOLDS_TIME = {"scheduled", "on_progress"}
+BLURRED_SECONDS = 15.0
+"""An event is stamped when its statement begins, which may then wait for the one that frees the time, until the
+statement's deadline: so long two sessions may seem to hold one time that was handed on."""
 
 LIFECYCLE: dict[tuple[str | None, str], str] = {
     (None, "ScheduleRequested"): "pending_negotiation",
@@ -71,6 +75,49 @@ def no_overlap(evidence: Evidence) -> Iterator[str]:
     for session, person in holders ^ claimed:
         state = "missing" if (session, person) in holders else "left over"
         yield f"the claim of {person} for session {session} is {state}"
+    yield from _overlapped_once(evidence)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """For how long a session held which time: the time itself, and from when to when it was held."""
+
+    session: str
+    starts_at: float
+    ends_at: float
+    since: float
+    until: float
+
+    def clashes(self, other: Hold) -> bool:
+        """Whether both times overlap and were held at once, for longer than stamps are blurred."""
+        at_once = min(self.until, other.until) - max(self.since, other.since)
+        overlap = min(self.ends_at, other.ends_at) - max(self.starts_at, other.starts_at)
+        return overlap > 0 and at_once > BLURRED_SECONDS and self.session != other.session
+
+
+def _overlapped_once(evidence: Evidence) -> Iterator[str]:
+    """Whether anybody was in two places at any moment of the history, and not only at its end."""
+    holds: defaultdict[str, list[Hold]] = defaultdict(list)
+    for (stream_type, stream_id), events in streams_of(evidence).items():
+        if stream_type == "feedback_session":
+            for person, hold in _holds(stream_id, events):
+                holds[person].append(hold)
+    for person, held in holds.items():
+        for one, other in combinations(held, 2):
+            if one.clashes(other):
+                yield f"{person} held sessions {one.session} and {other.session} at once"
+
+
+def _holds(session: str, events: list[Stored]) -> Iterator[tuple[str, Hold]]:
+    times: tuple[float, float] | None = None
+    for event, following in zip(events, [*events[1:], None], strict=True):
+        if event.type in {"SessionScheduled", "SessionRescheduled"}:
+            times = instant(event.data["starts_at"]), instant(event.data["ends_at"])
+        if event.data["status"] not in HOLDS_TIME or times is None:
+            continue
+        until = following.recorded_at if following else float("inf")
+        for person in (event.data["practitioner_id"], event.data["user_id"]):
+            yield str(person), Hold(session, *times, event.recorded_at, until)
 
 
 def legal(evidence: Evidence) -> Iterator[str]:
