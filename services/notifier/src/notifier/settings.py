@@ -88,6 +88,8 @@ class Settings(ServiceSettings):
 
     @model_validator(mode="after")
     def _no_password_in_the_clear(self) -> "Settings":
+        if (self.smtp_username is None) != (self.smtp_password is None):
+            raise ValueError("SMTP_USERNAME and SMTP_PASSWORD are of use together only; set both or neither")
         if self.smtp_username is not None and self.smtp_tls == "none":
             raise ValueError("SMTP_TLS=none would send SMTP_PASSWORD in the clear; set starttls or tls")
         return self

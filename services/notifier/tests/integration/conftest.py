@@ -130,9 +130,9 @@ async def notifier(fresh_database: Any) -> AsyncIterator[Start]:
     """`await notifier(pace=0)`: a database, both providers, and senders that run (unless `sending=False`)."""
     async with AsyncExitStack() as stack:
 
-        async def start(*, sending: bool = True, **overrides: Any) -> Running:
+        async def start(*, sending: bool = True, mail_server: Inbox | None = None, **overrides: Any) -> Running:
             databases = fresh_database("notifier")
-            inbox = await stack.enter_async_context(smtp_server(Inbox()))
+            inbox = await stack.enter_async_context(smtp_server(mail_server or Inbox()))
             meta = await stack.enter_async_context(cloud_api(Meta()))
             quick: dict[str, Any] = {
                 "whatsapp_pace_seconds": 0.0,

@@ -95,8 +95,10 @@ class _Conversation:
         except aiosmtplib.SMTPResponseException as refused:
             # The greeting itself, EHLO or STARTTLS: nobody's mail would be taken now.
             raise _Answered(ProviderDown(f"smtp_{refused.code}", alarm=refused.code >= 500)) from refused
-        except aiosmtplib.SMTPNotSupported as missing:
-            raise _Answered(ProviderDown("smtp_no_tls_or_login", alarm=True)) from missing
+        except (aiosmtplib.SMTPException, OSError) as error:
+            if (code := _for_a_person(error)) is None:
+                raise
+            raise _Answered(ProviderDown(code, alarm=True)) from error
 
     async def _recipients(self) -> None:
         """One recipient's refusal is the message's; of several (admins) one accepted is enough."""
@@ -132,6 +134,20 @@ def outcome_of(code: int) -> Outcome:
     if 500 <= code < 600:
         return Refused(name)
     return Later(name)
+
+
+def _for_a_person(error: Exception) -> str | None:
+    """The code of what waiting never heals: a certificate that is not the server's, a server without TLS or login.
+
+    None for a server that is away: it comes back by itself.
+    """
+    cause = error.__cause__ or error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "smtp_certificate"
+    if isinstance(cause, ssl.SSLError):
+        return "smtp_tls"
+    # The library says "no STARTTLS" and "no AUTH" by its bare class; of a cut and of silence it makes subclasses.
+    return "smtp_no_tls_or_login" if type(error) in {aiosmtplib.SMTPException, aiosmtplib.SMTPNotSupported} else None
 
 
 def _client(server: Server) -> aiosmtplib.SMTP:
