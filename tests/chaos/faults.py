@@ -29,7 +29,7 @@ class Fault:
     """What is done, when (seconds after the load began), to whom, for how long (a pause, an outage)."""
 
     at: float
-    kind: Kind
+    kind: str
     target: str = ""
     seconds: float = 0.0
     seed: int = 0

@@ -26,6 +26,7 @@ from tests.chaos.faults import Fault, plan
 from tests.chaos.history import Recorder
 from tests.chaos.inject import Injector
 from tests.chaos.load import Load, bring_cast
+from tests.chaos.network import Network, laid, network_plan
 from tests.chaos.settle import all_told, caught_up
 from tests.chaos.stack import Stack, own_stack
 
@@ -40,6 +41,8 @@ class Wishes:
     seed: int
     seconds: float
     faults: Sequence[Fault]
+    network: Sequence[Fault]
+    """Those of the network: they go on beside the others."""
     allowed_seconds: float
     parallel: int
 
@@ -53,6 +56,10 @@ class Run:
     faults: dict[str, int]
     audit: dict[str, object]
     still_moving: str
+    missed: dict[str, int]
+    skipped: dict[str, int]
+    """Faults that this machine can't do, by kind; the reasons are in `reasons`."""
+    reasons: list[str]
 
 
 def run(
@@ -60,13 +67,15 @@ def run(
 ) -> Run:
     """A run in `folder`: seed, schedule, history, evidence, verdict and the stack's logs."""
     folder.mkdir(parents=True, exist_ok=True)
-    faults = plan(seed, seconds)
-    _write(folder / "schedule.json", {"seed": seed, "seconds": seconds, "faults": [asdict(fault) for fault in faults]})
+    faults, network = plan(seed, seconds), network_plan(seed, seconds)
+    told = {"faults": [asdict(fault) for fault in faults], "network": [asdict(fault) for fault in network]}
+    _write(folder / "schedule.json", {"seed": seed, "seconds": seconds, **told})
     state = Path(tempfile.mkdtemp(prefix="booking-chaos-"))  # short: a socket's path has its limits
     state.chmod(0o755)
     try:
-        with own_stack(state, known_bad) as stack:
-            outcome = asyncio.run(_play(stack, Wishes(seed, seconds, faults, allowed_seconds, parallel), folder))
+        with laid(state) as lines, own_stack(state, known_bad) as stack:
+            wishes = Wishes(seed, seconds, faults, network, allowed_seconds, parallel)
+            outcome = asyncio.run(_play(stack, lines, wishes, folder))
             outcome.audit = stacks.audit(state)
     finally:
         shutil.copytree(state / "logs", folder / "logs", dirs_exist_ok=True, ignore_dangling_symlinks=True)
@@ -76,16 +85,16 @@ def run(
     return outcome
 
 
-async def _play(stack: Stack, wishes: Wishes, folder: Path) -> Run:
+async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> Run:
     recorder = Recorder(folder / "history.jsonl")
     client = Client(stack, recorder)
-    injector = Injector(stack, recorder)
+    injector = Injector(stack, recorder, lines)
     chance = random.Random(wishes.seed)
     try:
         load = Load(client, await bring_cast(client, chance), chance)
         began = asyncio.get_running_loop().time()
         people = asyncio.create_task(load.run(wishes.parallel))
-        await injector.run(wishes.faults, began)
+        await asyncio.gather(injector.run(wishes.faults, began), injector.run(wishes.network, began))
         await asyncio.sleep(max(0.0, began + wishes.seconds - asyncio.get_running_loop().time()))
         load.stop.set()
         await injector.heal()
@@ -101,7 +110,9 @@ async def _play(stack: Stack, wishes: Wishes, folder: Path) -> Run:
         evidence = await collect(stack, recorder.operations.values(), injector.injected)
         evidence.recovery_seconds = None if calm is None else before + calm
         evidence.allowed_seconds = wishes.allowed_seconds
-        return Run(judge(evidence), evidence, injector.done, {}, moving or untold)
+        reasons = sorted({lines.skipped[kind] for kind in injector.skipped})
+        faults = (injector.missed, injector.skipped, reasons)
+        return Run(judge(evidence), evidence, injector.done, {}, moving or untold, *faults)
     finally:
         await client.close()
         recorder.close()
@@ -138,6 +149,9 @@ def summary(outcome: Run, seed: int, seconds: float) -> dict[str, object]:
         "holds": outcome.verdict.holds,
         "figures": outcome.verdict.figures,
         "faults": outcome.faults,
+        "missed": outcome.missed,
+        "skipped": outcome.skipped,
+        "skipped_because": outcome.reasons,
         "crashes": outcome.evidence.crashes,
         "still_moving": outcome.still_moving,
         "violations": [str(violation) for violation in outcome.verdict.violations[:50]],

@@ -11,6 +11,7 @@ from tests.chaos.checker.verdict import CHECKS, judge
 from tests.chaos.evidence import Evidence, HeldRow, Notice, Position, Published, Remembered, Stored, Version, load
 from tests.chaos.faults import SERVERS, SERVICES, STAND_INS, plan
 from tests.chaos.history import Attempt, Operation, Recorder, read_history
+from tests.chaos.network import KINDS, SOAK_SECONDS, network_plan
 
 SALE, SESSION, MEMBER, BUDI = "sale-1", "session-1", "member-1", "budi-1"
 TRANSACTIONS, SESSIONS = "booking.checkout.transactions.v1", "booking.consultation.sessions.v1"
@@ -345,3 +346,13 @@ def test_plan__is_the_seeds_alone_and_spares_nobody_in_a_long_run():
         "mail_down",
     }
     assert all(before.at < after.at for before, after in pairwise(long))
+
+
+def test_network_plan__is_the_seeds_alone_one_at_a_time_and_silent_for_long_only_in_a_soak():
+    assert network_plan(7, 60) == network_plan(7, 60)
+    assert network_plan(7, 60) != network_plan(8, 60)
+    short, soak = network_plan(7, SOAK_SECONDS - 1), network_plan(7, 3600)
+    assert {fault.kind for fault in short} == {*KINDS}
+    assert max(fault.seconds for fault in short) <= 8
+    assert {fault.kind for fault in soak if fault.seconds > 40} == {"silent_broker"}
+    assert all(before.at + before.seconds < after.at for before, after in pairwise(soak))

@@ -71,6 +71,8 @@ class Kafka:
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "kafka.log"
+        self.more: Path | None = None
+        """Properties of somebody's own, appended to ours if the file is there: the last line of a name counts."""
         self.port = port or ports.free_port()
         self.controller_port = controller_port or ports.free_port(but_not={self.port})
         self._process: subprocess.Popen[bytes] | None = None
@@ -92,6 +94,8 @@ class Kafka:
             half.replace(identity)
         escaped = str(self.data).replace("\\", "\\\\")
         text = _PROPERTIES.format(port=self.port, controller=self.controller_port, data=escaped)
+        if self.more is not None and self.more.exists():
+            text += self.more.read_text("utf-8")
         (self.folder / "server.properties").write_text(text, "utf-8")
         (self.folder / "java.options").write_text(java_options(), "utf-8")
 

@@ -64,6 +64,11 @@ class Layout:
         """Lines `NAME=value` that a service gets on top of the stack's own at its next start; yours to write."""
         return self.folder / "settings" / f"{service}.env"
 
+    @property
+    def kafka_properties(self) -> Path:
+        """Lines `name=value` that the broker gets on top of the stack's own at its next start; yours to write."""
+        return self.folder / "settings" / "kafka.properties"
+
     def log_of(self, process: str) -> Path:
         """One process' log."""
         return self.logs / f"{process}.log"

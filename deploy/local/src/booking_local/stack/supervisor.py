@@ -53,6 +53,7 @@ class Supervisor:
         kafka_folder = layout.folder / "kafka"
         self._kafka = Kafka(kafka_folder, port=chosen["kafka"], controller_port=chosen["kafka-controller"])
         self._kafka.log = layout.log_of("kafka")
+        self._kafka.more = layout.kafka_properties
         self._modes = modes
         self._nursery = Nursery()
         self._children: list[Child] = []
