@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["kill", "pause", "restart", "cut", "duplicate", "reorder", "poison", "mail_down"]
+Kind = Literal["kill", "pause", "restart", "cut", "duplicate", "reorder", "poison", "mail_down", "slow_writer"]
 
 SERVICES = ("checkout", "consultation", "notifier", "calendar")
 SERVERS = ("postgres", "kafka")
@@ -21,6 +21,7 @@ _WEIGHTS: dict[Kind, int] = {
     "reorder": 2,
     "poison": 2,
     "mail_down": 1,
+    "slow_writer": 3,
 }
 
 
@@ -47,7 +48,7 @@ def plan(seed: int, seconds: float) -> list[Fault]:
         if not faults:
             kind = "kill"
         target = _target(chance, kind, victims)
-        pause = chance.uniform(2.0, 6.0) if kind in {"pause", "mail_down"} else 0.0
+        pause = chance.uniform(2.0, 6.0) if kind in {"pause", "mail_down", "slow_writer"} else 0.0
         faults.append(Fault(round(at, 2), kind, target, round(pause, 2), chance.randrange(2**31)))
         at += chance.uniform(1.5, 5.0)
     return faults

@@ -53,6 +53,7 @@ class Injector:
             "reorder": self._copy,
             "poison": self._poison,
             "mail_down": self._mail_down,
+            "slow_writer": self._slow_writer,
             **dict.fromkeys(KINDS, self._hurt_network),
         }
 
@@ -102,6 +103,22 @@ class Injector:
         async with await psycopg.AsyncConnection.connect(self._stack.admin_url, connect_timeout=3) as conn:
             row = await (await conn.execute(sql, [database])).fetchone()
         return bool(row and row[0])
+
+    async def _slow_writer(self, fault: Fault) -> bool:
+        """Keeps writers in the middle of their statement, with their marks' ids taken, while others overtake (F25).
+
+        Every schedule of a practitioner waits for the same lock; half of them are held up, the others go on.
+        """
+        held = """
+            SELECT pg_advisory_xact_lock(hashtextextended(id::text, 0)) FROM practitioner
+            WHERE abs(hashtext(id::text)) %% 2 = %s
+        """
+        url = self._stack.endpoints["postgres"]["consultation"]
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=3) as conn:
+            rows = await (await conn.execute(held, [fault.seed % 2])).fetchall()
+            await asyncio.sleep(fault.seconds)
+            await conn.rollback()
+        return bool(rows)
 
     async def _mail_down(self, fault: Fault) -> bool:
         address = f"{self._stack.endpoints['mailbox']}/behaviour"

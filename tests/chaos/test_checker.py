@@ -344,6 +344,7 @@ def test_plan__is_the_seeds_alone_and_spares_nobody_in_a_long_run():
         "reorder",
         "poison",
         "mail_down",
+        "slow_writer",
     }
     assert all(before.at < after.at for before, after in pairwise(long))
 
