@@ -17,16 +17,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.chaos import flatness
 from tests.chaos import stack as stacks
 from tests.chaos.checker.verdict import Verdict, judge
 from tests.chaos.client import Client
 from tests.chaos.collect import collect
+from tests.chaos.crowd import Crowd, crowd_plan
 from tests.chaos.evidence import Evidence
 from tests.chaos.faults import Fault, plan
 from tests.chaos.history import Recorder
 from tests.chaos.inject import Injector
 from tests.chaos.load import Load, bring_cast
 from tests.chaos.network import Network, laid, network_plan
+from tests.chaos.samples import Sampler
 from tests.chaos.settle import all_told, caught_up
 from tests.chaos.stack import Stack, own_stack
 
@@ -60,6 +63,7 @@ class Run:
     skipped: dict[str, int]
     """Faults that this machine can't do, by kind; the reasons are in `reasons`."""
     reasons: list[str]
+    samples: list[flatness.Sample]
 
 
 def run(
@@ -68,7 +72,11 @@ def run(
     """A run in `folder`: seed, schedule, history, evidence, verdict and the stack's logs."""
     folder.mkdir(parents=True, exist_ok=True)
     faults, network = plan(seed, seconds), network_plan(seed, seconds)
-    told = {"faults": [asdict(fault) for fault in faults], "network": [asdict(fault) for fault in network]}
+    told = {
+        "faults": [asdict(fault) for fault in faults],
+        "network": [asdict(fault) for fault in network],
+        "crowd": crowd_plan(seed, seconds),
+    }
     _write(folder / "schedule.json", {"seed": seed, "seconds": seconds, **told})
     state = Path(tempfile.mkdtemp(prefix="booking-chaos-"))  # short: a socket's path has its limits
     state.chmod(0o755)
@@ -89,12 +97,16 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
     recorder = Recorder(folder / "history.jsonl")
     client = Client(stack, recorder)
     injector = Injector(stack, recorder, lines)
+    crowd, sampler = Crowd(stack, recorder), Sampler(stack, folder / "samples.jsonl")
     chance = random.Random(wishes.seed)
+    looking = asyncio.create_task(sampler.run())
     try:
         load = Load(client, await bring_cast(client, chance), chance)
         began = asyncio.get_running_loop().time()
         people = asyncio.create_task(load.run(wishes.parallel))
-        await asyncio.gather(injector.run(wishes.faults, began), injector.run(wishes.network, began))
+        together = crowd.run(crowd_plan(wishes.seed, wishes.seconds), began)
+        one_by_one, network = injector.run(wishes.faults, began), injector.run(wishes.network, began)
+        await asyncio.gather(one_by_one, network, together)
         await asyncio.sleep(max(0.0, began + wishes.seconds - asyncio.get_running_loop().time()))
         load.stop.set()
         await injector.heal()
@@ -107,13 +119,17 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
         calm, moving = await caught_up(stack, PATIENCE_SECONDS, recorder.note)
         told, untold = await all_told(stack, PATIENCE_SECONDS, recorder.note)
         recorder.note("rest", caught_up=calm, moving=moving, all_told=told, untold=untold)
+        looking.cancel()
+        await sampler.look(60.0)
         evidence = await collect(stack, recorder.operations.values(), injector.injected)
         evidence.recovery_seconds = None if calm is None else before + calm
         evidence.allowed_seconds = wishes.allowed_seconds
         reasons = sorted({lines.skipped[kind] for kind in injector.skipped})
-        faults = (injector.missed, injector.skipped, reasons)
-        return Run(judge(evidence), evidence, injector.done, {}, moving or untold, *faults)
+        faults = ({**injector.missed, **crowd.missed}, injector.skipped, reasons)
+        done = {**injector.done, **crowd.done}
+        return Run(judge(evidence), evidence, done, {}, moving or untold, *faults, sampler.samples)
     finally:
+        looking.cancel()
         await client.close()
         recorder.close()
 
@@ -141,6 +157,11 @@ def audit_holds(outcome: Run) -> bool:
     return bool(sections) and all(one["invariant"] == "I5" for one in differences)
 
 
+def not_flat(outcome: Run, seconds: float) -> list[str]:
+    """What a soak left behind, in words: growth that has no end (long runs only), and queues that did not empty."""
+    return [*flatness.growing(outcome.samples, seconds), *flatness.left_over(outcome.samples)]
+
+
 def summary(outcome: Run, seed: int, seconds: float) -> dict[str, object]:
     """The verdict as it is written down."""
     return {
@@ -152,6 +173,9 @@ def summary(outcome: Run, seed: int, seconds: float) -> dict[str, object]:
         "missed": outcome.missed,
         "skipped": outcome.skipped,
         "skipped_because": outcome.reasons,
+        "flat": not_flat(outcome, seconds) == [],
+        "not_flat": not_flat(outcome, seconds),
+        "series_old_enough_to_judge": flatness.judged(outcome.samples),
         "crashes": outcome.evidence.crashes,
         "still_moving": outcome.still_moving,
         "violations": [str(violation) for violation in outcome.verdict.violations[:50]],
@@ -159,6 +183,7 @@ def summary(outcome: Run, seed: int, seconds: float) -> dict[str, object]:
         "audit_proven": outcome.audit.get("proven"),
         "audit_holds": audit_holds(outcome),
         "audit": outcome.audit,
+        "samples": flatness.summarise(outcome.samples),
     }
 
 
@@ -173,7 +198,7 @@ def main(words: Sequence[str]) -> int:
     outcome = run(seed, seconds, folder)
     print(json.dumps(summary(outcome, seed, seconds), indent=1, default=str))
     print(f"everything is in {folder}")
-    return 0 if outcome.verdict.holds else 1
+    return 0 if outcome.verdict.holds and not not_flat(outcome, seconds) else 1
 
 
 if __name__ == "__main__":

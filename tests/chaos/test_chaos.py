@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.chaos.run import audit_holds, run, summary
+from tests.chaos.run import audit_holds, not_flat, run, summary
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(0)]
 
@@ -16,5 +16,6 @@ def test_chaos__every_invariant_holds(tmp_path: Path):
     outcome = run(seed, seconds, folder, allowed_seconds=allowed)
     assert outcome.verdict.holds, summary(outcome, seed, seconds)
     assert audit_holds(outcome), outcome.audit
+    assert not_flat(outcome, seconds) == []
     assert outcome.verdict.figures["acknowledged"] > 20, "a run without load proves nothing"
     assert sum(outcome.faults.values()) > 3, "a run without faults proves nothing"
