@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from booking_chassis.consumer import metrics
+from booking_chassis.consumer.within import within
 from booking_outbox.progress import Progress
 
 if TYPE_CHECKING:
@@ -31,13 +32,15 @@ class Monitor:
         self._reader = reader
         self._probe: AIOKafkaConsumer | None = None
         self.backlog = 0
-        self.moved_at = time.monotonic()
+        self.moved_at = self._looked_at = time.monotonic()
         self.waiting_for: str | None = "kafka"
         """What does not answer, so that a restart would help nobody."""
         self._last_timestamp: dict[TopicPartition, int] = {}
 
     def progress(self) -> Progress:
         """For liveness. Paused partitions do not count: a restart would not help them, their alarm is another."""
+        if self.waiting_for is None and time.monotonic() - self._looked_at > self._reader.tuning.stall_after:
+            return Progress(max(1, self.backlog), min(self.moved_at, self._looked_at))  # nobody looks any more
         return Progress(self.backlog, self.moved_at, self.waiting_for)
 
     def moved(self, record: Any) -> None:
@@ -53,12 +56,13 @@ class Monitor:
     async def watch(self, stop: asyncio.Event) -> None:
         """Look every tick until `stop`, or until the Kafka client has to be replaced."""
         self.waiting_for = None
-        self.moved_at = time.monotonic()
+        self.moved_at = self._looked_at = time.monotonic()
         try:
             while not stop.is_set():
                 if self._reader.in_hand:
                     await self._reader.touch()
                 await self._measure()
+                self._looked_at = time.monotonic()
                 if self._stuck():
                     log.error("consumer %s is stuck: a new Kafka client takes over", self._reader.name)
                     metrics.CLIENTS_REPLACED.labels(self._reader.name).inc()
@@ -80,7 +84,7 @@ class Monitor:
         partitions = reader.assignment.partitions
         wanted = (partitions or frozenset()) - reader.paused
         ends = await self._ends(partitions or frozenset(TopicPartition(topic, 0) for topic in reader.topics))
-        self.waiting_for = "kafka" if ends is None else await reader.waiting_for()
+        self.waiting_for = "kafka" if ends is None else await self._asked()
         if ends is None:
             return
         if partitions is None:
@@ -99,28 +103,35 @@ class Monitor:
             return min(in_hand)
         consumer = self._reader.consumer
         try:
-            async with asyncio.timeout(1.0):
-                return await consumer.position(partition) if consumer is not None else 0
+            return await within(1.0, consumer.position(partition)) if consumer is not None else 0
         except (KafkaError, TimeoutError):
             return 0
 
     async def _ends(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int] | None:
         try:
-            async with asyncio.timeout(5.0):
-                if self._probe is None:
-                    self._probe = AIOKafkaConsumer(bootstrap_servers=self._reader.bootstrap)
-                    await self._probe.start()
-                return await self._probe.end_offsets(list(partitions))
+            return await within(5.0, self._probed(partitions))
         except (KafkaError, TimeoutError, OSError):
             await self._drop_probe()
             return None
+
+    async def _probed(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
+        if self._probe is None:
+            self._probe = AIOKafkaConsumer(bootstrap_servers=self._reader.bootstrap)
+            await self._probe.start()
+        return await self._probe.end_offsets(list(partitions))
+
+    async def _asked(self) -> str | None:
+        """Whether it is something else that does not answer; what can't tell in time does not."""
+        try:
+            return await within(5.0, self._reader.waiting_for())
+        except TimeoutError:
+            return "postgres"
 
     async def _drop_probe(self) -> None:
         probe, self._probe = self._probe, None
         if probe is not None:
             with contextlib.suppress(KafkaError, TimeoutError, OSError):
-                async with asyncio.timeout(2.0):
-                    await probe.stop()
+                await within(2.0, probe.stop())
 
     def _publish(self, behind: dict[TopicPartition, int]) -> None:
         name, now = self._reader.name, time.time() * 1000

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from booking_chassis.consumer.within import within
+
 log = logging.getLogger("booking.consumer")
 
 _PAUSE_AFTER_FAILURE = 0.5
@@ -65,8 +67,7 @@ class OffsetCommits:
         for stranger in offsets.keys() - mine.keys():
             self._pending.pop(stranger, None)
         try:
-            async with asyncio.timeout(self._deadline):  # aiokafka itself would retry for ever
-                await consumer.commit(mine)
+            await within(self._deadline, consumer.commit(mine))  # aiokafka itself would retry for ever
         except (KafkaError, IllegalStateError, TimeoutError, OSError) as error:
             log.info("offsets not committed, duplicates may follow: %s", type(error).__name__)
             return False

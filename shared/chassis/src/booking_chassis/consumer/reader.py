@@ -11,7 +11,7 @@ import contextlib
 import importlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,6 +23,7 @@ from booking_chassis.consumer.monitor import Monitor
 from booking_chassis.consumer.offsets import OffsetCommits
 from booking_chassis.consumer.retry import Backoff
 from booking_chassis.consumer.tuning import Tuning
+from booking_chassis.consumer.within import within
 from booking_outbox.progress import Progress
 
 log = logging.getLogger("booking.consumer")
@@ -56,7 +57,7 @@ class Reader:
         take: Take,
         tuning: Tuning,
         starts: Starts | None = None,
-        waiting_for: Callable[[], Awaitable[str | None]] | None = None,
+        waiting_for: Callable[[], Coroutine[Any, Any, str | None]] | None = None,
     ) -> None:
         self.name, self.group_id, self.topics, self.bootstrap = name, group_id, tuple(topics), bootstrap
         self.tuning = tuning
@@ -173,8 +174,7 @@ class Reader:
                 await self._idle.wait()
         await self.offsets.flush()
         try:
-            async with asyncio.timeout(self.tuning.close_deadline):
-                await broker.stop()
+            await within(self.tuning.close_deadline, broker.stop())
         except (TimeoutError, KafkaError, OSError, ExceptionGroup) as error:
             log.warning("consumer %s: Kafka's client did not close (%s)", self.name, type(error).__name__)
         for task in (self._seeking, self._touching):

@@ -1,0 +1,72 @@
+"""Deadlines that hold whatever Kafka's client does, and a watch whose own silence is seen (K9, F31)."""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+
+from booking_chassis.consumer.reader import Reader
+from booking_chassis.consumer.tuning import Tuning
+from booking_chassis.consumer.within import within
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_within__ends_a_wait_that_swallows_its_cancellation():
+    async def stubborn() -> None:
+        for _ in range(2):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(within(0.05, stubborn()), 5)
+    assert time.monotonic() - began < 4
+
+
+async def test_within__gives_the_outcome_or_the_failure():
+    async def answer() -> int:
+        return 7
+
+    async def failure() -> int:
+        raise OSError("gone")
+
+    assert await within(5, answer()) == 7
+    with pytest.raises(OSError, match="gone"):
+        await within(5, failure())
+
+
+async def test_within__cancels_the_work_with_its_caller():
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    caller = asyncio.create_task(within(60, work()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_progress__is_not_alive_when_the_watch_itself_hangs():
+    async def take(_batch: object) -> bool:
+        return True
+
+    tuning = Tuning(stall_after=0.05)
+    reader = Reader(name="n", group_id="n", topics=["t"], bootstrap="-", take=take, tuning=tuning)
+    reader.monitor.waiting_for = None  # as after a look that found nothing behind, and no other look since
+    assert reader.progress().alive(patience=0.05)
+
+    async def seen() -> None:
+        while reader.progress().alive(patience=0.05):  # noqa: ASYNC110 -- only time passes here
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(seen(), 5)
+    assert reader.progress().backlog == 1
