@@ -1,5 +1,6 @@
 """C1, C2: the rows are the fold of the events, whatever comes twice, late, broken or at once."""
 
+import asyncio
 import dataclasses
 import random
 
@@ -63,6 +64,18 @@ async def test_duplicates_and_a_whole_replay_change_nothing(world, story):
         await world.tell(*more.records)
         await world.shows([*stories, more])
     assert await world.rows("SELECT count(*) FROM held") == [(0,)]
+
+
+async def test_a_consumer_that_ends_unasked_starts_again(world, story):
+    """F31: whatever ended it. Its liveness would stay good for ever, with the backlog it saw last: none."""
+    before, after = story().requested().scheduled(), story().requested().scheduled()
+    await world.tell(*before.records)
+    async with world.running("worker"):
+        await world.shows([before])
+        (consumer,) = [task for task in asyncio.all_tasks() if task.get_name().startswith("generation ")]
+        consumer.cancel()
+        await world.tell(*after.records)
+        await world.shows([before, after])
 
 
 async def test_a_gap_is_held_and_drains_in_order_when_the_missing_one_comes(world, story, until):

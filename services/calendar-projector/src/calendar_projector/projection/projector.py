@@ -95,8 +95,9 @@ class Projector:
             found = {g.state: g for g in await generations(conn)}
         active, building = found["active"], found.get("building")
         wanted = {g.id: g for g in (active, building) if g is not None}
-        for generation in self._tasks.keys() - wanted.keys():
-            await self._stop(generation)
+        for generation in list(self._tasks):
+            if generation not in wanted or self._ended(generation):
+                await self._stop(generation)
         for generation in wanted.values():
             if generation.id not in self._tasks:
                 self._start(generation)
@@ -105,6 +106,15 @@ class Projector:
             await self._try_switch(active, building)
         else:
             self._caught_up_since = None
+
+    def _ended(self, generation: int) -> bool:
+        """Whether one of its consumers is gone, and with what; unasked none ends, and nobody else would miss it."""
+        _, tasks = self._tasks[generation]
+        for task in tasks:
+            if task.done():
+                error = None if task.cancelled() else task.exception()
+                log.error("generation %d: a consumer ended (%s), it starts again", generation, type(error).__name__)
+        return any(task.done() for task in tasks)
 
     def _start(self, generation: Generation) -> None:
         shown = generation.state == "active"
