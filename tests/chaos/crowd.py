@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 import psycopg
-from tests.chaos.faults import SERVICES
+from tests.chaos.faults import SERVICES, spared
 from tests.chaos.history import Recorder
 from tests.chaos.stack import Stack
 
@@ -40,6 +40,9 @@ def crowd_plan(seed: int, seconds: float) -> list[tuple[float, str, str, int]]:
     found: list[tuple[float, str, str, int]] = []
     at = min(6.0, seconds / 4)
     while at < seconds:
+        if spared(at, seconds):
+            at += 10.0
+            continue
         kind = ("rival", "storm")[len(found) % 2]
         found.append((round(at, 2), kind, chance.choice(_RELAYS) if kind == "rival" else "", chance.randrange(2**31)))
         at += chance.uniform(20.0, 30.0) if kind == "rival" else chance.uniform(60.0, 120.0)

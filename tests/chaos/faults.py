@@ -25,6 +25,18 @@ _WEIGHTS: dict[Kind, int] = {
 }
 
 
+_SOAK_SECONDS = 1200.0
+_CYCLE_SECONDS, _KILLING_SECONDS = 1200.0, 420.0
+
+
+def spared(at: float, seconds: float) -> bool:
+    """Whether processes live on at this moment of a run: in a soak each must grow old enough to show a leak.
+
+    Of every twenty minutes seven are for killing; in the others all else goes on being broken.
+    """
+    return seconds >= _SOAK_SECONDS and at % _CYCLE_SECONDS >= _KILLING_SECONDS
+
+
 @dataclass(frozen=True)
 class Fault:
     """What is done, when (seconds after the load began), to whom, for how long (a pause, an outage)."""
@@ -47,6 +59,8 @@ def plan(seed: int, seconds: float) -> list[Fault]:
         kind = chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         if not faults:
             kind = "kill"
+        if kind in {"kill", "restart"} and spared(at, seconds):
+            kind = "pause"
         target = _target(chance, kind, victims)
         pause = chance.uniform(2.0, 6.0) if kind in {"pause", "mail_down", "slow_writer"} else 0.0
         faults.append(Fault(round(at, 2), kind, target, round(pause, 2), chance.randrange(2**31)))

@@ -212,7 +212,7 @@ class Story:
         return self.stop.is_set()
 
 
-async def bring_cast(client: Client, chance: random.Random, *, members: int = 40, practitioners: int = 6) -> Cast:
+async def bring_cast(client: Client, chance: random.Random, *, members: int, practitioners: int = 6) -> Cast:
     """People and a product, before any fault."""
     mark = f"{chance.randrange(16**6):06x}"
 

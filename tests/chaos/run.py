@@ -67,7 +67,7 @@ class Run:
 
 
 def run(
-    seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.0, parallel: int = 4, known_bad: str = ""
+    seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.0, parallel: int = 6, known_bad: str = ""
 ) -> Run:
     """A run in `folder`: seed, schedule, history, evidence, verdict and the stack's logs."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +93,11 @@ def run(
     return outcome
 
 
+def _members(wishes: Wishes) -> int:
+    """So many that nobody is told more than WhatsApp's pace per person allows: a message each six seconds."""
+    return min(600, 20 * wishes.parallel + round(wishes.seconds / 10))
+
+
 async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> Run:
     recorder = Recorder(folder / "history.jsonl")
     client = Client(stack, recorder)
@@ -101,7 +106,7 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
     chance = random.Random(wishes.seed)
     looking = asyncio.create_task(sampler.run())
     try:
-        load = Load(client, await bring_cast(client, chance), chance)
+        load = Load(client, await bring_cast(client, chance, members=_members(wishes)), chance)
         began = asyncio.get_running_loop().time()
         people = asyncio.create_task(load.run(wishes.parallel))
         together = crowd.run(crowd_plan(wishes.seed, wishes.seconds), began)

@@ -357,3 +357,10 @@ def test_network_plan__is_the_seeds_alone_one_at_a_time_and_silent_for_long_only
     assert max(fault.seconds for fault in short) <= 8
     assert {fault.kind for fault in soak if fault.seconds > 40} == {"silent_broker"}
     assert all(before.at + before.seconds < after.at for before, after in pairwise(soak))
+
+
+def test_plan_of_a_soak__lets_every_process_grow_old():
+    killed = [fault.at for fault in plan(7, 3600) if fault.kind in {"kill", "restart"}]
+    assert max(after - before for before, after in pairwise(killed)) > 600
+    assert min(killed) < 60
+    assert max(killed) > 2400
