@@ -7,7 +7,7 @@ canceled or failed session stays with STATUS:CANCELLED, so that an app marks it 
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from calendar_projector.calendar.queries import Entry
 from calendar_projector.calendar.text import Language, calendar_name, title
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from icalendar import Event
 
 UID_DOMAIN = "booking"
-_RENDERING = "1"
+_RENDERING = "2"
 """Part of the ETag: raise it when the text below changes."""
+_MEETING: Any = {"VALUE": "URI", "FEATURE": ["AUDIO", "VIDEO"]}  # two features: one text would be quoted as one
 _ENDED = frozenset({"canceled", "failed"})
 
 
@@ -64,5 +65,5 @@ def _event(entry: Entry, language: Language) -> "Event":
     if entry.meeting_link and entry.status not in _ENDED:
         event.add("url", vUri(entry.meeting_link))
         event.add("location", entry.meeting_link)
-        event.add("conference", vUri(entry.meeting_link), parameters={"VALUE": "URI", "FEATURE": "AUDIO,VIDEO"})
+        event.add("conference", vUri(entry.meeting_link), parameters=_MEETING)
     return event

@@ -1,0 +1,82 @@
+"""What Google, Apple and Outlook take: RFC 5545 and 7986 to the letter."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+import pytest
+
+from calendar_projector.calendar.ics import render
+from calendar_projector.calendar.queries import Entry
+
+NOON = datetime(2026, 12, 1, 5, tzinfo=UTC)
+LONG_LINK = (
+    "https://teams.microsoft.com/l/meetup-join/19%3ameeting_" + "x" * 150 + "%40thread.v2/0"
+    "?context=%7b%22Tid%22%3a%2200000000-0000-0000-0000-000000000001%22%7d"
+)
+
+
+def entry(status: str) -> Entry:
+    """One session with the longest of links."""
+    return Entry(
+        session_id=UUID(int=7),
+        transaction_id=UUID(int=1),
+        practitioner_id=UUID(int=2),
+        user_id=UUID(int=3),
+        status=status,
+        scheduled_date=date(2026, 12, 1),
+        time_start=time(12),
+        time_end=time(13),
+        timezone="Asia/Jakarta",
+        starts_at=NOON,
+        ends_at=NOON + timedelta(hours=1),
+        meeting_link=LONG_LINK,
+        schedule_version=3,
+        version=5,
+        row_version=5,
+        changed_at=NOON - timedelta(days=2),
+    )
+
+
+@pytest.mark.parametrize("status", ["scheduled", "on_progress", "completed", "canceled", "failed"])
+def test_lines__end_in_crlf_and_are_folded_at_75_octets(status):
+    """RFC 5545 §3.1."""
+    lines = render([entry(status)], "id").split(b"\r\n")
+    assert lines.pop() == b""
+    assert all(len(line) <= 75 and b"\n" not in line and b"\r" not in line for line in lines)
+
+
+def test_calendar__names_itself_once_and_says_how_often_to_come_back():
+    """RFC 5545 §3.6, RFC 7986 §5.7; `X-` for those who read the older names alone."""
+    lines = unfolded(render([], "en"))
+    for needed in (
+        "VERSION:2.0",
+        "PRODID:-//booking//calendar//EN",
+        "METHOD:PUBLISH",
+        "NAME:Consultations",
+        "X-WR-CALNAME:Consultations",
+        "REFRESH-INTERVAL;VALUE=DURATION:PT15M",
+        "X-PUBLISHED-TTL:PT15M",
+    ):
+        assert lines.count(needed) == 1
+
+
+def test_event__has_what_an_app_needs_in_utc():
+    """RFC 5545 §3.6.1, RFC 7986 §5.11; instants in UTC, so no VTIMEZONE is needed."""
+    lines = unfolded(render([entry("scheduled")], "id"))
+    for needed in (
+        f"UID:session-{UUID(int=7)}@booking",
+        "SEQUENCE:3",
+        "DTSTAMP:20261129T050000Z",
+        "DTSTART:20261201T050000Z",
+        "DTEND:20261201T060000Z",
+        "STATUS:CONFIRMED",
+        f"URL:{LONG_LINK}",
+        # A list of two features: in quotes it would be one that nobody knows (§6.3).
+        f"CONFERENCE;FEATURE=AUDIO,VIDEO;VALUE=URI:{LONG_LINK}",
+    ):
+        assert lines.count(needed) == 1
+
+
+def unfolded(calendar: bytes) -> list[str]:
+    """The content lines."""
+    return calendar.decode().replace("\r\n ", "").split("\r\n")
