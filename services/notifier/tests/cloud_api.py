@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,8 @@ class Meta:
     messages: list[dict[str, Any]] = field(default_factory=list)
     script: list["Misdeed"] = field(default_factory=list)
     always: "Misdeed | None" = None
+    before_answer: "Callable[[], Awaitable[None]] | None" = None
+    """Awaited once a message is taken, before its sender is told."""
     asked: int = 0
     port: int = 0
 
@@ -50,11 +52,14 @@ async def cloud_api(meta: Meta) -> AsyncIterator[Meta]:
         body = json.loads(await reader.readexactly(length))
         meta.asked += 1
         misdeed = meta.script.pop(0) if meta.script else meta.always
-        if misdeed is not None and misdeed.cut_after_accept:
-            meta.accept(body)
+        cut = misdeed is not None and misdeed.cut_after_accept
+        answer = _answer(meta, body, None if cut else misdeed)
+        if meta.before_answer is not None:
+            await meta.before_answer()
+        if cut:
             writer.transport.abort()
             return
-        writer.write(_answer(meta, body, misdeed))
+        writer.write(answer)
         await writer.drain()
         writer.close()
 

@@ -91,6 +91,24 @@ async def test_a_revoked_feed_is_gone_at_once_and_looks_like_one_that_never_was(
     assert (await ground.running.call("DELETE", f"{FEEDS}/{feed['id']}", "member", sub=person)).status_code == 404
 
 
+async def test_a_wrong_address_is_not_repeated_in_the_answer(ground):
+    """T13: whoever keeps problems, a gateway or a bug report, keeps no address with them."""
+    path = _path(await _made(ground, uuid4()))
+    wrong = await ground.running.get(path.replace(".ics", "A.ics"))
+    assert (wrong.status_code, wrong.json()["instance"]) == (404, "/calendar/feeds/***")
+    assert path.rpartition("/")[2][:20] not in wrong.text
+
+
+async def test_what_was_canceled_stays_for_a_month_at_least(ground, story):
+    """An app that reads once a week must still see that it was canceled."""
+    person = uuid4()
+    gone = story(member=person).requested().scheduled(on=SOON - timedelta(days=45)).canceled()
+    await ground.put(gone)
+    answer = await ground.running.get(_path(await _made(ground, person)))
+    (event,) = Calendar.from_ical(answer.content).walk("VEVENT")
+    assert (event["UID"], event["STATUS"]) == (f"session-{gone.id}@booking", "CANCELLED")
+
+
 async def test_a_persons_feeds_are_listed_newest_first_and_no_one_elses(ground):
     person = uuid4()
     made = [await _made(ground, person) for _ in range(3)]

@@ -19,6 +19,7 @@ from services.notifier.tests.integration.conftest import Running
 from booking_chassis.application import create_app
 from booking_chassis.testing import Issuer
 from notifier.app import build
+from notifier.sending.record import recover
 
 pytestmark = pytest.mark.servers
 
@@ -350,6 +351,64 @@ async def test_webhook__a_passing_failure_after_acceptance_is_tried_again(serve)
     await served.webhook("failed", row, code=131026)
     (found,) = await served.running.ledger(id=row["id"])
     assert found["state"] == "sent"
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize(("code", "state"), [(131026, "failed"), (131056, "pending")])
+async def test_webhook__a_failure_told_before_the_answer_is_no_less_true(serve, code, state, cut):
+    """F84, F85, N5: statuses have no order with the call's own answer, which may also be lost."""
+    from services.notifier.tests.cloud_api import Misdeed
+
+    served = await serve(whatsapp_ambiguous_wait_seconds=600)
+    meta, case = served.running.meta, Case()
+
+    async def failed_at_once() -> None:
+        (row,) = await served.running.ledger(channel="whatsapp", state="sending")
+        assert (await served.webhook("failed", row, wamid="wamid.1", code=code)).status_code == 200
+
+    meta.before_answer, meta.script = failed_at_once, [Misdeed(cut_after_accept=True)] if cut else []
+    await served.running.tell(case.contact(case.member, email=None), case.created(), case.paid())
+    (row,) = await served.running.until(lambda: served.running.ledger(channel="whatsapp", state=state, attempts=1))
+    assert (row["reason"], row["ambiguities"]) == (f"whatsapp_{code}", 0)
+    if state == "pending":
+        meta.before_answer = None
+        await served.running.execute_as_owner("UPDATE notification SET not_before = now() WHERE id = %s", row["id"])
+        (row,) = await served.running.until(lambda: served.running.ledger(channel="whatsapp", state="sent"))
+        assert (row["attempts"], row["provider_message_id"]) == (2, "wamid.2")
+
+
+async def test_webhook__an_older_attempts_failure_says_nothing_of_the_one_under_way(serve):
+    """F84: an admin sent it again, and Meta repeats what became of the first."""
+    served = await serve()
+    first = await sent_by_whatsapp(served)
+    await served.webhook("failed", first, code=131026)
+
+    async def repeated() -> None:
+        await served.webhook("failed", first, code=131026)
+
+    served.running.meta.before_answer = repeated
+    assert (await served.call("POST", f"/v1/notifications/{first['id']}/resend", "admin")).status_code == 200
+    for sender in served.running.senders:
+        sender.wake()
+    (row,) = await served.running.until(lambda: served.running.ledger(id=first["id"], state="sent"))
+    assert (row["attempts"], row["provider_message_id"]) == (2, "wamid.2")
+
+
+async def test_webhook__a_failure_told_to_a_worker_that_died_is_no_less_true(serve):
+    """F86: the recovery finds Meta's word and asks nobody again."""
+    served = await serve(sending=False)
+    case = Case()
+    await served.running.tell(case.contact(case.member, email=None), case.created(), case.paid())
+    (row,) = await served.running.ledger(channel="whatsapp")
+    await served.running.execute_as_owner(
+        "UPDATE notification SET state = 'sending', attempts = 1, sending_until = now() WHERE id = %s", row["id"]
+    )
+    await served.webhook("failed", row, wamid="wamid.1", code=131026)
+    async with served.running.database.transaction() as conn:
+        patience = served.running.settings.patience(ambiguous_wait=600)
+        assert await recover(conn, "whatsapp", [], patience) == 1
+    (row,) = await served.running.ledger(id=row["id"])
+    assert (row["state"], row["reason"], row["ambiguities"]) == ("failed", "whatsapp_131026", 0)
 
 
 async def test_webhook__a_lost_answer_is_found_by_our_own_id_and_nothing_is_sent_again(serve):

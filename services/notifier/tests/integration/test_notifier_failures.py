@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 from services.notifier.tests.cloud_api import Misdeed
 from services.notifier.tests.given import Case, now
 
@@ -33,6 +34,14 @@ async def mail_only(running, case):
 
 async def whatsapp_only(running, case):
     await running.execute_as_owner("INSERT INTO preference VALUES (%s, false, true, 'id', 1)", case.member)
+
+
+def calls_a_person(channel):
+    return REGISTRY.get_sample_value("notifier_provider_refuses_us", {"channel": channel}) == 1
+
+
+def figure(name):
+    return REGISTRY.get_sample_value(name, {"template": "reminder_1h"}) or 0.0
 
 
 # Mail -----------------------------------------------------------------------------------------------------------------
@@ -196,7 +205,7 @@ async def test_ambiguous_then_refused_for_now__its_one_more_try_is_not_spent(not
         (Misdeed(500, 131000), "sent", None),
         (Misdeed(503, 131016), "sent", None),
         (Misdeed(401, 190), "sent", None),
-        (Misdeed(raw=b"HTTP/1.1 502 Bad\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"), "sent", None),
+        (Misdeed(raw=b"HTTP/1.1 503 Bad\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"), "sent", None),
         (
             Misdeed(
                 raw=b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n"
@@ -221,6 +230,36 @@ async def test_whatsapp_refuses_once__terminal_codes_end_and_the_others_are_trie
     assert (row["state"], row["reason"]) == (state, reason)
     assert len(running.meta.messages) == (1 if state == "sent" else 0)
     assert row["attempts"] == (2 if state == "sent" else 1)
+
+
+@pytest.mark.parametrize("status", [502, 504])
+async def test_whatsapp_gateway_without_metas_word__is_ambiguous(notifier, status):
+    """N3, F85: what stands between had handed the message on; Meta may have taken it."""
+    running = await notifier()
+    running.meta.always = Misdeed(
+        raw=f"HTTP/1.1 {status} X\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>".encode()
+    )
+    case = Case()
+    await whatsapp_only(running, case)
+    await running.tell(case.contact(case.member), case.created(), case.paid())
+    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, ambiguities=2), 20)
+    assert (row["state"], row["reason"], row["attempts"]) == ("ambiguous", f"whatsapp_http_{status}", 2)
+    assert await has_no_next_try(running, row)
+
+
+async def test_whatsapp_token_refused__a_person_is_called_until_it_is_taken_again(notifier):
+    """F84: 190 is nobody's fault but ours: a metric, a line in the log, and the message waits."""
+    running = await notifier()
+    running.meta.always = Misdeed(401, 190)
+    case = Case()
+    await whatsapp_only(running, case)
+    await running.tell(case.contact(case.member), case.created(), case.paid())
+    await running.until(lambda: calls_a_person("whatsapp"))
+    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, state="pending", attempts=1))
+    assert row["reason"] == "whatsapp_190"
+    running.meta.always = None
+    await running.until(lambda: running.ledger(recipient_id=case.member, state="sent"))
+    await running.until(lambda: not calls_a_person("whatsapp"))
 
 
 async def test_whatsapp_throttled__retry_after_is_honoured_for_the_whole_channel(notifier):
@@ -326,6 +365,24 @@ async def test_reminder__leaves_when_due_to_both_sides(notifier):
         for person in (case.member, case.practitioner)
         for channel in ("email", "whatsapp")
     }
+
+
+async def test_lateness__is_measured_once_and_not_by_what_a_provider_delays(notifier):
+    """N4: how late the timer is, not how long the mail server refused."""
+    taken, late = figure("notifier_timer_lateness_seconds_count"), figure("notifier_timer_lateness_seconds_sum")
+    case, running = Case(), await notifier()
+    running.inbox.rcpt = lambda _: "450 not now"
+    for person in (case.member, case.practitioner):
+        await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 'id', 1)", person)
+    await running.tell(*case.contacts(), case.scheduled(now() + timedelta(minutes=30)))
+    await running.until(
+        lambda: running.query(
+            "SELECT 1 WHERE (SELECT min(attempts) FROM notification n WHERE template = 'reminder_1h') > 1"
+        ),
+        30,
+    )
+    assert figure("notifier_timer_lateness_seconds_count") - taken == 2
+    assert 3600 < figure("notifier_timer_lateness_seconds_sum") - late < 3700, "two reminders, half an hour late each"
 
 
 async def test_reminder__late_it_still_leaves_and_too_late_it_is_recorded(notifier):

@@ -87,6 +87,20 @@ async def test_redelivered__the_ledger_decides_once_even_without_version_rows(no
     assert len(running.meta.messages) == 1
 
 
+async def test_redelivered__a_channel_chosen_since_gets_no_old_news(notifier):
+    """N3: everything is replayed without version rows after somebody switched WhatsApp on."""
+    case, running = Case(), await notifier()
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 'id', 1)", case.practitioner)
+    records = [*case.contacts(), case.requested()]
+    await running.tell(*records)
+    await running.settled(template="session_requested")
+    before = await running.ledger()
+    await running.execute_as_owner("UPDATE preference SET whatsapp = true")
+    await running.execute_as_owner("DELETE FROM inbox")
+    await running.tell(*records)
+    assert await running.ledger() == before
+
+
 async def test_before_send_from__events_are_skipped_and_due_timers_of_them_stay(notifier):
     """N3: history is recorded and not mailed; a reminder that is still to come is no history."""
     case, running = Case(), await notifier()

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from booking_chassis.failures import described
+from booking_chassis.logs import redacted_text
 from booking_chassis.problems import CODES, CONTENT_TYPE, TYPE_TEMPLATE, Problem, pointer
 
 log = structlog.get_logger("http")
@@ -29,7 +30,7 @@ _IN_A_PATH = "/:@!$&'()*+,;=-._~"
 
 def problem_response(problem: rfc9457.Problem, path: str) -> Response:
     """The answer to a problem outside of the framework's own handlers."""
-    content = problem.marshal(uri=TYPE_TEMPLATE) | {"instance": quote(path, safe=_IN_A_PATH)}
+    content = problem.marshal(uri=TYPE_TEMPLATE) | {"instance": _instance(path)}
     return JSONResponse(content, problem.status, headers={**(problem.headers or {}), "content-type": CONTENT_TYPE})
 
 
@@ -49,8 +50,13 @@ def install(app: FastAPI) -> None:
     # Exception itself is the edge's: were it registered here, Starlette would answer and raise it again.
 
 
+def _instance(path: str) -> str:
+    """The path as asked for, without what is secret in it (T13): problems are kept by gateways and in bug reports."""
+    return quote(redacted_text(path), safe=_IN_A_PATH)
+
+
 def _with_instance(content: dict[str, Any], request: Request, response: Response) -> tuple[dict[str, Any], Response]:
-    content = content | {"instance": quote(request.scope["path"], safe=_IN_A_PATH)}
+    content = content | {"instance": _instance(request.scope["path"])}
     response.body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     return content, response
 

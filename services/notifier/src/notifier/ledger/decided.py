@@ -60,7 +60,11 @@ async def write_down(conn: psycopg.AsyncConnection[Any], record: Decoded) -> int
     wanted = decide(event, actor=meta.actor, at=meta.time) if event is not None else ()
     if event is None or not wanted:
         return 0
-    await conn.execute(_CAUSE, [meta.id, event.TYPE, event.TYPE_VERSION, event.to_json(), meta.actor, meta.time])
+    cause = [meta.id, event.TYPE, event.TYPE_VERSION, event.to_json(), meta.actor, meta.time]
+    if (await conn.execute(_CAUSE, cause)).rowcount == 0:
+        # Decided before. Also where somebody chose one more channel since, or a release tells more people, a replay is
+        # no news to them (N3).
+        return 0
     about = _About(
         meta.id,
         meta.time,

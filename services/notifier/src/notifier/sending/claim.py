@@ -53,7 +53,7 @@ FROM unnest(%s::uuid[]) p(id) LEFT JOIN contact c ON c.person_id = p.id LEFT JOI
 _SKIP = changing("state = 'skipped', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
 _FAIL = changing("state = 'failed', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
 _START = changing(
-    """state = 'sending', attempts = n.attempts + 1, reason = NULL, locale = %(locale)s,
+    """state = 'sending', attempts = n.attempts + 1, reason = NULL, provider_message_id = NULL, locale = %(locale)s,
        sending_until = clock_timestamp() + make_interval(secs => %(lease)s)""",
     "n.id = %(id)s",
 )

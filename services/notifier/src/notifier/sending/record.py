@@ -38,6 +38,20 @@ _CRASHED = changing(
     """n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp()
        AND n.id <> ALL(%(alive)s)""",
 )
+# WhatsApp told of a failure while the attempt was still `sending` (whatsapp/statuses.py): that is its word, and holds.
+_TOLD: LiteralString = "n.state = 'sending' AND n.reason IS NOT NULL"
+_AS_TOLD: LiteralString = (
+    "state = CASE WHEN n.not_before IS NULL THEN 'failed' ELSE 'pending' END, sending_until = NULL"
+)
+_FAILED_ALREADY = changing(
+    _AS_TOLD,
+    f"""n.id = %(id)s AND n.attempts = %(number)s AND {_TOLD}
+       AND (%(provider_id)s::text IS NULL OR n.provider_message_id = %(provider_id)s)""",
+)
+_CRASHED_AND_TOLD = changing(
+    _AS_TOLD,
+    f"""n.channel = %(channel)s AND n.sending_until < clock_timestamp() AND n.id <> ALL(%(alive)s) AND {_TOLD}""",
+)
 _STILL_SENDING: LiteralString = """
 UPDATE notification SET sending_until = clock_timestamp() + make_interval(secs => %(lease)s)
 WHERE id = ANY(%(ids)s) AND state = 'sending'"""
@@ -56,6 +70,8 @@ async def record(
     `pause` is how long the whole provider is left alone, for ProviderDown.
     """
     mine = {"id": attempt.id, "number": attempt.number}
+    if isinstance(outcome, Accepted | Unknown) and await _failed_already(conn, attempt, outcome):
+        return "failed"
     match outcome:
         case Accepted(provider_id):
             await conn.execute(_SENT, {**mine, "provider_id": provider_id})
@@ -70,12 +86,18 @@ async def record(
             await conn.execute(_FAILED, {**mine, "code": code})
             return "failed"
         case Later(code, retry_after):
-            seconds = backoff(attempt.number, attempt.age, retry_after=retry_after)
-            await conn.execute(_AGAIN, {**mine, "code": code, "seconds": seconds})
-            return "pending"
+            pause = backoff(attempt.number, attempt.age, retry_after=retry_after)
         case ProviderDown(code):
-            await conn.execute(_AGAIN, {**mine, "code": code, "seconds": pause})
-            return "pending"
+            pass
+    await conn.execute(_AGAIN, {**mine, "code": code, "seconds": pause})
+    return "pending"
+
+
+async def _failed_already(conn: psycopg.AsyncConnection[Any], attempt: Attempt, outcome: Accepted | Unknown) -> bool:
+    """Whether the provider's webhook was faster than its answer, and said that this very message failed."""
+    told = getattr(outcome, "provider_message_id", None)
+    values = {"id": attempt.id, "number": attempt.number, "provider_id": told}
+    return (await conn.execute(_FAILED_ALREADY, values)).rowcount > 0
 
 
 async def still_sending(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID], patience: Patience) -> None:
@@ -86,4 +108,5 @@ async def still_sending(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID],
 async def recover(conn: psycopg.AsyncConnection[Any], channel: str, alive: Sequence[UUID], patience: Patience) -> int:
     """Attempts of dead workers become ambiguous (F86), never the caller's own `alive` ones; how many there were."""
     values = {"channel": channel, "alive": list(alive), "seconds": patience.ambiguous_wait.total_seconds()}
-    return (await conn.execute(_CRASHED, values)).rowcount
+    told = (await conn.execute(_CRASHED_AND_TOLD, values)).rowcount
+    return told + (await conn.execute(_CRASHED, values)).rowcount

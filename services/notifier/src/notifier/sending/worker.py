@@ -144,7 +144,7 @@ class Sender:
                 self._count(template, state)
                 self._published()
                 _log.info("message_settled", channel=self._channel.name, template=template, state=state, reason=reason)
-            case Attempt(is_timer=True):
+            case Attempt(is_timer=True, number=1):  # a later try tells of a provider, not of the timer
                 metrics.LATENESS.labels(taken.template).observe(max(taken.lateness, 0.0))
             case _:
                 pass

@@ -1,6 +1,6 @@
 """Meta's error codes as data: what may be tried again, what never, what needs a person (reliability.md F84)."""
 
-from notifier.sending.outcome import Later, Outcome, ProviderDown, Refused
+from notifier.sending.outcome import Later, Outcome, ProviderDown, Refused, Unknown
 
 # Throughput of our number or application: everybody waits.
 _THROTTLED = frozenset({4, 80007, 130429, 133016})
@@ -10,6 +10,8 @@ _PACED = frozenset({131048, 131056})
 _TROUBLE = frozenset({1, 2, 131000, 131016, 131057, 133004})
 # The token, the account or its permissions: nothing leaves until a person acts.
 _NEEDS_A_PERSON = frozenset({0, 3, 10, 190, 131005, 131031, 131042, 133010, 368}) | frozenset(range(200, 300))
+# A gateway in between that had handed the message on and got no answer, or none it understood: perhaps taken (N3).
+_GATEWAYS = frozenset({502, 504})
 
 
 def outcome_of(code: int | None, status: int, retry_after: float | None) -> Outcome:
@@ -23,6 +25,8 @@ def outcome_of(code: int | None, status: int, retry_after: float | None) -> Outc
         return Later(name, retry_after)
     if code in _NEEDS_A_PERSON or status == 401:
         return ProviderDown(name, retry_after, alarm=True)
+    if code is None and status in _GATEWAYS:
+        return Unknown(name)
     if code in _THROTTLED or code in _TROUBLE or status == 429 or status >= 500:
         return ProviderDown(name, retry_after)
     if code is None:

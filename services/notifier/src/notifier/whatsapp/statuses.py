@@ -37,6 +37,13 @@ _FAILED = changing(
        provider_message_id = coalesce(%(wamid)s, n.provider_message_id)""",
     f"{_MESSAGE} AND n.state IN ('sent', 'ambiguous') AND {_SAME_WAMID}",
 )
+# Told before the answer of the very call came back here: noted beside the attempt, for `record` to find. No version and
+# no mark, the message is still `sending`. Without a next instant it is for good, as everywhere in the ledger.
+_LOCK: LiteralString = f"SELECT 1 FROM notification n WHERE {_MESSAGE} FOR UPDATE"  # noqa: S608 - literals only
+_NOTE: LiteralString = f"""
+UPDATE notification n SET reason = %(code)s, provider_message_id = coalesce(%(wamid)s, n.provider_message_id),
+    not_before = CASE WHEN %(for_good)s THEN NULL ELSE clock_timestamp() + interval '30 s' END
+WHERE {_MESSAGE} AND n.state = 'sending'"""  # noqa: S608
 # Accepted and then not delivered for a reason that passes: as if it had been refused for now (F84).
 _AGAIN = changing(
     """state = 'pending', reason = %(code)s, sending_until = NULL, provider_message_id = NULL,
@@ -56,5 +63,10 @@ async def apply_status(conn: psycopg.AsyncConnection[Any], update: StatusUpdate)
         case "failed":
             outcome = outcome_of(update.code if update.code is not None else -1, 400, None)
             values["code"] = outcome.code  # type: ignore[union-attr]
-            statement = _FAILED if isinstance(outcome, Refused) else _AGAIN
+            values["for_good"] = isinstance(outcome, Refused)
+            # Locked, so that it is `sending` for both statements or for neither.
+            await conn.execute(_LOCK, values)
+            if (await conn.execute(_NOTE, values)).rowcount > 0:
+                return True
+            statement = _FAILED if values["for_good"] else _AGAIN
     return (await conn.execute(statement, values)).rowcount > 0
