@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,10 +35,14 @@ WHERE l.locktype = 'advisory' AND l.granted AND d.datname = %s ORDER BY l.pid
 _RELAYS = ("checkout", "consultation", "notifier")
 
 
-def crowd_plan(seed: int, seconds: float) -> list[tuple[float, str, str, int]]:
+Together = tuple[float, str, str, int]
+"""When, what, to whom, with which seed."""
+
+
+def crowd_plan(seed: int, seconds: float) -> list[Together]:
     """When, what, to whom, with which seed: a storm and two relays in turn, also in a short run; of the seed alone."""
     chance = random.Random(f"crowd {seed}")
-    found: list[tuple[float, str, str, int]] = []
+    found: list[Together] = []
     at = min(6.0, seconds / 4)
     while at < seconds:
         if spared(at, seconds):
@@ -45,7 +50,7 @@ def crowd_plan(seed: int, seconds: float) -> list[tuple[float, str, str, int]]:
             continue
         kind = ("rival", "storm")[len(found) % 2]
         found.append((round(at, 2), kind, chance.choice(_RELAYS) if kind == "rival" else "", chance.randrange(2**31)))
-        at += chance.uniform(20.0, 30.0) if kind == "rival" else chance.uniform(60.0, 120.0)
+        at += chance.uniform(25.0, 45.0) if kind == "rival" else chance.uniform(60.0, 120.0)
     return found
 
 
@@ -57,7 +62,7 @@ class Crowd:
         self.done: dict[str, int] = {}
         self.missed: dict[str, int] = {}
 
-    async def run(self, faults: list[tuple[float, str, str, int]], began: float) -> None:
+    async def run(self, faults: Sequence[Together], began: float) -> None:
         """Every fault at its time or, if the one before lasts, after it; ends whatever it started."""
         for at, kind, target, seed in faults:
             await asyncio.sleep(max(0.0, began + at - asyncio.get_running_loop().time()))

@@ -25,7 +25,7 @@ _WEIGHTS: dict[Kind, int] = {
 }
 
 
-_SOAK_SECONDS = 1200.0
+SOAK_SECONDS = 1200.0
 _CYCLE_SECONDS, _KILLING_SECONDS = 1200.0, 420.0
 
 
@@ -34,7 +34,7 @@ def spared(at: float, seconds: float) -> bool:
 
     Of every twenty minutes seven are for killing; in the others all else goes on being broken.
     """
-    return seconds >= _SOAK_SECONDS and at % _CYCLE_SECONDS >= _KILLING_SECONDS
+    return seconds >= SOAK_SECONDS and at % _CYCLE_SECONDS >= _KILLING_SECONDS
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def plan(seed: int, seconds: float) -> list[Fault]:
         target = _target(chance, kind, victims)
         pause = chance.uniform(2.0, 6.0) if kind in {"pause", "mail_down", "slow_writer"} else 0.0
         faults.append(Fault(round(at, 2), kind, target, round(pause, 2), chance.randrange(2**31)))
-        at += chance.uniform(1.5, 5.0)
+        at += chance.uniform(5.0, 15.0) if seconds >= SOAK_SECONDS else chance.uniform(2.0, 6.0)
     return faults
 
 

@@ -22,7 +22,7 @@ from tests.chaos import stack as stacks
 from tests.chaos.checker.verdict import Verdict, judge
 from tests.chaos.client import Client
 from tests.chaos.collect import collect
-from tests.chaos.crowd import Crowd, crowd_plan
+from tests.chaos.crowd import Crowd, Together, crowd_plan
 from tests.chaos.evidence import Evidence
 from tests.chaos.faults import Fault, plan
 from tests.chaos.history import Recorder
@@ -46,6 +46,8 @@ class Wishes:
     faults: Sequence[Fault]
     network: Sequence[Fault]
     """Those of the network: they go on beside the others."""
+    crowd: Sequence[Together]
+    """Those of several processes at once: likewise."""
     allowed_seconds: float
     parallel: int
 
@@ -69,20 +71,18 @@ class Run:
 def run(
     seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.0, parallel: int = 6, known_bad: str = ""
 ) -> Run:
-    """A run in `folder`: seed, schedule, history, evidence, verdict and the stack's logs."""
+    """A run in `folder`: seed, schedule, history, evidence, verdict and the stack's logs.
+
+    A known-bad build gets the faults of `plan` alone: it is to fail by its own fault, under a load that gets through.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    faults, network = plan(seed, seconds), network_plan(seed, seconds)
-    told = {
-        "faults": [asdict(fault) for fault in faults],
-        "network": [asdict(fault) for fault in network],
-        "crowd": crowd_plan(seed, seconds),
-    }
-    _write(folder / "schedule.json", {"seed": seed, "seconds": seconds, **told})
+    network, crowd = ([], []) if known_bad else (network_plan(seed, seconds), crowd_plan(seed, seconds))
+    wishes = Wishes(seed, seconds, plan(seed, seconds), network, crowd, allowed_seconds, parallel)
+    _write(folder / "schedule.json", asdict(wishes))
     state = Path(tempfile.mkdtemp(prefix="booking-chaos-"))  # short: a socket's path has its limits
     state.chmod(0o755)
     try:
         with laid(state) as lines, own_stack(state, known_bad) as stack:
-            wishes = Wishes(seed, seconds, faults, network, allowed_seconds, parallel)
             outcome = asyncio.run(_play(stack, lines, wishes, folder))
             outcome.audit = stacks.audit(state)
     finally:
@@ -109,7 +109,7 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
         load = Load(client, await bring_cast(client, chance, members=_members(wishes)), chance)
         began = asyncio.get_running_loop().time()
         people = asyncio.create_task(load.run(wishes.parallel))
-        together = crowd.run(crowd_plan(wishes.seed, wishes.seconds), began)
+        together = crowd.run(wishes.crowd, began)
         one_by_one, network = injector.run(wishes.faults, began), injector.run(wishes.network, began)
         await asyncio.gather(one_by_one, network, together)
         await asyncio.sleep(max(0.0, began + wishes.seconds - asyncio.get_running_loop().time()))

@@ -29,7 +29,7 @@ pytestmark = [
 def test_known_bad_build__is_caught(build: str, tmp_path: Path):
     seed, seconds = int(os.environ.get("CHAOS_SEED") or 1), float(os.environ.get("CHAOS_SECONDS") or 60)
     folder = Path(os.environ.get("CHAOS_FOLDER") or tmp_path) / f"bad-{build}"
-    outcome = run(seed, seconds, folder, allowed_seconds=240, known_bad=build)
+    outcome = run(seed, seconds, folder, allowed_seconds=240, parallel=12, known_bad=build)
     broken = {violation.invariant for violation in outcome.verdict.violations}
     print(f"{build}: {sorted(broken)}, audit {'holds' if audit_holds(outcome) else 'objects'}")
     assert broken & CAUGHT_BY[build], summary(outcome, seed, seconds)
