@@ -71,5 +71,5 @@ def test_given_server_without_fsync__refused_with_the_reason(tmp_path):
     finally:
         unsafe.stop()
     assert done.returncode == 1
-    assert "PostgreSQL runs without fsync" in done.stderr
+    assert "PostgreSQL runs with fsync=off" in done.stderr
     assert "{" not in done.stderr

@@ -37,6 +37,16 @@ _NEVER = float("inf")
 # SQLSTATE classes: connection lost, out of resources, canceled or shut down, system error; a lock not got; a standby.
 _REFUSED = ("08", "53", "57", "58", "55P03", "25006")
 
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+_DURABILITY = "SELECT name, setting, source FROM pg_settings WHERE name = ANY(%s) ORDER BY name"
+_SET_BY = {
+    "user": "by ALTER ROLE",
+    "database": "by ALTER DATABASE",
+    "database user": "by ALTER ROLE IN DATABASE",
+    "configuration file": "in postgresql.conf",
+    "command line": "on the server's command line",
+}
+
 
 class Deadline:
     """When (in loop time) the request in hand must have its answer; moved to never once the answer has begun."""
@@ -124,13 +134,22 @@ class Database:
             await connection.execute("SELECT 1")
 
     async def assert_durable(self) -> None:
-        """UnsafeDatabaseError unless an acknowledged commit survives a crash (K37)."""
-        names = ("fsync", "full_page_writes", "synchronous_commit")
+        """UnsafeDatabaseError unless an acknowledged commit survives a crash (K37).
+
+        Asked as the run-time role itself: `synchronous_commit` may be off for a role or a database alone.
+        """
         async with self.autocommit() as connection:
-            rows = await connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(names)])
-            off = sorted(name for name, setting in await rows.fetchall() if setting not in {"on", "remote_apply"})
+            rows = await connection.execute(_DURABILITY, [list(_DURABLE)])
+            off = [
+                f"{name}={setting} ({_SET_BY.get(source, source)})"
+                for name, setting, source in await rows.fetchall()
+                if setting not in {"on", "remote_apply"}
+            ]
         if off:
-            raise UnsafeDatabaseError(f"PostgreSQL runs without {', '.join(off)}: acknowledged commits could get lost.")
+            raise UnsafeDatabaseError(
+                f"PostgreSQL runs with {', '.join(off)}: acknowledged commits could get lost. Set it to on where it "
+                "is set, then start again."
+            )
 
     async def close(self) -> None:
         """Closes what is idle; connections in use close when given back."""

@@ -25,6 +25,7 @@ from shared.chassis.tests.consumer_rig import (
     session_event,
     until,
 )
+from shared.chassis.tests.proxy import Loss, proxied
 
 from booking_chassis.consumer import Consumer, Subscription
 from booking_chassis.consumer import metrics as figures
@@ -88,6 +89,26 @@ async def test_connections_cut_again_and_again__nothing_is_held_or_applied_twice
     for key in keys:
         assert await rig.applied(key) == [1, 2, 3]
     assert await rig.sql("SELECT count(*) FROM held") == [(0,)]
+
+
+@pytest.mark.parametrize("loss", ["reset", "silence"])
+async def test_the_answer_to_a_commit_is_lost__the_record_is_applied_once_and_not_held(rig: Rig, loss: Loss):
+    """F9: nobody knows whether the transaction was committed; the version row in it does."""
+    key = uuid4()
+    async with proxied(rig.databases.app_url) as (proxy, url):
+        database = Database(url, transaction_deadline=1.0)
+        lost = proxy.lose_answer(b"INSERT INTO applied", b"COMMIT", loss=loss)
+        before = figures.RECORDS.labels(rig.name, SESSIONS.name, "duplicate")._value.get()
+        try:
+            async with rig.consuming(database=database):
+                await rig.send(*(session_event(key, version) for version in (1, 2, 3)))
+                await until(rig.caught_up)
+        finally:
+            await database.close()
+    assert lost.happened.is_set()
+    assert await rig.applied(key) == [1, 2, 3]
+    assert await rig.held() == []
+    assert figures.RECORDS.labels(rig.name, SESSIONS.name, "duplicate")._value.get() - before == 1
 
 
 async def test_kafka_down_at_the_start_and_killed_later__recovers_alone(rig: Rig, server_folder: Path):

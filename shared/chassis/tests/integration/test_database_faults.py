@@ -232,6 +232,82 @@ async def test_unsafe_server__is_named(reached):
             await database.assert_durable()
 
 
+@pytest.mark.parametrize(
+    ("change", "undo", "says"),
+    [
+        ("ALTER ROLE {role} SET synchronous_commit = off", "ALTER ROLE {role} RESET ALL", "ALTER ROLE"),
+        ("ALTER DATABASE {name} SET synchronous_commit = local", "ALTER DATABASE {name} RESET ALL", "ALTER DATABASE"),
+        (
+            "ALTER ROLE {role} IN DATABASE {name} SET synchronous_commit = off",
+            "ALTER ROLE {role} IN DATABASE {name} RESET ALL",
+            "ALTER ROLE IN DATABASE",
+        ),
+    ],
+    ids=["role", "database", "role in database"],
+)
+async def test_unsafe_for_a_role_or_database_alone__is_named_with_where_it_is_set(
+    sample_database, postgres, change, undo, says
+):
+    """K37: the server's own settings look right then."""
+    names = {
+        "role": sql.Identifier(sample_database.app_url.split("://")[1].split(":")[0]),
+        "name": sql.Identifier(sample_database.name),
+    }
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute(sql.SQL(change).format(**names))
+    database = Database(sample_database.app_url)
+    try:
+        with pytest.raises(UnsafeDatabaseError, match=rf"synchronous_commit=\w+ \(by {says}\)") as unsafe:
+            await database.assert_durable()
+        assert "Set it to on where it is set, then start again." in str(unsafe.value)
+    finally:
+        await database.close()
+        with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+            admin.execute(sql.SQL(undo).format(**names))
+
+
+async def test_pool__after_cut_connections_and_vanished_clients_has_its_nominal_size(postgres, sample_database):
+    """F8: neither the pool nor the server keeps a connection that nobody will ever use again."""
+    size = 4
+    async with proxied(sample_database.app_url) as (proxy, url):
+        service = build(settings_for(url, database_pool_size=size, database_pool_timeout_seconds=5))
+        app = create_app(service)
+        issuer = Issuer.install(app)
+        async with running(app) as client:
+            member = issuer.bearer("member")
+            for _ in range(4):
+                gone = [asyncio.create_task(client.get("/v1/slow", params={"seconds": 20})) for _ in range(2 * size)]
+                await until(lambda: _busy(postgres, sample_database.name, size))
+                for task in gone:  # the client hangs up
+                    task.cancel()
+                await asyncio.gather(*gone, return_exceptions=True)
+                proxy.cut()
+                answers = await asyncio.gather(*(client.get("/v1/notes", headers=member) for _ in range(3 * size)))
+                assert {answer.status_code for answer in answers} <= {200, 503}
+            pool = service.database._engine.pool
+            assert pool.checkedout() == 0
+            answers = await asyncio.gather(*(client.get("/v1/notes", headers=member) for _ in range(10 * size)))
+            assert {answer.status_code for answer in answers} == {200}
+            assert (pool.checkedout(), pool.overflow()) <= (0, 0)
+            await until(lambda: _at_most(postgres, sample_database.name, size))
+
+
+async def _connections(postgres, name: str, more: str = "") -> int:
+    async with await psycopg.AsyncConnection.connect(postgres.admin_url, autocommit=True) as admin:
+        count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = %s {more}"
+        row = await (await admin.execute(count.encode(), [name])).fetchone()
+        assert row is not None
+        return row[0]
+
+
+async def _busy(postgres, name: str, size: int) -> bool:
+    return await _connections(postgres, name, "AND state = 'active' AND query LIKE '%%pg_sleep%%'") >= size
+
+
+async def _at_most(postgres, name: str, size: int) -> bool:
+    return await _connections(postgres, name) <= size
+
+
 async def test_service__503_while_the_database_is_away_then_ready_again(sample_database):
     async with proxied(sample_database.app_url) as (proxy, url):
         app = create_app(build(settings_for(url)))

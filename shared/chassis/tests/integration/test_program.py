@@ -199,7 +199,9 @@ async def test_started_before_its_database__becomes_ready_alone():
 async def test_unsafe_database__ends_the_process_with_1(sample_database):
     async with started("api", sample_database.app_url, DATABASE_ALLOW_UNSAFE="false") as program:
         assert await asyncio.wait_for(program.process.wait(), 30) == 1
-        assert "fsync" in await program.output()
+        output = await program.output()
+    assert "fsync=off" in output
+    assert "then start again" in output
 
 
 async def test_worker__serves_health_and_no_routes(sample_database, kafka):
@@ -219,6 +221,10 @@ async def test_worker__serves_health_and_no_routes(sample_database, kafka):
     [
         ({"partitions": 1}, "has 1 partitions, not 6"),
         ({"config": {**SESSIONS.config, "retention.ms": "604800000"}}, "has retention.ms=604800000, not -1"),
+        (
+            {"config": {}},
+            "has message.timestamp.type=CreateTime, not LogAppendTime",
+        ),  # made by a broker of 6 partitions
     ],
 )
 async def test_topic_that_a_broker_made_or_that_expires__ends_a_worker_with_1(sample_database, kafka, differs, says):

@@ -16,6 +16,7 @@ from psycopg import sql
 from booking_contracts.decode import from_store
 from booking_contracts.event import Event
 from booking_local.audit.finding import Difference, Section
+from booking_local.audit.published import Progress
 from booking_local.audit.rows import Row, compare, rows
 
 Told = tuple[Event, datetime]
@@ -24,6 +25,8 @@ Fold = Callable[[Iterable[Told]], Row]
 _STREAMS = """
     SELECT stream_id, version, type, type_version, data::text AS data, occurred_at FROM events
     WHERE stream_type = %(stream_type)s ORDER BY stream_id, version"""
+
+_HOW_MANY = "SELECT count(*) FROM events WHERE stream_type = %(stream_type)s"
 
 
 def session_row(events: Iterable[Told]) -> Row:
@@ -42,34 +45,38 @@ def transaction_row(events: Iterable[Told]) -> Row:
     return read_row(fold(events))  # pyright: ignore[reportArgumentType]
 
 
-async def audit_fold(url: str, table: str, stream_type: str, fold: Fold) -> Section:
+async def audit_fold(
+    url: str, table: str, stream_type: str, fold: Fold, *, progress: Progress | None = None
+) -> Section:
     """Compare every row of one read table with the fold of its stream, as of one snapshot."""
     section = Section(f"{table} = fold of its events")
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn, conn.transaction():
         await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        folded = _folded(conn, stream_type, fold, section)
+        section.counts["events"] = 0
+        total: Any = await (await conn.execute(_HOW_MANY, {"stream_type": stream_type})).fetchone()
+        folded = _folded(conn, stream_type, fold, section, lambda done: progress and progress(done, total[0]))
         first = await anext(folded, None)
-        if first is not None:
-            columns = sql.SQL(", ").join(map(sql.Identifier, first))
-            query = sql.SQL("SELECT {} FROM {} ORDER BY id").format(columns, sql.Identifier(table))
-            found = rows(conn, "found", query)
-            await compare(
-                section, "id", _again(first, folded), found, invariant="I6", remedy="a defect: report it with the row"
-            )
+        columns = sql.SQL(", ").join(map(sql.Identifier, first or ("id",)))  # no stream: then no row either
+        found = rows(conn, "found", sql.SQL("SELECT {} FROM {} ORDER BY id").format(columns, sql.Identifier(table)))
+        remedy = "a defect: report it with the row"
+        await compare(section, "id", _again(first, folded), found, invariant="I6", remedy=remedy)
     return section
 
 
-async def _again(first: Row, rest: AsyncIterator[Row]) -> AsyncIterator[Row]:
-    yield first
+async def _again(first: Row | None, rest: AsyncIterator[Row]) -> AsyncIterator[Row]:
+    if first is not None:
+        yield first
     async for row in rest:
         yield row
 
 
 async def _folded(
-    conn: psycopg.AsyncConnection[Any], stream_type: str, fold: Fold, section: Section
+    conn: psycopg.AsyncConnection[Any], stream_type: str, fold: Fold, section: Section, seen: Callable[[int], object]
 ) -> AsyncIterator[Row]:
     async for stream_id, stored in _streams(rows(conn, "streams", _STREAMS, {"stream_type": stream_type})):
-        section.counts["events"] = section.counts.get("events", 0) + len(stored)
+        section.counts["events"] += len(stored)
+        if section.counts["events"] % 1_000 < len(stored):
+            seen(section.counts["events"])
         told = [(from_store(one["type"], one["type_version"], one["data"]), one["occurred_at"]) for one in stored]
         try:
             yield {"id": stream_id, "version": stored[-1]["version"], **fold(told)}

@@ -21,7 +21,13 @@ _BATCH = 1_000
 _EVENTS = """
     SELECT id, type, type_version, data::text, actor, occurred_at FROM events
     WHERE type = ANY(%s) ORDER BY position"""
-_LEDGER = "SELECT cause_event_id, recipient_id, template FROM notification WHERE cause_event_id = ANY(%s)"
+_LEDGER = "SELECT cause_event_id, recipient_id, template, due_at FROM notification WHERE cause_event_id = ANY(%s)"
+# A provider that is down makes messages late for hours; whoever has one due for longer than this should know.
+_LATE = """
+    FROM notification WHERE state IN ('pending', 'sending', 'ambiguous')
+      AND coalesce(sending_until, not_before) < now() - interval '15 minutes'"""
+_HOW_MANY_LATE = f"SELECT count(*) {_LATE}"
+_WHICH_LATE = f"SELECT id, template, channel, due_at {_LATE} ORDER BY due_at, id LIMIT {LISTED}"
 _STATES = "SELECT state, count(*) FROM notification GROUP BY state ORDER BY state"
 # Who switched every channel off gets no row: the present choice is the only one that is known.
 _SILENT = "SELECT person_id::text FROM preference WHERE NOT email AND NOT whatsapp"
@@ -51,7 +57,18 @@ async def audit_messages(notifier_url: str, owner_urls: Sequence[str]) -> Sectio
         if row[0] > causes:
             _differ(section, f"{row[0] - causes} causes in the ledger are no stored events")
         section.counts |= dict(await (await ledger.execute(_STATES)).fetchall())
+        await _late(ledger, section)
     return section
+
+
+async def _late(ledger: psycopg.AsyncConnection[Any], section: Section) -> None:
+    """Every message that is due leaves, or ends visibly."""
+    counted: Any = await (await ledger.execute(_HOW_MANY_LATE.encode())).fetchone()
+    found = await (await ledger.execute(_WHICH_LATE.encode())).fetchall()
+    for id_, template, channel, due_at in found:
+        what = f"{template} {id_} by {channel}: due since {due_at:%Y-%m-%d %H:%M} UTC and neither sent nor given up"
+        section.differences.append(Difference("I11", what, "is the provider, or the notifier's worker, down?"))
+    section.hidden += counted[0] - len(found)
 
 
 async def _stored(url: str) -> AsyncIterator[list[_Stored]]:
@@ -70,12 +87,16 @@ async def _compare(
     from notifier.rules.decide import decide  # noqa: PLC0415  (likewise)
 
     cursor = await ledger.execute(_LEDGER, [[stored.id for stored in batch]])
-    found = {(cause, recipient, template) async for cause, recipient, template in cursor}
+    found = {(cause, recipient, template): due async for cause, recipient, template, due in cursor}
     for stored in batch:
         event = from_store(stored.type, stored.type_version, stored.data)
         for wanted in decide(event, actor=stored.actor, at=stored.occurred_at):
             section.counts["asked for"] += 1
-            if (stored.id, wanted.recipient_id, wanted.template) in found:
+            due_at = found.get((stored.id, wanted.recipient_id, wanted.template))
+            if due_at is not None:
+                if due_at != wanted.due_at:
+                    what = f"{wanted.template} to {wanted.recipient_id} is due at {due_at}, not {wanted.due_at}"
+                    _differ(section, f"{stored.type} {stored.id}: {what}")
                 continue
             if wanted.recipient_id in silent:
                 section.counts["by choice of none"] += 1

@@ -8,8 +8,10 @@ Records of events that were committed later are looked up afterwards, in a newer
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -71,26 +73,42 @@ async def read_topic(bootstrap: str, name: str, progress: Progress | None = None
         await consumer.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a record's headers say of the event that it carries."""
+
+    id: UUID
+    subject: str
+    sequence: int
+
+
+def told(record: Any) -> Told | None:
+    """A record's own words, or None for one that no consumer could read either (F44)."""
+    try:
+        headers = dict(record.headers)
+        found = Told(UUID(headers["ce_id"].decode()), headers["ce_subject"].decode(), int(headers["ce_sequence"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return found if 0 < found.sequence < 2**63 and "\0" not in found.subject else None
+
+
+def is_from(record: Any, source: str) -> bool:
+    """Whether a record says that this service wrote it."""
+    return dict(record.headers).get("ce_source") == source.encode()
+
+
 async def _copy(conn: psycopg.AsyncConnection[Any], records: AsyncIterator[Any], section: Section, source: str) -> None:
-    foreign = 0
+    section.counts |= {"foreign": 0, "unreadable": 0}
     async with conn.cursor().copy("COPY audit_record (id, subject, sequence, partition, at) FROM STDIN") as copy:
         async for record in records:
-            headers = dict(record.headers)
-            if headers.get("ce_source") != source.encode():
-                foreign += 1
-                continue
-            await copy.write_row(
-                (
-                    headers["ce_id"].decode(),
-                    headers["ce_subject"].decode(),
-                    int(headers["ce_sequence"]),
-                    record.partition,
-                    record.offset,
-                )
-            )
+            if not is_from(record, source):
+                section.counts["foreign"] += 1
+            elif (said := told(record)) is None:
+                section.counts["unreadable"] += 1
+            else:
+                await copy.write_row((said.id, said.subject, said.sequence, record.partition, record.offset))
     await conn.execute("CREATE INDEX ON audit_record (id)")
     await conn.execute("ANALYZE audit_record")
-    section.counts["foreign"] = foreign
 
 
 _FOUND = {

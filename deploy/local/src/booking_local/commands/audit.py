@@ -3,11 +3,13 @@
 import asyncio
 import json
 import sys
+import time
 from dataclasses import asdict
 
 import typer
 
 from booking_local.audit.finding import Section
+from booking_local.audit.published import Progress
 from booking_local.audit.whole import audit as audit_all
 from booking_local.commands import AsJson, State, layout_of
 from booking_local.stack import control
@@ -29,11 +31,35 @@ def audit(state: State = None, as_json: AsJson = False) -> None:
 
 async def _all(endpoints: dict[str, object], *, quiet: bool) -> list[Section]:
     sections: list[Section] = []
-    async for section in audit_all(endpoints):
+    shown = _Bar(on=not quiet and sys.stderr.isatty())
+    async for section in audit_all(endpoints, shown.told):
         sections.append(section)
+        shown.clear()
         if not quiet:
             _show(section)
     return sections
+
+
+class _Bar:
+    """One line on a terminal that says what is looked at and how far it is, at most ten times a second."""
+
+    def __init__(self, *, on: bool) -> None:
+        self._on, self._at = on, 0.0
+
+    def told(self, name: str) -> Progress:
+        """The line of one comparison."""
+
+        def progress(done: int, total: int) -> None:
+            if self._on and time.monotonic() - self._at > 0.1:
+                self._at = time.monotonic()
+                print(f"\r\x1b[K  {name}: {done:,} of {total:,}", end="", file=sys.stderr, flush=True)
+
+        return progress
+
+    def clear(self) -> None:
+        """Room for the outcome."""
+        if self._on:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _show(section: Section) -> None:

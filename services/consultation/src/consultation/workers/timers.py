@@ -59,14 +59,16 @@ class Timer:
         self._after_commit = after_commit
         self._backlog = 0
         self._moved_at = time.monotonic()
+        self._waiting_for: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Act until `stop`; a lost database only delays."""
         while not stop.is_set():
             try:
                 pause = 0.0 if await self.tick() else self._poll_seconds
+                self._waiting_for = None
             except DatabaseDown:
-                pause = _AFTER_A_FAILURE
+                pause, self._waiting_for = _AFTER_A_FAILURE, "postgres"
             if pause:
                 await _wait(stop, pause)
 
@@ -88,7 +90,7 @@ class Timer:
 
     def progress(self) -> Progress:
         """What is due and not yet acted on."""
-        return Progress(backlog=self._backlog, moved_at=self._moved_at)
+        return Progress(self._backlog, self._moved_at, self._waiting_for)
 
     async def _act(self, session_id: UUID, now: datetime, due: datetime) -> bool:
         order = self._command(now)
