@@ -48,7 +48,9 @@ class Supervisor:
             began = time.monotonic()
             try:
                 await worker.run(self._stop)
-            except Exception as error:  # noqa: BLE001 - a worker's failure is logged and counted, and it is started again
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - logged and counted, and started again
+                if isinstance(error, asyncio.CancelledError) and is_meant():
+                    raise
                 log.error("worker_failed", worker=worker.name, **described(error))  # noqa: TRY400
             if self._stop.is_set():
                 return
@@ -56,3 +58,10 @@ class Supervisor:
             pause = _FIRST_PAUSE if time.monotonic() - began > _HEALTHY_SECONDS else min(pause * 2, _LONGEST_PAUSE)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
+
+
+def is_meant() -> bool:
+    """Whether a CancelledError just caught was meant for this task. A Kafka client that closes cancels its own futures,
+    and whoever waits for one sees the same error: a worker ended by that would be missed by nobody (F31)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

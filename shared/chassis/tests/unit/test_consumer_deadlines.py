@@ -37,6 +37,27 @@ async def test_within__gives_the_outcome_or_the_failure():
         await within(5, failure())
 
 
+async def test_within__takes_a_cancellation_from_within_for_a_wait_in_vain():
+    async def closed_by_its_client() -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    with pytest.raises(TimeoutError):
+        await within(5, closed_by_its_client())
+
+
+async def test_progress__of_a_reader_that_ended_unasked_is_not_alive():
+    async def take(_batch: object) -> bool:
+        return True
+
+    reader = Reader(name="n", group_id="n", topics=["t"], bootstrap="-", take=take, tuning=Tuning())
+    reader.monitor.waiting_for = "kafka"  # what it saw last
+    reader.monitor.ended(asyncio.Event())
+    assert reader.progress().backlog == 1
+    assert reader.progress().waiting_for is None
+
+
 async def test_within__cancels_the_work_with_its_caller():
     ended = asyncio.Event()
 

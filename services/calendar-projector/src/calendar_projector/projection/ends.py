@@ -2,13 +2,13 @@
 # pyright: standard
 # aiokafka is untyped, hence not strict here.
 
-import asyncio
 import contextlib
 import logging
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from booking_chassis.consumer.within import within
 from booking_chassis.database import Database
 from booking_contracts.topics import SESSIONS
 
@@ -32,18 +32,13 @@ class Ends:
     async def measure(self) -> None:
         """Ask the broker and store the answer."""
         try:
-            async with asyncio.timeout(5.0):
-                client = await self._started()
-                partitions = [
-                    TopicPartition(self._topic, p) for p in sorted(client.partitions_for_topic(self._topic) or ())
-                ]
-                first, end = await client.beginning_offsets(partitions), await client.end_offsets(partitions)
+            first, end = await within(5.0, self._asked())
         except (KafkaError, TimeoutError, OSError) as error:
             log.info("the topic's end is unknown: %s", type(error).__name__)
             await self.close()
             return
         async with self._database.autocommit() as conn:
-            numbers = [p.partition for p in partitions], [first[p] for p in partitions], [end[p] for p in partitions]
+            numbers = [p.partition for p in first], list(first.values()), [end[p] for p in first]
             await conn.execute(_STORE, (SESSIONS.name, *numbers))
 
     async def close(self) -> None:
@@ -51,8 +46,12 @@ class Ends:
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(KafkaError, TimeoutError, OSError):
-                async with asyncio.timeout(2.0):
-                    await client.stop()
+                await within(2.0, client.stop())
+
+    async def _asked(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        client = await self._started()
+        partitions = [TopicPartition(self._topic, p) for p in sorted(client.partitions_for_topic(self._topic) or ())]
+        return await client.beginning_offsets(partitions), await client.end_offsets(partitions)
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._client is None:

@@ -10,6 +10,7 @@ from booking_chassis.consumer import Tuning
 from booking_chassis.consumer.retry import is_transient
 from booking_chassis.consumer.watch import publish_held
 from booking_chassis.database import Database
+from booking_chassis.failures import described
 from booking_contracts.topics import SESSIONS
 from booking_outbox import Progress
 from calendar_projector.projection import metrics
@@ -112,8 +113,8 @@ class Projector:
         _, tasks = self._tasks[generation]
         for task in tasks:
             if task.done():
-                error = None if task.cancelled() else task.exception()
-                log.error("generation %d: a consumer ended (%s), it starts again", generation, type(error).__name__)
+                error = asyncio.CancelledError() if task.cancelled() else task.exception() or RuntimeError()
+                log.error("generation %d: a consumer ended and starts again: %s", generation, described(error))
         return any(task.done() for task in tasks)
 
     def _start(self, generation: Generation) -> None:

@@ -20,6 +20,7 @@ from booking_chassis.consumer.reading import Poison, describe
 from booking_chassis.consumer.retry import Backoff, is_transient
 from booking_chassis.consumer.rules import Failure
 from booking_chassis.database import Database
+from booking_chassis.supervision import is_meant
 from booking_contracts.topics import SESSIONS
 from booking_outbox import Progress, crash_point
 from calendar_projector.projection.batch import decoded, fold_in_turns
@@ -70,7 +71,12 @@ class Runner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, waiting for Kafka and PostgreSQL as long as it takes."""
-        await self.reader.run(stop)
+        try:
+            await self.reader.run(stop)
+        except asyncio.CancelledError as error:
+            if is_meant():
+                raise
+            raise RuntimeError("ended by a cancellation that was not meant for it") from error
 
     def progress(self) -> Progress:
         """For liveness."""

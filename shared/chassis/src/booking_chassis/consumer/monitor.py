@@ -53,6 +53,11 @@ class Monitor:
         self.moved_at = time.monotonic()
         self._last_timestamp.clear()
 
+    def ended(self, stop: asyncio.Event) -> None:
+        """Nobody reads any more. Unasked, that is no good health, whatever was seen last."""
+        if not stop.is_set():
+            self.backlog, self.waiting_for = max(1, self.backlog), None
+
     async def watch(self, stop: asyncio.Event) -> None:
         """Look every tick until `stop`, or until the Kafka client has to be replaced."""
         self.waiting_for = None

@@ -97,6 +97,7 @@ class Reader:
                 self.monitor.waiting_for = "kafka"
                 await self._close()
         finally:
+            self.monitor.ended(stop)
             self.stopping.set()
             await self._close()
             for task in background:

@@ -13,14 +13,18 @@ T = TypeVar("T")
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """The work's outcome. Raises TimeoutError when it takes longer; it is cancelled then, and not waited for."""
+    """The work's outcome. Raises TimeoutError when it takes longer; it is cancelled then, and not waited for.
+
+    Also when the work was cancelled from within, as aiokafka does to its futures when a client closes: our caller is
+    not to be ended by it.
+    """
     task = asyncio.ensure_future(work)
     try:
         done, _ = await asyncio.wait({task}, timeout=seconds)
     except asyncio.CancelledError:
         _abandon(task)
         raise
-    if not done:
+    if not done or task.cancelled():
         _abandon(task)
         raise TimeoutError
     return task.result()
