@@ -107,7 +107,9 @@ class Injector:
     async def _slow_writer(self, fault: Fault) -> bool:
         """Keeps writers in the middle of their statement, with their marks' ids taken, while others overtake (F25).
 
-        Every schedule of a practitioner waits for the same lock; half of them are held up, the others go on.
+        Every schedule of a practitioner waits for the same lock; half of them are held up, the others go on. Half of
+        the times the broker is frozen while they end, so that they commit between the relay's reading of what has
+        overtaken them and its acknowledgement.
         """
         held = """
             SELECT pg_advisory_xact_lock(hashtextextended(id::text, 0)) FROM practitioner
@@ -116,8 +118,13 @@ class Injector:
         url = self._stack.endpoints["postgres"]["consultation"]
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=3) as conn:
             rows = await (await conn.execute(held, [fault.seed % 2])).fetchall()
-            await asyncio.sleep(fault.seconds)
+            await asyncio.sleep(fault.seconds / 2)
+            frozen = fault.seed % 4 < 2 and self._stack.pause("kafka") is not None
+            await asyncio.sleep(fault.seconds / 2)
             await conn.rollback()
+            if frozen:
+                await asyncio.sleep(1.0)  # they commit now
+                self._stack.wake()
         return bool(rows)
 
     async def _mail_down(self, fault: Fault) -> bool:

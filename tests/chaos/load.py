@@ -125,8 +125,10 @@ class Story:
             await self.client.pay(sale, PRICE)
 
     async def _request(self, sale: str) -> str | None:
-        """Until consultation knows the sale; now and then twice at once."""
-        while not self._over():
+        """Until consultation knows the sale, for a minute or so; now and then twice at once."""
+        for _ in range(200):
+            if self._over():
+                return None
             asked = await asyncio.gather(
                 *(self._request_once(sale) for _ in range(2 if self.chance.random() < 0.2 else 1))
             )

@@ -62,7 +62,7 @@ def sends_before_the_ledger(worker):
             taken = await worker.take_next(conn, self._channel, self._patience, self._platform_zone)
             if isinstance(taken, worker.Attempt):
                 outcome = await self._send(taken)
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.3)
                 await worker.record(conn, taken, outcome, self._patience, pause=1.0)
         return worker.Settled(taken.template, "sent", "") if isinstance(taken, worker.Attempt) else taken
 

@@ -48,7 +48,7 @@ class Supervisor:
             began = time.monotonic()
             try:
                 await worker.run(self._stop)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - logged and counted, and started again
+            except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and is_meant():
                     raise
                 log.error("worker_failed", worker=worker.name, **described(error))  # noqa: TRY400

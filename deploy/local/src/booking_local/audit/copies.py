@@ -78,7 +78,8 @@ COPIES = (
         "the calendar's versions = sessions", "consultation",
         "SELECT id, version::bigint FROM feedback_session",
         "calendar",
-        "SELECT session_id AS id, version::bigint FROM session_calendar",
+        # Nothing was applied yet of a key at 0: what came of it is held, and no session of ours need have that id.
+        "SELECT session_id AS id, version::bigint FROM session_calendar WHERE version > 0",
         "booking calendar rebuild",
     ),
     Copy(
