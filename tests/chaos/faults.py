@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,15 +49,19 @@ class Fault:
     seed: int = 0
 
 
-def plan(seed: int, seconds: float) -> list[Fault]:
-    """The faults of a run. The first comes after two seconds; every process gets its turn in a long run."""
+def plan(seed: int, seconds: float, favoured: Collection[str] = ()) -> list[Fault]:
+    """The faults of a run. The first comes after two seconds; every process gets its turn in a long run.
+
+    `favoured` kinds come more often than all others together.
+    """
     chance = random.Random(seed)
+    weights = [weight * (10 if kind in favoured else 1) for kind, weight in _WEIGHTS.items()]
     faults: list[Fault] = []
     victims = [*SERVICES, *SERVERS]
     chance.shuffle(victims)
     at = 2.0
     while at < seconds:
-        kind = chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+        kind = chance.choices(list(_WEIGHTS), weights)[0]
         if not faults:
             kind = "kill"
         if kind in {"kill", "restart"} and spared(at, seconds):

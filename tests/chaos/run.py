@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,14 @@ class Run:
 
 
 def run(
-    seed: int, seconds: float, folder: Path, *, allowed_seconds: float = 60.0, parallel: int = 6, known_bad: str = ""
+    seed: int,
+    seconds: float,
+    folder: Path,
+    *,
+    allowed_seconds: float = 60.0,
+    parallel: int = 6,
+    known_bad: str = "",
+    favoured: Collection[str] = (),
 ) -> Run:
     """A run in `folder`: seed, schedule, history, evidence, verdict and the stack's logs.
 
@@ -77,7 +84,7 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     network, crowd = ([], []) if known_bad else (network_plan(seed, seconds), crowd_plan(seed, seconds))
-    wishes = Wishes(seed, seconds, plan(seed, seconds), network, crowd, allowed_seconds, parallel)
+    wishes = Wishes(seed, seconds, plan(seed, seconds, favoured), network, crowd, allowed_seconds, parallel)
     _write(folder / "schedule.json", asdict(wishes))
     state = Path(tempfile.mkdtemp(prefix="booking-chaos-"))  # short: a socket's path has its limits
     state.chmod(0o755)
