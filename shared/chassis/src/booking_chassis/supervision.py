@@ -48,6 +48,11 @@ class Supervisor:
             began = time.monotonic()
             try:
                 await worker.run(self._stop)
+            except asyncio.CancelledError as error:
+                if self._stop.is_set() or _canceled():
+                    raise
+                # Some library's task, cancelled by itself (aiokafka's stop()): nobody told this worker to end.
+                log.error("worker_failed", worker=worker.name, **described(error))  # noqa: TRY400
             except Exception as error:  # noqa: BLE001 - a worker's failure is logged and counted, and it is started again
                 log.error("worker_failed", worker=worker.name, **described(error))  # noqa: TRY400
             if self._stop.is_set():
@@ -56,3 +61,8 @@ class Supervisor:
             pause = _FIRST_PAUSE if time.monotonic() - began > _HEALTHY_SECONDS else min(pause * 2, _LONGEST_PAUSE)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
+
+
+def _canceled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -5,6 +5,8 @@ import contextlib
 import time
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
 
 from booking_chassis.consumer.reader import Reader
 from booking_chassis.consumer.tuning import Tuning
@@ -35,6 +37,18 @@ async def test_within__gives_the_outcome_or_the_failure():
     assert await within(5, answer()) == 7
     with pytest.raises(OSError, match="gone"):
         await within(5, failure())
+
+
+async def test_within__lets_no_stray_cancellation_out():
+    """aiokafka's fetcher cancels what it has in hand and awaits it: its stop() then ends by a CancelledError."""
+    client = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1")
+    client._fetcher = fetcher = Fetcher(client._client, client._subscription)
+    await asyncio.sleep(0)
+    pausing = asyncio.create_task(asyncio.Event().wait())  # as a fetch is that failed and will be tried again
+    fetcher._pending_tasks.add(pausing)
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError, match="inside"):
+        await within(5, client.stop())
 
 
 async def test_within__cancels_the_work_with_its_caller():

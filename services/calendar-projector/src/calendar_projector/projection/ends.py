@@ -2,13 +2,13 @@
 # pyright: standard
 # aiokafka is untyped, hence not strict here.
 
-import asyncio
 import contextlib
 import logging
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from booking_chassis.consumer.within import within
 from booking_chassis.database import Database
 from booking_contracts.topics import SESSIONS
 
@@ -32,12 +32,7 @@ class Ends:
     async def measure(self) -> None:
         """Ask the broker and store the answer."""
         try:
-            async with asyncio.timeout(5.0):
-                client = await self._started()
-                partitions = [
-                    TopicPartition(self._topic, p) for p in sorted(client.partitions_for_topic(self._topic) or ())
-                ]
-                first, end = await client.beginning_offsets(partitions), await client.end_offsets(partitions)
+            partitions, first, end = await within(5.0, self._asked())
         except (KafkaError, TimeoutError, OSError) as error:
             log.info("the topic's end is unknown: %s", type(error).__name__)
             await self.close()
@@ -51,12 +46,13 @@ class Ends:
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(KafkaError, TimeoutError, OSError):
-                async with asyncio.timeout(2.0):
-                    await client.stop()
+                await within(2.0, client.stop())
 
-    async def _started(self) -> AIOKafkaConsumer:
+    async def _asked(self) -> tuple[list[TopicPartition], dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """The partitions, their first offsets and their ends."""
         if self._client is None:
-            client = AIOKafkaConsumer(self._topic, bootstrap_servers=self._bootstrap, group_id=None)
-            await client.start()
-            self._client = client
-        return self._client
+            self._client = AIOKafkaConsumer(self._topic, bootstrap_servers=self._bootstrap, group_id=None)
+            await self._client.start()
+        client = self._client
+        partitions = [TopicPartition(self._topic, p) for p in sorted(client.partitions_for_topic(self._topic) or ())]
+        return partitions, await client.beginning_offsets(partitions), await client.end_offsets(partitions)

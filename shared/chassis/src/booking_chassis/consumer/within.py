@@ -2,7 +2,8 @@
 
 `asyncio.timeout` cancels once and then waits for the cancellation to arrive. aiokafka swallows one in several places
 (its `stop()` and its fetcher suppress CancelledError) and goes on waiting for what never comes: the deadline passes
-and the caller hangs for ever (K9).
+and the caller hangs for ever (K9). Elsewhere it lets one out that nobody sent: its `stop()` cancels its own tasks and
+awaits them (`Fetcher.close()`), and a worker would end by it without a word, as if it had been told to.
 """
 
 import asyncio
@@ -13,7 +14,10 @@ T = TypeVar("T")
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """The work's outcome. Raises TimeoutError when it takes longer; it is cancelled then, and not waited for."""
+    """The work's outcome. Raises TimeoutError when it takes longer; it is cancelled then, and not waited for.
+
+    Likewise TimeoutError when the work was cancelled by itself: CancelledError comes from the caller's caller alone.
+    """
     task = asyncio.ensure_future(work)
     try:
         done, _ = await asyncio.wait({task}, timeout=seconds)
@@ -23,6 +27,8 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     if not done:
         _abandon(task)
         raise TimeoutError
+    if task.cancelled():
+        raise TimeoutError("it was cancelled from inside")
     return task.result()
 
 
