@@ -125,7 +125,7 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
         recorder.note("healed")
         healed_at = time.monotonic()
         await people
-        still = await _ask_again(client, recorder)
+        still = await ask_again(client, recorder)
         recorder.note("asked_again", unknown=still)
         before = time.monotonic() - healed_at
         calm, moving = await caught_up(stack, PATIENCE_SECONDS, recorder.note)
@@ -146,7 +146,7 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
         recorder.close()
 
 
-async def _ask_again(client: Client, recorder: Recorder) -> int:
+async def ask_again(client: Client, recorder: Recorder) -> int:
     """Every unanswered operation once more with its key until it is answered, and some answered ones too (I14)."""
     operations = [operation for operation in recorder.operations.values() if operation.kind != "setup"]
     unknown = [operation for operation in operations if operation.outcome == "unknown"]

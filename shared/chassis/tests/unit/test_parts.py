@@ -199,6 +199,19 @@ async def test_worker_that_fails_or_ends__is_started_again(monkeypatch):
     assert worker.runs == 5
 
 
+async def test_worker_ended_by_a_stray_cancellation__is_started_again(monkeypatch):
+    """Kafka's client lets one out of its stop(); the worker would be gone for good, with nobody the wiser (K9)."""
+    monkeypatch.setattr("booking_chassis.supervision._FIRST_PAUSE", 0.001)
+    worker = _Worker(asyncio.CancelledError())
+    supervisor = Supervisor([worker])
+    supervisor.start()
+    async with asyncio.timeout(5):
+        while worker.runs < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    await supervisor.stop(1)
+    assert worker.runs == 2
+
+
 async def test_worker_that_does_not_stop__is_cancelled_in_time():
     class Deaf(_Worker):
         async def run(self, stop: asyncio.Event) -> None:

@@ -2,7 +2,8 @@
 
 `asyncio.timeout` cancels once and then waits for the cancellation to arrive. aiokafka swallows one in several places
 (its `stop()` and its fetcher suppress CancelledError) and goes on waiting for what never comes: the deadline passes
-and the caller hangs for ever (K9).
+and the caller hangs for ever (K9). Elsewhere it lets one out that nobody sent: its `stop()` cancels its own tasks and
+awaits them (`Fetcher.close()`), and a worker would end by it without a word, as if it had been told to.
 """
 
 import asyncio
@@ -15,8 +16,7 @@ T = TypeVar("T")
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """The work's outcome. Raises TimeoutError when it takes longer; it is cancelled then, and not waited for.
 
-    Also when the work was cancelled from within, as aiokafka does to its futures when a client closes: our caller is
-    not to be ended by it.
+    Likewise TimeoutError when the work was cancelled by itself: CancelledError comes from the caller's caller alone.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -24,9 +24,11 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         _abandon(task)
         raise
-    if not done or task.cancelled():
+    if not done:
         _abandon(task)
         raise TimeoutError
+    if task.cancelled():
+        raise TimeoutError("it was cancelled from inside")
     return task.result()
 
 

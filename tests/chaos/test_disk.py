@@ -1,0 +1,80 @@
+"""A full disk loses nothing and ends by itself once there is room. `CHAOS_DISK=1 make chaos`, as root."""
+
+import asyncio
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.chaos import disk
+from tests.chaos.disk import Disk, Outcome
+from tests.chaos.history import Recorder
+from tests.chaos.stack import Stack
+
+FULL_SECONDS = 20.0
+
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.e2e,
+    pytest.mark.timeout(0),
+    pytest.mark.skipif(not os.environ.get("CHAOS_DISK"), reason="disks are filled by CHAOS_DISK=1 make chaos, as root"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _mountable() -> None:
+    if reason := disk.unavailable():
+        pytest.skip(reason)
+
+
+def test_postgres_disk_full__refuses_with_503_and_comes_back_by_itself(tmp_path: Path):
+    outcome = disk.run("postgres", tmp_path, _postgres_gives_up)
+    _holds(outcome)
+    unanswered = [attempt for attempt in outcome.during if attempt.outcome == "unknown"]
+    assert [one for one in unanswered if one.status == 503], "a full disk was not noticed: this proved nothing"
+    assert {one.status for one in unanswered} <= {503, None}, "neither 503 nor a time-out"
+
+
+def test_kafka_disk_full__commands_go_on_and_the_outbox_grows(tmp_path: Path):
+    outcome = disk.run("kafka", tmp_path, _outbox_grows)
+    _holds(outcome)
+    assert len([attempt for attempt in outcome.during if attempt.outcome == "ok"]) > 20
+    assert not [attempt for attempt in outcome.during if attempt.outcome == "unknown"], "Kafka is none of commands'"
+
+
+def _holds(outcome: Outcome) -> None:
+    assert outcome.still_moving == "", outcome.log[-3000:]
+    assert outcome.verdict.holds, [str(violation) for violation in outcome.verdict.violations[:20]]
+
+
+async def _postgres_gives_up(stack: Stack, full: Disk, recorder: Recorder) -> None:
+    """No page more at first; then no WAL segment more, on which PostgreSQL ends all its sessions (PANIC)."""
+    stack.crashes["postgres"] = stack.crashes.get("postgres", 0) + 1
+    ends = time.monotonic() + FULL_SECONDS
+    url, panicked = stack.admin_url, False
+    while time.monotonic() < ends:
+        full.fill()
+        with suppress(psycopg.Error):
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=2) as conn:
+                for _ in range(40):
+                    await conn.execute(
+                        "SELECT pg_logical_emit_message(true, 'rig', repeat('x', 1000)), pg_switch_wal()"
+                    )
+        panicked = panicked or "PANIC" in (stack.folder / "logs" / "postgres.log").read_text("utf-8", "replace")
+        await asyncio.sleep(0.5)
+    recorder.note("panicked", panicked=panicked)
+    assert panicked, "the disk of the WAL was not full"
+
+
+async def _outbox_grows(stack: Stack, full: Disk, recorder: Recorder) -> None:
+    ends, most = time.monotonic() + FULL_SECONDS, 0
+    while time.monotonic() < ends:
+        full.fill()
+        async with await psycopg.AsyncConnection.connect(stack.endpoints["postgres"]["checkout"]) as conn:
+            row = await (await conn.execute("SELECT count(*) FROM outbox")).fetchone()
+        most = max(most, row[0] if row else 0)
+        await asyncio.sleep(0.5)
+    recorder.note("outbox", most=most)
+    assert most > 5, "Kafka went on taking records: its disk was not full"
