@@ -5,34 +5,25 @@ combination; its array dumper is slow besides. As text every parameter has the t
 one prepared statement serves every call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 
-def to_text(value: Any) -> str | None:  # noqa: PLR0911 - a line per kind
+def to_text(value: object) -> str | None:
     """The text of a value; lists become arrays. Raises TypeError for what has no plain text (pass JSON as a string)."""
-    match value:
-        case None | str():
-            return value
-        case bool():
-            return "t" if value else "f"
-        case UUID() | int() | Decimal():
-            return str(value)
-        case datetime():
-            return _instant(value)
-        case date() | time():
-            return value.isoformat()
-        case bytes():
-            return "\\x" + value.hex()
-        case list() | tuple() | set() | frozenset():
-            return _array(tuple(value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        case _:
-            raise TypeError(
-                f"{type(value).__name__} can't be a parameter of an append.sql: give its text and cast it there"
-            )
+    if value is None or type(value) is str:
+        return value
+    text = _TEXTS.get(type(value))
+    if text is not None:
+        return text(value)
+    # A subclass; bool and datetime stand in the table before int and date, whose subclasses they are.
+    for kind, text in _TEXTS.items():
+        if isinstance(value, kind):
+            return text(value)
+    raise TypeError(f"{type(value).__name__} can't be a parameter of an append.sql: give its text and cast it there")
 
 
 def text_array(values: Sequence[str]) -> str:
@@ -54,3 +45,18 @@ def _array(values: Sequence[Any]) -> str:
 
 def _element(value: Any) -> str:
     return (to_text(value) or "").replace("\\", "\\\\").replace('"', '\\"')
+
+
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    str: str.__str__,  # an enum's own str() would be its name
+    bool: lambda value: "t" if value else "f",
+    UUID: str,
+    int: str,
+    Decimal: str,
+    datetime: _instant,
+    date: date.isoformat,
+    time: time.isoformat,
+    bytes: lambda value: "\\x" + value.hex(),
+    **dict.fromkeys((list, tuple, set, frozenset), lambda values: _array(tuple(values))),
+}
+"""By the value's own type: a command has fifty parameters, and asking each for every kind took a third longer."""

@@ -1,6 +1,7 @@
 """Parameters as text."""
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,23 @@ ID = UUID("00000000-0000-7000-8000-000000000001")
     ],
 )
 def test_value__has_one_text(value, text):
+    assert to_text(value) == text
+
+
+class Word(str, Enum):  # noqa: UP042 - StrEnum would hide whose str() is called
+    """A text that is called something else."""
+
+    SAID = "said"
+
+
+class Later(datetime):
+    """An instant of another class, as libraries make them."""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(Word.SAID, "said"), (Later(2026, 12, 1, 9, tzinfo=UTC), "2026-12-01T09:00:00+00:00")]
+)
+def test_value_of_a_derived_kind__has_the_kinds_text(value, text):
     assert to_text(value) == text
 
 

@@ -79,13 +79,21 @@ def place(local: LocalTimes, now: datetime) -> Slot | Fault:
     if local.time_end <= local.time_start and not local.ends_next_day:
         return Fault("time_end", "The end must come after the start; a session over midnight says `ends_next_day`.")
     end_date = local.scheduled_date + timedelta(days=1 if local.ends_next_day else 0)
-    start = _instant(datetime.combine(local.scheduled_date, local.time_start), zone, local.fold, "time_start")
+    start = _moment(datetime.combine(local.scheduled_date, local.time_start), zone, local.fold, "time_start")
     if isinstance(start, Fault):
         return start
-    end = _instant(datetime.combine(end_date, local.time_end), zone, local.fold, "time_end")
+    end = _moment(datetime.combine(end_date, local.time_end), zone, local.fold, "time_end")
     if isinstance(end, Fault):
         return end
-    return _limits(start, end, now) or _slot(local, zone, start, end)
+    return _limits(start.instant, end.instant, now) or _slot(local, start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A local time's instant (UTC), and whether the zone has that local time twice."""
+
+    instant: datetime
+    repeated: bool
 
 
 def year_after(moment: datetime) -> datetime:
@@ -96,17 +104,19 @@ def year_after(moment: datetime) -> datetime:
         return moment.replace(year=moment.year + 1, month=3, day=1)
 
 
-def _instant(naive: datetime, zone: ZoneInfo, fold: Fold | None, field: str) -> datetime | Fault:
-    first, second = (naive.replace(tzinfo=zone, fold=f).astimezone(UTC) for f in (0, 1))
-    if first.astimezone(zone).replace(tzinfo=None) != naive:
+def _moment(naive: datetime, zone: ZoneInfo, fold: Fold | None, field: str) -> _Moment | Fault:
+    first, second = (naive.replace(tzinfo=zone, fold=f) for f in (0, 1))
+    offset = first.utcoffset()
+    # Both readings have one offset unless the zone skips or repeats the time (PEP 495): nearly always this is all.
+    if offset is not None and offset == second.utcoffset():
+        return _Moment((naive - offset).replace(tzinfo=UTC), repeated=False)
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != naive:
         return Fault(field, f"{naive:%H:%M} does not exist on {naive:%Y-%m-%d} in {zone.key}: the clocks skip it.")
-    if first == second:
-        return first
     if fold is None:
         return Fault(
             "fold", f"{naive:%H:%M} comes twice on {naive:%Y-%m-%d} in {zone.key}: say which by `fold` 0 or 1."
         )
-    return second if fold else first
+    return _Moment((second if fold else first).astimezone(UTC), repeated=True)
 
 
 def _limits(start: datetime, end: datetime, now: datetime) -> Fault | None:
@@ -121,21 +131,14 @@ def _limits(start: datetime, end: datetime, now: datetime) -> Fault | None:
     return None
 
 
-def _slot(local: LocalTimes, zone: ZoneInfo, start: datetime, end: datetime) -> Slot:
-    walls = (start.astimezone(zone), end.astimezone(zone))
-    repeated = any(_is_repeated(wall, zone) for wall in walls)
+def _slot(local: LocalTimes, start: _Moment, end: _Moment) -> Slot:
     return Slot(
         scheduled_date=local.scheduled_date,
         time_start=local.time_start,
         time_end=local.time_end,
         timezone=local.timezone,
         ends_next_day=local.ends_next_day,
-        fold=local.fold if repeated else None,  # kept only where it says something
-        starts_at=start,
-        ends_at=end,
+        fold=local.fold if start.repeated or end.repeated else None,  # kept only where it says something
+        starts_at=start.instant,
+        ends_at=end.instant,
     )
-
-
-def _is_repeated(wall: datetime, zone: ZoneInfo) -> bool:
-    naive = wall.replace(tzinfo=None)
-    return len({naive.replace(tzinfo=zone, fold=f).utcoffset() for f in (0, 1)}) == 2
