@@ -284,7 +284,7 @@ async def test_pool__after_cut_connections_and_vanished_clients_has_its_nominal_
                 proxy.cut()
                 answers = await asyncio.gather(*(client.get("/v1/notes", headers=member) for _ in range(3 * size)))
                 assert {answer.status_code for answer in answers} <= {200, 503}
-            pool = service.database._engine.pool
+            pool: Any = service.database._engine.pool  # SQLAlchemy types its abstract parent only
             assert pool.checkedout() == 0
             answers = await asyncio.gather(*(client.get("/v1/notes", headers=member) for _ in range(10 * size)))
             assert {answer.status_code for answer in answers} == {200}
