@@ -16,8 +16,10 @@ pytestmark = pytest.mark.servers
 FILL = """
 INSERT INTO feedback_session (id, practitioner_id, user_id, status, transaction_id, kind, auto_start, requested_at,
     respond_by, starts_at, ends_at, schedule_version, version, updated_at)
-SELECT gen_random_uuid(), ('00000000-0000-0000-0000-' || lpad((n % 300)::text, 12, '0'))::uuid, gen_random_uuid(),
-    (ARRAY['completed', 'scheduled', 'canceled', 'pending_negotiation'])[1 + n % 4], gen_random_uuid(), 'counseling',
+SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
+    ('00000000-0000-0000-0000-' || lpad((n % 300)::text, 12, '0'))::uuid, gen_random_uuid(),
+    CASE WHEN n % 4 = 3 THEN 'pending_negotiation' WHEN n % 40 = 1 THEN 'scheduled' WHEN n % 40 = 2 THEN 'canceled'
+         ELSE 'completed' END, gen_random_uuid(), 'counseling',
     n % 7 = 0, now() - n * interval '1 minute', now() + n * interval '1 minute',
     CASE WHEN n % 4 < 3 THEN now() + n * interval '1 minute' END,
     CASE WHEN n % 4 < 3 THEN now() + n * interval '1 minute' END, 1, 1, now()
@@ -70,6 +72,25 @@ async def test_page__reads_one_index_in_its_order(filled, wanted: Filter, role: 
     assert {node["Node Type"] for node in reads(nodes)} <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
     sorted_rows = [node["Plan Rows"] for node in nodes if "Sort" in node["Node Type"]]
     assert all(rows <= 500 for rows in sorted_rows), nodes
+
+
+@pytest.mark.parametrize("generic", [True, False])
+@pytest.mark.parametrize("continued", [False, True])
+async def test_page_of_a_status__never_reads_sessions_of_another(filled, continued: bool, generic: bool):
+    """api.md: however many newer sessions have another status, an admin's page reads those of its own."""
+    text = statement(Person(uuid4(), frozenset({"admin"})), Filter("completed"), continued=continued)
+    mode = "force_generic_plan" if generic else "force_custom_plan"
+    typed = text.replace("%(status)s", "$1").replace("%(limit)s", "$2").replace("%(id)s", "$3")
+    name = f"page_{continued}_{generic}".lower()
+    await filled.execute(f"PREPARE {name} (text, bigint, uuid) AS {typed}".encode())
+    await filled.execute(f"SET plan_cache_mode = {mode}".encode())
+    try:
+        nodes = await plan(filled, f"EXECUTE {name} ('completed', 51, gen_random_uuid())", {})
+    finally:
+        await filled.execute("SET plan_cache_mode = force_generic_plan")
+    (read,) = reads(nodes)
+    assert (read["Node Type"], read["Index Name"]) == ("Index Scan", "feedback_session_of_status")
+    assert "Filter" not in read
 
 
 @pytest.mark.parametrize("due", [DUE_FOR_TIME_OUT, DUE_TO_START])

@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 # {skip} leaves out marks in flight or held back: by value, as no range of ids is safe to skip.
 _SKIP = "AND id <> ALL($3::bigint[])"
+_FEW = 32
 _MARKS = "SELECT id, key, position FROM outbox WHERE topic = $1 {skip} ORDER BY id LIMIT $2::int"
 EVENT_COLUMNS = (
     "e.data::text, e.type, e.type_version::text, e.id::text, e.version::text, e.occurred_at::text, e.actor, "
@@ -160,10 +161,10 @@ async def _marks(
 ) -> list[tuple[Any, ...]]:
     cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
     if skip:
-        # Not prepared: with the ids known to the planner `<> ALL` is one hash table, in a generic plan it is a list
-        # search per row.
+        # Of many ids not prepared: known to the planner `<> ALL` is one hash table, in a generic plan it is a list
+        # search per row. Of few that costs nothing, and planning anew for each event that is on its way would.
         ids = "{" + b",".join(skip).decode() + "}"
-        await cursor.execute(query.replace("{skip}", _SKIP).encode(), [topic, limit, ids], prepare=False)
+        await cursor.execute(query.replace("{skip}", _SKIP).encode(), [topic, limit, ids], prepare=len(skip) <= _FEW)
     else:
         await cursor.execute(query.replace("{skip}", "").encode(), [topic, limit], prepare=True)
     return await cursor.fetchall()

@@ -19,8 +19,10 @@ from booking_outbox.reading import reader, settle
 from booking_outbox.topics import Published
 
 _log = logging.getLogger(__name__)
-_FIRST_POLL, _LONGEST_POLL = 0.002, 1.0
+# Commits and acknowledgements wake the loop; a poll is for the wake-up that got lost, and each costs a query.
+_FIRST_POLL, _LONGEST_POLL = 0.05, 1.0
 _CONTEST_SECONDS, _LOOK_SECONDS = 1.0, 5.0
+_LATE_SECONDS = 1.0  # how long the two questions above may wait while there are marks
 
 
 class Term:
@@ -54,6 +56,7 @@ class Term:
         self._publisher: Publisher | None = None
         self._poll = _FIRST_POLL
         self._contest_at = self._look_at = 0.0
+        self._asked = False
 
     async def start(self) -> Publisher | None:
         """A connected producer that knows the topics, however long that takes; None when told to stop first."""
@@ -84,9 +87,10 @@ class Term:
                 continue
             for lane in self._lanes:
                 lane.unpark(publisher)
-            if await self._step_down():
+            moved = await self._step(publisher)
+            if self._asked:
                 return
-            if not await self._step(publisher):
+            if not moved:
                 await self._rest()
 
     async def _step(self, publisher: Publisher) -> bool:
@@ -109,14 +113,22 @@ class Term:
                 self._lead.heard()
                 self.moved_at = time.monotonic()
                 moved = True
-        if time.monotonic() >= self._look_at:
-            await self.look()
         for lane in await self._with_marks():
             records = await self._readers[lane.name].read(lane.room, lane.skip())
             self._lead.heard()
             lane.take(records)
             moved = moved or bool(records)
+        await self._now_and_then(_LATE_SECONDS if moved else 0.0)
         return moved
+
+    async def _now_and_then(self, patience: float) -> None:
+        """The lag's figures, and whether somebody asks for the lead: after the marks, which they would hold up."""
+        due = time.monotonic() - patience
+        if due >= self._look_at:
+            await self.look()
+        if due >= self._contest_at:
+            self._contest_at = time.monotonic() + _CONTEST_SECONDS
+            self._asked = await self._lead.contested()
 
     async def _with_marks(self) -> list[Lane]:
         """Lanes worth reading. With several topics one question spares reading each in vain."""
@@ -140,15 +152,8 @@ class Term:
         if not any(self._metrics.lag_events.values()):
             self.moved_at = time.monotonic()
 
-    async def _step_down(self) -> bool:
-        """Whether somebody asked for the lead; then everything in hand was brought to its end."""
-        if time.monotonic() < self._contest_at:
-            return False
-        self._contest_at = time.monotonic() + _CONTEST_SECONDS
-        return await self._lead.contested()
-
     async def _rest(self) -> None:
-        """Wait for a wake-up, an acknowledgement, or the next poll: milliseconds when busy, a second when idle."""
+        """Wait for a wake-up, an acknowledgement, or the next poll: soon when busy, a second when idle."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._poll):
                 await self._woken.wait()

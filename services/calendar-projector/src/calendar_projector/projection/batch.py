@@ -37,13 +37,17 @@ async def fold_in_turns(raws: Sequence[Any], prefix: str = "", *, at_a_glance: b
 def fold(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True, into: Batch | None = None) -> Batch:
     """Fold a batch. Within a session the records keep their order, across sessions there is none to keep."""
     batch = Batch() if into is None else into
+    raws_of, patches, careful = batch.raws, batch.patches, batch.careful
     for raw in raws:
         item = (recognise(raw) if at_a_glance else None) or decoded(raw, prefix)
-        key = _key(item)
-        batch.raws.setdefault(key, []).append(raw)
-        if key not in batch.careful and not _folded(batch.patches, key, item):
-            batch.careful.add(key)
-            batch.patches.pop(key, None)
+        key = item[0] if isinstance(item, Plain) else _key(item)
+        if key in raws_of:
+            raws_of[key].append(raw)
+        else:
+            raws_of[key] = [raw]
+        if key not in careful and not _folded(patches, key, item):
+            careful.add(key)
+            patches.pop(key, None)
     return batch
 
 
@@ -53,27 +57,24 @@ def decoded(raw: Any, prefix: str) -> Decoded | Poison:
 
 
 def _folded(patches: dict[str, Patch], key: str, item: Item) -> bool:
-    match item:
-        case Plain():
-            version, event = item.version, (item.kind, item.data, item.happened)
-        case Decoded() if item.meta.sequence is not None:
-            version, event = item.meta.sequence, fact(item)
-        case _:
-            return False
+    if isinstance(item, Plain):
+        _, version, kind, told, happened = item
+    elif isinstance(item, Decoded) and item.meta.sequence is not None:
+        version, (kind, told, happened) = item.meta.sequence, fact(item)
+    else:
+        return False
     patch = patches.get(key)
     if patch is None:
         patch = patches[key] = Patch(key, version, version)
     elif version != patch.last + 1:
         return False
     patch.last = version
-    patch.take(*event)
+    patch.take(kind, told, happened)
     return True
 
 
-def _key(item: Item) -> str:
+def _key(item: Decoded | Poison) -> str:
     match item:
-        case Plain():
-            return item.session_id
         case Decoded():
             return item.meta.subject
         case Poison():

@@ -3,9 +3,13 @@
 Values stay the text that the events carry: PostgreSQL reads them once, nothing in between parses and prints them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from booking_contracts.generate.json_schema import schema_of
+from booking_contracts.topics import SESSIONS
 
 Schedule = Literal["keep", "set", "clear"]
 
@@ -14,7 +18,13 @@ CLEARS_SCHEDULE = frozenset({"PractitionerChanged"})
 """The new practitioner sets a new time: the row stays without a start and so leaves ranges and feeds (C1)."""
 
 SCHEDULE_COLUMNS = ("scheduled_date", "time_start", "time_end", "timezone", "starts_at", "ends_at", "meeting_link")
+TELLS_SCHEDULE_VERSION = frozenset(
+    event.TYPE for event in SESSIONS.events if "schedule_version" in schema_of(event)["required"]
+)
 _NOTHING: Mapping[str, Any] = {}
+
+Told = Mapping[str, Any] | re.Match[str]
+"""An event's data by name: parsed, or as matched, whose texts are only made of what a row needs in the end."""
 
 
 @dataclass(slots=True)
@@ -25,27 +35,23 @@ class Patch:
     first: int
     last: int
     changed_at: str | None = None
-    transaction_id: str | None = None
-    user_id: str | None = None
-    practitioner_id: str | None = None
-    status: str | None = None
+    latest: Told | None = None
+    """The last event's: its people and status are the row's."""
+    numbered: Told | None = None
+    """The last event's that has a schedule version."""
     schedule: Schedule = "keep"
-    schedule_version: int | None = None
     dated: bool = False
-    columns: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    columns: Told = field(default_factory=dict[str, Any])
     left: list[str] = field(default_factory=list[str])
     """Practitioners whom the session left: their calendar changes too."""
 
-    def take(self, kind: str | None, data: Mapping[str, Any], happened: str) -> None:
+    def take(self, kind: str | None, data: Told, happened: str) -> None:
         """Fold one more event; `kind` is None for a type that is unknown here, which moves the version alone."""
         if kind is None:
             return
-        self.changed_at = happened
-        self.transaction_id = data["transaction_id"]
-        self.user_id = data["user_id"]
-        self.practitioner_id = data["practitioner_id"]
-        self.status = data["status"]
-        self.schedule_version = data.get("schedule_version", self.schedule_version)
+        self.changed_at, self.latest = happened, data
+        if kind in TELLS_SCHEDULE_VERSION:
+            self.numbered = data
         if kind in SETS_SCHEDULE:
             self.schedule, self.columns, self.dated = "set", data, True
         elif kind in CLEARS_SCHEDULE:
@@ -54,22 +60,25 @@ class Patch:
 
     def row(self) -> tuple[Any, ...]:
         """The values of `COLUMNS`, in order."""
-        get = self.columns.get
+        latest, get = self.latest, _read(self.columns).get
         return (
             self.session_id,
             self.first,
             self.last,
             self.changed_at,
-            self.transaction_id,
-            self.user_id,
-            self.practitioner_id,
-            self.status,
+            *((None, None, None, None) if latest is None else [latest[name] for name in _LATEST]),
             self.schedule,
-            self.schedule_version,
+            None if self.numbered is None else self.numbered["schedule_version"],
             self.dated,
             *(get(name) for name in SCHEDULE_COLUMNS),
         )
 
+
+def _read(told: Told) -> Mapping[str, Any]:
+    return told.groupdict() if isinstance(told, re.Match) else told
+
+
+_LATEST = ("transaction_id", "user_id", "practitioner_id", "status")
 
 COLUMNS: Mapping[str, str] = {
     "session_id": "uuid",

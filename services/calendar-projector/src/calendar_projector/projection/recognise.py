@@ -7,9 +7,10 @@ decoded the long way too.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from booking_contracts.event import Event
 from booking_contracts.fields import UUID_PATTERN
@@ -46,38 +47,46 @@ _META = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """A recognised record: what the fold needs of it."""
+Pick = Callable[[Sequence[bytes]], tuple[bytes, ...]]
+
+
+class Plain(NamedTuple):
+    """A recognised record: what the fold needs of it. `told` is the match of its body, with the names of WANTED."""
 
     session_id: str
     version: int
     kind: str
-    data: Mapping[str, Any]
+    told: re.Match[str]
     happened: str
 
 
 def recognise(raw: Any) -> Plain | None:
     """The meaning of a record (as aiokafka hands it over) if it is plain, None if it has to be decoded."""
-    headers: dict[str, bytes] = dict(raw.headers)
     try:
-        if len(headers) != len(raw.headers) or not b"".join(headers.values()).isascii():
+        names, values = zip(*raw.headers, strict=True)
+        common, meta_of = _layout(names)
+        if not b"".join(values).isascii():
             return None
-        kind, pattern = _TYPES[headers["ce_type"]]
-        if (
-            headers["content-type"] != b"application/json"
-            or headers["ce_specversion"] != b"1.0"
-            or headers["ce_source"] != _SOURCE
-            or headers["ce_subject"] != raw.key
-        ):
-            return None
-        meta = _META.fullmatch(b" ".join([headers[name] for name in _META_NAMES]).decode())
-        value = pattern.fullmatch(raw.value.decode("ascii"))
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError):
+        kind, pattern = _TYPES[common(values)]
+        found = meta_of(values)
+        meta, value = _META.fullmatch(b" ".join(found).decode()), pattern.fullmatch(raw.value.decode("ascii"))
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    if meta is None or value is None or value["session_id"] != meta["subject"]:
+    if meta is None or value is None or found[1] != raw.key:
         return None
-    return Plain(meta["subject"], int(meta["sequence"]), kind, value.groupdict(), meta["time"])
+    subject, happened, version = meta.groups()
+    return Plain(subject, int(version), kind, value, happened) if value[1] == subject else None
+
+
+@lru_cache(maxsize=64)
+def _layout(names: tuple[str, ...]) -> tuple[Pick, Pick]:
+    """Where the headers stand in records that have these, in this order: writers keep to theirs.
+
+    ValueError when one is doubled or missing.
+    """
+    if len(set(names)) != len(names):
+        raise ValueError("a header is doubled")
+    return itemgetter(*map(names.index, _COMMON_NAMES)), itemgetter(*map(names.index, _META_NAMES))
 
 
 def _pattern(event: type[Event]) -> re.Pattern[str]:
@@ -121,6 +130,10 @@ def _value(schema: Schema) -> str:  # noqa: PLR0911 a table
             raise NotImplementedError(f"no pattern for {schema}")
 
 
-_SOURCE = SESSIONS.source.encode()
 _META_NAMES = ("ce_id", "ce_subject", "ce_time", "ce_sequence", "ce_actor")
-_TYPES = {event.full_type().encode(): (event.TYPE, _pattern(event)) for event in SESSIONS.events}
+_COMMON_NAMES = ("content-type", "ce_specversion", "ce_source", "ce_type")
+_TYPES: dict[tuple[bytes, ...], tuple[str, re.Pattern[str]]] = {
+    (b"application/json", b"1.0", SESSIONS.source.encode(), event.full_type().encode()): (event.TYPE, _pattern(event))
+    for event in SESSIONS.events
+}
+"""By their common headers: the event's name, and the pattern of its body."""

@@ -158,10 +158,10 @@ class Runner:
         self._failing = False
         crash_point("consumer.after_commit")
         assert self.reader.positions is not None
-        for raw in batch:
-            partition = TopicPartition(raw.topic, raw.partition)
+        for place, offset in {(raw.topic, raw.partition): raw.offset for raw in batch}.items():
+            partition = TopicPartition(*place)
             if partition in self.reader.positions:
-                self.reader.positions[partition] = raw.offset + 1
+                self.reader.positions[partition] = offset + 1
         metrics.RECORDS.labels(self.slot.consumer, SESSIONS.name, "applied").inc(len(batch))
         if merged.published:
             self._listener.committed(merged)

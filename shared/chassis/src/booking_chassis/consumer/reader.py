@@ -203,8 +203,8 @@ class Reader:
         if settled:
             self.monitor.moved(batch[-1])
             if self.assignment.epoch == epoch:
-                for record in batch:
-                    self.offsets.settle(TopicPartition(record.topic, record.partition), record.offset + 1)
+                for place, offset in {(r.topic, r.partition): r.offset for r in batch}.items():
+                    self.offsets.settle(TopicPartition(*place), offset + 1)
 
     async def _more(self) -> list[Any]:
         """What has been fetched already, without waiting: a batch costs no latency."""
@@ -221,7 +221,9 @@ class Reader:
         """Without stored positions all; with them only what lies at or above them: a seek may still be under way."""
         if self.positions is None:
             return batch
-        return [r for r in batch if r.offset >= self.positions.get(TopicPartition(r.topic, r.partition), r.offset + 1)]
+        # By plain tuples: a TopicPartition for each record is a good part of a rebuild's time.
+        starts = {(p.topic, p.partition): offset for p, offset in self.positions.items()}
+        return [r for r in batch if r.offset >= starts.get((r.topic, r.partition), r.offset + 1)]
 
     async def _revoked(self, _revoked: frozenset[TopicPartition]) -> None:
         # A short wait for the record in hand spares the next owner a duplicate; safety does not depend on it.
