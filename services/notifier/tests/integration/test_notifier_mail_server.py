@@ -25,7 +25,7 @@ def trusted(tmp_path, monkeypatch) -> Authority:
     return made
 
 
-def server(chain, tls, password=PASSWORD) -> Inbox:
+def server(chain, tls, password: str | None = PASSWORD) -> Inbox:
     """A mail server that shows this certificate and wants this password."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
