@@ -6,6 +6,7 @@ import asyncio
 import random
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -22,6 +23,16 @@ from tests.chaos.stack import Stack
 
 EVENT_TOPICS = ("booking.checkout.transactions.v1", "booking.consultation.sessions.v1")
 _LOOK_BACK = 400
+_SLOW_COMMITS = """
+    CREATE OR REPLACE FUNCTION rig_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF hashtext(NEW.key) % 2 = 0 THEN PERFORM pg_sleep(0.5); END IF; RETURN NULL;
+    END $$;
+    DROP TRIGGER IF EXISTS rig_slow ON outbox;
+    CREATE CONSTRAINT TRIGGER rig_slow AFTER INSERT ON outbox DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION rig_slow()
+"""
+"""At the commit, after everything else: a lock would hold a statement up before it takes its marks' ids."""
+_NO_SLOW_COMMITS = "DROP TRIGGER IF EXISTS rig_slow ON outbox"
 
 
 @dataclass(frozen=True)
@@ -79,8 +90,20 @@ class Injector:
         """Undo what lasts."""
         self._stack.wake()
         await self._network.heal()
+        await self._quicken()
         async with httpx2.AsyncClient(timeout=5.0, trust_env=False) as http:
             await http.put(f"{self._stack.endpoints['mailbox']}/behaviour", json={"mode": "ok"})
+
+    async def _quicken(self) -> None:
+        """No slow commits, also where the fault itself could not end; the database may be on its way back."""
+        url = self._stack.endpoints["postgres"]["consultation"]
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(psycopg.Error, OSError):
+                    async with await psycopg.AsyncConnection.connect(url, connect_timeout=3, autocommit=True) as conn:
+                        await conn.execute(_NO_SLOW_COMMITS)
+                        return
+                await asyncio.sleep(0.5)
 
     async def _kill(self, fault: Fault) -> bool:
         return self._stack.kill(self._name(fault.target))
@@ -105,27 +128,13 @@ class Injector:
         return bool(row and row[0])
 
     async def _slow_writer(self, fault: Fault) -> bool:
-        """Keeps writers in the middle of their statement, with their marks' ids taken, while others overtake (F25).
-
-        Every schedule of a practitioner waits for the same lock; half of them are held up, the others go on. Half of
-        the times the broker is frozen while they end, so that they commit between the relay's reading of what has
-        overtaken them and its acknowledgement.
-        """
-        held = """
-            SELECT pg_advisory_xact_lock(hashtextextended(id::text, 0)) FROM practitioner
-            WHERE abs(hashtext(id::text)) %% 2 = %s
-        """
+        """Half of the streams commit slowly: with their marks' ids taken, while others overtake them (F25)."""
         url = self._stack.endpoints["postgres"]["consultation"]
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=3) as conn:
-            rows = await (await conn.execute(held, [fault.seed % 2])).fetchall()
-            await asyncio.sleep(fault.seconds / 2)
-            frozen = fault.seed % 4 < 2 and self._stack.pause("kafka") is not None
-            await asyncio.sleep(fault.seconds / 2)
-            await conn.rollback()
-            if frozen:
-                await asyncio.sleep(1.0)  # they commit now
-                self._stack.wake()
-        return bool(rows)
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=3, autocommit=True) as conn:
+            await conn.execute(_SLOW_COMMITS)
+            await asyncio.sleep(fault.seconds)
+            await conn.execute(_NO_SLOW_COMMITS)
+        return True
 
     async def _mail_down(self, fault: Fault) -> bool:
         address = f"{self._stack.endpoints['mailbox']}/behaviour"

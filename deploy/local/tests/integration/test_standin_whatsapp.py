@@ -111,3 +111,30 @@ def test_restart__messages_are_kept(whatsapp):
     whatsapp.kill()
     whatsapp.start()
     assert len(whatsapp.http.get("/messages").json()["items"]) == 1
+
+
+def template(name="paid", language="id", texts=("Sari", "Rp250.000")):
+    parameters = [{"type": "text", "text": text} for text in texts]
+    components = [{"type": "body", "parameters": parameters}]
+    content = {"name": name, "language": {"code": language}, "components": components}
+    return {"messaging_product": "whatsapp", "to": "+6281234567890", "type": "template", "template": content}
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "code"),
+    [
+        (template(), 200, None),
+        (template(name="payed"), 404, 132001),
+        (template(language="fr"), 404, 132001),
+        (template(texts=["Sari"]), 400, 132000),
+        (template(texts=["Sari", "Rp\n250.000"]), 400, 132018),
+        (template(texts=["Sari", "Rp     250.000"]), 400, 132018),
+    ],
+)
+def test_template__only_as_it_was_approved(tmp_path, message, status, code):
+    approved = tmp_path / "templates.json"
+    approved.write_text(json.dumps({"paid": {"parameters": ["a", "b"], "body": {"id": "Halo {{1}} {{2}}"}}}))
+    with standin("whatsapp", tmp_path, WHATSAPP_TEMPLATES=str(approved)) as running:
+        answer = running.http.post(PATH, json=message)
+    assert answer.status_code == status, answer.text
+    assert answer.json().get("error", {}).get("code") == code

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from booking_local.servers.process import MARK, Command
@@ -130,6 +131,7 @@ def _standin(stack: Stack, name: str) -> Program:
             "WHATSAPP_TOKEN": secrets.whatsapp_token,
             "WHATSAPP_APP_SECRET": secrets.whatsapp_app_secret,
             "WEBHOOK_URL": f"{stack.url('notifier')}/v1/whatsapp/webhook",
+            "WHATSAPP_TEMPLATES": _approved_templates(),
         },
         "payments": {
             "MIDTRANS_SERVER_KEY": secrets.midtrans_server_key,
@@ -161,3 +163,11 @@ def _settings_file(path: Path) -> dict[str, str]:
     lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
     pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _approved_templates() -> str:
+    """The file that an operator registers with Meta, as the notifier has it; found without importing the service."""
+    found = find_spec("notifier")
+    assert found is not None
+    assert found.origin is not None
+    return str(Path(found.origin).parent / "whatsapp" / "templates.json")

@@ -4,7 +4,8 @@ Run by `python -m booking_local.standins.whatsapp`.
 
 `POST /v{n}/{phone_number_id}/messages` as Meta's; `GET`/`DELETE /messages`, `GET`/`PUT /behaviour`, and
 `POST /statuses {"id": "wamid...", "status": "read"}` to send a status by hand.
-Settings: WHATSAPP_PHONE_NUMBER_ID, WHATSAPP_TOKEN, WHATSAPP_APP_SECRET, WEBHOOK_URL (none: no webhooks).
+Settings: WHATSAPP_PHONE_NUMBER_ID, WHATSAPP_TOKEN, WHATSAPP_APP_SECRET, WEBHOOK_URL (none: no webhooks),
+WHATSAPP_TEMPLATES (a file of the approved templates as the notifier has them; none: any is taken).
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from booking_local.standins.approved import Approved
 from booking_local.standins.behaviour import Behaviour
 from booking_local.standins.courier import Courier
 from booking_local.standins.ledger import Ledger
@@ -48,6 +50,7 @@ class WhatsApp:
         self._token = setting("WHATSAPP_TOKEN")
         self._secret = setting("WHATSAPP_APP_SECRET")
         self._webhook = setting("WEBHOOK_URL")
+        self._approved = Approved.read(setting("WHATSAPP_TEMPLATES"))
 
     async def take(self, request: Request) -> Response:
         """`POST /v{n}/{phone_number_id}/messages`."""
@@ -90,7 +93,7 @@ class WhatsApp:
             return error(100, f"Object with ID '{request.path_params['phone']}' does not exist")
         if not isinstance(body, dict) or body.get("messaging_product") != "whatsapp":
             return error(100, "The parameter messaging_product is required.")
-        return _refused_message(body)
+        return _refused_message(body) or self._approved.refusal(body)
 
     def _accept(self, body: dict[str, Any]) -> Response:
         number = body["to"].lstrip("+")

@@ -20,6 +20,8 @@ _KNOWN: dict[int, tuple[int, str, str]] = {
         "(#131056) (Business Account, Consumer Account) pair rate limit hit",
         "Too many messages to the same person",
     ),
+    132000: (400, "(#132000) Number of parameters does not match", "The number of parameters does not match"),
+    132018: (400, "(#132018) There's an issue with the parameters in your template", "Parameters are not valid"),
     132001: (404, "(#132001) Template name does not exist in the translation", "The template does not exist"),
 }
 
