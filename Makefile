@@ -42,7 +42,7 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 bench: setup ## measure against the floors of docs/benchmarks.md (never part of the tests)
 	@./booking bench
 
-chaos: setup ## break things on purpose and check that nothing was lost; SECONDS=600 SEED=3 for a longer run of another seed, CHAOS_DISK=1 to fill disks too
+chaos: setup ## break things on purpose and check that nothing was lost; SECONDS=600 SEED=3 for a longer run of another seed, CHAOS_DISK=1 to fill disks too, CHAOS_CLOCK=1 to move clocks
 	CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) CHAOS_FOLDER=.booking-chaos $(BIN)/pytest tests/chaos
 
 clean: ## remove the environment, the downloads and the local stack's state

@@ -19,13 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.checker.verdict import Verdict, judge
+from tests.chaos.afterwards import rest_and_verdict
+from tests.chaos.checker.verdict import Verdict
 from tests.chaos.client import Client
-from tests.chaos.collect import collect
 from tests.chaos.history import Attempt, Recorder
 from tests.chaos.load import Load, bring_cast
-from tests.chaos.run import PATIENCE_SECONDS, ask_again
-from tests.chaos.settle import all_told, caught_up
 from tests.chaos.stack import Stack, own_stack
 
 MEGABYTES = 384
@@ -144,16 +142,8 @@ async def _play(stack: Stack, disk: Disk, folder: Path, full: While) -> Outcome:
         recorder.note("freed")
         load.stop.set()
         await people
-        recorder.note("asked_again", unknown=await ask_again(client, recorder))
-        before = time.monotonic() - healed_at
-        calm, moving = await caught_up(stack, PATIENCE_SECONDS, recorder.note)
-        _, untold = await all_told(stack, PATIENCE_SECONDS, recorder.note)
-        evidence = await collect(stack, recorder.operations.values(), {})
-        evidence.recovery_seconds = None if calm is None else before + calm
-        evidence.allowed_seconds = ALLOWED_SECONDS
-        evidence.save(folder / "evidence.json")
-        log = (stack.folder / "logs" / "supervisor.log").read_text("utf-8")
-        return Outcome(judge(evidence), during, moving or untold, log)
+        verdict, moving = await rest_and_verdict(client, folder, healed_at=healed_at, allowed=ALLOWED_SECONDS)
+        return Outcome(verdict, during, moving, (stack.folder / "logs" / "supervisor.log").read_text("utf-8"))
     finally:
         await client.close()
         recorder.close()

@@ -17,6 +17,17 @@ from tests.chaos.client import Client, Person
 from tests.chaos.history import Operation
 
 PRICE = 250_000
+PRODUCT: dict[str, Any] = {
+    "name": "Konseling",
+    "kind": "counseling",
+    "tier": "gold",
+    "price": {"amount": PRICE, "currency": "IDR"},
+    "duration_minutes": 60,
+    "payment_ttl_minutes": 1440,
+    "request_limit_minutes": 10080,
+    "auto_start": False,
+    "active": True,
+}
 _HOURS = range(8, 20)
 _DAYS = range(3, 6)
 _OPEN = 40
@@ -232,18 +243,7 @@ async def bring_cast(client: Client, chance: random.Random, *, members: int, pra
         [person("practitioner", "budi", n) for n in range(practitioners)],
         uuid4(),
     )
-    product = {
-        "name": "Konseling",
-        "kind": "counseling",
-        "tier": "gold",
-        "price": {"amount": PRICE, "currency": "IDR"},
-        "duration_minutes": 60,
-        "payment_ttl_minutes": 1440,
-        "request_limit_minutes": 10080,
-        "auto_start": False,
-        "active": True,
-    }
-    await _put(client, cast.admin, f"/v1/products/{cast.product}", product)
+    await _put(client, cast.admin, f"/v1/products/{cast.product}", PRODUCT)
     for number, one in enumerate(cast.practitioners):
         profile = {
             "name": f"Dr. Budi {number}",

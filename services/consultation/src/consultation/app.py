@@ -49,7 +49,6 @@ def build(settings: Settings) -> Service:
     )
     timing = {
         "database": database,
-        "clock": now,
         "poll_seconds": settings.timer_poll_seconds,
         "after_commit": waker.poke,
     }

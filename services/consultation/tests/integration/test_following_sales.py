@@ -93,6 +93,23 @@ async def test_unanswered__fails_when_due_and_the_member_may_request_again(rig: 
     await rig.requested(sold)
 
 
+async def test_timers__ask_the_database_what_is_due(rig: Rig, monkeypatch: pytest.MonkeyPatch):
+    """F60: a process whose clock is two hours ahead fails nobody's request two hours early."""
+    session = await rig.requested(await rig.sell(request_limit_minutes=60))
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(hours=2)
+
+    monkeypatch.setattr("consultation.handlers.datetime", Ahead)
+    mine = [worker for worker in rig.service.workers if isinstance(worker, timers.Timer)]
+    assert [worker.name for worker in mine] == ["respond-by", "auto-start"]
+    for worker in mine:
+        await worker.tick()
+    assert await status(rig, session["id"]) == "pending_negotiation"
+
+
 async def test_answered__never_times_out(rig: Rig):
     """R4: nor does one that was reassigned with a new term."""
     sold, other = await rig.sell(request_limit_minutes=1), await rig.sell(request_limit_minutes=1)

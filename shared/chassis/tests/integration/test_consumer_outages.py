@@ -190,6 +190,22 @@ async def test_a_client_that_falls_silent__is_replaced(rig: Rig):
     assert figures.CLIENTS_REPLACED.labels("calendar")._value.get() >= before + 2
 
 
+async def test_a_client_that_reads_but_has_lost_its_group__is_replaced(rig: Rig):
+    """As after a broker that died of a full disk (F11): aiokafka looks for its coordinator and never ends."""
+    first, second = uuid4(), uuid4()
+    await rig.send(session_event(first, 1))
+    async with rig.consuming(tuning=replace(QUICK, stall_after=1.0, commit_deadline=0.3)) as consumer:
+        await until(rig.caught_up)
+        reader: Any = consumer._reader
+        coordinator = reader.consumer._coordinator
+        await coordinator._coordinator_lookup_lock.acquire()
+        coordinator.coordinator_dead()
+        await rig.send(session_event(second, 1))
+        await until(lambda: rig.applied(second))
+        await until(rig.caught_up)
+        assert reader.consumer._coordinator is not coordinator
+
+
 async def test_progress__names_its_backlog_and_counts_down_to_none(rig: Rig):
     gate = asyncio.Event()
 

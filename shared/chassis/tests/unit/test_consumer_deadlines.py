@@ -6,13 +6,14 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.admin import ApiVersionRequest
 
 from booking_chassis.consumer.reader import Reader
 from booking_chassis.consumer.tuning import Tuning
 from booking_chassis.consumer.within import within
-
-pytestmark = pytest.mark.asyncio
 
 
 async def test_within__ends_a_wait_that_swallows_its_cancellation():
@@ -95,3 +96,21 @@ async def test_progress__is_not_alive_when_the_watch_itself_hangs():
 
     await asyncio.wait_for(seen(), 5)
     assert reader.progress().backlog == 1
+
+
+def test_connection_that_closed_just_now__is_an_error_of_kafkas_and_ends_no_task():
+    """Under uvloop, as the services run: a RuntimeError would end aiokafka's metadata task for good (K3)."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def closed() -> None:
+        async with await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0) as server:
+            connection = AIOKafkaConnection("127.0.0.1", server.sockets[0].getsockname()[1])
+            connection._reader, connection._writer = await asyncio.open_connection("127.0.0.1", connection.port)
+            connection._read_task = asyncio.create_task(asyncio.Event().wait())
+            connection._writer.transport.abort()
+            await connection._writer.wait_closed()
+            with pytest.raises(KafkaConnectionError, match="just now"):
+                connection.send(ApiVersionRequest())
+            assert not connection.connected()
+
+    uvloop.run(closed())

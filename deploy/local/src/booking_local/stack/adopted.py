@@ -15,6 +15,9 @@ from typing import Any
 from booking_local.servers.process import Command
 
 _PR_SET_CHILD_SUBREAPER = 36
+_READ_AT_START = ("LD_", "GLIBC_", "MALLOC_", "PYTHON")
+"""Variables that only a new program reads: a fork of the nursery would go on without them."""
+_SAME_IN_A_FORK = {"PYTHONUNBUFFERED"}
 
 
 class Adopted:
@@ -67,7 +70,7 @@ class Nursery:
     async def launch(self, command: Command) -> Adopted | None:
         """Forks a `python -m module ...` command."""
         line = self._line
-        if line is None or list(command.argv[:2]) != [sys.executable, "-m"]:
+        if line is None or list(command.argv[:2]) != [sys.executable, "-m"] or needs_a_new_program(command):
             return None
         wish: dict[str, Any] = {
             "name": command.name,
@@ -100,6 +103,14 @@ class Nursery:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+
+def needs_a_new_program(command: Command) -> bool:
+    """Whether its settings name what a fork of a running Python would go on without."""
+    return any(
+        name.startswith(_READ_AT_START) and name not in _SAME_IN_A_FORK and os.environ.get(name) != value
+        for name, value in command.env.items()
+    )
 
 
 def reap_strangers(ours: set[int]) -> None:

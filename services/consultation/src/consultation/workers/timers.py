@@ -1,7 +1,8 @@
 """Timers without a table: a partial index on the read row finds what is due, an ordinary command acts.
 
 Any number of copies may run: SKIP LOCKED spreads the ids, and the stream's expected version lets one of them win.
-A timer fires when it is due or late, never only at its minute.
+A timer fires when it is due or late, never only at its minute. What is due, the database's clock says: a process whose
+own clock is ahead fails nobody's request early (F60).
 """
 
 import asyncio
@@ -10,8 +11,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
+
+import psycopg
 
 from booking_chassis.database import Database, DatabaseDown
 from booking_contracts.ids import uuid7
@@ -46,7 +49,7 @@ class Timer:
         command: Callable[[datetime], Order],
         *,
         database: Database,
-        clock: Clock,
+        clock: Clock | None = None,
         poll_seconds: float,
         after_commit: Callable[[], None] | None = None,
     ) -> None:
@@ -74,8 +77,8 @@ class Timer:
 
     async def tick(self) -> int:
         """Act on what is due now; the number of sessions that it changed."""
-        now = self._clock()
         async with self._database.autocommit() as conn:
+            now = await self._now(conn)
             cursor = await conn.execute(self._due, {"now": now, "limit": BATCH})
             found: list[tuple[UUID, datetime]] = await cursor.fetchall()
         self._backlog = len(found)
@@ -91,6 +94,15 @@ class Timer:
     def progress(self) -> Progress:
         """What is due and not yet acted on."""
         return Progress(self._backlog, self._moved_at, self._waiting_for)
+
+    async def _now(self, conn: psycopg.AsyncConnection[Any]) -> datetime:
+        """The database's time; a test's own where it brought a clock."""
+        if self._clock is not None:
+            return self._clock()
+        cursor = await conn.execute("SELECT now()")
+        found: tuple[datetime] | None = await cursor.fetchone()
+        assert found is not None
+        return found[0]
 
     async def _act(self, session_id: UUID, now: datetime, due: datetime) -> bool:
         order = self._command(now)
@@ -113,7 +125,9 @@ class Timer:
         return True
 
 
-def time_outs(*, database: Database, clock: Clock, poll_seconds: float, after_commit: Callable[[], None]) -> Timer:
+def time_outs(
+    *, database: Database, poll_seconds: float, after_commit: Callable[[], None], clock: Clock | None = None
+) -> Timer:
     """R4: a request that no schedule answers by `respond_by` fails."""
     return Timer(
         "respond-by",
@@ -126,7 +140,9 @@ def time_outs(*, database: Database, clock: Clock, poll_seconds: float, after_co
     )
 
 
-def starts(*, database: Database, clock: Clock, poll_seconds: float, after_commit: Callable[[], None]) -> Timer:
+def starts(
+    *, database: Database, poll_seconds: float, after_commit: Callable[[], None], clock: Clock | None = None
+) -> Timer:
     """A session starts at its start time where the product asks for it (`auto_start`)."""
     return Timer(
         "auto-start",

@@ -1,7 +1,12 @@
-"""aiokafka's consumer, which gives up for ever at a record with a header whose name is no UTF-8; this one goes past it.
+"""aiokafka where it gives up for ever; these go on.
 
-aiokafka decodes header names while it unpacks a batch. It raises, throws the batch away, fetches it again and raises
-again: the partition stands still and a core burns (tried on 0.14). Java clients cannot write such a name, others can.
+Its consumer at a record with a header whose name is no UTF-8: it decodes header names while it unpacks a batch, raises,
+throws the batch away, fetches it again and raises again; the partition stands still and a core burns (tried on 0.14).
+Java clients cannot write such a name, others can.
+
+Its connections at a broker that dies: uvloop refuses with a RuntimeError what is written to a socket that has just
+closed (asyncio drops it). aiokafka expects an OSError, and the task that wrote ends: the one that looks for brokers,
+say, after which the client reads on, but never finds its group's coordinator again and commits nothing (F11).
 """
 # pyright: standard
 # aiokafka is untyped, hence not strict here.
@@ -11,11 +16,27 @@ from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError
 
 log = logging.getLogger("booking.consumer")
 
 UNREADABLE = "unreadable-record"
 """The only header of the stand-in for a record that aiokafka cannot unpack; its value is the record's place."""
+
+
+_write = AIOKafkaConnection.send
+
+
+def _send(self: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
+    try:
+        return _write(self, request, expect_response)
+    except RuntimeError as gone:
+        self.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(f"the connection closed just now: {gone}") from gone
+
+
+AIOKafkaConnection.send = _send  # a connection is made deep within, by a function that nobody can hand in
 
 
 class TolerantConsumer(AIOKafkaConsumer):

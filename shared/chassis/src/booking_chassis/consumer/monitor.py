@@ -36,6 +36,7 @@ class Monitor:
         self.waiting_for: str | None = "kafka"
         """What does not answer, so that a restart would help nobody."""
         self._last_timestamp: dict[TopicPartition, int] = {}
+        self._uncommitted_since: float | None = None
 
     def progress(self) -> Progress:
         """For liveness. Paused partitions do not count: a restart would not help them, their alarm is another."""
@@ -62,6 +63,7 @@ class Monitor:
         """Look every tick until `stop`, or until the Kafka client has to be replaced."""
         self.waiting_for = None
         self.moved_at = self._looked_at = time.monotonic()
+        self._uncommitted_since = None
         try:
             while not stop.is_set():
                 if self._reader.in_hand:
@@ -81,8 +83,11 @@ class Monitor:
         reader = self._reader
         if not reader.reading:
             return True
+        now, patience = time.monotonic(), reader.tuning.stall_after
+        if self._uncommitted_since is not None and now - self._uncommitted_since > patience:
+            return True  # it reads on, but has lost its group
         still = not reader.in_hand and self.backlog > 0 and self.waiting_for is None
-        return still and time.monotonic() - self.moved_at > reader.tuning.stall_after
+        return still and now - self.moved_at > patience
 
     async def _measure(self) -> None:
         reader = self._reader
@@ -90,6 +95,7 @@ class Monitor:
         wanted = (partitions or frozenset()) - reader.paused
         ends = await self._ends(partitions or frozenset(TopicPartition(topic, 0) for topic in reader.topics))
         self.waiting_for = "kafka" if ends is None else await self._asked()
+        self._look_at_commits(answering=ends is not None)
         if ends is None:
             return
         if partitions is None:
@@ -100,6 +106,11 @@ class Monitor:
         if self.backlog == 0:
             self.moved_at = time.monotonic()
         self._publish(behind)
+
+    def _look_at_commits(self, *, answering: bool) -> None:
+        """Since when commits fail although the broker answers."""
+        failing = answering and self._reader.offsets.failing
+        self._uncommitted_since = (self._uncommitted_since or time.monotonic()) if failing else None
 
     async def _next(self, partition: TopicPartition) -> int:
         """The next offset to be settled: of what is in hand, else the client's position."""

@@ -29,6 +29,8 @@ class OffsetCommits:
     def __init__(self, consumer: Callable[[], AIOKafkaConsumer | None], *, deadline: float) -> None:
         self._consumer, self._deadline = consumer, deadline
         self._pending: dict[TopicPartition, int] = {}
+        self.failing = False
+        """Whether the last try found nobody to take them, and they wait."""
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
 
@@ -40,6 +42,7 @@ class OffsetCommits:
     def forget(self) -> None:
         """The partitions went elsewhere: their positions are no longer ours to commit."""
         self._pending.clear()
+        self.failing = False
 
     async def run(self) -> None:
         """Commit what is settled as it comes, until cancelled."""
@@ -54,7 +57,8 @@ class OffsetCommits:
             consumer, offsets = self._consumer(), dict(self._pending)
             if consumer is None or not offsets:
                 return True
-            if not await self._commit(consumer, offsets):
+            self.failing = not await self._commit(consumer, offsets)
+            if self.failing:
                 self._wake.set()
                 return False
             for partition, offset in offsets.items():

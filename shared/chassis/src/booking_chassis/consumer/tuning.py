@@ -20,7 +20,8 @@ class Tuning:
     tick: float = 1.0
     """How often the monitor looks: lag, membership, stalls."""
     stall_after: float = 20.0
-    """A backlog that has not moved for so long, nothing in hand, the broker answering: a new Kafka client (K3)."""
+    """A backlog that has not moved for so long, nothing in hand, the broker answering: a new Kafka client (K3).
+    Likewise when offsets cannot be committed for so long while the broker answers."""
     grace: float = 10.0
     """A stop waits so long for the record in hand; then it is rolled back and left for the next owner (K11, K19)."""
     close_deadline: float = 5.0
