@@ -29,7 +29,7 @@ from checkout.ranking.months import Months
 from checkout.settings import Settings
 from checkout.subscribers import CONSUMER, Sessions
 from checkout.workers.backoff import Backoff
-from checkout.workers.chores import EVERY, Chores
+from checkout.workers.chores import EVERY, RANKING_SECONDS, Chores
 from checkout.workers.expiry import Expiry
 from checkout.workers.figures import Figures
 from checkout.workers.matching import Matching
@@ -139,5 +139,5 @@ def _timers(
         Timer("tombstones", often, chores.send_tombstones_again),
         Timer("payment-bodies", EVERY, chores.forget_bodies),
         Timer("figures", FIGURES_EVERY, Figures(database, settings.expiry_grace_seconds).step),
-        Timer("ranking-months", EVERY, chores.prepare_ranking),
+        Timer("ranking-months", EVERY, chores.prepare_ranking, allowed=RANKING_SECONDS),
     ]

@@ -339,6 +339,23 @@ async def test_webhook__a_failure_after_acceptance_is_recorded(serve):
     assert (found["state"], found["reason"]) == ("failed", "whatsapp_131026")
 
 
+async def test_webhook__after_a_failure_a_late_sent_changes_nothing_and_a_delivery_wins(serve):
+    """F84: Meta's statuses overtake each other; what a phone has shown was not lost."""
+    served = await serve()
+    row = await sent_by_whatsapp(served)
+    for status, state, code in (
+        ("failed", "failed", 131026),
+        ("sent", "failed", None),
+        ("delivered", "delivered", None),
+        ("failed", "delivered", 131026),
+        ("sent", "delivered", None),
+    ):
+        assert (await served.webhook(status, row, code=code)).status_code == 200
+        (found,) = await served.running.ledger(id=row["id"])
+        assert found["state"] == state, status
+    assert found["reason"] is None
+
+
 async def test_webhook__a_passing_failure_after_acceptance_is_tried_again(serve):
     """F84: 131056 by webhook; an old attempt's failure says nothing of the new one."""
     served = await serve()

@@ -14,6 +14,7 @@ from booking_contracts.ids import partition_of, state_id
 from booking_contracts.record import Record
 from booking_contracts.topics import PRACTITIONERS, SESSIONS
 from booking_outbox import Waker
+from booking_outbox.publisher import Publisher
 from booking_outbox.reading import settle
 
 pytestmark = pytest.mark.servers
@@ -190,12 +191,24 @@ async def test_poke__publishes_without_waiting_for_a_poll(outbox: Outbox):
         await waker.close()
 
 
-async def test_stop__is_graceful_and_gives_the_lock_back(outbox: Outbox):
+async def test_stop__is_graceful_and_gives_the_lock_back(outbox: Outbox, monkeypatch):
+    """What Kafka has taken is waited for, and its marks deleted: here it answers only after the stop was asked for."""
+    send, taken, answer = Publisher.send, asyncio.Event(), asyncio.Event()
+
+    async def answered_late(self, topic, partition, batch):
+        await send(self, topic, partition, batch)
+        taken.set()
+        await answer.wait()
+
+    monkeypatch.setattr(Publisher, "send", answered_late)
     conn = await outbox.connect()
-    running = await outbox.start(outbox.relay())
     await outbox.sessions(conn, 50)
-    await until(lambda: _async(running.relay.metrics.leader))
-    assert await running.stop() < 6
+    running = await outbox.start(outbox.relay())
+    await asyncio.wait_for(taken.wait(), 30)
+    stopped = asyncio.create_task(running.stop())
+    await until(lambda: _async(running.stopping.is_set()))
+    answer.set()
+    assert await stopped < 6
     locks = await (await conn.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")).fetchone()
     assert locks == (0,)
     await outbox.start(outbox.relay())

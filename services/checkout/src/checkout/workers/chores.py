@@ -11,6 +11,7 @@ from checkout.ranking import listing
 from checkout.ranking.months import Months
 
 EVERY = 60.0  # seconds
+RANKING_SECONDS = 600.0  # how long the month's rows of everybody may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,6 @@ class Chores:
 
     async def prepare_ranking(self) -> int:
         """Make the rows of the month to come, so that at its turn the list is there (L2)."""
-        async with self.database.autocommit(deadline=600) as conn:
+        async with self.database.autocommit(deadline=RANKING_SECONDS) as conn:
             await listing.prepare(conn, self.months)
         return 0
