@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from uuid import UUID
 
 import psycopg
@@ -91,22 +92,32 @@ class World:
 
     def _put(self, number: int, text: str) -> str:
         at = self.start(number)
-        return (
-            text.replace(_SESSION, str(numbered(0, number)))
-            .replace(_PRACTITIONER, str(self.practitioner(number)))
-            .replace(_MEMBER, str(self.member(number)))
-            .replace(_TRANSACTION, str(numbered(3, number)))
-            .replace("0eee0000", f"{number:08x}")
-            .replace(_DAY.isoformat(), at.date().isoformat())
-            .replace("T03:", f"T{at.hour:02}:")
-            .replace('"03:', f'"{at.hour:02}:')
-            .replace("\t03:", f"\t{at.hour:02}:")
-        )
+        return _gaps(text) % {
+            "session": str(numbered(0, number)),
+            "practitioner": str(self.practitioner(number)),
+            "member": str(self.member(number)),
+            "transaction": str(numbered(3, number)),
+            "event": f"{number:08x}",
+            "day": at.date().isoformat(),
+            "hour": f"{at.hour:02}",
+        }
 
 
 # What the pattern holds where each session has its own: ids that no real one has, and a day and hour of its own.
 _SESSION, _PRACTITIONER, _MEMBER, _TRANSACTION = (str(numbered(0xFFF0 + kind, 0)) for kind in range(4))
 _EVENT = "0eee0000-{:04x}-7000-8000-000000000000"
+
+
+@cache
+def _gaps(text: str) -> str:
+    """A pattern with gaps in place of what each session has of its own, filled all at once."""
+    text = text.replace("%", "%%")
+    named = {_SESSION: "session", _PRACTITIONER: "practitioner", _MEMBER: "member", _TRANSACTION: "transaction"}
+    for held, name in (*named.items(), ("0eee0000", "event"), (_DAY.isoformat(), "day")):
+        text = text.replace(held, f"%({name})s")
+    for before in ("T", '"', "\t"):
+        text = text.replace(f"{before}03:", f"{before}%(hour)s:")
+    return text
 
 
 def _today() -> date:
