@@ -106,7 +106,7 @@ def test_connection_that_closed_just_now__is_an_error_of_kafkas_and_ends_no_task
         async with await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0) as server:
             connection = AIOKafkaConnection("127.0.0.1", server.sockets[0].getsockname()[1])
             connection._reader, connection._writer = await asyncio.open_connection("127.0.0.1", connection.port)
-            connection._read_task = asyncio.create_task(asyncio.Event().wait())
+            connection._read_task = asyncio.create_task(asyncio.sleep(60))
             connection._writer.transport.abort()
             await connection._writer.wait_closed()
             with pytest.raises(KafkaConnectionError, match="just now"):
