@@ -23,7 +23,7 @@ from tests.chaos.afterwards import rest_and_verdict
 from tests.chaos.checker.verdict import Verdict
 from tests.chaos.client import Client
 from tests.chaos.history import Attempt, Recorder
-from tests.chaos.load import Load, bring_cast
+from tests.chaos.load import Cast, Load, bring_cast
 from tests.chaos.stack import Stack, own_stack
 
 MEGABYTES = 384
@@ -31,7 +31,7 @@ MEGABYTES = 384
 ALLOWED_SECONDS = 120.0
 _CHUNK = 1 << 20
 
-While = Callable[[Stack, "Disk", Recorder], Awaitable[None]]
+While = Callable[[Client, Cast, "Disk"], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,15 @@ async def _play(stack: Stack, disk: Disk, folder: Path, full: While) -> Outcome:
     recorder, chance = Recorder(folder / "history.jsonl"), random.Random(11)
     client = Client(stack, recorder)
     try:
-        load = Load(client, await bring_cast(client, chance, members=40), chance)
+        cast = await bring_cast(client, chance, members=40)
+        load = Load(client, cast, chance)
         people = asyncio.create_task(load.run(4))
         await _until(lambda: len(_answered(recorder, 0.0)) > 20, 40.0)
         recorder.note("full", used=disk.used)
         began = time.time()
         try:
             disk.fill()
-            await full(stack, disk, recorder)
+            await full(client, cast, disk)
         finally:
             disk.release()
         during, healed_at = _attempts(recorder, began, time.time()), time.monotonic()

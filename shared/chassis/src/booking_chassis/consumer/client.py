@@ -11,6 +11,7 @@ say, after which the client reads on, but never finds its group's coordinator ag
 # pyright: standard
 # aiokafka is untyped, hence not strict here.
 
+import contextlib
 import logging
 from functools import partial
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
+
+from booking_chassis.consumer.within import within
 
 log = logging.getLogger("booking.consumer")
 
@@ -74,6 +77,15 @@ def make_tolerant(broker: Any) -> None:
     """Let a connected FastStream broker build tolerant consumers."""
     config = broker.config.broker_config
     config.builder = partial(TolerantConsumer, **config.builder.keywords)
+
+
+async def cut_off(consumer: AIOKafkaConsumer) -> None:
+    """End what a `stop()` that hung has left: else its tasks fetch on for nobody, each with a connection (K9)."""
+    parts: tuple[Any, ...] = (consumer._coordinator, consumer._fetcher, consumer._client)  # noqa: SLF001 -- no other way
+    for part, ending in zip(parts, ("_stop_heartbeat_task", "close", "close"), strict=True):
+        if part is not None:
+            with contextlib.suppress(Exception):
+                await within(1.0, getattr(part, ending)())
 
 
 def _stand_in(partition: TopicPartition, offset: int) -> ConsumerRecord:

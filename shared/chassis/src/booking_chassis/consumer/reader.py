@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from booking_chassis.consumer.assignment import Assignment
-from booking_chassis.consumer.client import make_tolerant
+from booking_chassis.consumer.client import cut_off, make_tolerant
 from booking_chassis.consumer.monitor import Monitor
 from booking_chassis.consumer.offsets import OffsetCommits
 from booking_chassis.consumer.retry import Backoff
@@ -169,7 +169,7 @@ class Reader:
     async def _close(self) -> None:
         if self._broker is None:
             return
-        broker, self._broker = self._broker, None
+        broker, self._broker, consumer = self._broker, None, self.consumer
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.tuning.grace):
                 await self._idle.wait()
@@ -178,6 +178,8 @@ class Reader:
             await within(self.tuning.close_deadline, broker.stop())
         except (TimeoutError, KafkaError, OSError, ExceptionGroup) as error:
             log.warning("consumer %s: Kafka's client did not close (%s)", self.name, type(error).__name__)
+            if consumer is not None:
+                await cut_off(consumer)
         for task in (self._seeking, self._touching):
             if task is not None:
                 task.cancel()
