@@ -131,7 +131,7 @@ async def _play(stack: Stack, disk: Disk, folder: Path, full: While) -> Outcome:
         cast = await bring_cast(client, chance, members=40)
         load = Load(client, cast, chance)
         people = asyncio.create_task(load.run(4))
-        await _until(lambda: len(_answered(recorder, 0.0)) > 20, 40.0)
+        await until(lambda: len(_answered(recorder, 0.0)) > 20, 40.0)
         recorder.note("full", used=disk.used)
         began = time.time()
         try:
@@ -139,7 +139,7 @@ async def _play(stack: Stack, disk: Disk, folder: Path, full: While) -> Outcome:
             await full(client, cast, disk)
         finally:
             disk.release()
-        during, healed_at = _attempts(recorder, began, time.time()), time.monotonic()
+        during, healed_at = attempts_between(recorder, began, time.time()), time.monotonic()
         recorder.note("freed")
         load.stop.set()
         await people
@@ -150,19 +150,21 @@ async def _play(stack: Stack, disk: Disk, folder: Path, full: While) -> Outcome:
         recorder.close()
 
 
-async def _until(true: Callable[[], bool], seconds: float) -> None:
+async def until(true: Callable[[], bool], seconds: float) -> None:
+    """Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110  (the load goes on beside it and tells nobody)
             await asyncio.sleep(0.1)
 
 
-def _attempts(recorder: Recorder, began: float, ended: float) -> list[Attempt]:
+def attempts_between(recorder: Recorder, began: float, ended: float) -> list[Attempt]:
+    """Those that began and ended within (both of the wall clock)."""
     attempts = [attempt for operation in recorder.operations.values() for attempt in operation.attempts]
     return [a for a in attempts if a.invoked_at >= began and a.answered_at is not None and a.answered_at <= ended]
 
 
 def _answered(recorder: Recorder, began: float) -> list[Attempt]:
-    return [attempt for attempt in _attempts(recorder, began, time.time()) if attempt.outcome == "ok"]
+    return [attempt for attempt in attempts_between(recorder, began, time.time()) if attempt.outcome == "ok"]
 
 
 def _write_until_full(descriptor: int, size: int) -> None:

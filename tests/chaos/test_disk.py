@@ -11,7 +11,9 @@ import pytest
 from tests.chaos import disk
 from tests.chaos.client import Client
 from tests.chaos.disk import Disk, Outcome
+from tests.chaos.history import Attempt
 from tests.chaos.load import Cast
+from tests.chaos.stack import Stack
 
 FULL_SECONDS = 20.0
 
@@ -49,23 +51,32 @@ def _holds(outcome: Outcome) -> None:
 
 
 async def _postgres_gives_up(client: Client, _cast: Cast, full: Disk) -> None:
-    """No page more at first; then no WAL segment more, on which PostgreSQL ends all its sessions (PANIC)."""
-    stack = client.stack
+    """No page more at first, met by commands; then no WAL segment more: PostgreSQL ends all sessions (PANIC)."""
+    stack, began = client.stack, time.time()
+    await disk.until(lambda: bool(_unanswered(client, began)), FULL_SECONDS)
+    assert not _panicked(stack), "no command has met a table that can't grow"
     stack.crashes["postgres"] = stack.crashes.get("postgres", 0) + 1
     ends = time.monotonic() + FULL_SECONDS
-    url, panicked = stack.admin_url, False
     while time.monotonic() < ends:
         full.fill()
         with suppress(psycopg.Error):
-            async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=2) as conn:
+            async with await psycopg.AsyncConnection.connect(
+                stack.admin_url, autocommit=True, connect_timeout=2
+            ) as conn:
                 for _ in range(40):
                     await conn.execute(
                         "SELECT pg_logical_emit_message(true, 'rig', repeat('x', 1000)), pg_switch_wal()"
                     )
-        panicked = panicked or "PANIC" in (stack.folder / "logs" / "postgres.log").read_text("utf-8", "replace")
         await asyncio.sleep(0.5)
-    client.recorder.note("panicked", panicked=panicked)
-    assert panicked, "the disk of the WAL was not full"
+    assert _panicked(stack), "the disk of the WAL was not full"
+
+
+def _panicked(stack: Stack) -> bool:
+    return "PANIC" in (stack.folder / "logs" / "postgres.log").read_text("utf-8", "replace")
+
+
+def _unanswered(client: Client, began: float) -> list[Attempt]:
+    return [a for a in disk.attempts_between(client.recorder, began, time.time()) if a.outcome == "unknown"]
 
 
 async def _outbox_grows(client: Client, cast: Cast, full: Disk) -> None:
