@@ -124,6 +124,7 @@ class Client:
         else:
             body = _json(answer)
             _judge(attempt, answer.status_code, body)
+            attempt.retry_after = "retry-after" in answer.headers
         self.recorder.end(operation, attempt)
         return body
 

@@ -28,6 +28,7 @@ class Attempt:
     code: str | None = None
     object_id: str | None = None
     version: int | None = None
+    retry_after: bool = False
 
 
 @dataclass
