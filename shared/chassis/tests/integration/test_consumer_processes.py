@@ -130,7 +130,7 @@ async def test_sigterm_at_random_under_load__no_loss_no_double(rig: Rig):
     while not await rig.caught_up():
         before = await rig.effects()
         async with process(rig, SLOW="0.03", GRACE=chance.choice(["0.01", "2"])) as child:
-            wanted = min(before + chance.randrange(1, 40), 80)
+            wanted = before + chance.randrange(1, 40)
             await until(lambda wanted=wanted: _at_least_or_done(rig, wanted))
             child.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(child.wait(), 12) == 0
@@ -144,7 +144,8 @@ async def _more_than(rig: Rig, effects: int) -> bool:
 
 
 async def _at_least_or_done(rig: Rig, effects: int) -> bool:
-    return await rig.effects() >= effects
+    """Whether the process has worked; where all effects were there before it, only its commit of offsets shows that."""
+    return await rig.effects() >= effects or await rig.caught_up()
 
 
 async def _in_apply(rig: Rig) -> bool:
