@@ -187,6 +187,43 @@ async def test_ambiguous_then_refused_for_now__its_one_more_try_is_not_spent(not
     assert row["ambiguities"] == 1
 
 
+async def test_overtaken__an_old_schedule_never_arrives_after_the_newer_one(notifier):
+    """N3: a message that waits after a refusal is skipped once a newer one about the same session has left."""
+    case, running = Case(), await notifier(sending=False)
+    await mail_only(running, case)
+    await running.tell(*case.contacts(), case.scheduled(), case.rescheduled())
+    await running.execute_as_owner(
+        "UPDATE notification SET not_before = now() + interval '1 hour' WHERE template = 'session_scheduled'"
+    )
+    await notifier.begin(running)
+    await running.until(lambda: running.ledger(template="session_rescheduled", state="sent"))
+    await running.execute_as_owner("UPDATE notification SET not_before = now() WHERE template = 'session_scheduled'")
+    (row,) = await running.settled(template="session_scheduled")
+    assert (row["state"], row["reason"], row["attempts"]) == ("skipped", "superseded", 0)
+    assert len(running.inbox.to("budi@example.com")) == 1
+    await running.execute_as_owner(
+        """UPDATE notification SET state = 'pending', reason = NULL, not_before = now(), queued_at = now()
+           WHERE template = 'session_scheduled'"""
+    )
+    (row,) = await running.until(lambda: running.ledger(template="session_scheduled", state="sent"))
+    assert row["attempts"] == 1, "an admin sends again what they decide to"
+
+
+async def test_overtaken_while_ambiguous__is_not_tried_again_and_stays_ambiguous(notifier):
+    """N3, F83: nobody learns whether it was taken; a second copy of old news would come after the newer."""
+    case, running = Case(), await notifier(email_ambiguous_wait_seconds=2.0)
+    await mail_only(running, case)
+    running.inbox.cut_after_dot = True
+    await running.tell(*case.contacts(), case.scheduled())
+    await running.until(lambda: running.ledger(template="session_scheduled", state="ambiguous"))
+    running.inbox.cut_after_dot = False
+    await running.tell(case.rescheduled())
+    await running.until(lambda: running.ledger(template="session_rescheduled", state="sent"))
+    (row,) = await running.until(lambda: running.ledger(template="session_scheduled", reason="superseded"))
+    assert (row["state"], row["attempts"]) == ("ambiguous", 1)
+    assert await has_no_next_try(running, row)
+
+
 # WhatsApp -------------------------------------------------------------------------------------------------------------
 
 

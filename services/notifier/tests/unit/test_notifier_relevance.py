@@ -26,10 +26,12 @@ FENCE = Fence(2, "scheduled")
         (FENCE, NOON - timedelta(seconds=1), {}, "late"),
         (FENCE, NOON, {"channel_wanted": False}, "channel_off"),
         (None, None, {"recipient_erased": True}, "erased"),
+        (None, None, {"overtaken": True}, "superseded"),
+        (FENCE, NOON, {"overtaken": True}, None),
     ],
 )
 def test_due__a_message_leaves_only_while_it_is_relevant(fence, useful_until, changes, reason):
-    """N4, E4, N2: late or moved timers, erased people and closed channels; a fact is never too late."""
+    """N4, E4, N2: late or moved timers, erased people, closed channels, old news; a fact is never too late."""
     from dataclasses import replace
 
     assert skip_reason(fence, useful_until, replace(HERE, **changes), NOON) == reason

@@ -11,21 +11,28 @@ SkipReason = Literal["before_send_from", "erased", "superseded", "late", "channe
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """How things stand now: the session's version and status, and what the recipient wants."""
+    """How things stand now: the session's version and status, what the recipient wants and was told since."""
 
     schedule_version: int | None
     status: str | None
     recipient_erased: bool
     channel_wanted: bool
+    overtaken: bool = False
+    """A later message about the same session has reached the recipient by the same channel."""
 
 
 def skip_reason(
     fence: Fence | None, useful_until: datetime | None, present: Present, now: datetime
 ) -> SkipReason | None:
-    """Why a due message must not leave, or None. A message without a fence states a fact and is never too late."""
+    """Why a due message must not leave, or None.
+
+    A message without a fence states a fact and is never too late; but old news after the newer would mislead.
+    """
     if present.recipient_erased:
         return "erased"
     if fence is not None and (present.schedule_version, present.status) != (fence.schedule_version, fence.status):
+        return "superseded"
+    if fence is None and present.overtaken:
         return "superseded"
     if useful_until is not None and now > useful_until:
         return "late"

@@ -40,7 +40,13 @@ WITH chosen AS MATERIALIZED (
     ORDER BY n.not_before, n.id LIMIT 1 FOR UPDATE OF n SKIP LOCKED)
 SELECT n.id, n.recipient_id, n.template, n.attempts, n.ambiguities, n.due_at, n.queued_at, n.state, n.traceparent,
        n.fence_version, n.fence_status, n.useful_until, s.schedule_version, s.status, s.starts_at, s.ends_at,
-       c.type, c.type_version, c.data::text AS data, c.actor, c.occurred_at, sale.product_name, clock_timestamp() AS now
+       c.type, c.type_version, c.data::text AS data, c.actor, c.occurred_at, sale.product_name,
+       clock_timestamp() AS now,
+       -- By the order of decision, which one clock tells; what an admin sends again is decided anew, and leaves.
+       EXISTS (SELECT 1 FROM notification o
+               WHERE o.session_id = n.session_id AND o.recipient_id = n.recipient_id AND o.channel = n.channel
+                 AND o.fence_version IS NULL AND o.state IN ('sent', 'delivered')
+                 AND o.queued_at > n.queued_at) AS overtaken
 FROM chosen n JOIN cause c ON c.event_id = n.cause_event_id
      LEFT JOIN session s ON s.id = n.session_id LEFT JOIN sale ON sale.transaction_id = n.transaction_id"""
 
@@ -51,6 +57,8 @@ FROM unnest(%s::uuid[]) p(id) LEFT JOIN contact c ON c.person_id = p.id LEFT JOI
      LEFT JOIN preference e ON e.person_id = p.id LEFT JOIN erased x ON x.person_id = p.id"""
 
 _SKIP = changing("state = 'skipped', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
+# It may have been taken: that nobody tries it again changes nothing about what is known of it.
+_LEAVE_IT = changing("state = 'ambiguous', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
 _FAIL = changing("state = 'failed', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
 _START = changing(
     """state = 'sending', attempts = n.attempts + 1, reason = NULL, provider_message_id = NULL, locale = %(locale)s,
@@ -112,6 +120,8 @@ async def take_next(
     if (
         reason := skip_reason(_fence(row), row["useful_until"], _present(row, people, channel.name), row["now"])
     ) is not None:
+        if row["state"] == "ambiguous" and reason == "superseded":
+            return await _settle(conn, _LEAVE_IT, row, "ambiguous", reason)
         return await _settle(conn, _SKIP, row, "skipped", reason)
     contact = _contact(people.get(row["recipient_id"]))
     return await _start(conn, row, _Ready(channel, patience, letter(row, people, platform_zone), contact))
@@ -183,6 +193,7 @@ def _present(row: dict[str, Any], people: dict[str, dict[str, Any]], channel: Ch
         status=row["status"],
         recipient_erased=bool(recipient.get("erased")),
         channel_wanted=channel in channels(row["recipient_id"], _preferences(recipient)),
+        overtaken=row["overtaken"],
     )
 
 
