@@ -22,7 +22,7 @@ def write_secret_files(layout: Layout, secrets: Secrets) -> None:
     (layout.folder / "postgres_password").write_text(secrets.postgres_superuser)
     own = {
         "checkout": {"midtrans_server_key": secrets.midtrans_server_key, "manual_secret": secrets.manual_secret},
-        "notifier": _whatsapp(secrets) | {"whatsapp_verify_token": secrets.whatsapp_verify_token},
+        "notifier": _whatsapp(secrets),
         "calendar": {"feed_secret": secrets.feed_secret},
         "payments": {"midtrans_server_key": secrets.midtrans_server_key, "manual_secret": secrets.manual_secret},
         "whatsapp": _whatsapp(secrets),
@@ -40,7 +40,11 @@ def write_secret_files(layout: Layout, secrets: Secrets) -> None:
 
 
 def _whatsapp(secrets: Secrets) -> dict[str, str]:
-    return {"whatsapp_token": secrets.whatsapp_token, "whatsapp_app_secret": secrets.whatsapp_app_secret}
+    return {
+        "whatsapp_token": secrets.whatsapp_token,
+        "whatsapp_app_secret": secrets.whatsapp_app_secret,
+        "whatsapp_verify_token": secrets.whatsapp_verify_token,
+    }
 
 
 def _url(secrets: Secrets, name: str, role: str) -> str:

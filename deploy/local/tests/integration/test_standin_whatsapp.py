@@ -55,6 +55,20 @@ def test_webhook__signed_over_the_raw_bytes_and_repeated_after_a_503(whatsapp, w
         assert headers["X-Hub-Signature-256"] == expected
 
 
+def test_handshake__no_status_before_the_webhook_has_repeated_a_challenge(tmp_path):
+    """As Meta verifies an address: `hub.challenge` back to whoever sent the right `hub.verify_token`."""
+    replies = [lambda _: (403, "no"), lambda _: (200, "something else"), lambda asked: (200, asked["hub.challenge"])]
+    with receiver(challenges=replies) as (url, received):
+        settings = {"WHATSAPP_APP_SECRET": "s3cret", "WEBHOOK_URL": f"{url}/hook", "WHATSAPP_VERIFY_TOKEN": "v&1"}
+        with standin("whatsapp", tmp_path, **settings) as running:
+            running.http.post(PATH, json=TEXT)
+            until(lambda: len([body for _, _, body in received if body]) == 2)
+    asked, told = received[:3], received[3:]
+    assert {path.partition("?")[0] for path, _, body in asked if not body} == {"/hook"}
+    assert all("hub.mode=subscribe" in path and "hub.verify_token=v%261" in path for path, _, _ in asked)
+    assert all(body for _, _, body in told)
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [

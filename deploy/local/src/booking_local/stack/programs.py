@@ -130,6 +130,7 @@ def _standin(stack: Stack, name: str) -> Program:
             "WHATSAPP_PHONE_NUMBER_ID": _PHONE_NUMBER_ID,
             "WHATSAPP_TOKEN": secrets.whatsapp_token,
             "WHATSAPP_APP_SECRET": secrets.whatsapp_app_secret,
+            "WHATSAPP_VERIFY_TOKEN": secrets.whatsapp_verify_token,
             "WEBHOOK_URL": f"{stack.url('notifier')}/v1/whatsapp/webhook",
             "WHATSAPP_TEMPLATES": _approved_templates(),
         },

@@ -5,6 +5,7 @@ Run by `python -m booking_local.standins.whatsapp`.
 `POST /v{n}/{phone_number_id}/messages` as Meta's; `GET`/`DELETE /messages`, `GET`/`PUT /behaviour`, and
 `POST /statuses {"id": "wamid...", "status": "read"}` to send a status by hand.
 Settings: WHATSAPP_PHONE_NUMBER_ID, WHATSAPP_TOKEN, WHATSAPP_APP_SECRET, WEBHOOK_URL (none: no webhooks),
+WHATSAPP_VERIFY_TOKEN (none: the webhook is taken as verified; else no status is told before the handshake),
 WHATSAPP_TEMPLATES (a file of the approved templates as the notifier has them; none: any is taken).
 """
 
@@ -32,6 +33,7 @@ from booking_local.standins.courier import Courier
 from booking_local.standins.ledger import Ledger
 from booking_local.standins.web import application, cut, serve, setting, state_file, still_there
 from booking_local.standins.whatsapp_errors import error, status_error
+from booking_local.standins.whatsapp_handshake import verified
 
 _REFUSING = {"down": 131016, "throttle": 130429, "reject": 131026}
 """The mode's error code, unless the behaviour names another."""
@@ -165,9 +167,14 @@ def build() -> ASGIApp:
         known = whatsapp.tell(wish["id"], wish["status"], code=wish.get("code"))
         return Response(status_code=202 if known else 404)
 
+    async def deliver() -> None:
+        if (token := setting("WHATSAPP_VERIFY_TOKEN")) and (url := setting("WEBHOOK_URL")):
+            await verified(url, token)
+        await courier.run()
+
     @asynccontextmanager
     async def delivering(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(courier.run())
+        task = asyncio.create_task(deliver())
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
