@@ -153,7 +153,7 @@ async def test_nothing_secret_is_stored_and_the_token_is_never_logged(ground, ca
     assert token[22:] not in str(rows)
 
 
-async def test_an_erased_person_loses_all_feeds(world, make_record, until):
+async def test_an_erased_person_loses_all_feeds_and_gets_no_new_one(world, make_record, until):
     """E4: by the erasures topic, through the real consumer."""
     person, other = uuid4(), uuid4()
     async with world.running("all") as running:
@@ -166,3 +166,7 @@ async def test_an_erased_person_loses_all_feeds(world, make_record, until):
 
         await until(forgotten)
         assert await world.rows("SELECT person_id FROM feed") == [(other,)]
+        refused = await running.call("POST", FEEDS, "member", sub=person)
+        assert (refused.status_code, refused.json()["code"]) == (403, "person_erased"), "the token is still valid"
+        stream = await running.get("/v1/calendar/stream", "member", sub=person)
+        assert (stream.status_code, stream.json()["code"]) == (403, "person_erased")

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -83,6 +84,20 @@ async def test_open_calendars_learn_of_changes_as_they_happen(world, story, unti
             foreign.cancel()
         unauthorised = await api.get("/v1/calendar/stream")
         assert unauthorised.status_code == 401
+
+
+async def test_an_open_calendar_is_kept_alive_and_ends_with_its_token(world):
+    """C3, T3: a comment every 15 seconds, so that no proxy takes it for dead; nothing after the token's end."""
+    async with world.running("api") as api, _served(api) as base, httpx2.AsyncClient(base_url=base, timeout=60) as http:
+        # Valid for 20 seconds with the leeway: longer than the comment takes.
+        bearer = api.issuer.bearer("member", exp=int(time.time()) - 10)
+        lines = []
+        async with asyncio.timeout(50), http.stream("GET", "/v1/calendar/stream", headers=bearer) as answer:
+            assert answer.status_code == 200
+            lines = [line async for line in answer.aiter_lines()]
+        assert "event: ready" in lines
+        assert ": ping" in lines
+        assert (await http.get("/v1/calendar/stream", headers=bearer)).status_code == 401
 
 
 async def test_a_held_record_is_discarded_by_an_admin_and_the_session_goes_on(world, story, until):

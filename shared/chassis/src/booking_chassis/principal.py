@@ -1,6 +1,7 @@
 """Who calls."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from uuid import UUID
 
@@ -19,6 +20,8 @@ class Principal:
     phone_number: str | None = None
     locale: str | None = None
     zoneinfo: str | None = None
+    expires_at: float = field(default=math.inf, compare=False)
+    """Until when the token speaks, in Unix seconds: what outlives its request (a stream) ends then."""
 
     def has(self, *roles: str) -> bool:
         """Whether the principal has any of the roles."""

@@ -84,7 +84,8 @@ class TokenVerifier:
             leeway=self._leeway,
             options={"require": _REQUIRED, "enforce_minimum_key_length": True},
         )
-        return _principal(claims), float(claims["exp"]) + self._leeway
+        expires_at = float(claims["exp"]) + self._leeway
+        return _principal(claims, expires_at), expires_at
 
     def _acceptable(self, header: dict[str, Any]) -> bool:
         kid = header.get("kid")
@@ -104,7 +105,7 @@ class TokenVerifier:
         return principal
 
 
-def _principal(claims: dict[str, Any]) -> Principal:
+def _principal(claims: dict[str, Any], expires_at: float) -> Principal:
     for name in ("iat", "exp", "nbf"):
         _check(name not in claims or _is_instant(claims[name]))
     _check(bool(_text(claims["jti"])))
@@ -121,6 +122,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
         phone_number=_text(claims.get("phone_number")),
         locale=_text(claims.get("locale")),
         zoneinfo=_text(claims.get("zoneinfo")),
+        expires_at=expires_at,
     )
 
 

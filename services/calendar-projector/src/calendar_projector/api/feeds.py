@@ -16,6 +16,7 @@ from booking_chassis.database import Database
 from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.principal import Principal
 from booking_chassis.problems import Problem, conflict, not_found, problem_responses
+from calendar_projector.api.erased import ERASED
 from calendar_projector.api.languages import AcceptLanguage
 from calendar_projector.calendar import feeds, queries
 from calendar_projector.calendar.feeds import MOST_FEEDS, Feed, Tokens
@@ -62,12 +63,15 @@ def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
     def shown(feed: Feed) -> FeedAddress:
         return FeedAddress(id=feed.id, url=tokens.address(feed.id), created_at=feed.created_at)
 
-    @router.post("", status_code=201, responses=problem_responses(too_many()))
+    @router.post("", status_code=201, responses=problem_responses(ERASED, too_many()))
     async def create_calendar_feed(caller: Person, idempotency: Idempotency, response: Response) -> FeedAddress:  # pyright: ignore[reportUnusedFunction]
         """A new secret address of the caller's own calendar, for a calendar app."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
-            made = await feeds.make(conn, caller.sub)
+            try:
+                made = await feeds.make(conn, caller.sub)
+            except feeds.ErasedError:
+                raise ERASED from None
             if made is None:
                 raise too_many()
             return Written(201, made.id, 1)

@@ -1,6 +1,8 @@
 """`/v1/calendar/stream`: the own calendar's changes as they happen, as server-sent events."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterable
 from typing import Annotated
 from uuid import UUID
@@ -12,9 +14,10 @@ from booking_chassis.auth import require
 from booking_chassis.database import Database, DatabaseDown
 from booking_chassis.principal import Principal
 from booking_chassis.problems import problem_responses
+from calendar_projector.api.erased import ERASED
 from calendar_projector.api.languages import AcceptLanguage
 from calendar_projector.api.models import calendar_event
-from calendar_projector.calendar import queries
+from calendar_projector.calendar import feeds, queries
 from calendar_projector.calendar.text import Language, language_of
 from calendar_projector.changes import EVERYBODY, Hub
 
@@ -27,34 +30,44 @@ _REFRESH = ServerSentEvent(event="refresh", data={})
 
 def stream_router(database: Database, hub: Hub) -> APIRouter:
     """Events `ready` (once), `change` (an entry of the calendar), `removed` (`{id}`), `refresh` (read all again)."""
-    router = APIRouter(prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, 403, 429))
+    router = APIRouter(prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, 403, 429, 503))
+
+    async def present(caller: Person) -> None:
+        """Before the answer begins: 403 for who was erased."""
+        async with database.autocommit() as conn:
+            if await feeds.is_erased(conn, caller.sub):
+                raise ERASED
 
     @router.get(
         "/stream",
+        dependencies=[Depends(present)],
         response_class=EventSourceResponse,
-        responses={200: {"content": {"text/event-stream": {"example": _AN_EVENT}}}},
+        responses={200: {"content": {"text/event-stream": {"example": _AN_EVENT}}}} | problem_responses(ERASED),
     )
     async def stream_calendar_changes(  # pyright: ignore[reportUnusedFunction]
         request: Request,
         caller: Person,
         accept_language: AcceptLanguage = None,
     ) -> AsyncIterable[ServerSentEvent]:
-        """The caller's own changes. Nothing is kept for who is away: after `ready` read the calendar once."""
+        """The caller's own changes, as long as the token is valid. Nothing is kept for who is away: after `ready` read
+        the calendar once."""
         language = language_of(accept_language or caller.locale)
         stopping: asyncio.Event = request.app.state.health.stopping
         async with hub.changes_of(str(caller.sub)) as queue:
             yield ServerSentEvent(event="ready", data={}, retry=_RETRY_MS)
-            while (session := await _next(queue, stopping)) is not None:
+            while (session := await _next(queue, stopping, caller.expires_at)) is not None:
                 yield await _event(database, caller.sub, session, language)
 
     return router
 
 
-async def _next(queue: "asyncio.Queue[str]", stopping: asyncio.Event) -> str | None:
-    """The next change, None as soon as the process is told to stop: an open stream must not hold it."""
+async def _next(queue: "asyncio.Queue[str]", stopping: asyncio.Event, until: float) -> str | None:
+    """The next change; None as soon as the process is told to stop, which an open stream must not hold, or the token
+    has expired (`until`, Unix seconds)."""
     waits = [asyncio.ensure_future(queue.get()), asyncio.ensure_future(stopping.wait())]
+    left = None if until == math.inf else max(0.0, until - time.time())
     try:
-        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         return waits[0].result() if waits[0] in done else None  # pyright: ignore[reportReturnType]
     finally:
         for wait in waits:
