@@ -20,7 +20,7 @@ from tests.chaos.stack import Stack
 
 from booking_local.servers.ports import free_port
 from booking_local.stack.programs import MODULES
-from booking_outbox.session import IDLE_SESSION_SECONDS
+from booking_outbox.session import IDLE_SESSION_SECONDS, lock_key
 
 STORM_SECONDS = 4.0
 FROZEN_SECONDS = IDLE_SESSION_SECONDS + 5.0
@@ -30,9 +30,13 @@ _STOP_SECONDS = 30.0
 _ERRORS = (psycopg.Error, httpx2.HTTPError, OSError, TimeoutError, ValueError)
 _LEADERS = """
 SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-WHERE l.locktype = 'advisory' AND l.granted AND d.datname = %s ORDER BY l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND d.datname = %s
+  AND l.classid = ((%s::bigint >> 32) & 4294967295)::oid AND l.objid = (%s::bigint & 4294967295)::oid
+ORDER BY l.pid
 """
-_RELAYS = ("checkout", "consultation", "notifier")
+_LOCKS = {"checkout": "checkout-relay", "consultation": "consultation", "notifier": "notifier-relay"}
+"""Each relay's lock, by its name: other session locks of the same database are nobody's lead."""
+_RELAYS = tuple(_LOCKS)
 
 
 Together = tuple[float, str, str, int]
@@ -139,7 +143,8 @@ class Crowd:
 
     async def _leaders(self, service: str) -> list[int]:
         async with await psycopg.AsyncConnection.connect(self._stack.admin_url, connect_timeout=3) as conn:
-            return [row[0] for row in await (await conn.execute(_LEADERS, [service])).fetchall()]
+            key = lock_key(_LOCKS[service])
+            return [row[0] for row in await (await conn.execute(_LEADERS, [service, key, key])).fetchall()]
 
     def _note(self, counts: dict[str, int], what: str, kind: str, **more: object) -> None:
         counts[kind] = counts.get(kind, 0) + 1

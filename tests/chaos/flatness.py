@@ -40,11 +40,14 @@ def summarise(samples: Iterable[Sample]) -> list[dict[str, object]]:
     ]
 
 
-def growing(samples: Iterable[Sample], run_seconds: float) -> list[str]:
-    """What grew without end, in words. Empty for a run too short to tell (JUDGED_FROM_SECONDS)."""
+def growing(samples: Sequence[Sample], run_seconds: float) -> list[str]:
+    """What grew without end, in words; a long run that can't tell proves nothing, and says so.
+
+    Empty for a run too short to tell (JUDGED_FROM_SECONDS).
+    """
     if run_seconds < JUDGED_FROM_SECONDS:
         return []
-    found: list[str] = []
+    found = [] if judged(samples) else ["no process was seen long enough to tell"]
     for (name, incarnation, quantity), series in sorted(_series(samples).items()):
         if quantity in TOLERANCES and (quarters := _quarters(series)):
             first, last = quarters

@@ -47,7 +47,7 @@ def test_the_larger_second_incarnation__is_no_leak():
 
 def test_what_was_seen_too_briefly__is_not_judged():
     brief = life("rss_kib", lambda age: 90_000 + 1000 * age, until=300)
-    assert (judged(brief), growing(brief, 1500)) == (0, [])
+    assert (judged(brief), growing(brief, 1500)) == (0, ["no process was seen long enough to tell"])
     assert growing(life("rss_kib", lambda age: 90_000 + 1000 * age), JUDGED_FROM_SECONDS - 1) == []
 
 

@@ -6,10 +6,14 @@ import random
 
 import pytest
 
+from booking_chassis.database import Database
 from booking_contracts.calendar import UserScheduleRow
 from booking_contracts.decode import decode
 from booking_contracts.record import Record
 from booking_contracts.topics import USER_SCHEDULE
+from calendar_projector.projection.merge import Merged
+from calendar_projector.projection.projector import Projector
+from calendar_projector.projection.runner import Kafka
 
 pytestmark = pytest.mark.servers
 
@@ -175,3 +179,26 @@ async def _published(world, at_least: int) -> list[Record]:
     ]
     left = (await world.rows("SELECT count(*) FROM outbox"))[0][0]
     return records if len(records) >= at_least and not left else []
+
+
+async def test_a_projector_without_a_reader_is_not_alive_unless_it_waits_for_postgres(until):
+    """Liveness is progress: with nobody to read, whatever there is stands still."""
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/none")
+    projector = Projector(database=nowhere, kafka=Kafka("127.0.0.1:1", ""), listener=_Nobody(), tick=0.01)
+    assert not projector.progress().alive(patience=0)
+    stop = asyncio.Event()
+    running = asyncio.create_task(projector.run(stop))
+
+    async def waits() -> bool:
+        return projector.progress().waiting_for == "postgres"
+
+    await until(waits)
+    assert projector.progress().alive(patience=0)
+    stop.set()
+    await asyncio.wait_for(running, 20)
+    await nowhere.close()
+
+
+class _Nobody:
+    def committed(self, merged: Merged) -> None:
+        pass

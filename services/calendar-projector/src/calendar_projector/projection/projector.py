@@ -60,14 +60,15 @@ class Projector:
         self._tasks: dict[int, tuple[asyncio.Event, list[asyncio.Task[None]]]] = {}
         self._shown: int | None = None
         self._caught_up_since: float | None = None
-        self._started = time.monotonic()
+        self._looked_at = time.monotonic()
+        self._waiting_for: str | None = None
 
     def progress(self) -> Progress:
         """Of the generation that is shown: a rebuild that stands still takes nothing from anybody."""
         runners = self._runners.get(self._shown or 0, [])
         found = [runner.progress() for runner in runners]
-        if not found:
-            return Progress(0, self._started)
+        if not found:  # the calendar has no reader: whatever there is to read, nobody moves
+            return Progress(1, self._looked_at, self._waiting_for)
         waiting = next((p.waiting_for for p in found if p.waiting_for), None)
         return Progress(sum(p.backlog for p in found), min(p.moved_at for p in found), waiting)
 
@@ -78,12 +79,14 @@ class Projector:
             while not stop.is_set():
                 try:
                     await self._look()
+                    self._waiting_for = None
                     if time.monotonic() - measured > 1.0:
                         measured = time.monotonic()
                         await self._measure()
                 except Exception as error:
                     if not is_transient(error):
                         raise
+                    self._waiting_for = self._waiting_for or "postgres"
                     log.info("the projector waits: %s", type(error).__name__)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), self._tick)
@@ -102,7 +105,7 @@ class Projector:
         for generation in wanted.values():
             if generation.id not in self._tasks:
                 self._start(generation)
-        self._shown = active.id
+        self._shown, self._looked_at = active.id, time.monotonic()
         if building is not None:
             await self._try_switch(active, building)
         else:
