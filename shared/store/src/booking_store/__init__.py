@@ -13,7 +13,7 @@ from booking_store.errors import (
     TooLarge,
     UniqueConflict,
 )
-from booking_store.load import Loaded, Remembered, load, load_with_key
+from booking_store.load import Decided, Loaded, Remembered, load, load_with_key
 from booking_store.stored import Stored
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Appended",
     "Cause",
     "Contended",
+    "Decided",
     "GuardFailed",
     "IdempotencyKey",
     "IdempotencyTwin",

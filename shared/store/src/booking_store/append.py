@@ -17,7 +17,6 @@ from uuid import UUID
 import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
 
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
@@ -25,6 +24,7 @@ from booking_store.cause import Cause, IdempotencyKey
 from booking_store.conflicts import conflict
 from booking_store.errors import Contended, GuardFailed, StoreError, TooLarge
 from booking_store.fragments import expand
+from booking_store.prepared import Prepared
 from booking_store.wire import text_array, to_text
 
 MAX_DATA_BYTES: Final = 512 * 1024
@@ -42,16 +42,16 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """A text in PostgreSQL's own placeholders, and the parameters' names in their order."""
+    """The statement, and its parameters' names in their order."""
 
-    text: bytes
+    prepared: Prepared
     names: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> "_Statement":
         names: dict[str, int] = {}
         numbered = _PLACEHOLDER.sub(lambda m: f"${names.setdefault(m[1], len(names) + 1)}", text)
-        return cls(numbered.encode(), tuple(names))
+        return cls(Prepared(numbered), tuple(names))
 
 
 class AppendSql:
@@ -116,15 +116,15 @@ class AppendSql:
             **(params or {}),
         }
         statement = self._keyless if idempotency is None else self._keyed
-        written = await self._run(conn, statement.text, [to_text(values[name]) for name in statement.names])
+        written = await self._run(conn, statement.prepared, [to_text(values[name]) for name in statement.names])
         if written != version:
             raise GuardFailed(f"{stream_type} {stream_id}: nothing was written after version {expected}")
         return Appended(version, ids)
 
-    async def _run(self, conn: psycopg.AsyncConnection[Any], text: bytes, parameters: list[str | None]) -> int:
+    async def _run(self, conn: psycopg.AsyncConnection[Any], prepared: Prepared, parameters: list[str | None]) -> int:
         for attempt in range(1, RERUNS + 1):
             try:
-                return await _execute(conn, text, parameters)
+                return await _execute(conn, prepared, parameters)
             except (errors.DeadlockDetected, errors.SerializationFailure) as error:
                 # Inserters under an exclusion constraint can deadlock (K33): the victim wrote nothing and may simply
                 # run again.
@@ -140,22 +140,20 @@ class AppendSql:
         return named if named is not None else error
 
 
-async def _execute(conn: psycopg.AsyncConnection[Any], text: bytes, parameters: list[str | None]) -> int:
+async def _execute(conn: psycopg.AsyncConnection[Any], prepared: Prepared, parameters: list[str | None]) -> int:
     if conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE:
-        return await _one(conn, text, parameters)
+        return await _one(conn, prepared, parameters)
     if conn.info.transaction_status == TransactionStatus.IDLE:
         # psycopg begins at the first statement; conn.transaction() would take the block for its own and commit at its
         # end.
         await conn.execute("SELECT 1")
     async with conn.transaction():
-        return await _one(conn, text, parameters)
+        return await _one(conn, prepared, parameters)
 
 
-async def _one(conn: psycopg.AsyncConnection[Any], text: bytes, parameters: list[str | None]) -> int:
-    cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
-    await cursor.execute(text, parameters, prepare=True)
-    row = await cursor.fetchone()
-    return row[0] if row else 0
+async def _one(conn: psycopg.AsyncConnection[Any], prepared: Prepared, parameters: list[str | None]) -> int:
+    version = (await prepared.run(conn, parameters)).get_value(0, 0)
+    return 0 if version is None else int(version)
 
 
 def _event_parameters(ids: Sequence[UUID], events: Sequence[Event]) -> dict[str, str]:

@@ -1,14 +1,17 @@
 """Reading one stream: to decide on it, to show its history, to see it as of an instant."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import tuple_row
 
+from booking_contracts.decode import from_store
+from booking_contracts.event import Event
 from booking_store.cause import IdempotencyKey
+from booking_store.prepared import Prepared
 from booking_store.stored import Stored
 
 _COLUMNS = (
@@ -20,12 +23,16 @@ _LOAD_UP_TO = (
     f"SELECT {_COLUMNS} FROM events WHERE stream_id = $1 AND recorded_at <= coalesce($2::timestamptz, 'infinity') "  # noqa: S608
     "AND version <= coalesce($3::int, 2147483647) ORDER BY version"
 )
+_TO_DECIDE = (
+    "SELECT position, version, stream_type, type, type_version, data::text, occurred_at FROM events "
+    "WHERE stream_id = $1"
+)
+_LOAD_TO_DECIDE = Prepared(_TO_DECIDE + " ORDER BY position")  # within a stream as by version
 # The key's record comes as one more row, last, so that a command keeps to two round trips: load and append.
-_LOAD_WITH_KEY = (
-    f"SELECT {_COLUMNS} FROM events WHERE stream_id = $1 UNION ALL "  # noqa: S608
-    "SELECT NULL, NULL, object_id, version, NULL, NULL, status, encode(sha, 'hex'), sub, NULL, key, NULL, NULL, NULL "
+_LOAD_WITH_KEY = Prepared(
+    _TO_DECIDE + " UNION ALL SELECT NULL, version, object_id::text, encode(sha, 'hex'), status, NULL, NULL "
     "FROM idempotency WHERE sub = $2 AND operation = $3 AND key = $4 "
-    "ORDER BY position"  # within a stream as by version, and null comes last
+    "ORDER BY position"  # null comes last
 )
 
 
@@ -39,11 +46,32 @@ class Remembered:
     version: int | None
 
 
+class Decided(NamedTuple):
+    """What a decision needs of a stored event, as it came from the database."""
+
+    version: int
+    stream_type: str
+    type: str
+    type_version: int
+    data: bytes
+    occurred: bytes
+
+    @property
+    def event(self) -> Event:
+        """The domain event, upcast to today's version of its type; decoded anew at each access."""
+        return from_store(self.type, self.type_version, self.data)
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When it happened (the connection's zone is UTC)."""
+        return datetime.fromisoformat(self.occurred.decode()).astimezone(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A stream, and what its idempotency key remembers."""
 
-    events: list[Stored]
+    events: list[Decided]
     remembered: Remembered | None
 
     @property
@@ -77,13 +105,30 @@ async def load_with_key(conn: psycopg.AsyncConnection[Any], stream_id: UUID, key
     One statement sees one snapshot: with a remembered success the stream has that success's events.
     """
     if key is None:
-        return Loaded(await load(conn, stream_id), None)
-    rows = await _rows(conn, _LOAD_WITH_KEY, [stream_id, key.sub, key.operation, key.key])
-    remembered = None
-    if rows and rows[-1][0] is None:
-        last = rows.pop()
-        remembered = Remembered(bytes.fromhex(last[7]), last[6], last[2], last[3])
-    return Loaded([Stored(*row) for row in rows], remembered)
+        found = await _LOAD_TO_DECIDE.run(conn, [str(stream_id)])
+    else:
+        found = await _LOAD_WITH_KEY.run(conn, [str(stream_id), key.sub, key.operation, key.key])
+    rows, value, remembered = found.ntuples, found.get_value, None
+    if rows and value(rows - 1, 0) is None:
+        rows -= 1
+        remembered = _remembered(*(value(rows, column) for column in range(1, 5)))
+    return Loaded([_decided(*(value(row, column) for column in range(1, 7))) for row in range(rows)], remembered)
+
+
+def _decided(*columns: bytes | None) -> Decided:
+    version, stream_type, name, type_version, data, occurred = cast("tuple[bytes, ...]", columns)
+    return Decided(int(version), stream_type.decode(), name.decode(), int(type_version), data, occurred)
+
+
+def _remembered(version: bytes | None, object_id: bytes | None, sha: bytes | None, status: bytes | None) -> Remembered:
+    assert sha is not None
+    assert status is not None
+    return Remembered(
+        bytes.fromhex(sha.decode()),
+        int(status),
+        None if object_id is None else UUID(object_id.decode()),
+        None if version is None else int(version),
+    )
 
 
 async def _rows(conn: psycopg.AsyncConnection[Any], query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ import psycopg
 
 from booking_contracts.event import Event
 from booking_contracts.topics import TRANSACTIONS
-from booking_store import AppendSql, Cause, IdempotencyKey, Remembered, Stored, load, load_with_key
+from booking_store import AppendSql, Cause, Decided, IdempotencyKey, Remembered, Stored, load, load_with_key
 from checkout.transaction.row import Note, parameters
 from checkout.transaction.state import Absent, Existing, State, evolve, fold
 
@@ -46,7 +46,7 @@ async def read_at(
     return Read(transaction_id, state_of(events), events[-1].version if events else 0)
 
 
-def state_of(stored: Sequence[Stored]) -> State:
+def state_of(stored: Sequence[Stored | Decided]) -> State:
     """Fold stored events. A person's id may name a stream of another type (an erasure): that is no Transaction."""
     return fold((one.event, one.occurred_at) for one in stored if one.stream_type == STREAM_TYPE)
 
