@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from tests.chaos.flatness import JUDGED_FROM_SECONDS, TOLERANCES, Sample, growing, judged, left_over, summarise
@@ -49,6 +50,18 @@ def test_what_was_seen_too_briefly__is_not_judged():
     brief = life("rss_kib", lambda age: 90_000 + 1000 * age, until=300)
     assert (judged(brief), growing(brief, 1500)) == (0, ["no process was seen long enough to tell"])
     assert growing(life("rss_kib", lambda age: 90_000 + 1000 * age), JUDGED_FROM_SECONDS - 1) == []
+
+
+def test_what_keeps_on_purpose__may_grow_and_java_up_to_its_heap():
+    def named(name: str, grows: float) -> list[Sample]:
+        return [replace(one, name=name) for one in life("rss_kib", lambda age: 90_000 + grows * age)]
+
+    assert growing([*named("mailbox", 100), *named("kafka", 100), *life("threads", lambda _: 5)], 1500) == []
+    assert [
+        "more than it was allowed" in words
+        for words in growing([*named("kafka", 900), *life("threads", lambda _: 5)], 1500)
+    ] == [True]
+    assert growing(named("mailbox", 100), 1500) == ["no process was seen long enough to tell"]
 
 
 def test_queues__must_be_empty_at_the_end_only():

@@ -1,7 +1,6 @@
 """A process's ASGI application: everything of api.md's conventions, in one place for all services."""
 
 import asyncio
-import gc
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
@@ -9,7 +8,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from booking_chassis import problem_handlers, telemetry
+from booking_chassis import memory, problem_handlers, telemetry
 from booking_chassis.auth import Authenticator
 from booking_chassis.database import DatabaseDown, UnsafeDatabaseError
 from booking_chassis.edge import Edge
@@ -25,8 +24,6 @@ from booking_chassis.tokens import TokenVerifier
 from booking_chassis.topic_check import wrong_topics
 
 log = structlog.get_logger(__name__)
-
-_COLLECT_AFTER = 50_000
 
 
 def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
@@ -100,7 +97,8 @@ def _lifespan(
         for hook in service.on_start:
             await hook()
         supervisor.start()
-        _settle_garbage()
+        memory.settle()
+        background.append(asyncio.create_task(memory.tidy_now_and_then(), name="tidy"))
         log.info("started", mode=mode)
         try:
             yield
@@ -150,10 +148,3 @@ async def _check_topics(service: Service, health: Health) -> None:
     if wrong is not None:
         log.critical("unsafe_topics", why=wrong)
         health.unsafe = wrong
-
-
-def _settle_garbage() -> None:
-    # What is loaded by now stays for ever. Scanning it again and again is most of a busy worker's slowest per cent.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 50)

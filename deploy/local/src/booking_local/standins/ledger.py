@@ -1,7 +1,6 @@
 """What a stand-in was given, newest last, kept in a file so that a restart forgets nothing."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,11 @@ class Ledger:
 
     def append(self, item: dict[str, Any]) -> None:
         """Kept once this returns."""
+        self.write(item)
         self.items.append(item)
+
+    def write(self, item: dict[str, Any]) -> None:
+        """Into the file alone, for who keeps the list in a form of their own."""
         self._file.write(json.dumps(item) + "\n")
         self._file.flush()
 
@@ -30,10 +33,3 @@ class Ledger:
         """Forgets everything."""
         self.items.clear()
         self._file.truncate(0)
-
-
-def write_whole(path: Path, content: Any) -> None:
-    """Replaces a JSON file at once: a reader sees the old or the new, never half."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_text(json.dumps(content, indent=1), "utf-8")
-    half.replace(path)

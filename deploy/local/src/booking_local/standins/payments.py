@@ -15,7 +15,6 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -26,18 +25,18 @@ from starlette.types import ASGIApp
 
 from booking_local.standins.behaviour import Behaviour
 from booking_local.standins.courier import Courier
-from booking_local.standins.ledger import write_whole
+from booking_local.standins.ledger import Ledger
 from booking_local.standins.midtrans import PAID, Order, authorised, wib_now
 from booking_local.standins.web import application, cut, serve, setting, state_file, still_there
 
 
 class Payments:
-    """The provider's books: every order in one file, replaced at each change, before anybody is told."""
+    """The provider's books: an order is written at each of its changes, before anybody is told; its last line counts."""
 
-    def __init__(self, path: Path, courier: Courier, behaviour: Behaviour) -> None:
-        self._path = path
-        kept = json.loads(path.read_text("utf-8")) if path.exists() else []
-        self.orders: dict[str, Order] = {one["order_id"]: Order(**one) for one in kept}
+    def __init__(self, ledger: Ledger, courier: Courier, behaviour: Behaviour) -> None:
+        self._file = ledger
+        self.orders: dict[str, Order] = {one["order_id"]: Order(**one) for one in ledger.items}
+        ledger.items.clear()  # they live in `orders`
         self.behaviour = behaviour
         self._courier = courier
         self._key = setting("MIDTRANS_SERVER_KEY")
@@ -88,7 +87,7 @@ class Payments:
         if wish.get("transaction_id"):
             order.transaction_id = wish["transaction_id"]
         order.move(wish.get("transaction_status", "settlement"), fraud_status=wish.get("fraud_status", "accept"))
-        self._save()
+        self._save(order)
         changes = {name: str(wish[name]) for name in ("gross_amount", "currency", "status_code") if name in wish}
         return await self._notify(order.signed(self._key, **changes), send=bool(wish.get("notify", True)))
 
@@ -110,7 +109,7 @@ class Payments:
             return JSONResponse({"error_messages": ["transaction_details.order_id has already been taken"]}, 400)
         if order is None or Decimal(order.gross_amount) != amount:
             order = self.orders[order_id] = Order(order_id, f"{amount:.2f}")
-            self._save()
+            self._save(order)
         url = f"{self._public_url}/snap/v4/redirection/{order.token}"
         return JSONResponse({"token": order.token, "redirect_url": url}, 201)
 
@@ -141,7 +140,7 @@ class Payments:
             }
             order.refunds.append(known)
             order.status = "refund" if amount == left else "partial_refund"
-            self._save()
+            self._save(order)
             self._post("midtrans", _bytes(order.signed(self._key)), {})
         told = {**order.describe(), **known, "status_message": "Success, refund request is approved"}
         return JSONResponse({name: value for name, value in told.items() if name != "refunds"})
@@ -200,8 +199,8 @@ class Payments:
         answer: Response = act()
         return cut(request) if mode == "break_after_accept" else answer
 
-    def _save(self) -> None:
-        write_whole(self._path, [order.as_json() for order in self.orders.values()])
+    def _save(self, order: Order) -> None:
+        self._file.write(order.as_json())
 
 
 def _core(code: int, message: str, headers: dict[str, str] | None = None) -> Response:
@@ -232,7 +231,7 @@ async def _json(request: Request) -> dict[str, Any]:
 def build() -> ASGIApp:
     """The stand-in from its settings."""
     courier = Courier(state_file("payments-notifications.jsonl"))
-    payments = Payments(state_file("payments.json"), courier, Behaviour())
+    payments = Payments(Ledger(state_file("payments.jsonl")), courier, Behaviour())
 
     async def orders(_: Request) -> Response:
         return JSONResponse({"items": [order.as_json() for order in payments.orders.values()]})
