@@ -31,7 +31,7 @@ from booking_local.standins.web import application, cut, serve, setting, state_f
 
 
 class Payments:
-    """The provider's books: an order is written at each of its changes, before anybody is told; its last line counts."""
+    """The provider's books: an order is written at each change, before anybody is told; its last line counts."""
 
     def __init__(self, ledger: Ledger, courier: Courier, behaviour: Behaviour) -> None:
         self._file = ledger
