@@ -135,7 +135,7 @@ class Ours:
         """What the route of `PUT /v1/sessions/{id}/schedule` does, without HTTP."""
         asked = ScheduleIn.model_validate_json(body)
         link = self._links.canonical(asked.meeting_link)
-        at, times = now(), asked.times("Asia/Jakarta")
+        at, times = now(), asked.times(asked.timezone or "Asia/Jakarta")
         person = Person(world.practitioner(number), frozenset({"practitioner"}))
         order = Order(lambda actor: Reschedule(actor, at, times, link))
         key = IdempotencyKey(str(person.id), "PUT /v1/sessions/{session_id}/schedule", str(uuid4()), bytes(32))
