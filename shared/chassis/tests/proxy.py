@@ -77,14 +77,27 @@ class Proxy:
             writer.transport.abort()
 
     async def close(self) -> None:
+        """Nothing of it is left afterwards, nor of a connection that was just being made."""
         await self.down()
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.cut()
+        await asyncio.sleep(0)  # in which the transports close their sockets
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there = await asyncio.open_connection(*self._target)
-        self._writers |= {writer, there}
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._tasks.add(serving)
+        serving.add_done_callback(self._tasks.discard)
+        self._writers.add(writer)
+        try:
+            there_reader, there = await asyncio.open_connection(*self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers.add(there)
         link = _Link()
         for source, sink, answers in ((reader, there, False), (there_reader, writer, True)):
             task = asyncio.create_task(self._pump(source, sink, link, answers=answers))
