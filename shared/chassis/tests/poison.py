@@ -2,7 +2,10 @@
 
 from uuid import uuid4
 
-from shared.chassis.tests.consumer_rig import Message
+from aiokafka.record.util import calc_crc32c
+from shared.chassis.tests.consumer_rig import Message, Rig
+
+from booking_contracts.topics import Topic
 
 _DEEP = b"[" * 100_000 + b"]" * 100_000
 
@@ -35,3 +38,15 @@ def spoiled(good: Message) -> dict[str, Message]:
         "a sequence beyond bigint": good.with_header("ce_sequence", b"9" * 30),
         "a newer version of its type": good.with_header("ce_type", type_.rpartition(b".")[0] + b".v2"),
     }
+
+
+async def send_unreadable(rig: Rig, topic: Topic, partition: int) -> None:
+    """A record as librdkafka could send it, its header's name no UTF-8: aiokafka's producer writes text only, so its
+    bytes are mended."""
+    batch = rig.producer.create_batch()
+    batch.append(key=None, value=b"x", timestamp=None, headers=[("zzzz", b"v")])
+    batch.close()
+    data = bytearray(batch._build()).replace(b"zzzz", b"\xff\xfe\xfd\xfc")
+    data[17:21] = calc_crc32c(bytes(data[21:])).to_bytes(4, "big")  # KIP-98: the checksum is of all that follows it
+    batch._buffer = data
+    await (await rig.producer.send_batch(batch, rig.prefix + topic.name, partition=partition))

@@ -39,17 +39,17 @@ def acknowledges_before_commit(reader):
     """The consumer commits the offset, then applies the record: a kill in between loses it."""
 
     async def handle(self, raw):
-        batch = self._fresh([raw, *await self._more()])
+        batch = self._fresh((await self._with_more(raw))[0])
         for record in batch:
             self.offsets.settle(reader.TopicPartition(record.topic, record.partition), record.offset + 1)
         await self.offsets.flush()
-        self.in_hand = batch
+        self.in_hand = list(batch)
         self._idle.clear()
         try:
             if batch:
                 await self._take(batch)
         finally:
-            self.in_hand = ()
+            self.in_hand = []
             self._idle.set()
 
     reader.Reader._handle = handle

@@ -19,7 +19,7 @@ from shared.chassis.tests.consumer_rig import (
     session_event,
     until,
 )
-from shared.chassis.tests.poison import spoiled
+from shared.chassis.tests.poison import send_unreadable, spoiled
 
 from booking_chassis.consumer import Hold, held_records_router, operations
 from booking_chassis.consumer.errors import HeldNotFound, StillHeld
@@ -74,9 +74,9 @@ async def test_poison__a_header_name_that_is_no_utf8_is_held_and_what_lies_aroun
     """aiokafka itself dies of this one while it unpacks the batch, again and again."""
     before, after, last = uuid4(), uuid4(), uuid4()
     await rig.send(session_event(before, 1).changed(partition=4))
-    await _send_unreadable(rig, 4)
+    await send_unreadable(rig, SESSIONS, 4)
     await rig.send(session_event(after, 1).changed(partition=4))
-    await _send_unreadable(rig, 4)
+    await send_unreadable(rig, SESSIONS, 4)
     await rig.send(session_event(last, 1).changed(partition=4))
     async with rig.consuming(tuning=replace(QUICK, batch_size=batch_size)):
         await until(rig.caught_up)
@@ -85,20 +85,6 @@ async def test_poison__a_header_name_that_is_no_utf8_is_held_and_what_lies_aroun
         (3, None, "undecodable"),
     ]
     assert await rig.effects() == 3
-
-
-async def _send_unreadable(rig: Rig, partition: int) -> None:
-    """A record as librdkafka could send it: aiokafka's producer writes text only, so its bytes are mended."""
-    from aiokafka.record.util import calc_crc32c
-
-    batch = rig.producer.create_batch()
-    batch.append(key=None, value=b"x", timestamp=None, headers=[("zzzz", b"v")])
-    batch.close()
-    data = bytearray(batch._build()).replace(b"zzzz", b"\xff\xfe\xfd\xfc")
-    data[17:21] = calc_crc32c(bytes(data[21:])).to_bytes(4, "big")  # KIP-98: the checksum is of all that follows it
-    batch._buffer = data
-    topic = rig.prefix + SESSIONS.name
-    await (await rig.producer.send_batch(batch, topic, partition=partition))
 
 
 async def test_poison__later_records_of_its_key_wait_behind_it_and_follow_a_discard(rig: Rig):
@@ -232,17 +218,18 @@ async def test_a_drained_record_that_fails_stays_held_and_its_predecessor_stays_
 
 async def test_gaps__beyond_the_limit_the_partition_pauses_and_goes_on_when_they_are_settled(rig: Rig):
     partition, others = 3, uuid4()
-    keys = [uuid4() for _ in range(4)]
+    in_hand = 8  # what one lane takes at once
+    keys = [uuid4() for _ in range(in_hand + 1)]
     await rig.send(*(session_event(key, 2).changed(partition=partition) for key in keys))
-    async with rig.consuming(tuning=replace(QUICK, gap_limit=2)) as consumer:
+    async with rig.consuming(tuning=replace(QUICK, gap_limit=2, lanes=1)) as consumer:
         await until(lambda: consumer._reader is not None and consumer._reader.paused)
         await rig.send(session_event(others, 1).changed(partition=0))
         await until(lambda: rig.applied(others))
-        assert len(await rig.held()) == 3, "the fourth lies behind the pause"
-        for held_id in [row[0] for row in await rig.sql("SELECT id FROM held ORDER BY held_at LIMIT 2")]:
+        assert len(await rig.held()) == in_hand, "the last lies behind the pause"
+        for held_id in [row[0] for row in await rig.sql("SELECT id FROM held ORDER BY held_at LIMIT 6")]:
             await _operate(rig, consumer, operations.discard, held_id)
         await until(rig.caught_up)
-    assert len(await rig.held()) == 2
+    assert len(await rig.held()) == in_hand - 6 + 1
 
 
 async def test_http__an_admin_lists_shows_replays_and_discards(rig: Rig):

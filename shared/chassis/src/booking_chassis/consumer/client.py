@@ -73,6 +73,12 @@ class TolerantConsumer(AIOKafkaConsumer):
         return None
 
 
+def buffered(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    """The partitions of which something has been fetched already."""
+    fetcher: Any = consumer._fetcher  # noqa: SLF001 -- there is no public way to learn it
+    return list(fetcher._records) if fetcher is not None else []  # noqa: SLF001 -- likewise
+
+
 def make_tolerant(broker: Any) -> None:
     """Let a connected FastStream broker build tolerant consumers."""
     config = broker.config.broker_config

@@ -1,7 +1,8 @@
 """The Kafka side of a consumer: a FastStream subscriber that hands over raw records and never loses its place.
 
 What it promises: records of a partition are handed over in order, one batch at a time; a position is committed only
-after `take` has settled it; whatever happens otherwise (crash, rebalance, stop), records come again, never not at all.
+after `take` has settled it and all below it; whatever happens otherwise (crash, rebalance, stop), records come again,
+never not at all.
 """
 # pyright: standard
 # aiokafka and parts of FastStream are untyped, hence not strict here.
@@ -10,7 +11,6 @@ import asyncio
 import contextlib
 import importlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from booking_chassis.consumer.assignment import Assignment
-from booking_chassis.consumer.client import cut_off, make_tolerant
+from booking_chassis.consumer.client import buffered, cut_off, make_tolerant
 from booking_chassis.consumer.monitor import Monitor
 from booking_chassis.consumer.offsets import OffsetCommits
 from booking_chassis.consumer.retry import Backoff
@@ -29,7 +29,9 @@ from booking_outbox.progress import Progress
 log = logging.getLogger("booking.consumer")
 
 Take = Callable[[Sequence[Any]], Awaitable[bool]]
-"""Settles a batch of raw records (True), or gives up because of a stop (False). Never raises but by cancellation."""
+"""Settles a batch of raw records (True), or gives up because of a stop (False). Never raises but by cancellation.
+
+Of a batch that is given up, what `Reader.settled` was told of is settled all the same."""
 
 Starts = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
 """The stored position of each partition; a missing one starts at the beginning."""
@@ -69,8 +71,7 @@ class Reader:
         self.assignment = Assignment(on_revoked=self._revoked, on_assigned=self._assigned)
         self.offsets = OffsetCommits(lambda: self.consumer, deadline=tuning.commit_deadline)
         self.monitor = Monitor(self)
-        self.in_hand: Sequence[Any] = ()
-        self.taken_at = 0.0
+        self.in_hand: list[Any] = []
         self._idle = asyncio.Event()
         self._idle.set()
         self._broker: Any = None
@@ -122,6 +123,11 @@ class Reader:
         """Another copy has moved a stored position: read all of them anew and go on from there."""
         if self._starts is not None and self.assignment.partitions:
             self._start_seeking(self.assignment.partitions)
+
+    def settled(self, raw: Any) -> None:
+        """One record of the batch in hand is done, whatever becomes of the others."""
+        self.in_hand = [record for record in self.in_hand if record is not raw]
+        self.monitor.moved(raw)
 
     async def touch(self) -> None:
         """Tell the group that a long handler is alive (F28, K4): aiokafka leaves it for want of polls, unasked.
@@ -190,34 +196,44 @@ class Reader:
 
     async def _handle(self, raw: Any) -> None:
         """One record from FastStream's loop, which moves on when this returns, so it returns only when it may."""
-        epoch = self.assignment.epoch
-        batch = [] if self.stopping.is_set() else self._fresh([raw, *await self._more()])
+        batch, epoch = ([], 0) if self.stopping.is_set() else await self._with_more(raw)
+        batch = self._fresh(batch)
         if not batch:
             await asyncio.sleep(0.01)  # nothing is handed over twice in a stop or a seek; don't spin through the rest
             return
-        self.in_hand, self.taken_at = batch, time.monotonic()
+        self.in_hand = list(batch)
         self._idle.clear()
         try:
-            settled = await self._take(batch)
+            if await self._take(batch):
+                self.in_hand = []
+                self.monitor.moved(batch[-1])
         finally:
-            self.in_hand = ()
+            left, self.in_hand = self.in_hand, []
             self._idle.set()
-        if settled:
-            self.monitor.moved(batch[-1])
-            if self.assignment.epoch == epoch:
-                for place, offset in {(r.topic, r.partition): r.offset for r in batch}.items():
-                    self.offsets.settle(TopicPartition(*place), offset + 1)
+        if self.assignment.epoch == epoch:
+            for partition, offset in _settled(batch, left).items():
+                self.offsets.settle(partition, offset)
 
-    async def _more(self) -> list[Any]:
-        """What has been fetched already, without waiting: a batch costs no latency."""
-        wanted, consumer = self.tuning.batch_size - 1, self.consumer
-        if wanted < 1 or consumer is None:
-            return []
-        try:
-            found = await consumer.getmany(timeout_ms=0, max_records=wanted)
-        except (KafkaError, UnicodeDecodeError):
-            return []  # it comes up again at FastStream's next read
-        return [record for records in found.values() for record in records]
+    async def _with_more(self, raw: Any) -> tuple[list[Any], int]:
+        """The record and what has been fetched already, without waiting: a batch costs no latency. And their epoch.
+
+        Partition by partition: aiokafka would lose what it took from the others when it cannot unpack one's records.
+        """
+        batch, epoch, consumer = [raw], self.assignment.epoch, self.consumer
+        if self.tuning.batch_size == 1 or consumer is None:
+            return batch, epoch
+        for partition in buffered(consumer):
+            wanted = self.tuning.batch_size - len(batch)
+            if wanted < 1:
+                break
+            try:
+                found = await consumer.getmany(partition, timeout_ms=0, max_records=wanted)
+            except (KafkaError, UnicodeDecodeError):
+                continue  # it comes up again at FastStream's next read
+            if self.assignment.epoch != epoch:
+                batch, epoch = [], self.assignment.epoch  # given back meanwhile: what was read before comes again
+            batch += found.get(partition, ())
+        return batch, epoch
 
     def _fresh(self, batch: list[Any]) -> list[Any]:
         """Without stored positions all; with them only what lies at or above them: a seek may still be under way."""
@@ -273,3 +289,13 @@ class Reader:
             consumer.seek(partition, stored.get(partition, 0))
             self.positions[partition] = stored.get(partition, 0)
         consumer.resume(*(partitions - self.paused))
+
+
+def _settled(batch: Sequence[Any], left: Sequence[Any]) -> dict[TopicPartition, int]:
+    """The next offset of each partition below which everything of the batch is settled."""
+    # By plain tuples: a TopicPartition for each record is a good part of a rebuild's time.
+    places = {(r.topic, r.partition): r.offset + 1 for r in batch}
+    for record in reversed(left):
+        places[record.topic, record.partition] = record.offset
+    first = {(r.topic, r.partition): r.offset for r in reversed(batch)}
+    return {TopicPartition(*place): offset for place, offset in places.items() if offset > first[place]}

@@ -32,4 +32,6 @@ class Tuning:
     max_poll_interval: float = 300.0
     fetch_wait: float = 0.5
     batch_size: int = 1
-    """Records per transaction at most; 1 for whatever has an outside effect."""
+    """Records that are handed over together at most: those of one transaction of a `BatchConsumer`."""
+    lanes: int = 4
+    """Keys whose records a `Consumer` takes side by side, each record in a transaction of its own."""
