@@ -114,3 +114,33 @@ def test_connection_that_closed_just_now__is_an_error_of_kafkas_and_ends_no_task
             assert not connection.connected()
 
     uvloop.run(closed())
+
+
+async def test_within__ends_as_soon_as_nobody_wants_it_any_more():
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_soon(stop.set)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(within(60, asyncio.Event().wait(), unless=stop), 5)
+
+
+async def test_a_stop__ends_a_reader_whose_broker_accepts_and_says_nothing():
+    """aiokafka's start() would ask it for forty seconds, and again."""
+    connected, stop = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read()
+        writer.close()
+
+    async def take(_batch: object) -> bool:
+        return True
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        bootstrap = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        reader = Reader(name="n", group_id="n", topics=["t"], bootstrap=bootstrap, take=take, tuning=Tuning())
+        running = asyncio.create_task(reader.run(stop))
+        await asyncio.wait_for(connected.wait(), 20)
+        began = time.monotonic()
+        stop.set()
+        await asyncio.wait_for(running, 20)
+        assert time.monotonic() - began < 10

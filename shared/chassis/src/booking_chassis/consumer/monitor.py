@@ -119,13 +119,17 @@ class Monitor:
             return min(in_hand)
         consumer = self._reader.consumer
         try:
-            return await within(1.0, consumer.position(partition)) if consumer is not None else 0
+            return (
+                await within(1.0, consumer.position(partition), unless=self._reader.stopping)
+                if consumer is not None
+                else 0
+            )
         except (KafkaError, TimeoutError):
             return 0
 
     async def _ends(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int] | None:
         try:
-            return await within(5.0, self._probed(partitions))
+            return await within(5.0, self._probed(partitions), unless=self._reader.stopping)
         except (KafkaError, TimeoutError, OSError):
             await self._drop_probe()
             return None
@@ -139,7 +143,7 @@ class Monitor:
     async def _asked(self) -> str | None:
         """Whether it is something else that does not answer; what can't tell in time does not."""
         try:
-            return await within(5.0, self._reader.waiting_for())
+            return await within(5.0, self._reader.waiting_for(), unless=self._reader.stopping)
         except TimeoutError:
             return "postgres"
 

@@ -153,8 +153,8 @@ class Reader:
         backoff = Backoff(first=0.2, cap=self.tuning.backoff_cap)
         while not stop.is_set():
             try:
-                await self._open()
-            except (KafkaError, OSError) as error:
+                await within(self.tuning.open_deadline, self._open(), unless=stop)
+            except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("consumer %s waits for Kafka: %s", self.name, type(error).__name__)
                 await self._close()
                 await backoff.wait(stop)

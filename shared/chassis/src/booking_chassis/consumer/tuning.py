@@ -24,6 +24,8 @@ class Tuning:
     Likewise when offsets cannot be committed for so long while the broker answers."""
     grace: float = 10.0
     """A stop waits so long for the record in hand; then it is rolled back and left for the next owner (K11, K19)."""
+    open_deadline: float = 60.0
+    """A broker that accepts and says nothing: aiokafka's start() asks it again and again, deaf to a stop."""
     close_deadline: float = 5.0
     """aiokafka's stop() may hang (K9): after this the process goes on without it."""
     commit_deadline: float = 5.0

@@ -13,18 +13,22 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+async def within(seconds: float, work: Coroutine[Any, Any, T], *, unless: asyncio.Event | None = None) -> T:
     """The work's outcome. Raises TimeoutError when it takes longer; it is cancelled then, and not waited for.
 
-    Likewise TimeoutError when the work was cancelled by itself: CancelledError comes from the caller's caller alone.
+    Likewise TimeoutError as soon as `unless` is set, and when the work was cancelled by itself: CancelledError comes
+    from the caller's caller alone.
     """
     task = asyncio.ensure_future(work)
+    ended = asyncio.ensure_future((unless or asyncio.Event()).wait())
     try:
-        done, _ = await asyncio.wait({task}, timeout=seconds)
+        await asyncio.wait({task, ended}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
         _abandon(task)
         raise
-    if not done:
+    finally:
+        ended.cancel()
+    if not task.done():
         _abandon(task)
         raise TimeoutError
     if task.cancelled():
