@@ -43,6 +43,7 @@ def acknowledges_before_commit(reader):
         for record in batch:
             self.offsets.settle(reader.TopicPartition(record.topic, record.partition), record.offset + 1)
         await self.offsets.flush()
+        await asyncio.sleep(0.2)  # a database that takes its time: at once, only a kill within milliseconds would tell
         self.in_hand = list(batch)
         self._idle.clear()
         try:
