@@ -145,7 +145,7 @@ def _scope(session_id: UUID, person: Person) -> Row:
     return {"id": session_id, "person": person.id, "all": "admin" in person.roles}
 
 
-async def rows_of(conn: Connection, query: LiteralString, params: Row) -> list[Row]:
+async def rows_of(conn: Connection, query: LiteralString | bytes, params: Row) -> list[Row]:
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchall()

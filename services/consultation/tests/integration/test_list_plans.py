@@ -7,7 +7,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from consultation.listing import Filter, statement
+from consultation.listing import Filter, page, statement
 from consultation.orders import Person
 from consultation.workers.timers import DUE_FOR_TIME_OUT, DUE_TO_START
 
@@ -72,6 +72,23 @@ async def test_page__reads_one_index_in_its_order(filled, wanted: Filter, role: 
     assert {node["Node Type"] for node in reads(nodes)} <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
     sorted_rows = [node["Plan Rows"] for node in nodes if "Sort" in node["Node Type"]]
     assert all(rows <= 500 for rows in sorted_rows), nodes
+
+
+@pytest.mark.parametrize("wanted", [Filter(), Filter("completed")], ids=str)
+async def test_page__is_planned_a_few_times_and_not_at_every_call(filled, wanted: Filter):
+    """docs/benchmarks.md, growth: on a large table planning would be half of a page's time."""
+    person = Person(uuid4(), frozenset({"admin"}))
+    await filled.execute("DEALLOCATE ALL")
+    await filled.execute("SET plan_cache_mode = auto")
+    try:
+        for _ in range(20):
+            await page(filled, person, wanted, limit=50, after=None)
+        cursor = await filled.execute(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%feedback_session%'"
+        )
+        assert [generic > custom for generic, custom in await cursor.fetchall()] == [True]
+    finally:
+        await filled.execute("SET plan_cache_mode = force_generic_plan")
 
 
 @pytest.mark.parametrize("generic", [True, False])
