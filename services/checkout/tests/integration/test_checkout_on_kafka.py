@@ -42,7 +42,7 @@ async def live(fresh_database, kafka, prefix: str, midtrans: MidtransServer) -> 
         midtrans.address,
         kafka_bootstrap=kafka.bootstrap,
         topic_prefix=prefix,
-        erasure_resend_seconds=0,
+        erasure_resend_seconds=2,  # at once, both marks may go as one record
     )
     async with rig_of(made, midtrans, mode="all") as rig:
         yield rig

@@ -101,11 +101,11 @@ async def erase(conn: Connection, person_id: UUID) -> None:
     The mark comes first: from its commit on nothing of theirs is written again. What a command wrote at the same moment
     goes when the contact's tombstone, sent twice, erases once more.
     """
+    await forget_key(conn, CONTACTS.name, str(person_id))
+    await forget_key(conn, PRACTITIONERS.name, str(person_id))
     await conn.execute(
         "INSERT INTO erased_person (person_id, erased_at) VALUES (%s, now()) ON CONFLICT DO NOTHING", [person_id]
     )
     await conn.execute("DELETE FROM contact WHERE person_id = %s", [person_id])
     await conn.execute("DELETE FROM practitioner WHERE id = %s", [person_id])
     await conn.execute(_ERASE_TEXT, {"person": person_id})
-    await forget_key(conn, CONTACTS.name, str(person_id))
-    await forget_key(conn, PRACTITIONERS.name, str(person_id))

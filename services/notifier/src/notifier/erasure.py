@@ -22,11 +22,11 @@ _DROP_WAITING = changing(
 
 async def erase(conn: psycopg.AsyncConnection[Any], person_id: UUID, at: datetime) -> None:
     """Delete everything of this person that E4 names; repeatable, within the caller's transaction."""
+    for topic in (CONTACTS, PRACTITIONERS):
+        await forget_key(conn, topic.name, str(person_id))
     await lock_person(conn, person_id)
     await conn.execute("INSERT INTO erased VALUES (%s, %s) ON CONFLICT DO NOTHING", [person_id, at])
     await conn.execute("DELETE FROM contact WHERE person_id = %s", [person_id])
     await conn.execute("DELETE FROM practitioner WHERE id = %s", [person_id])
     await conn.execute("DELETE FROM preference WHERE person_id = %s", [person_id])
-    for topic in (CONTACTS, PRACTITIONERS):
-        await forget_key(conn, topic.name, str(person_id))
     await conn.execute(_DROP_WAITING, {"person": str(person_id)})

@@ -1,5 +1,6 @@
 """Held records on a real broker and database: poison, bugs, replay in order, discard, over HTTP too (F44, F45, F48)."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -21,10 +22,11 @@ from shared.chassis.tests.consumer_rig import (
 )
 from shared.chassis.tests.poison import send_unreadable, spoiled
 
-from booking_chassis.consumer import Hold, held_records_router, operations
+from booking_chassis.consumer import Hold, held, held_records_router, operations
 from booking_chassis.consumer.errors import HeldNotFound, StillHeld
 from booking_chassis.principal import Principal
 from booking_contracts.decode import Decoded
+from booking_contracts.record import Record
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS
 
 pytestmark = pytest.mark.servers
@@ -230,6 +232,29 @@ async def test_gaps__beyond_the_limit_the_partition_pauses_and_goes_on_when_they
             await _operate(rig, consumer, operations.discard, held_id)
         await until(rig.caught_up)
     assert len(await rig.held()) == in_hand - 6 + 1
+
+
+async def test_forgotten__what_is_just_being_held_goes_too_and_counts_as_taken(rig: Rig):
+    """E4: a tombstone that was being held behind a broken record would wait for ever for what is gone."""
+    key, topic = uuid4(), PRACTITIONERS
+    await rig.send(profile(key, 1), profile(key, 2).changed(value=b"{"))
+    async with rig.consuming(topics=(topic,)):
+        await until(lambda: rig.caught_up(topic))
+    assert await rig.held(key) == [("undecodable", 2)]
+
+    async def forget() -> None:
+        async with rig.database.transaction() as conn:
+            await held.forget_key(conn, topic.name, str(key))
+
+    tombstone = profile(key, 3, tombstone=True)
+    record = Record(topic.name, tombstone.to, 2, tombstone.key, None, tuple(tombstone.headers), 0)
+    async with asyncio.TaskGroup() as group, rig.database.transaction() as conn:
+        await conn.execute("SELECT FROM inbox WHERE key = %s FOR UPDATE", (str(key),))
+        group.create_task(forget())
+        await until(lambda: rig.sql("SELECT 1 FROM pg_locks WHERE NOT granted"), "it to wait")
+        await held.insert(conn, rig.name, record, version=3, reason="gap", attempts=0, error=None)
+    assert await rig.held(key) == []
+    assert await rig.version(key, topic) == 3
 
 
 async def test_http__an_admin_lists_shows_replays_and_discards(rig: Rig):

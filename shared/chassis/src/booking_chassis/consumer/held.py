@@ -153,7 +153,20 @@ async def mark(
 
 
 async def forget_key(conn: psycopg.AsyncConnection, topic: str, key: str) -> int:
-    """Delete every held record of a key, settled or not, of all consumers here (erasure, product.md E4)."""
+    """Delete every held record of a key, settled or not, of all consumers here (erasure, product.md E4).
+
+    First it takes the lock of the key's version rows, as whoever holds a record does: else a tombstone that is just
+    being held behind a broken record would wait for ever for what is gone. What waited counts as taken: nothing is left
+    to do. Call it before other locks are taken, since a record's own transaction takes that lock first.
+    """
+    await conn.execute("SELECT FROM inbox WHERE topic = %s AND key = %s ORDER BY consumer FOR UPDATE", (topic, key))
+    await conn.execute(
+        """UPDATE inbox i SET version = greatest(i.version, w.version), updated_at = now()
+           FROM (SELECT consumer, max(version) AS version FROM held
+                 WHERE topic = %(topic)s AND key = %(key)s AND reason = 'gap' AND settled_at IS NULL GROUP BY 1) w
+           WHERE i.consumer = w.consumer AND i.topic = %(topic)s AND i.key = %(key)s AND w.version IS NOT NULL""",
+        {"topic": topic, "key": key},
+    )
     cursor = await conn.execute("DELETE FROM held WHERE topic = %s AND key = %s", (topic, key))
     return cursor.rowcount
 
