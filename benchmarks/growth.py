@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
-from zoneinfo import ZoneInfo
 
 import psycopg
 
@@ -18,6 +17,7 @@ from benchmarks.system import Database as Place
 from benchmarks.system import System
 from benchmarks.world import World, body_of
 from booking_chassis.database import Database
+from booking_contracts.zones import zone
 from calendar_projector.calendar import queries
 from checkout.ranking import listing
 from checkout.ranking.months import Months
@@ -66,7 +66,7 @@ class Grown:
             system.database(name) for name in ("consultation", "calendar", "checkout")
         )
         self._command, self._system = Command(system, 1), system
-        self._months = Months(ZoneInfo("Asia/Jakarta"))
+        self._months = Months(zone("Asia/Jakarta"))
 
     async def fill(self) -> None:
         """Fill all three."""

@@ -18,7 +18,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import httpx2
 from tests.chaos.afterwards import rest_and_verdict
@@ -28,6 +27,7 @@ from tests.chaos.history import Recorder
 from tests.chaos.load import PRICE, PRODUCT, Cast, Load, bring_cast
 from tests.chaos.stack import SERVICES, Stack, own_stack
 
+from booking_contracts.zones import zone
 from booking_local.stack.layout import Layout
 
 SHIFTS = (2, -2, 0)
@@ -210,12 +210,12 @@ async def _appointment(client: Client, cast: Cast) -> str:
 def _soon() -> dict[str, Any]:
     """A time in seventy minutes, in a zone where it ends before midnight."""
     moment = datetime.now(UTC) + timedelta(minutes=70)
-    zone = next(name for name in ("Asia/Jakarta", "Europe/London") if moment.astimezone(ZoneInfo(name)).hour < 22)
-    starts = moment.astimezone(ZoneInfo(zone))
+    name = next(name for name in ("Asia/Jakarta", "Europe/London") if moment.astimezone(zone(name)).hour < 22)
+    starts = moment.astimezone(zone(name))
     return {
         "scheduled_date": starts.date().isoformat(),
         "time_start": starts.strftime("%H:%M"),
         "time_end": (starts + timedelta(hours=1)).strftime("%H:%M"),
-        "timezone": zone,
+        "timezone": name,
         "meeting_link": "https://meet.google.com/abc-defg-hij",
     }

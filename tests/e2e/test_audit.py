@@ -177,15 +177,21 @@ def played(own: tuple[Path, System]) -> tuple[Cast, dict[str, str]]:
 
 def audited(state: Path) -> tuple[int, dict[str, list[str]]]:
     """The command's exit code, and what it says differs, by section."""
-    done = booking("audit", "--json", state=state)
-    assert done.stdout, done.stderr
-    report = json.loads(done.stdout)
-    assert report["proven"] is (done.returncode == 0)
+    code, report = reported(state)
     differences = {
         section["name"]: [f"{one['what']} → {one['remedy']}" for one in section["differences"]]
         for section in report["sections"]
     }
-    return done.returncode, {name: found for name, found in differences.items() if found}
+    return code, {name: found for name, found in differences.items() if found}
+
+
+def reported(state: Path) -> tuple[int, dict[str, Any]]:
+    """The command's exit code and its report."""
+    done = booking("audit", "--json", state=state)
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert report["proven"] is (done.returncode == 0)
+    return done.returncode, report
 
 
 def proven(state: Path) -> None:
@@ -219,6 +225,22 @@ def test_lost_topic__is_seen_and_published_again_is_proven(own: tuple[Path, Syst
     again = booking("republish", "--service", "consultation", state=state)
     assert again.returncode == 0, again.stdout + again.stderr
     proven(state)
+
+
+def test_zone_with_other_rules_now__is_a_notice_and_no_difference(
+    own: tuple[Path, System], played: tuple[Cast, dict[str, str]]
+) -> None:
+    """S1, F63: as if the zone had changed its offset since: the same local time, now another instant."""
+    state, system = own
+    session = played[1]["session"]
+    with psycopg.connect(system.endpoints["postgres"]["consultation"], autocommit=True) as owner:
+        owner.execute("UPDATE feedback_session SET timezone = 'Asia/Makassar' WHERE id = %s", [session])
+    _, report = reported(state)
+    (zones,) = (section for section in report["sections"] if section["name"].endswith("rules of their zones"))
+    assert (zones["counts"]["changed"], zones["differences"]) == (1, [])
+    assert session in zones["notices"][0]
+    with psycopg.connect(system.endpoints["postgres"]["consultation"], autocommit=True) as owner:
+        owner.execute("UPDATE feedback_session SET timezone = 'Asia/Jakarta' WHERE id = %s", [session])
 
 
 def test_spoiled__each_thing_is_named(own: tuple[Path, System], played: tuple[Cast, dict[str, str]]) -> None:

@@ -1,7 +1,6 @@
 """The composition root: the only place that reads settings and wires things. Building does no I/O."""
 
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from fastapi import Depends
 
@@ -10,6 +9,7 @@ from booking_chassis.consumer.batch import BATCH_SIZE
 from booking_chassis.database import Database
 from booking_chassis.service import Service, Worker
 from booking_contracts.topics import SESSIONS
+from booking_contracts.zones import zone
 from booking_outbox import Relay, Waker
 from booking_store import StreamConflict
 from checkout.api.erasures import erasures_router
@@ -47,7 +47,7 @@ def build(settings: Settings) -> Service:
     database = database_of(settings)
     waker = Waker(settings.database_url)
     providers = providers_of(settings)
-    months = Months(ZoneInfo(settings.platform_timezone))
+    months = Months(zone(settings.platform_timezone))
     handlers = Handlers(database, providers, settings.payment_provider, waker.poke)
     known = Depends(known_person(database, settings.platform_timezone))
     consumer = BatchConsumer(

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 from booking_chassis import logs
 from booking_chassis.database import Database
 from booking_chassis.settings import SettingsError, load_settings
 from booking_contracts.topics import ERASURES
+from booking_contracts.zones import zone
 from booking_store import Cause
 from checkout.app import database_of
 from checkout.asking import Asked, by_system
@@ -104,7 +104,7 @@ async def _replay_erasures(settings: Settings, database: Database, _arguments: S
 
 
 def _months(settings: Settings) -> Months:
-    return Months(ZoneInfo(settings.platform_timezone))
+    return Months(zone(settings.platform_timezone))
 
 
 JOBS: dict[str, Job] = {

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -21,6 +20,7 @@ from booking_contracts.ids import partition_of
 from booking_contracts.record import Record
 from booking_contracts.sessions import SessionStarted
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, TRANSACTIONS, Topic, topic_named
+from booking_contracts.zones import zone
 from checkout.ranking.months import Months
 from checkout.ranking.rebuild import rebuild
 
@@ -199,7 +199,7 @@ class TestRebuild:
         await until(counted)
         await live.rows("UPDATE practitioner_month SET productivity = 99 WHERE practitioner_id = %s", practitioner)
         await live.rows("UPDATE consulted_session SET counts = '{}' WHERE session_id = %s", first.id)
-        months = Months(ZoneInfo("Asia/Jakarta"))
+        months = Months(zone("Asia/Jakarta"))
         done = await rebuild(live.service.database, kafka.bootstrap, prefix, months)
         assert await figures_of(live, practitioner) == [(1, 3)]
         assert (done.sessions >= 1, done.skipped) == (True, 0)
@@ -219,7 +219,7 @@ class TestRebuild:
                 await send(kafka, prefix, *session.whole())
 
         async def rebuilds() -> None:
-            months = Months(ZoneInfo("Asia/Jakarta"))
+            months = Months(zone("Asia/Jakarta"))
             for _ in range(4):
                 await rebuild(live.service.database, kafka.bootstrap, prefix, months)
 
@@ -229,7 +229,7 @@ class TestRebuild:
             return await figures_of(live, practitioner) == [(60, 180)]
 
         await until(all_counted)
-        await rebuild(live.service.database, kafka.bootstrap, prefix, Months(ZoneInfo("Asia/Jakarta")))
+        await rebuild(live.service.database, kafka.bootstrap, prefix, Months(zone("Asia/Jakarta")))
         assert await figures_of(live, practitioner) == [(60, 180)]
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 from services.checkout.tests.rig import Rig, Shop, until
 from services.checkout.tests.sessions import LAST_MONTH, Session
 
 from booking_contracts.decode import decode
+from booking_contracts.zones import zone
 from booking_store import Cause
 from checkout.directory import practitioners
 from checkout.ranking import listing
@@ -22,7 +22,7 @@ from checkout.ranking.page import cursor_of, page_after, query_of
 from checkout.subscribers import Sessions
 
 pytestmark = pytest.mark.servers
-JAKARTA = ZoneInfo("Asia/Jakarta")
+JAKARTA = zone("Asia/Jakarta")
 
 
 def last_month() -> datetime:

@@ -58,7 +58,9 @@ def test_web_address__refused(bad: str) -> None:
         text.web_address(bad)
 
 
-@pytest.mark.parametrize("bad", ["", "Mars", "../etc/passwd", "asia/jakarta "])
+@pytest.mark.parametrize(
+    "bad", ["", "Mars", "../etc/passwd", "asia/jakarta", "Asia/Jakarta ", "localtime", "Factory", "posixrules"]
+)
 def test_zone__refused(bad: str) -> None:
     with pytest.raises(ValueError, match="zone"):
         text.zone(bad)

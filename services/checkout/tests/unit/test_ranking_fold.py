@@ -2,15 +2,15 @@
 
 from itertools import permutations
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from services.checkout.tests.sessions import LAST_MONTH, THIS_MONTH, Session
 
 from booking_contracts.decode import Decoded, decode
+from booking_contracts.zones import zone
 from checkout.ranking.consulted import Consulted, difference, fold
 from checkout.ranking.months import Months
 
-MONTHS = Months(ZoneInfo("Asia/Jakarta"))
+MONTHS = Months(zone("Asia/Jakarta"))
 OCTOBER, NOVEMBER = MONTHS.of(LAST_MONTH), MONTHS.of(THIS_MONTH)
 
 

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consultation.session.times import Fault, LocalTimes, Slot, known_zones, place, year_after, zone_named
+from booking_contracts.zones import known_zones, zone, zone_named
+from consultation.session.times import Fault, LocalTimes, Slot, place, year_after
 
 NOW = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
 NINE = LocalTimes(date(2026, 12, 2), time(9), time(10), "Asia/Jakarta")
@@ -32,16 +32,16 @@ def fault(local: LocalTimes, now: datetime = NOW) -> str:
 @cache
 def transitions(name: str) -> tuple[datetime, ...]:
     """The instants from 2020 to 2035 at which the zone's offset changes, to the second."""
-    zone = ZoneInfo(name)
+    there = zone(name)
     found: list[datetime] = []
     step = timedelta(days=10)
     at = FIRST
     while at < LAST:
-        if at.astimezone(zone).utcoffset() != (at + step).astimezone(zone).utcoffset():
+        if at.astimezone(there).utcoffset() != (at + step).astimezone(there).utcoffset():
             low, high = at, at + step
             while high - low > timedelta(seconds=1):
                 middle = low + (high - low) // 2
-                if middle.astimezone(zone).utcoffset() == low.astimezone(zone).utcoffset():
+                if middle.astimezone(there).utcoffset() == low.astimezone(there).utcoffset():
                     low = middle
                 else:
                     high = middle
@@ -52,14 +52,14 @@ def transitions(name: str) -> tuple[datetime, ...]:
 
 def wall(instant: datetime, name: str) -> datetime:
     """What a clock on the wall there shows."""
-    return instant.astimezone(ZoneInfo(name)).replace(tzinfo=None)
+    return instant.astimezone(zone(name)).replace(tzinfo=None)
 
 
 def meanings(naive: datetime, name: str) -> set[datetime]:
     """The instants at which that wall clock shows this time: the independent oracle, by trying every offset."""
-    zone = ZoneInfo(name)
+    there = zone(name)
     around = [naive.replace(tzinfo=UTC) + timedelta(days=d) for d in (-2, -1, 0, 1, 2)]
-    offsets = {moment.astimezone(zone).utcoffset() or timedelta() for moment in around}
+    offsets = {moment.astimezone(there).utcoffset() or timedelta() for moment in around}
     candidates = {(naive - offset).replace(tzinfo=UTC) for offset in offsets}
     return {moment for moment in candidates if wall(moment, name) == naive}
 
@@ -187,22 +187,15 @@ def test_future__a_year_ahead_at_most():
 @pytest.mark.parametrize("day", [date.min, date(1, 1, 2), date(1970, 1, 1), date(2028, 2, 1), date(9999, 12, 31)])
 def test_absurd_dates__are_refused_before_any_arithmetic(day: date):
     """S2: no date makes an error of ours."""
-    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+    for name in ("Pacific/Kiritimati", "Etc/GMT+12"):
         for next_day in (True, False):
-            assert fault(replace(NINE, scheduled_date=day, timezone=zone, ends_next_day=next_day)) == "scheduled_date"
+            assert fault(replace(NINE, scheduled_date=day, timezone=name, ends_next_day=next_day)) == "scheduled_date"
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", "WIB", "asia/jakarta", "Asia/Jakarta ", "../../etc/passwd", "/etc/passwd", "Asia", "localtime", "posixrules",
-     "UTC+7", "Asia/Jakarta\x00", "a" * 500],
-)  # fmt: skip
+    ["", "WIB", "asia/jakarta", "../../etc/passwd", "localtime", "Factory", "a" * 500],
+)
 def test_unknown_zone__is_refused(name: str):
-    """S1: an IANA name, exactly; no path is ever opened."""
-    assert zone_named(name) is None
+    """S1: more of them stand beside the list of zones."""
     assert fault(replace(NINE, timezone=name)) == "timezone"
-
-
-def test_zones__are_all_of_tzdata():
-    """S1: the whole list."""
-    assert len(known_zones()) > 590

@@ -44,7 +44,7 @@ async def test_scheduled_and_moved_and_canceled__the_members_calendar_follows(no
         methods.append(part.get_param("method"))
         sequences += [line for line in part.get_content().splitlines() if line.startswith("SEQUENCE")]
         assert f"UID:session-{case.session}@booking" in part.get_content()
-        assert "WIT (Asia/Jayapura)" in mail.get_body(("plain",)).get_content()
+        assert "WIT (GMT+09:00, Asia/Jayapura)" in mail.get_body(("plain",)).get_content()
     assert methods == ["REQUEST", "REQUEST", "CANCEL"]
     assert sequences == ["SEQUENCE:1", "SEQUENCE:2", "SEQUENCE:3"]
 

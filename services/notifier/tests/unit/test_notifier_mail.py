@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
@@ -15,6 +14,7 @@ from services.notifier.tests.given import Case
 from services.notifier.tests.unit.test_notifier_texts import HOSTILE
 
 from booking_contracts.decode import decode
+from booking_contracts.zones import zone
 from notifier.mail.address import mailbox
 from notifier.mail.invitation import invitation, to_ical
 from notifier.mail.message import compose
@@ -39,7 +39,7 @@ def letter(case, record, template, *, to=None, names=BUDI, language: Language = 
         template,
         str(to or case.member),
         language,
-        ZoneInfo("Asia/Jakarta"),
+        zone("Asia/Jakarta"),
         decoded.event,
         decoded.meta.time,
         decoded.meta.actor,
@@ -159,7 +159,7 @@ def test_invitation__request_request_cancel_as_the_golden_files_say():
         "session_canceled",
         str(case.member),
         "id",
-        ZoneInfo("Asia/Jakarta"),
+        zone("Asia/Jakarta"),
         fixed,
         NOON,
         case.by_member,

@@ -4,7 +4,6 @@ import os
 import re
 from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     Field,
@@ -19,6 +18,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, core_schema
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
+
+from booking_contracts.zones import zone_named
 
 ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
 """The only algorithms JWT_ALGORITHMS may name: a shared secret or `none` would let a token's holder sign (T2)."""
@@ -157,10 +158,8 @@ class ServiceSettings(BaseSettings):
     @field_validator("platform_timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("no such zone") from None
+        if zone_named(name) is None:
+            raise ValueError("no such zone")
         return name
 
     @model_validator(mode="after")

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 
 from booking_chassis.settings import ServiceSettings
+from booking_contracts.zones import zone
 from booking_local.audit.finding import Section
 from booking_local.audit.rows import compare, rows
 
@@ -38,7 +40,13 @@ def _digest(*columns: str) -> str:
     return f"md5(row({', '.join(columns)})::text) AS contact"
 
 
-_ZONE: str = ServiceSettings.model_fields["platform_timezone"].default
+_ZONE = zone(ServiceSettings.model_fields["platform_timezone"].default)
+_YEARS = range(2020, datetime.now(_ZONE).year + 3)
+_FIRSTS = [datetime(year, month, 1, tzinfo=_ZONE) for year in _YEARS for month in range(1, 13)]
+_MONTHS = ",".join(f"{first:%Y-%m}" for first in _FIRSTS)
+_TURNS = ",".join(first.isoformat() for first in _FIRSTS)
+# Months begin by our own rules of the zone: PostgreSQL has other ones, its own or the system's.
+_MONTH_OF = f"('{{{_MONTHS}}}'::text[])[width_bucket(occurred_at, '{{{_TURNS}}}'::timestamptz[])]"
 _PROFILE = "SELECT id, name, timezone FROM practitioner {}"
 _ACTIVE = "WHERE erased_at IS NULL"
 
@@ -90,7 +98,7 @@ COPIES = (
                UNION ALL
                SELECT (e.data ->> 'practitioner_id')::uuid, occurred_at, 1, 0
                FROM events e WHERE e.type = 'ResultUploaded')
-           SELECT id || ' ' || to_char(occurred_at AT TIME ZONE '{_ZONE}', 'YYYY-MM') AS id,
+           SELECT id || ' ' || {_MONTH_OF} AS id,
                   sum(productivity)::bigint AS productivity, sum(activity)::bigint AS activity
            FROM told GROUP BY 1""",
         "checkout",

@@ -16,12 +16,16 @@ class Difference:
 
 @dataclass(slots=True)
 class Section:
-    """One comparison: its name, what was counted, what differed; `hidden` counts differences beyond the listed ones."""
+    """One comparison: its name, what was counted, what differed; `hidden` counts differences beyond the listed ones.
+
+    `notices` are no differences: what a person should know although everything is as it should be.
+    """
 
     name: str
     counts: dict[str, int] = field(default_factory=dict[str, int])
     differences: list[Difference] = field(default_factory=list[Difference])
     hidden: int = 0
+    notices: list[str] = field(default_factory=list[str])
 
     @property
     def proven(self) -> bool:

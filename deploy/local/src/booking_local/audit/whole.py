@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS
-from booking_local.audit import calendar, claims, copies, folds, messages, published, states, versions
+from booking_local.audit import calendar, claims, copies, folds, messages, published, states, versions, zones
 from booking_local.audit.finding import Section
 from booking_local.audit.published import Progress
 from booking_outbox import StateTopic
@@ -32,6 +32,7 @@ async def audit(endpoints: Mapping[str, Any], told: Told = _silent) -> AsyncIter
     yield await _fold(urls["checkout"], "transaction", folds.transaction_row, told)
     yield await _fold(urls["consultation"], "feedback_session", folds.session_row, told)
     yield await claims.audit_claims(urls["consultation"])
+    yield await zones.audit_zones(urls["consultation"])
     for service, readers in versions.READERS.items():
         for consumer, topics in readers.items():
             for topic in topics:

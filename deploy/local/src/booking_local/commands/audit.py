@@ -65,6 +65,8 @@ class _Bar:
 def _show(section: Section) -> None:
     counts = ", ".join(f"{name} {number:,}" for name, number in section.counts.items())
     print(f"{'✓' if section.proven else '✗'} {section.name}: {counts}", flush=True)
+    for notice in section.notices:
+        print(f"    note: {notice}", file=sys.stderr)
     for one in section.differences:
         print(f"    {one.invariant} {one.what} → {one.remedy}", file=sys.stderr)
     if section.hidden:

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
+
+from booking_contracts.zones import zone
 
 End = Literal["unpaid", "paid", "pending", "scheduled", "on_progress", "completed", "canceled", "failed"]
 # What becomes of a purchase that lies in the past, and of one that is going on now.
@@ -24,7 +25,7 @@ PRESENT: tuple[End, ...] = (
     "on_progress",
 )
 FIRST_HOUR, HOURS = 8, 10
-ZONE = ZoneInfo("Asia/Jakarta")
+ZONE = zone("Asia/Jakarta")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+
+from booking_contracts.zones import zone
 
 STATUS_CODES = {
     "settlement": "200",
@@ -98,4 +99,4 @@ def authorised(header: str | None, server_key: str) -> bool:
 
 def wib_now() -> str:
     """The present as Midtrans writes it."""
-    return datetime.now(ZoneInfo("Asia/Jakarta")).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.now(zone("Asia/Jakarta")).strftime("%Y-%m-%d %H:%M:%S")

@@ -2,11 +2,11 @@
 
 from datetime import date, datetime, time
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import Query
 
 from booking_chassis.problems import Problem, unprocessable
+from booking_contracts.zones import zone as zone_of
 
 Text = Annotated[str | None, Query(max_length=64)]
 LONGEST_DAYS = 400
@@ -19,7 +19,7 @@ def instant(text: str, pointer: str, zone: str) -> datetime:
     """
     try:
         if len(text) == 10:
-            return datetime.combine(date.fromisoformat(text), time(), ZoneInfo(zone))
+            return datetime.combine(date.fromisoformat(text), time(), zone_of(zone))
         found = datetime.fromisoformat(text.replace(" ", "+").replace("z", "Z"))
     except (ValueError, OverflowError):
         raise _invalid(pointer, "not an instant such as 2026-12-01T00:00:00Z") from None

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+
+from booking_contracts.zones import Zone
 
 
 def _now() -> datetime:
@@ -14,7 +15,7 @@ def _now() -> datetime:
 class Months:
     """A month is named by its first day. `now` is the clock; tests bring their own."""
 
-    zone: ZoneInfo
+    zone: Zone
     now: Callable[[], datetime] = _now
 
     def of(self, instant: datetime) -> date:

@@ -7,10 +7,9 @@ zone's rules never moves what both were told.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from importlib import resources
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from booking_contracts.zones import Zone, zone_named
 
 Fold = Literal[0, 1]
 
@@ -52,22 +51,6 @@ class Fault:
     message: str
 
 
-@cache
-def known_zones() -> frozenset[str]:
-    """The IANA names of the tzdata package, read once."""
-    return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
-
-
-def zone_named(name: str) -> ZoneInfo | None:
-    """The zone of that IANA name, or None. The list is asked first: ZoneInfo itself opens whatever path it is given."""
-    if name not in known_zones():
-        return None
-    try:
-        return ZoneInfo(name)
-    except ZoneInfoNotFoundError:  # an older tzdata of the system, which ZoneInfo prefers to the package
-        return None
-
-
 def place(local: LocalTimes, now: datetime) -> Slot | Fault:
     """The slot that `local` means, or the first field that S1 or S2 refuses. `now` is aware."""
     zone = zone_named(local.timezone)
@@ -104,7 +87,7 @@ def year_after(moment: datetime) -> datetime:
         return moment.replace(year=moment.year + 1, month=3, day=1)
 
 
-def _moment(naive: datetime, zone: ZoneInfo, fold: Fold | None, field: str) -> _Moment | Fault:
+def _moment(naive: datetime, zone: Zone, fold: Fold | None, field: str) -> _Moment | Fault:
     first, second = (naive.replace(tzinfo=zone, fold=f) for f in (0, 1))
     offset = first.utcoffset()
     # Both readings have one offset unless the zone skips or repeats the time (PEP 495): nearly always this is all.

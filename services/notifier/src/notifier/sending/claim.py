@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg.rows import dict_row
 
 from booking_contracts.decode import from_store
 from booking_contracts.errors import ContractError
+from booking_contracts.zones import Zone
 from notifier.ledger.marked import changing
 from notifier.rules.channels import Channel as ChannelName
 from notifier.rules.channels import Preferences, channels, language
@@ -232,7 +232,7 @@ def letter(row: dict[str, Any], people: dict[str, dict[str, Any]], platform_zone
     )
 
 
-def _zone(recipient: dict[str, Any], platform_zone: str) -> ZoneInfo:
+def _zone(recipient: dict[str, Any], platform_zone: str) -> Zone:
     return zone_of(recipient.get("timezone"), platform_zone)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from booking_contracts.event import Event
+from booking_contracts.zones import Zone
 from notifier.rules.channels import Language
 from notifier.rules.decide import ADMINS
 from notifier.rules.table import Template
@@ -37,7 +37,7 @@ class Letter:
     template: Template
     recipient_id: str
     language: Language
-    zone: ZoneInfo
+    zone: Zone
     event: Event
     at: datetime
     actor: str
