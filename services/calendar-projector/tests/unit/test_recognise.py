@@ -51,7 +51,9 @@ def test_mutated_headers_are_never_read_otherwise_than_by_decode(name: str, data
     headers = list(record.headers)
     at = data.draw(st.integers(0, len(headers) - 1))
     key, value = headers[at]
-    change = data.draw(st.sampled_from(["drop", "double", "null", "cut", "space", "binary", "swap"]))
+    change = data.draw(
+        st.sampled_from(["drop", "double", "null", "cut", "space", "binary", "swap", "NUL", "capitals", "stranger"])
+    )
     match change:
         case "drop":
             del headers[at]
@@ -65,6 +67,12 @@ def test_mutated_headers_are_never_read_otherwise_than_by_decode(name: str, data
             headers[at] = (key, (value or b"") + b" ")
         case "binary":
             headers[at] = (key, b"\xff")
+        case "NUL":
+            headers[at] = (key, (value or b"") + b"\0")
+        case "capitals":
+            headers[at] = (key, (value or b"").upper())
+        case "stranger":
+            headers.append(("x-any", data.draw(st.sampled_from([None, b"", b"\0", b"\xff", b"x"]))))
         case _:
             headers[at] = (key, headers[data.draw(st.integers(0, len(headers) - 1))][1])
     _agree(dataclasses.replace(record, headers=tuple(headers)))

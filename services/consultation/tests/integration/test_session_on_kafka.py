@@ -1,5 +1,6 @@
 """The whole service (`all`) on a real broker: events in, commands, events out."""
 
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ from services.consultation.tests.rig import Rig, Sold, record_of, rig_of, schedu
 from booking_contracts.decode import decode
 from booking_contracts.ids import partition_of
 from booking_contracts.record import Record
-from booking_contracts.topics import CONTACTS, PRACTITIONERS, SESSIONS, TRANSACTIONS
+from booking_contracts.topics import ASSESSMENTS, CONTACTS, PRACTITIONERS, SESSIONS, TRANSACTIONS
 
 pytestmark = pytest.mark.servers
 
@@ -89,6 +90,41 @@ async def test_sale_from_kafka__a_request_waits_for_it_and_its_events_go_out(run
     ]
     assert decoded[0].meta.actor == f"member:{sold.member}"
     assert decoded[1].meta.actor == f"practitioner:{sold.practitioner}"
+
+
+async def test_assessment_from_kafka__with_an_agents_headers_and_in_capitals_is_the_members_to_name(running, kafka):
+    """R1: what a tracing agent adds, or how a platform spells a UUID, takes nobody's assessment away."""
+    rig, prefix = running
+    sold, assessment = Sold(), uuid4()
+    capitals = str(assessment).upper().encode()
+    value = {
+        "assessment_id": capitals.decode(),
+        "user_id": str(sold.member).upper(),
+        "completed_at": "2026-11-20T08:00:00Z",
+    }
+    headers: list[tuple[str, Any]] = [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"01JDXN6QZC4P7B9M3R8T5V2W0Y"),
+        ("ce_source", b"/booking/assessment-service"),
+        ("ce_type", b"com.booking.assessments.AssessmentCompleted.v1"),
+        ("ce_subject", capitals),
+        ("ce_time", b"2026-11-20T08:00:00Z"),
+        ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203332-01"),
+        ("dd-pathway-ctx", b"\x5e\x45\x09\xf5\xae"),
+        ("x-any", None),
+    ]
+    events = [sold.created(), sold.assigned(), sold.paid()]
+    await send(
+        kafka.bootstrap,
+        prefix,
+        *[record_of(TRANSACTIONS, sold.id, event, n) for n, event in enumerate(events, start=1)],
+        Record(ASSESSMENTS.name, 0, 0, capitals, json.dumps(value).encode(), tuple(headers), 0),
+    )
+    body = {"transaction_id": str(sold.id), "assessment_id": str(assessment)}
+    session = await rig.member_of(sold).post("/v1/sessions?wait=10", body)
+    assert session.status_code == 201, session.text
 
 
 async def test_contact_and_profile_from_kafka__are_shown_and_their_tombstone_erases(running, kafka):

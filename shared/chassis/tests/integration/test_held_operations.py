@@ -218,6 +218,20 @@ async def test_a_drained_record_that_fails_stays_held_and_its_predecessor_stays_
     assert await rig.held(key) == [("failed", 2), ("gap", 3)]
 
 
+async def test_a_key_in_capitals__is_one_key_with_its_lower_case(rig: Rig):
+    """RFC 9562 §4: what is broken in one spelling keeps back what follows in another, and lets it go."""
+    key, topic = uuid4(), ASSESSMENTS
+    capitals = str(key).upper().encode()
+    broken = assessment(key).changed(key=capitals, value=b"{", partition=1)
+    follower = assessment(key).with_header("ce_subject", capitals).changed(key=capitals, partition=1)
+    await rig.send(broken, assessment(key).changed(partition=1), follower)
+    async with rig.consuming(topics=(topic,)) as consumer:
+        await until(lambda: rig.caught_up(topic))
+        assert await rig.held(key) == [("undecodable", None), ("gap", None), ("gap", None)]
+        await _operate(rig, consumer, operations.discard, await _first(rig))
+    assert await rig.sql("SELECT key FROM applied") == [(str(key),)] * 2
+
+
 async def test_gaps__beyond_the_limit_the_partition_pauses_and_goes_on_when_they_are_settled(rig: Rig):
     partition, others = 3, uuid4()
     in_hand = 8  # what one lane takes at once

@@ -48,6 +48,15 @@ def test_a_record_without_or_with_a_broken_traceparent__begins_a_trace():
         assert not span.links
 
 
+def test_a_record_with_two_traces__begins_a_trace():
+    """Which of the two is the cause nobody knows; the one that an agent doubled is still the one."""
+    one, other = (f"00-{TRACE}-{SPAN[:-1]}{end}-01".encode() for end in "23")
+    for second, parent in ((other, None), (one, "00f067aa0ba902b2")):
+        doubled = replace(record(one), headers=(*record(one).headers, ("traceparent", second)))
+        span = spans_of(doubled, "applied")
+        assert (span.parent and f"{span.parent.span_id:016x}") == parent
+
+
 def test_a_held_record__is_an_error_without_any_content():
     secret = replace(record(None), value=b"rina@example.com", key=b"rina")
     span = spans_of(secret, "undecodable")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from booking_contracts.envelope import Envelope, read_headers
+from booking_contracts.envelope import Envelope, one_spelling, read_headers
 from booking_contracts.errors import NewerVersion, Undecodable
 from booking_contracts.event import Event
 from booking_contracts.fields import UUID_PATTERN
@@ -39,7 +39,7 @@ def decode(record: Record) -> Decoded:
     NewerVersion for a later major version of a known type. A type unknown to this release is no error: kind `unknown`.
     """
     topic = _topic(record)
-    meta = read_headers(record.headers)
+    meta = read_headers(record.headers, sequenced=topic.sequenced)
     _check_origin(topic, record, meta)
     if record.value is None:
         if not topic.compacted:
@@ -75,7 +75,7 @@ def _topic(record: Record) -> Topic:
 
 def _check_origin(topic: Topic, record: Record, meta: Envelope) -> None:
     # T24: the key decides the partition and so the order; another key than the subject would tear a stream apart.
-    if record.key is None or record.key != meta.subject.encode():
+    if record.key is None or one_spelling(record.key.decode("utf-8", "replace")) != meta.subject:
         raise Undecodable("the key is not the subject")
     if not _UUID.fullmatch(meta.subject):
         raise Undecodable("ce_subject is malformed")
@@ -88,8 +88,14 @@ def _check_origin(topic: Topic, record: Record, meta: Envelope) -> None:
 def _owns(topic: Topic, source: str) -> bool:
     if topic.sequenced:
         return source == topic.source
-    # The assessment service is not ours to name: /booking/assessment, /booking/assessment-service and so on.
-    return source.startswith(topic.source.rstrip("s"))
+    return source.startswith(foreign_source(topic))
+
+
+def foreign_source(topic: Topic) -> str:
+    """How the source of a topic begins that another system writes.
+
+    The assessment service is not ours to name: /booking/assessment, /booking/assessment-service and so on."""
+    return topic.source.rstrip("s")
 
 
 def _check_content_type(record: Record) -> None:

@@ -7,6 +7,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+"""As we write it."""
+
+UUID_IN_ANY_CASE = UUID_PATTERN.replace("a-f", "a-fA-F")
+"""As others may write it (RFC 9562 §4): Swift and SQL Server write capitals."""
 
 
 def _utc(instant: datetime) -> datetime:

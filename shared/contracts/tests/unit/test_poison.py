@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import json
+import re
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -60,9 +61,11 @@ POISON = {
     "raw surrogate": with_extra('"\ud800"'),
     "deep nesting": with_extra("[" * 20_000 + "]" * 20_000),
     "deep objects": with_extra('{"a":' * 5_000 + "1" + "}" * 5_000),
-    "null header": with_header("x-any", None),
     "null known header": with_header("ce_actor", None),
-    "non-UTF-8 header": with_header("x-any", b"\xff\xfe"),
+    "non-UTF-8 known header": with_header("ce_correlationid", b"\xff\xfe"),
+    "a known header in another case": dataclasses.replace(
+        GOOD, headers=tuple(("Ce_Id" if name == "ce_id" else name, value) for name, value in GOOD.headers)
+    ),
     "NUL in a header": with_header("ce_correlationid", b"a\x00"),
     "duplicate header": dataclasses.replace(GOOD, headers=(*GOOD.headers, ("ce_id", str(uuid4()).encode()))),
     "wrong content-type": with_header("content-type", b"text/plain"),
@@ -153,6 +156,127 @@ def test_the_assessment_service_need_not_know_our_headers():
     assert decode(record).meta.actor == "service:assessment-service"
     with pytest.raises(Undecodable):
         decode(with_header("ce_source", b"/elsewhere", record))
+
+
+STRANGE = {
+    "null": (("x-any", None),),
+    "empty": (("x-any", b""),),
+    "bytes": (("dd-pathway-ctx", b"\x5e\x45\x09\xf5\xae"),),
+    "NUL": (("x-any", b"a\x00"),),
+    "NUL in its name": (("x\x00", b"a"),),
+    "repeated": (("x-any", b"1"), ("x-any", b"2"), ("tracestate", b"a=1"), ("tracestate", b"a=1")),
+    "nearly ours": (
+        ("CE_ID", None),
+        ("ce-id", b"\xff"),
+        ("ce_unheardof", None),
+        ("ce_", b""),
+        ("Content-Type", b"text/x"),
+    ),
+    "traceparent null": (("traceparent", None),),
+    "traceparent of bytes": (("traceparent", b"\xff\xfe"),),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_header_that_is_not_ours_is_ignored_whatever_it_holds(name: str, strange: str):
+    """KIP-82: agents and brokers add headers of any bytes, any number of times."""
+    record = golden(name)
+    plain = decode(record)
+    for headers in ((*record.headers, *STRANGE[strange]), (*STRANGE[strange], *record.headers)):
+        read = decode(dataclasses.replace(record, headers=headers))
+        assert (read.meta, read.event) == (plain.meta, plain.event)
+
+
+OURS = [name for name, _ in GOOD.headers if name != "traceparent"]
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [((None,), "is null"), ((b"\xff",), "is not UTF-8"), ((b"a\x00",), "holds a NUL"), ((b"1", b"2"), "appears twice")],
+)
+def test_a_header_of_ours_that_is_bad_is_named(name: str, bad: tuple[bytes | None, ...], why: str):
+    kept = tuple(pair for pair in GOOD.headers if pair[0] != name)
+    with pytest.raises(Undecodable) as caught:
+        decode(dataclasses.replace(GOOD, headers=(*kept, *((name, value) for value in bad))))
+    assert caught.value.reason.startswith(f"{name} {why}")
+
+
+TRACE, OTHER = (b"00-%032x-%016x-01" % (number, number) for number in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "taken"),
+    [
+        ((TRACE,), TRACE),
+        ((TRACE, TRACE), TRACE),
+        ((TRACE, b"nonsense", None), TRACE),
+        ((TRACE, OTHER), None),
+        ((b"00-" + b"0" * 32 + b"-%016x-01" % 1,), None),
+        ((b"00-%032x-" % 1 + b"0" * 16 + b"-01",), None),
+        ((TRACE.replace(b"00-", b"ff-", 1),), None),
+        ((TRACE + b"-more",), None),
+        ((TRACE.replace(b"00-", b"01-", 1) + b"-more",), TRACE.replace(b"00-", b"01-", 1) + b"-more"),
+        ((b"00-%032X-%016x-01" % (2**128 - 1, 1),), None),
+        ((TRACE + b"\n",), None),
+        ((), None),
+    ],
+)
+def test_a_traceparent_that_is_malformed_or_one_of_several_is_as_none(
+    values: tuple[bytes | None, ...], taken: bytes | None
+):
+    """W3C Trace Context §3.2: an invalid one is ignored, never a reason to refuse what carries it."""
+    kept = tuple(pair for pair in GOOD.headers if pair[0] != "traceparent")
+    read = decode(dataclasses.replace(GOOD, headers=(*kept, *(("traceparent", value) for value in values))))
+    assert read.meta.traceparent == (taken.decode() if taken else None)
+
+
+# A recipient is a text, `admins` or a person's id, which we alone write.
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "NotificationRequested.v1"])
+@pytest.mark.parametrize("where", ["key", "ce_id", "ce_actor", "value", "all"])
+def test_a_uuid_in_capitals_is_the_same_uuid(name: str, where: str):
+    """RFC 9562 §4: input is case-insensitive."""
+    record, uuid = golden(name), re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    plain = decode(record)
+
+    def capitals(text: bytes | None, here: str) -> bytes | None:
+        return uuid.sub(lambda found: found[0].upper(), text) if text and where in {here, "all"} else text
+
+    own = {"ce_subject": "key"}
+    written = dataclasses.replace(
+        record,
+        key=capitals(record.key, "key"),
+        value=capitals(record.value, "value"),
+        headers=tuple((header, capitals(value, own.get(header, header))) for header, value in record.headers),
+    )
+    read = decode(written)
+    assert (read.meta.id, read.meta.subject, read.meta.actor) == (plain.meta.id, plain.meta.subject, plain.meta.actor)
+    ids = {name: value for name, value in plain.event or () if isinstance(value, UUID)}
+    assert {name: value for name, value in read.event or () if isinstance(value, UUID)} == ids
+
+
+def test_a_key_and_a_subject_of_different_case_are_one_uuid():
+    assert decode(dataclasses.replace(GOOD, key=(GOOD.key or b"").upper())).meta == decode(GOOD).meta
+
+
+ASSESSMENT = golden("AssessmentCompleted.v1")
+
+
+@pytest.mark.parametrize("id_", [b"01JDXN6QZC4P7B9M3R8T5V2W0Y", b"1", "é:7".encode(), b"a/b c"])
+def test_another_systems_id_is_any_text_and_the_same_text_is_the_same_event(id_: bytes):
+    """CloudEvents 1.0 §3.1.1: source and id together name an event."""
+    once, again = (decode(with_header("ce_id", id_, ASSESSMENT)).meta.id for _ in range(2))
+    elsewhere = with_header("ce_source", b"/booking/assessment-service", with_header("ce_id", id_, ASSESSMENT))
+    assert once == again != decode(elsewhere).meta.id
+    with pytest.raises(Undecodable):
+        decode(with_header("ce_id", b"", ASSESSMENT))
+
+
+@pytest.mark.parametrize("sequence", [None, b"", b"00001", b"\xff", b"x"])
+def test_another_systems_sequence_is_not_ours_to_read(sequence: bytes | None):
+    """CloudEvents' sequence extension is any text; this topic has no versions."""
+    assert decode(with_header("ce_sequence", sequence, ASSESSMENT)).meta.sequence is None
 
 
 @given(value=st.binary(max_size=300))

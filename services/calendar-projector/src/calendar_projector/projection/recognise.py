@@ -65,7 +65,8 @@ def recognise(raw: Any) -> Plain | None:
     try:
         names, values = zip(*raw.headers, strict=True)
         common, meta_of = _layout(names)
-        if not b"".join(values).isascii():
+        together = b"".join(values)
+        if b"\0" in together or not together.isascii():
             return None
         kind, pattern = _TYPES[common(values)]
         found = meta_of(values)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from booking_chassis.consumer.reading import Poison
+from booking_chassis.consumer.reading import Poison, key_text
 from booking_chassis.consumer.rules import Rules, Taken, verdict
 from booking_contracts.decode import Decoded
 
@@ -73,11 +73,7 @@ async def take_all(
 def _sort(rules: Rules, items: Sequence[Decoded | Poison], stored: dict[Key, int], closely: set[Key]) -> _Sorted:
     batch, closely = _Sorted(last=dict(stored)), set(closely)
     # A key with poison in this very batch is looked at one by one too, else a later record would overtake it.
-    closely |= {
-        (p.record.topic, p.record.key.decode("utf-8", "replace"))
-        for p in items
-        if isinstance(p, Poison) and p.record.key
-    }
+    closely |= {(p.record.topic, key) for p in items if isinstance(p, Poison) and (key := key_text(p.record.key))}
     for index, item in enumerate(items):
         if isinstance(item, Poison) or _key(item) in closely:
             batch.one_by_one.append(index)

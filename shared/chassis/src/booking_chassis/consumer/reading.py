@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from booking_contracts.decode import Decoded, decode
+from booking_contracts.envelope import one_spelling
 from booking_contracts.record import Record
 
 LONGEST_KEY = 512
@@ -54,11 +55,11 @@ def read(record: Record, *, sequenced: bool) -> Decoded | Poison:
 
 
 def key_text(key: bytes | None) -> str | None:
-    """The key as PostgreSQL can store it, or None (missing, no UTF-8, a NUL, too long)."""
+    """The key as PostgreSQL can store it, or None (missing, no UTF-8, a NUL, too long). A UUID in one spelling."""
     if not key or len(key) > LONGEST_KEY or b"\x00" in key:
         return None
     try:
-        return key.decode()
+        return one_spelling(key.decode())
     except UnicodeDecodeError:
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from booking_chassis.consumer.attempts import Attempts
 from booking_chassis.consumer.reader import Reader
-from booking_chassis.consumer.reading import record_of
+from booking_chassis.consumer.reading import key_text, record_of
 from booking_chassis.consumer.rules import Rules
 from booking_chassis.consumer.subscription import Subscription
 from booking_chassis.consumer.tracing import note, record_span
@@ -79,9 +79,9 @@ class Consumer:
             watch.cancel()
 
     async def _take(self, batch: Sequence[Any]) -> bool:
-        keys: dict[tuple[str, bytes | None], list[Any]] = {}
+        keys: dict[tuple[str, str | None], list[Any]] = {}
         for raw in batch:
-            keys.setdefault((raw.topic, raw.key), []).append(raw)
+            keys.setdefault((raw.topic, key_text(raw.key)), []).append(raw)
         waiting = deque(keys.values())
         async with asyncio.TaskGroup() as lanes:
             tasks = [lanes.create_task(self._lane(waiting)) for _ in range(min(self.tuning.lanes, len(waiting)))]

@@ -7,6 +7,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from booking_contracts.envelope import traceparent_in
 from booking_contracts.record import Record
 
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -18,8 +19,7 @@ def record_span(consumer: str, record: Record, tracer: trace.Tracer | None = Non
 
     Ids and positions only: neither the body nor an error's text goes into a span (reliability.md T32).
     """
-    value = next((v for name, v in record.headers if name == "traceparent" and v), b"")
-    origin = _PROPAGATOR.extract({"traceparent": value.decode("ascii", "replace")})
+    origin = _PROPAGATOR.extract({"traceparent": traceparent_in(record.headers) or ""})
     remote = trace.get_current_span(origin).get_span_context()
     with (tracer or trace.get_tracer("booking.consumer")).start_as_current_span(
         f"process {record.topic}",

@@ -1,15 +1,18 @@
 """The AsyncAPI 3.0 document: channels with their Kafka bindings, messages with headers and keys."""
 
 import json
+import re
 from typing import Any
 
 from booking_contracts.corpus import NAMES, golden
+from booking_contracts.decode import foreign_source
 from booking_contracts.event import Event
-from booking_contracts.fields import UUID_PATTERN
+from booking_contracts.fields import UUID_IN_ANY_CASE
 from booking_contracts.generate.json_schema import schema_of
 from booking_contracts.topics import TOPICS, Topic
 
 _UUID = {"type": "string", "format": "uuid"}
+_TEXT = {"type": "string", "minLength": 1}
 _NUMBERS = {"retention.ms", "retention.bytes", "delete.retention.ms", "max.message.bytes"}
 """The configs that AsyncAPI's Kafka binding knows, as numbers; the others stand beside them as `x-configs`."""
 
@@ -112,7 +115,7 @@ def _headers(topic: Topic, event: type[Event]) -> dict[str, Any]:
         "ce_sequence": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": _sequence(topic)},
         "ce_actor": {
             "type": "string",
-            "pattern": f"^((member|practitioner|admin):{UUID_PATTERN}|service:[a-z0-9][a-z0-9-]*|system)$",
+            "pattern": f"^((member|practitioner|admin):{UUID_IN_ANY_CASE}|service:[a-z0-9][a-z0-9-]*|system)$",
         },
         "ce_causationid": {"type": "string"},
         "ce_correlationid": {"type": "string"},
@@ -120,8 +123,15 @@ def _headers(topic: Topic, event: type[Event]) -> dict[str, Any]:
     }
     optional = {"ce_causationid", "traceparent", "ce_dataschema"}
     if not topic.sequenced:
+        # Another system's words: what `decode` holds it to, and no more.
         del properties["ce_sequence"]
         optional |= {"ce_actor", "ce_correlationid"}
+        properties |= {
+            "ce_id": {**_TEXT, "description": "Any text; with ce_source the event's identity (CloudEvents 1.0)."},
+            "ce_source": {"type": "string", "pattern": f"^{re.escape(foreign_source(topic))}"},
+            "ce_type": {"type": "string", "pattern": rf"^[a-z0-9.]+\.{event.TYPE}\.v{event.TYPE_VERSION}$"},
+            "ce_dataschema": _TEXT,
+        }
     return {"type": "object", "properties": properties, "required": [n for n in properties if n not in optional]}
 
 

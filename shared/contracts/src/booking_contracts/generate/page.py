@@ -14,6 +14,12 @@ This page is generated from the docstrings of the event classes. Every record is
 the value is the data alone, the rest are headers. The schemas are in `shared/contracts/schemas/`, one real record of
 each type in `shared/contracts/corpus/`, the AsyncAPI document is `shared/contracts/asyncapi.json`.
 
+A UUID may come in capitals, as key, in a header or in the value: it is the same UUID (RFC 9562 §4). Of our own headers,
+by exactly these names, none may be null, doubled or malformed, or the record is held; any other header is ignored,
+whatever it holds. A `traceparent` that is malformed, or one of several different ones, is as none.
+`booking.assessments.v1` is another system's: there `ce_id` is any text, `ce_actor` and `ce_correlationid` may be
+missing, and `ce_sequence` is ignored.
+
 | topic | key | kind | kept | written by |
 | --- | --- | --- | --- | --- |
 """
