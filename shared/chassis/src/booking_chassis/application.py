@@ -29,7 +29,12 @@ log = structlog.get_logger(__name__)
 def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
     """The application of one process: routes in `api` and `all`, workers in `worker` and `all`, health in each."""
     settings = service.settings
-    keys = KeySet(settings.jwt_jwks_url, algorithms=settings.jwt_algorithms, ttl=settings.jwt_jwks_ttl_seconds)
+    keys = KeySet(
+        settings.jwt_jwks_url,
+        algorithms=settings.jwt_algorithms,
+        ttl=settings.jwt_jwks_ttl_seconds,
+        max_age=settings.jwt_jwks_max_age_seconds,
+    )
     health = Health(service, mode)
     app = FastAPI(
         title=service.title,
@@ -91,7 +96,7 @@ def _lifespan(
             background.append(asyncio.create_task(_check_topics(service, health), name="topics"))
         supervisor = Supervisor([] if mode == "api" else [*service.workers, IdempotencyPurge(service.database)])
         if mode != "worker":
-            keys.refresh()
+            background.append(asyncio.create_task(keys.keep_fresh(), name="keys"))
         if service.waker is not None:
             await service.waker.start()
         for hook in service.on_start:

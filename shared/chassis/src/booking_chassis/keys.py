@@ -1,6 +1,10 @@
-"""The issuer's public keys (T4): fetched in the background, kept when the issuer is away, never waited for twice.
+"""The issuer's public keys (T4): fetched in the background, kept for a while when the issuer is away.
 
-A known key id is answered at once, fresh or stale. An unknown one waits for the one next fetch, which is at most one in
+They are fetched every `ttl` seconds whether or not anybody asks, so a key that the issuer withdrew is refused soon. A
+set older than `max_age`, because the issuer has not answered since, is trusted no more: whoever keeps us from the
+issuer must not keep a withdrawn key alive.
+
+A known key id is answered at once. An unknown one waits for the one next fetch, which is at most one in
 `min_interval` seconds however many ask; so a rotation costs no false 401 and a flood of made-up ids costs the issuer
 one request per interval.
 """
@@ -9,6 +13,7 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -23,6 +28,8 @@ _UNKNOWN_KEPT = 1024
 _UNKNOWN_SECONDS = 30.0
 _MOST_WAITING = 256
 _NEVER = float("-inf")
+_SOONER = 10.0
+"""Seconds to the next try after one that failed."""
 _PUBLIC_KINDS = frozenset({"RSA", "EC", "OKP"})
 _ACCEPT = {"Accept": "application/jwk-set+json, application/json"}
 
@@ -38,12 +45,16 @@ class KeySet:
         *,
         algorithms: tuple[str, ...],
         ttl: float = 300.0,
+        max_age: float = 3600.0,
         min_interval: float = 2.0,
         timeout: float = 3.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._algorithms = frozenset(algorithms)
         self._ttl = ttl
+        self._max_age = max_age
+        self._clock = clock
         self._min_interval = min_interval
         self._timeout = timeout
         self._keys: dict[str, jwt.PyJWK] | None = None
@@ -57,20 +68,34 @@ class KeySet:
         """Grows whenever the keys change: what was verified before may have been signed by a key that is gone."""
 
     async def find(self, kid: str) -> jwt.PyJWK | None:
-        """The key of that id, or None when the issuer has none; Problem 503 when the issuer never answered yet."""
-        if self._keys is not None and (key := self._keys.get(kid)) is not None:
-            if time.monotonic() - self._fetched_at > self._ttl:
-                self.refresh()
-            return key
-        if self._keys is not None and self._is_known_as_unknown(kid):
-            return None
+        """The key of that id, or None when the issuer has none; Problem 503 when the issuer has not answered within
+        `max_age`, or never yet."""
+        if self.trusted():
+            if (key := self._known().get(kid)) is not None:
+                return key
+            if self._is_known_as_unknown(kid):
+                return None
         await self._fetched_after_now(kid)
-        if self._keys is None:
+        if not self.trusted():
             raise unavailable("identity_unavailable", "The token cannot be checked right now. Try again.")
-        key = self._keys.get(kid)
+        key = self._known().get(kid)
         if key is None:
             self._remember_as_unknown(kid)
         return key
+
+    def trusted(self) -> bool:
+        """Whether the set may be used: it is at most `max_age` old. Starts a fetch when it is no longer fresh."""
+        age = self._clock() - self._fetched_at
+        if age > self._ttl:
+            self.refresh()
+        return age <= self._max_age
+
+    async def keep_fresh(self) -> None:
+        """Fetches the set now and again every `ttl` seconds, sooner after a failure, until cancelled."""
+        while True:
+            await asyncio.shield(self.refresh())
+            failed = self._fetched_at < self._tried_at
+            await asyncio.sleep(min(self._ttl, _SOONER) if failed else self._ttl)
 
     def refresh(self) -> asyncio.Task[None]:
         """Starts a fetch unless one is under way; it waits out the interval since the last one."""
@@ -90,27 +115,27 @@ class KeySet:
         if self._waiting >= _MOST_WAITING:
             return
         self._waiting += 1
-        asked_at = time.monotonic()
+        asked_at = self._clock()
         try:
             await asyncio.shield(self.refresh())
-            if self._tried_at < asked_at and kid not in (self._keys or ()):
+            if self._tried_at < asked_at and kid not in self._known():
                 # That fetch had begun before the token came; the issuer may have rotated since.
                 await asyncio.shield(self.refresh())
         finally:
             self._waiting -= 1
 
     async def _fetch(self) -> None:
-        await asyncio.sleep(max(0.0, self._tried_at + self._min_interval - time.monotonic()))
-        self._tried_at = time.monotonic()
+        await asyncio.sleep(max(0.0, self._tried_at + self._min_interval - self._clock()))
+        self._tried_at = self._clock()
         try:
             self.take(await self._download())
         except Exception as error:  # noqa: BLE001 - whatever the issuer answers, the last good set stays
-            log.warning("jwks_unavailable", error=type(error).__name__, kept=len(self._keys or ()))
+            log.warning("jwks_unavailable", error=type(error).__name__, kept=len(self._known()))
 
     def take(self, text: bytes) -> None:
         """Makes the keys of this JWK set ours, as a fetch does; ValueError when it holds none we can use."""
         keys = usable_keys(text, self._algorithms)
-        self._fetched_at = time.monotonic()
+        self._fetched_at = self._clock()
         if text != self._text:
             self.generation += 1
             self._unknown.clear()
@@ -122,9 +147,7 @@ class KeySet:
         async with (
             asyncio.timeout(self._timeout),
             httpx2.AsyncClient(follow_redirects=False, timeout=self._timeout, trust_env=False) as client,
-            client.stream(
-                "GET", self._url, headers={"Accept": "application/jwk-set+json, application/json"}
-            ) as response,
+            client.stream("GET", self._url, headers=_ACCEPT) as response,
         ):
             if response.status_code != 200:
                 raise ConnectionError(f"status {response.status_code}")
@@ -135,14 +158,17 @@ class KeySet:
                     raise ValueError("the key set is too large")
         return bytes(text)
 
+    def _known(self) -> dict[str, jwt.PyJWK]:
+        return self._keys or {}
+
     def _is_known_as_unknown(self, kid: str) -> bool:
         until = self._unknown.get(kid)
-        return until is not None and until > time.monotonic()
+        return until is not None and until > self._clock()
 
     def _remember_as_unknown(self, kid: str) -> None:
         while len(self._unknown) >= _UNKNOWN_KEPT:
             self._unknown.popitem(last=False)
-        self._unknown[kid] = time.monotonic() + _UNKNOWN_SECONDS
+        self._unknown[kid] = self._clock() + _UNKNOWN_SECONDS
 
 
 def usable_keys(text: bytes, algorithms: frozenset[str]) -> dict[str, jwt.PyJWK]:

@@ -124,8 +124,11 @@ class ServiceSettings(BaseSettings):
     ] = False
     jwt_leeway_seconds: Annotated[int, Field(ge=0, le=60, description="tolerated clock difference, 0 to 60 s")] = 30
     jwt_jwks_ttl_seconds: Annotated[
-        float, Field(gt=0, le=86400, description="how long a fetched key set is fresh, in seconds")
+        float, Field(gt=0, le=86400, description="how often the key set is fetched, in seconds")
     ] = 300.0
+    jwt_jwks_max_age_seconds: Annotated[
+        float, Field(gt=0, le=604800, description="how long the last key set is trusted while the issuer is away")
+    ] = 3600.0
     platform_timezone: Annotated[str, Field(description="an IANA zone such as Asia/Jakarta")] = "Asia/Jakarta"
     rate_limit_per_minute: Annotated[
         int, Field(ge=0, description="requests per minute and person, 0 switches the limit off")
@@ -171,6 +174,12 @@ class ServiceSettings(BaseSettings):
         if not local and (parts.scheme != "https" or not parts.hostname):
             near_only = "http only on loopback or a container network, with JWT_ALLOW_HTTP=true"
             raise ValueError(f"JWT_JWKS_URL must be https ({near_only})")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_outlive_a_fetch(self) -> Self:
+        if self.jwt_jwks_max_age_seconds < self.jwt_jwks_ttl_seconds:
+            raise ValueError("JWT_JWKS_MAX_AGE_SECONDS must be at least JWT_JWKS_TTL_SECONDS")
         return self
 
     @classmethod

@@ -39,7 +39,7 @@ class TokenVerifier:
     """Turns a compact JWT into a Principal.
 
     A signature costs more than the rest of a request's parsing, so verified tokens are kept, each until it expires or
-    the key set changes.
+    the key set changes; and none counts once the key set is too old to be trusted.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class TokenVerifier:
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def verify(self, token: str) -> Principal:
-        """The token's principal, or Problem 401; Problem 503 as long as no key set was ever fetched."""
+        """The token's principal, or Problem 401; Problem 503 as long as there is no key set that may be trusted."""
         known = self._known.get(token)
-        if known is not None:
+        if known is not None and self._keys.trusted():
             if known.expires_at > time.time() and known.generation == self._keys.generation:
                 return known.principal
             del self._known[token]

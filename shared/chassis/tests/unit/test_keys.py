@@ -188,3 +188,92 @@ async def test_withdrawn_key__is_refused_after_the_next_fetch():
         await keys.refresh()
         with pytest.raises(Problem):
             await verifier.verify(token)
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_withdrawn_key__is_refused_by_itself_also_for_a_token_seen_before():
+    """Nobody asks for an unknown key: the fetch every `ttl` seconds alone ends it."""
+    async with identity() as idp:
+        keys = KeySet(idp.url, algorithms=ALGORITHMS, ttl=0.01, min_interval=0.0)
+        verifier, stolen = _verifier(keys), _issuer("stolen")
+        idp.publishes(stolen.jwks())
+        token = stolen.token("member")
+        assert await verifier.verify(token)
+        fetching = asyncio.create_task(keys.keep_fresh())
+        idp.publishes(_issuer("fresh").jwks())
+        before = keys.generation
+        async with asyncio.timeout(30):
+            while keys.generation == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        with pytest.raises(Problem) as refused:
+            await verifier.verify(token)
+        assert refused.value.status == 401
+        fetching.cancel()
+        await keys.close()
+
+
+async def test_stale_set__any_call_begins_a_fetch_also_with_a_token_seen_before():
+    async with identity() as idp:
+        clock = Clock()
+        keys = KeySet(idp.url, algorithms=ALGORITHMS, ttl=300, max_age=3600, min_interval=0.0, clock=clock)
+        verifier, stolen = _verifier(keys), _issuer("stolen")
+        idp.publishes(stolen.jwks())
+        token = stolen.token("member")
+        assert await verifier.verify(token)
+        idp.publishes(_issuer("fresh").jwks())
+        clock.now += 301
+        before = keys.generation
+        assert await verifier.verify(token), "the answer does not wait"
+        async with asyncio.timeout(30):
+            while keys.generation == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        with pytest.raises(Problem):
+            await verifier.verify(token)
+        await keys.close()
+
+
+@pytest.mark.parametrize("seen", [True, False])
+async def test_issuer_away_beyond_the_greatest_age__503_until_it_answers_again(seen: bool):
+    clock, issuer = Clock(), _issuer("k")
+    async with identity() as idp:
+        keys = KeySet(idp.url, algorithms=ALGORITHMS, ttl=300, max_age=3600, min_interval=0.0, clock=clock)
+        verifier, token = _verifier(keys), issuer.token("member")
+        idp.publishes(issuer.jwks())
+        await keys.refresh()
+        if seen:
+            assert await verifier.verify(token)
+        idp.publishes(b"", "500 Internal Server Error")
+        clock.now += 3600
+        assert await verifier.verify(token)
+        clock.now += 1
+        with pytest.raises(Problem) as refused:
+            await verifier.verify(token)
+        assert (refused.value.status, refused.value.code) == (503, "identity_unavailable")
+        idp.publishes(issuer.jwks())
+        assert await verifier.verify(token)
+        await keys.close()
+
+
+async def test_issuer_away__it_is_asked_again_by_itself():
+    async with identity() as idp:
+        keys, issuer = KeySet(idp.url, algorithms=ALGORITHMS, ttl=0.01, min_interval=0.0), _issuer("k")
+        idp.publishes(b"", "500 Internal Server Error")
+        fetching = asyncio.create_task(keys.keep_fresh())
+        async with asyncio.timeout(30):
+            while idp.requests < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            idp.publishes(issuer.jwks())
+            while not keys.trusted():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert await _verifier(keys).verify(issuer.token("member"))
+        fetching.cancel()
+        await keys.close()

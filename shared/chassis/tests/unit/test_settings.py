@@ -84,6 +84,13 @@ def test_keys_over_http__only_on_loopback_and_when_allowed(environment, host):
         load_settings(ServiceSettings)
 
 
+def test_keys_trusted_for_less_than_until_their_next_fetch__are_refused(environment):
+    environment.setenv("JWT_JWKS_TTL_SECONDS", "600")
+    environment.setenv("JWT_JWKS_MAX_AGE_SECONDS", "599")
+    with pytest.raises(SettingsError, match="JWT_JWKS_MAX_AGE_SECONDS must be at least JWT_JWKS_TTL_SECONDS"):
+        load_settings(ServiceSettings)
+
+
 def test_secret__may_come_from_a_file(environment, tmp_path):
     (tmp_path / "database_url").write_text("postgresql://checkout_app:from-a-file@db:5432/checkout\n")
     environment.delenv("DATABASE_URL")
