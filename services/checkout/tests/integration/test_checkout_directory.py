@@ -48,6 +48,24 @@ class TestMe:
         me = (await member.get("/v1/me")).json()
         assert (me["name"], me["email"], me["phone"], me["timezone"]) == (None, None, None, "Asia/Jakarta")
 
+    @pytest.mark.parametrize(
+        ("given", "kept"),
+        [
+            ({"name": "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"}, "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"),
+            ({"name": "\ufeffSa\u00adri\u200e"}, "Sari"),
+            ({"phone": "+52 1 55 1234 5678"}, "+525512345678"),
+            ({"phone": "006281234567890"}, "+6281234567890"),
+            ({"email": "budi@b\u00fccher.example"}, "budi@xn--bcher-kva.example"),
+        ],
+    )
+    async def test_claims_and_bodies__are_kept_by_one_rule(self, rig: Rig, given: dict[str, Any], kept: str) -> None:
+        (field, value), claim = next(iter(given.items())), {"phone": "phone_number"}
+        by_claim = rig.caller("member", **{claim.get(field, field): value})
+        by_body = rig.caller("member")
+        answer = await by_body.put("/v1/me", given)
+        assert (answer.status_code, answer.json()[field]) == (200, kept)
+        assert (await by_claim.get("/v1/me")).json()[field] == kept
+
     async def test_put__changes_what_is_given_and_keeps_the_rest(self, rig: Rig) -> None:
         member = rig.caller("member", name="Sari", email="sari@example.com")
         await member.get("/v1/me")
@@ -68,6 +86,12 @@ class TestMe:
         [
             {"email": "a@b"},
             {"phone": "12"},
+            {"phone": "555-0123"},
+            {"phone": "0812 345 6789 (Budi)"},
+            {"phone": "14045"},
+            {"email": "budi.@docomo.ne.jp"},
+            {"email": "budi@example.co-"},
+            {"name": "\u200b\u200d"},
             {"timezone": "Mars/Base"},
             {"locale": "!"},
             {"name": ""},

@@ -2,6 +2,9 @@
 
 from urllib.parse import quote
 
+from booking_people import Unusable, whatsapp_digits
+from booking_people import phone as usable
+
 TEXTS = {
     "id": "Halo{practitioner}{introduction}. Saya baru saja mengajukan permintaan jadwal sesi {kind}. "
     "Kapan waktu yang cocok untuk Anda?",
@@ -15,28 +18,11 @@ KINDS = {
 }
 
 
-def international(phone: str | None, region: str = "ID") -> str | None:
-    """The digits of E.164 without `+`, or None when it is no possible number.
-
-    A number without country code is read as one of `region`; `0812-3456-7890` in Indonesia is 6281234567890.
-    """
-    import phonenumbers  # noqa: PLC0415 - 60 ms of tables that the start need not wait for
-
-    if not phone:
-        return None
-    try:
-        number = phonenumbers.parse(phone, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
-
-
 def whatsapp_url(phone: str | None, text: str) -> str | None:
     """The link that opens a chat with `phone` and `text` in it; None without a usable number. Any text is safe."""
-    digits = international(phone)
-    if digits is None:
+    try:
+        digits = whatsapp_digits(usable(phone or ""))
+    except Unusable:
         return None
     return f"https://wa.me/{digits}?text={quote(text, safe='', errors='replace')}"
 

@@ -1,16 +1,15 @@
 """The notifier's own settings."""
 
 from datetime import timedelta
-from email.utils import parseaddr
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from booking_chassis.settings import ServiceSettings
-from notifier.mail.address import mailbox
+from booking_people import email
+from notifier.mail.address import sender
 from notifier.mail.smtp import Server
 from notifier.sending.patience import Patience
-from notifier.texts import clean
 
 Seconds = Annotated[float, Field(ge=0, le=604_800)]
 
@@ -27,7 +26,10 @@ class Settings(ServiceSettings):
     ] = "starttls"
     mail_from: Annotated[
         str,
-        Field(description="the sender of all mail, `Name <address>`", examples=["Booking <no-reply@booking.example>"]),
+        Field(
+            description='the sender of all mail, `Name <address>` or `"Name, with signs" <address>`',
+            examples=["Booking <no-reply@booking.example>"],
+        ),
     ]
     whatsapp_api_url: Annotated[
         str, Field(description="the Cloud API's base with its version, such as https://graph.facebook.com/v23.0")
@@ -74,17 +76,13 @@ class Settings(ServiceSettings):
     @field_validator("mail_from")
     @classmethod
     def _one_sender(cls, text: str) -> str:
-        display, address = parseaddr(text)
-        if mailbox(address) is None or clean.header(display) != display or not display.isascii():
-            raise ValueError("not of the form `Name <address>` with a plain ASCII name")
+        sender(text)
         return text
 
     @field_validator("admin_emails")
     @classmethod
     def _mailboxes(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
-        if any(mailbox(address) is None for address in addresses):
-            raise ValueError("each must be one plain mail address")
-        return addresses
+        return tuple(email(address) for address in addresses)
 
     @model_validator(mode="after")
     def _no_password_in_the_clear(self) -> "Settings":

@@ -37,3 +37,32 @@ def test_login__leaves_by_starttls_unless_told_otherwise():
 def test_login__half_of_one_or_one_in_the_clear_is_refused(wrong, sentence):
     with pytest.raises(ValidationError, match=sentence):
         Settings(**LEAST, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("mail_from", "sentence"),
+    [
+        ("Booking, Inc. <a@b.de>", "double quotes"),
+        ("Booking: a@b.de;", "name@example.com"),
+        ("Booking: Team <a@b.de>", "double quotes"),
+        ("Booking (Jakarta) <a@b.de>", "double quotes"),
+        ("a@b.de (Booking)", "name@example.com"),
+        ("Booking <a@b.de>, Other <c@d.de>", "double quotes"),
+        ("Booking <a@localhost>", "name@example.com"),
+        ("Booking", "name@example.com"),
+        ('"Booking\r\nBcc: x@y.de" <a@b.de>', "on one line"),
+        ('"Klinik ' + "Sehat, " * 15 + '" <a@b.de>', "on one line|too long"),
+        ("=?utf-8?q?x?= <a@b.de>", "plain ASCII"),
+        ("Sehát <a@b.de>", "plain ASCII"),
+    ],
+)
+def test_sender__that_is_not_one_mailbox_stops_the_start(mail_from, sentence):
+    """RFC 5322 §3.4: a second address, a group or a comment would make every mail fail."""
+    with pytest.raises(ValidationError, match=sentence):
+        Settings(**{**LEAST, "mail_from": mail_from})
+
+
+def test_admins__by_the_rule_for_every_address():
+    assert Settings(**LEAST, admin_emails=("ops@booking.example",)).admin_emails == ("ops@booking.example",)
+    with pytest.raises(ValidationError, match="email address"):
+        Settings(**LEAST, admin_emails=("ops.@booking.example",))

@@ -271,6 +271,23 @@ def test_names__titles_with_dots_stay_whole():
         assert clean.name(whole, "?") == whole
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",
+        "\u0dc1\u0dca\u200d\u0dbb\u0dd3",
+        "\U0001f469\u200d\u2695\ufe0f Sari",
+    ],
+)
+def test_names__joiners_stay_in_mails_and_messages(name):
+    """A joiner shapes its letters: without it the name is another word, and the emoji falls apart."""
+    assert clean.name(name, "?") == clean.header(name) == clean.parameter(name) == name
+    letter = next(letter for letter in every_letter("en", names=Names(name, name, name)) if not letter.to_member)
+    text = render(letter)
+    assert name in text.plain
+    assert name in html.unescape(text.html)
+
+
 @settings(max_examples=60, deadline=None)
 @given(HOSTILE)
 def test_any_name__a_whatsapp_message_keeps_its_shape(name):

@@ -30,6 +30,7 @@ LIBRARIES = (
     "booking_outbox",
     "booking_contracts.topics",
     "booking_contracts.decode",
+    "booking_people",
     "booking_store",
     "uvicorn.protocols.http.httptools_impl",
     "uvicorn.loops.uvloop",

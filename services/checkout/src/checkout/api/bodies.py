@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.fields import FieldInfo
 
 from booking_contracts.money import DECIMALS
+from booking_people import MOST_EMAIL, MOST_NAME, MOST_PARAGRAPH, MOST_PHONE, email, name, paragraph, phone
 from checkout.directory import text
 
 
@@ -18,7 +19,7 @@ class Body(BaseModel):
 def _storable(value: str) -> str:
     if not value.strip():
         raise ValueError("not empty")
-    return text.paragraph(value)
+    return paragraph(value)
 
 
 def _known_currency(value: str) -> str:
@@ -35,20 +36,20 @@ def _up_to(length: int) -> FieldInfo:
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=2_000), AfterValidator(_storable), Field(examples=["Berhalangan"])
 ]
-PersonName = Annotated[str, AfterValidator(text.name), Field(examples=["Sari Dewi"]), _up_to(text.MOST_NAME)]
-Email = Annotated[str, AfterValidator(text.email), Field(examples=["sari@example.com"]), _up_to(text.MOST_EMAIL)]
-Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(text.phone), Field(examples=["+6281234567890"])]
+PersonName = Annotated[str, AfterValidator(name), Field(examples=["Sari Dewi"]), _up_to(MOST_NAME)]
+Email = Annotated[str, AfterValidator(email), Field(examples=["sari@example.com"]), _up_to(MOST_EMAIL)]
+Phone = Annotated[
+    str, StringConstraints(max_length=MOST_PHONE), AfterValidator(phone), Field(examples=["+6281234567890"])
+]
 Zone = Annotated[str, AfterValidator(text.zone), Field(examples=["Asia/Jakarta"]), _up_to(64)]
 Locale = Annotated[str, AfterValidator(text.locale), Field(examples=["id"]), _up_to(30)]
 WebAddress = Annotated[
     str, AfterValidator(text.web_address), Field(examples=["https://example.com/budi.jpg"]), _up_to(text.MOST_URL)
 ]
 Paragraph = Annotated[
-    str, AfterValidator(text.paragraph), Field(examples=["Sepuluh tahun mendampingi keluarga."]), _up_to(text.MOST_BIO)
+    str, AfterValidator(paragraph), Field(examples=["Sepuluh tahun mendampingi keluarga."]), _up_to(MOST_PARAGRAPH)
 ]
-Tier = Annotated[
-    str, StringConstraints(min_length=1, max_length=100), AfterValidator(text.name), Field(examples=["gold"])
-]
+Tier = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(name), Field(examples=["gold"])]
 Minutes = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
 
 

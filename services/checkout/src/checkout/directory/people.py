@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 from booking_chassis.principal import Principal
 from booking_chassis.problems import Problem
 from booking_contracts.topics import CONTACTS
+from booking_people import email, name, phone
 from booking_store import Cause
 from checkout.directory import text
 
@@ -117,9 +118,9 @@ async def _claim(conn: psycopg.AsyncConnection[Any], caller: Principal, cause: C
         _CLAIM,
         {
             "id": caller.sub,
-            "name": _valid(text.name, caller.name),
-            "email": _valid(text.email, caller.email),
-            "phone": _valid(text.phone, caller.phone_number),
+            "name": _valid(name, caller.name),
+            "email": _valid(email, caller.email),
+            "phone": _valid(phone, caller.phone_number),
             "locale": _valid(text.locale, caller.locale) or DEFAULT_LOCALE,
             "timezone": _valid(text.zone, caller.zoneinfo) or zone,
             "topic": CONTACTS.name,

@@ -1,18 +1,53 @@
-"""Which mail addresses we are willing to put into an SMTP command (T15)."""
+"""The sender of all mail, as the operator's setting names it: one mailbox, with or without a display name.
+
+A name with `,`, `:` or `(` is written in quotes, in the setting as in the header; else it would be several addresses,
+a group or a comment (RFC 5322 §3.2.3, §3.4).
+"""
 
 import re
+from email import message_from_bytes, policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from functools import lru_cache
 
-# Narrower than RFC 5321 on purpose: no quoted local part, no comment, no group, no source route, nothing but one ASCII
-# mailbox. CR, LF, comma, semicolon and angle brackets would let one recipient become several, or a command.
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
-    re.ASCII,
+from booking_people import Unusable, email
+from notifier.texts import clean
+
+# Not every server announces 8BITMIME, and we don't ask.
+SEVEN_BITS = policy.SMTP.clone(cte_type="7bit")
+
+_FORM = re.compile(
+    r'(?:(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^"()<>\[\]:;@\\,]*))\s*<(?P<named>[^<>]*)>|(?P<bare>[^<>]*))'
 )
 
 
-def mailbox(text: str) -> str | None:
-    """The address if it is exactly one plain mailbox, else None."""
-    fits = len(text) <= 254 and len(text.rpartition("@")[0]) <= 64
-    # fullmatch, never match with `$`: that would let a trailing newline through.
-    return text if fits and _ADDRESS.fullmatch(text) else None
+@lru_cache(maxsize=8)
+def sender(text: str) -> Address:
+    """The one mailbox of a text such as `"Klinik Sehat, PT." <no-reply@example.com>`; ValueError says what is wrong."""
+    found = _FORM.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(
+            'not of the form `Name <address>`; a name with any of ()<>[]:;@\\," needs double quotes around it'
+        )
+    display = _unquoted(found["quoted"]) if found["quoted"] is not None else (found["plain"] or "").strip()
+    if not display.isascii() or clean.header(display) != display:
+        raise ValueError("the name before the address must be plain ASCII on one line, without `=?`")
+    try:
+        address = Address(display, addr_spec=email(found["named"] if found["bare"] is None else found["bare"]))
+    except Unusable as wrong:
+        raise ValueError(f"not of the form `Name <address>` with {wrong}") from None
+    if _as_received(address) != [address]:
+        raise ValueError("the name before the address is too long for one line of a header")
+    return address
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def _as_received(address: Address) -> list[Address]:
+    """What a reader makes of the header. Some versions of Python lose the quotes when they fold a long name."""
+    message = EmailMessage(policy=SEVEN_BITS)
+    message["From"] = address
+    received = message_from_bytes(message.as_bytes(), policy=policy.default)["From"]
+    return [] if received.defects else list(received.addresses)

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
+from booking_people import Unusable, email
 from notifier.mail import smtp
-from notifier.mail.address import mailbox
 from notifier.mail.invitation import invitation
 from notifier.mail.message import Mail, compose
 from notifier.rules.channels import Channel as ChannelName
@@ -50,6 +50,7 @@ class MailChannel:
 def _own(contact: Contact | None) -> tuple[str, ...]:
     if contact is None or not contact.email:
         return ()
-    if (address := mailbox(contact.email.strip())) is None:
-        raise BadAddress
-    return (address,)
+    try:
+        return (email(contact.email),)
+    except Unusable:
+        raise BadAddress from None

@@ -20,6 +20,7 @@ from booking_contracts.sessions import (
     SessionRescheduled,
     SessionScheduled,
 )
+from booking_people import mailto
 from notifier.texts import clean
 from notifier.texts.material import Letter, material, meeting_link, session_time
 
@@ -77,7 +78,7 @@ def _event(invitation: Invitation, organizer: str, attendee: str, now: datetime)
     event.add("dtend", invitation.ends_at.astimezone(UTC))
     event.add("status", "CANCELLED" if invitation.method == "CANCEL" else "CONFIRMED")
     event.add("summary", vText(clean.one_line(invitation.summary)))
-    event.add("organizer", vCalAddress(f"mailto:{organizer}"))
+    event.add("organizer", vCalAddress(mailto(organizer)))
     event.add("attendee", _attendee(attendee))
     if invitation.link is not None:
         event.add("location", vText(invitation.link))
@@ -87,7 +88,7 @@ def _event(invitation: Invitation, organizer: str, attendee: str, now: datetime)
 
 
 def _attendee(address: str) -> vCalAddress:
-    attendee = vCalAddress(f"mailto:{address}")
+    attendee = vCalAddress(mailto(address))
     attendee.params["ROLE"] = vText("REQ-PARTICIPANT")
     attendee.params["PARTSTAT"] = vText("NEEDS-ACTION")
     attendee.params["RSVP"] = vText("FALSE")

@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from uuid import UUID
 
+from notifier.mail.address import SEVEN_BITS, sender
 from notifier.mail.invitation import Invitation, to_ical
 from notifier.texts import clean
 from notifier.texts.render import Text
-
-# Not every server announces 8BITMIME, and we don't ask.
-_SEVEN_BITS = SMTP.clone(cte_type="7bit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +38,17 @@ def compose(
     now: datetime,
 ) -> Mail:
     """The mail to these checked mailboxes. `mail_from` is the operator's setting, with or without a display name."""
-    display, sender = parseaddr(mail_from)
-    message = EmailMessage(policy=_SEVEN_BITS)
-    message["Message-ID"] = message_id(notification_id, sender)
+    origin = sender(mail_from)
+    message = EmailMessage(policy=SEVEN_BITS)
+    message["Message-ID"] = message_id(notification_id, origin.addr_spec)
     message["Date"] = format_datetime(now)
-    message["From"] = f"{display} <{sender}>" if display else sender
-    message["To"] = ", ".join(recipients)
+    message["From"] = origin
+    message["To"] = [Address(addr_spec=recipient) for recipient in recipients]
     message["Subject"] = clean.header(text.subject)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text.plain)
     message.add_alternative(text.html, subtype="html")
     if invitation is not None:
-        calendar = to_ical(invitation, organizer=sender, attendee=recipients[0], now=now).decode()
+        calendar = to_ical(invitation, organizer=origin.addr_spec, attendee=recipients[0], now=now).decode()
         message.add_alternative(calendar, subtype="calendar", params={"method": invitation.method})
-    return Mail(sender, recipients, message.as_bytes())
+    return Mail(origin.addr_spec, recipients, message.as_bytes())

@@ -1,7 +1,10 @@
 """Text that people chose, made harmless before it meets a header, a page, a calendar or a template (T14 to T19)."""
 
 import re
-import unicodedata
+
+from booking_people import one_line
+
+__all__ = ["header", "name", "one_line", "parameter"]
 
 # Scheme-like, www-like and bare addresses of common domains. Not every dotted word: "Sari, S.Psi., M.Psi." is a name.
 _ADDRESS = re.compile(
@@ -15,17 +18,6 @@ _ADDRESS = re.compile(
     """
 )
 _ENCODED_WORD = re.compile(r"=(?=\?)|\?(?==)")
-_SPACES = re.compile(r"\s+")
-
-
-def one_line(text: str, limit: int = 200) -> str:
-    """The text on one line: no control, format or separator character, single spaces, at most `limit` characters.
-
-    Format characters (category Cf) hold the bidirectional overrides, which reorder what a reader sees.
-    """
-    plain = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
-    plain = "".join(c for c in plain if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"})
-    return _SPACES.sub(" ", plain).strip()[:limit].strip()
 
 
 def name(text: str | None, fallback: str, limit: int = 80) -> str:

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from booking_people import Unusable, phone, whatsapp_digits
 from notifier.rules.channels import Channel as ChannelName
 from notifier.sending.channel import BadAddress, Contact, NoAddress
 from notifier.sending.outcome import Outcome
 from notifier.texts.material import Letter
 from notifier.whatsapp.client import CloudApi
-from notifier.whatsapp.phone import digits
 from notifier.whatsapp.templates import message
 
 
@@ -32,9 +32,11 @@ class WhatsAppChannel:
         """The body of one send."""
         if contact is None or not contact.phone:
             raise NoAddress
-        if (phone := digits(contact.phone)) is None:
-            raise BadAddress
-        return message(letter, notification_id, phone)
+        try:
+            digits = whatsapp_digits(phone(contact.phone))
+        except Unusable:
+            raise BadAddress from None
+        return message(letter, notification_id, digits)
 
     async def send(self, prepared: Mapping[str, Any]) -> Outcome:
         """One call."""

@@ -1,0 +1,24 @@
+"""What people may be called and how they can be reached: one rule each, for bodies, claims and messages alike.
+
+Each function gives what is kept, or raises `Unusable` with a sentence that says what is expected.
+"""
+
+from booking_people.addresses import MOST_EMAIL, email, mailto
+from booking_people.errors import Unusable
+from booking_people.names import MOST_NAME, MOST_PARAGRAPH, name, one_line, paragraph
+from booking_people.phones import MOST_PHONE, phone, whatsapp_digits
+
+__all__ = [
+    "MOST_EMAIL",
+    "MOST_NAME",
+    "MOST_PARAGRAPH",
+    "MOST_PHONE",
+    "Unusable",
+    "email",
+    "mailto",
+    "name",
+    "one_line",
+    "paragraph",
+    "phone",
+    "whatsapp_digits",
+]
