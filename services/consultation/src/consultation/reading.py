@@ -24,7 +24,8 @@ Row = dict[str, Any]
 
 SHOWN: LiteralString = """
 s.id, s.transaction_id, s.assessment_id, s.practitioner_id, s.user_id, s.kind, s.status, s.requested_at, s.respond_by,
-s.auto_start, s.scheduled_date, s.time_start, s.time_end, s.timezone, s.ends_next_day, s.fold, s.starts_at, s.ends_at,
+s.auto_start, s.scheduled_date, s.time_start, s.time_end, s.timezone, s.ends_next_day, s.fold, s.fold_end,
+s.starts_at, s.ends_at,
 s.schedule_version, s.meeting_link, s.started_at, s.result_id, s.result_has_link, s.result_has_notes, s.result_link,
 s.result_notes, s.reason_code, s.reason_id, s.reason, s.version,
 CASE WHEN ep.person_id IS NULL THEN coalesce(p.name, pc.name) END AS practitioner_name,

@@ -5,12 +5,15 @@ import os
 import random
 import time
 from collections import Counter
-from datetime import date
+from datetime import date, datetime, timedelta
+from datetime import time as clock
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from services.consultation.tests.rig import MEET, Rig, Sold, schedule, tomorrow
+
+from booking_contracts.zones import zone
 
 pytestmark = pytest.mark.servers
 RACE_ROUNDS = int(os.environ.get("RACE_ROUNDS", "4"))
@@ -47,10 +50,44 @@ async def test_zone__is_the_practitioners_unless_another_is_named(rig: Rig):
     assert (moved["timezone"], moved["starts_at"][10:]) == ("Asia/Jayapura", "T00:00:00Z")
 
 
+def next_repeated_hour() -> tuple[str, date]:
+    """A zone that repeats the hour from 01:00 or 02:00 within the next seven months, and the date."""
+    for days in range(3, 250):
+        for name, hour in (("America/New_York", 1), ("Australia/Sydney", 2)):
+            moment = datetime.combine(tomorrow(days), clock(hour, 30), zone(name))
+            if moment.utcoffset() != moment.replace(fold=1).utcoffset():
+                return name, moment.date()
+    raise AssertionError("no such night")
+
+
+async def test_repeated_hour__a_session_across_it_can_be_written_and_read(rig: Rig):
+    """S1, S2: from the first 02:30 to the second 02:15 are 45 minutes (01:30 to 01:15 in New York)."""
+    sold, session = await requested_with(rig)
+    name, night = next_repeated_hour()
+    hour = "01" if name.startswith("America") else "02"
+    body = schedule(f"{hour}:30", f"{hour}:15", on=night, timezone=name, fold=0)
+    path = f"/v1/sessions/{session['id']}"
+    practitioner = rig.practitioner_of(sold)
+    refused = await practitioner.post(f"{path}/schedule", body | {"fold_end": 0})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/time_end")
+    done = await practitioner.post(f"{path}/schedule", body)
+    assert done.status_code == 200, done.text
+    for shown in (done.json(), (await practitioner.get(path)).json()):
+        ends, starts = (datetime.fromisoformat(shown[key]) for key in ("ends_at", "starts_at"))
+        assert (ends - starts, shown["fold"], shown["fold_end"]) == (timedelta(minutes=45), 0, 1)
+    longer = schedule(f"{hour}:15", f"{hour}:45", on=night, timezone=name, fold=0, fold_end=1)
+    moved = (await practitioner.put(f"{path}/schedule", longer, If_Match='"2"')).json()
+    ends, starts = (datetime.fromisoformat(moved[key]) for key in ("ends_at", "starts_at"))
+    assert ends - starts == timedelta(minutes=90)
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"timezone": "Asia/Atlantis"}, "/timezone"),
+        ({"timezone": "Factory"}, "/timezone"),
+        ({"timezone": "localtime"}, "/timezone"),
+        ({"timezone": "america/vancouver"}, "/timezone"),
         ({"time_end": "09:00"}, "/time_end"),
         ({"time_end": "09:04"}, "/time_end"),
         ({"time_end": "17:01"}, "/time_end"),
@@ -78,6 +115,8 @@ async def test_wrong_time__is_422_with_its_field(rig: Rig, change, field):
         {"scheduled_date": "2027-02-29"},
         {"scheduled_date": "01-12-2026"},
         {"fold": 2},
+        {"fold_end": 2},
+        {"fold_end": "1"},
         {"meeting_link": None},
         {"starts_at": "2026-12-01T00:00:00Z"},
         {"status": "completed"},

@@ -134,6 +134,59 @@ def test_lord_howe__repeats_half_an_hour():
     assert (first.fold, second.fold) == (0, 1)
 
 
+FALL_BACK = date(2027, 11, 7)  # New York: 01:00 to 02:00 comes twice, first at UTC-4, then at UTC-5
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "folds", "minutes", "kept"),
+    [
+        (time(1, 30), time(1, 15), (0, None), 45, (0, 1)),  # the only reading that ends after the start
+        (time(1, 30), time(1, 15), (0, 1), 45, (0, 1)),
+        (time(1, 30), time(1, 30), (0, None), 60, (0, 1)),
+        (time(1, 15), time(1, 45), (0, None), 30, (0, None)),  # the end is in the same reading unless it says otherwise
+        (time(1, 15), time(1, 45), (0, 0), 30, (0, None)),
+        (time(1, 15), time(1, 45), (0, 1), 90, (0, 1)),
+        (time(1, 15), time(1, 45), (1, 1), 30, (1, None)),
+        (time(0, 30), time(1, 30), (None, 0), 60, (None, 0)),
+        (time(0, 30), time(1, 30), (None, 1), 120, (None, 1)),
+        (time(0, 30), time(1, 30), (1, None), 120, (1, None)),
+        (time(1, 30), time(2, 30), (0, 1), 120, (0, None)),  # 02:30 comes once: its fold says nothing
+    ],
+)
+def test_repeated_hour__each_end_has_its_own_fold(start, end, folds, minutes: int, kept):
+    """S1, S2: the limits are on instants, and what is kept means the same instants again."""
+    asked = LocalTimes(FALL_BACK, start, end, "America/New_York", fold=folds[0], fold_end=folds[1])
+    slot = placed(asked, NOW)
+    assert slot.ends_at - slot.starts_at == timedelta(minutes=minutes)
+    assert (slot.fold, slot.fold_end) == kept
+    again = placed(replace(asked, fold=slot.fold, fold_end=slot.fold_end))
+    assert (again.starts_at, again.ends_at) == (slot.starts_at, slot.ends_at)
+
+
+def test_repeated_hours_of_troll__are_two():
+    """S1: 01:00 to 03:00 comes twice there."""
+    asked = LocalTimes(date(2027, 10, 31), time(2, 30), time(1, 30), "Antarctica/Troll", fold=0)
+    assert placed(asked).ends_at - placed(asked).starts_at == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "fold", "fold_end", "blamed"),
+    [
+        (time(1, 30), time(1, 15), None, None, "fold"),
+        (time(1, 30), time(1, 15), None, 1, "fold"),
+        (time(0, 30), time(1, 15), None, None, "fold"),
+        (time(1, 30), time(1, 15), 0, 0, "time_end"),
+        (time(1, 30), time(1, 15), 1, None, "time_end"),
+        (time(1, 15), time(1, 45), 1, 0, "time_end"),
+        (time(1, 30), time(0, 45), 0, None, "time_end"),
+        (time(1, 30), time(1, 30), 1, None, "time_end"),
+    ],
+)
+def test_repeated_hour__what_ends_before_it_starts_is_refused(start, end, fold, fold_end, blamed: str):
+    """S2: end after start, on instants."""
+    assert fault(LocalTimes(FALL_BACK, start, end, "America/New_York", fold=fold, fold_end=fold_end)) == blamed
+
+
 def test_berlin__skips_an_hour_and_a_session_across_it_is_shorter_than_its_clock():
     """S1, S2: limits are on real time. 01:50 to 03:02 is 12 minutes that night."""
     night = LocalTimes(date(2027, 3, 28), time(1, 50), time(3, 2), "Europe/Berlin")

@@ -60,6 +60,7 @@ class _Schedule(SessionEvent):
     timezone: ZoneName
     ends_next_day: bool
     fold: Literal[0, 1] | None = None
+    fold_end: Literal[0, 1] | None = None
     starts_at: Instant
     ends_at: Instant
     meeting_link: Link

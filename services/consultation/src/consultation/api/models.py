@@ -58,12 +58,27 @@ class ScheduleIn(_In):
     time_end: TimeIn = Field(examples=["10:00"])
     timezone: Annotated[str, StringConstraints(max_length=64)] | None = Field(default=None, examples=["Asia/Jakarta"])
     ends_next_day: bool = False
-    fold: Literal[0, 1] | None = Field(default=None, examples=[None])
+    fold: Literal[0, 1] | None = Field(
+        default=None, examples=[None], description="Which of two, where the zone has the time twice: 0 is the first."
+    )
+    fold_end: Literal[0, 1] | None = Field(
+        default=None,
+        examples=[None],
+        description="The same for `time_end`. Left out, it is `fold`; where that would end before the start, 1.",
+    )
     meeting_link: LinkIn = Field(examples=["https://meet.google.com/abc-defg-hij"])
 
     def times(self, zone: str) -> LocalTimes:
         """The input in the zone that it is meant in."""
-        return LocalTimes(self.scheduled_date, self.time_start, self.time_end, zone, self.ends_next_day, self.fold)
+        return LocalTimes(
+            scheduled_date=self.scheduled_date,
+            time_start=self.time_start,
+            time_end=self.time_end,
+            timezone=zone,
+            ends_next_day=self.ends_next_day,
+            fold=self.fold,
+            fold_end=self.fold_end,
+        )
 
 
 class ResultIn(_In):
@@ -113,6 +128,7 @@ class SessionOut(BaseModel):
     timezone: str | None = Field(examples=["Asia/Jakarta"])
     ends_next_day: bool | None = Field(examples=[False])
     fold: int | None = Field(examples=[None])
+    fold_end: int | None = Field(examples=[None])
     starts_at: Instant | None = Field(examples=["2026-12-01T02:00:00Z"])
     ends_at: Instant | None = Field(examples=["2026-12-01T03:00:00Z"])
     schedule_version: int

@@ -77,6 +77,7 @@ def row(state: Session) -> dict[str, Any]:
         "timezone": slot and slot.timezone,
         "ends_next_day": slot and slot.ends_next_day,
         "fold": slot and slot.fold,
+        "fold_end": slot and slot.fold_end,
         "starts_at": slot and slot.starts_at,
         "ends_at": slot and slot.ends_at,
         "meeting_link": meeting and meeting.link,

@@ -28,7 +28,7 @@ rw AS (
     INSERT INTO feedback_session (
         id, practitioner_id, user_id, status, scheduled_date, time_start, time_end, meeting_link, result_link,
         transaction_id, assessment_id, kind, auto_start, requested_at, respond_by, timezone, ends_next_day, fold,
-        starts_at, ends_at, schedule_version, started_at, result_id, result_has_link, result_has_notes, result_notes,
+        fold_end, starts_at, ends_at, schedule_version, started_at, result_id, result_has_link, result_has_notes, result_notes,
         reason_code, reason_id, reason, version, updated_at
     )
     SELECT %(stream_id)s::uuid, %(practitioner_id)s::uuid, %(user_id)s::uuid, %(status)s::text,
@@ -36,7 +36,7 @@ rw AS (
            CASE WHEN %(text_id)s::uuid = %(result_id)s::uuid THEN (SELECT link FROM tx) END,
            %(transaction_id)s::uuid, %(assessment_id)s::uuid, %(kind)s::text, %(auto_start)s::boolean,
            %(occurred_at)s::timestamptz, %(respond_by)s::timestamptz, %(timezone)s::text, %(ends_next_day)s::boolean,
-           %(fold)s::smallint, %(starts_at)s::timestamptz, %(ends_at)s::timestamptz, %(schedule_version)s::int,
+           %(fold)s::smallint, %(fold_end)s::smallint, %(starts_at)s::timestamptz, %(ends_at)s::timestamptz, %(schedule_version)s::int,
            %(started_at)s::timestamptz, %(result_id)s::uuid, %(result_has_link)s::boolean,
            %(result_has_notes)s::boolean,
            CASE WHEN %(text_id)s::uuid = %(result_id)s::uuid THEN (SELECT text FROM tx) END,
@@ -48,7 +48,8 @@ rw AS (
         practitioner_id = excluded.practitioner_id, status = excluded.status,
         scheduled_date = excluded.scheduled_date, time_start = excluded.time_start, time_end = excluded.time_end,
         meeting_link = excluded.meeting_link, respond_by = excluded.respond_by, timezone = excluded.timezone,
-        ends_next_day = excluded.ends_next_day, fold = excluded.fold, starts_at = excluded.starts_at,
+        ends_next_day = excluded.ends_next_day, fold = excluded.fold, fold_end = excluded.fold_end,
+        starts_at = excluded.starts_at,
         ends_at = excluded.ends_at, schedule_version = excluded.schedule_version, started_at = excluded.started_at,
         result_id = excluded.result_id, result_has_link = excluded.result_has_link,
         result_has_notes = excluded.result_has_notes, result_link = excluded.result_link,

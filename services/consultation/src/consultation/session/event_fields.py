@@ -29,6 +29,7 @@ class ScheduleFields(TypedDict):
     timezone: str
     ends_next_day: bool
     fold: Literal[0, 1] | None
+    fold_end: Literal[0, 1] | None
     starts_at: datetime
     ends_at: datetime
     meeting_link: str
@@ -72,6 +73,7 @@ def scheduled(slot: Slot, link: str, state: PendingNegotiation | Scheduled) -> S
         "timezone": slot.timezone,
         "ends_next_day": slot.ends_next_day,
         "fold": slot.fold,
+        "fold_end": slot.fold_end,
         "starts_at": slot.starts_at,
         "ends_at": slot.ends_at,
         "meeting_link": link,

@@ -123,6 +123,7 @@ def _meeting(event: SessionScheduled | SessionRescheduled) -> Meeting:
         timezone=event.timezone,
         ends_next_day=event.ends_next_day,
         fold=event.fold,
+        fold_end=event.fold_end,
         starts_at=event.starts_at,
         ends_at=event.ends_at,
     )

@@ -1,8 +1,8 @@
 """Local wall-clock times to instants (product.md S1, S2): the one place where a zone's rules are applied.
 
 Pure: the caller brings the clock's reading. A local time that the zone skips on that date is refused, one that it
-repeats needs `fold`; the instants are computed once here and stored beside the local values, so a later change of the
-zone's rules never moves what both were told.
+repeats needs `fold` (`fold_end` where the end is in the other reading); the instants are computed once here and stored
+beside the local values, so a later change of the zone's rules never moves what both were told.
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ class LocalTimes:
     timezone: str
     ends_next_day: bool = False
     fold: Fold | None = None
+    fold_end: Fold | None = None  # None: the end is in the same reading as the start
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Slot:
     timezone: str
     ends_next_day: bool
     fold: Fold | None
+    fold_end: Fold | None
     starts_at: datetime
     ends_at: datetime
 
@@ -59,13 +61,11 @@ def place(local: LocalTimes, now: datetime) -> Slot | Fault:
     if not now.date() - timedelta(days=2) <= local.scheduled_date <= now.date() + timedelta(days=370):
         # Also what keeps the arithmetic below inside the years that datetime knows.
         return Fault("scheduled_date", "The session must lie between now and a year from now.")
-    if local.time_end <= local.time_start and not local.ends_next_day:
-        return Fault("time_end", "The end must come after the start; a session over midnight says `ends_next_day`.")
     end_date = local.scheduled_date + timedelta(days=1 if local.ends_next_day else 0)
     start = _moment(datetime.combine(local.scheduled_date, local.time_start), zone, local.fold, "time_start")
     if isinstance(start, Fault):
         return start
-    end = _moment(datetime.combine(end_date, local.time_end), zone, local.fold, "time_end")
+    end = _end(datetime.combine(end_date, local.time_end), zone, local, start)
     if isinstance(end, Fault):
         return end
     return _limits(start.instant, end.instant, now) or _slot(local, start, end)
@@ -73,10 +73,10 @@ def place(local: LocalTimes, now: datetime) -> Slot | Fault:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A local time's instant (UTC), and whether the zone has that local time twice."""
+    """A local time's instant (UTC), and which of the two it is where the zone has that local time twice."""
 
     instant: datetime
-    repeated: bool
+    fold: Fold | None  # which of two; None where there is one
 
 
 def year_after(moment: datetime) -> datetime:
@@ -92,17 +92,27 @@ def _moment(naive: datetime, zone: Zone, fold: Fold | None, field: str) -> _Mome
     offset = first.utcoffset()
     # Both readings have one offset unless the zone skips or repeats the time (PEP 495): nearly always this is all.
     if offset is not None and offset == second.utcoffset():
-        return _Moment((naive - offset).replace(tzinfo=UTC), repeated=False)
+        return _Moment((naive - offset).replace(tzinfo=UTC), None)
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != naive:
         return Fault(field, f"{naive:%H:%M} does not exist on {naive:%Y-%m-%d} in {zone.key}: the clocks skip it.")
     if fold is None:
         return Fault(
             "fold", f"{naive:%H:%M} comes twice on {naive:%Y-%m-%d} in {zone.key}: say which by `fold` 0 or 1."
         )
-    return _Moment((second if fold else first).astimezone(UTC), repeated=True)
+    return _Moment((second if fold else first).astimezone(UTC), fold)
+
+
+def _end(naive: datetime, zone: Zone, local: LocalTimes, start: _Moment) -> _Moment | Fault:
+    """The end: in the reading it names, else in the start's, else in the only one that comes after the start."""
+    end = _moment(naive, zone, local.fold if local.fold_end is None else local.fold_end, "time_end")
+    if isinstance(end, _Moment) and end.fold == 0 and local.fold_end is None and end.instant <= start.instant:
+        end = _moment(naive, zone, 1, "time_end")
+    return end
 
 
 def _limits(start: datetime, end: datetime, now: datetime) -> Fault | None:
+    if end <= start:
+        return Fault("time_end", "The end must come after the start; a session over midnight says `ends_next_day`.")
     if start < now:
         return Fault("time_start", "The session must not start in the past.")
     if start > year_after(now):
@@ -115,13 +125,16 @@ def _limits(start: datetime, end: datetime, now: datetime) -> Fault | None:
 
 
 def _slot(local: LocalTimes, start: _Moment, end: _Moment) -> Slot:
+    # Each is kept only where it says something.
+    fold = end.fold if start.fold is None and local.fold_end is None else start.fold
     return Slot(
         scheduled_date=local.scheduled_date,
         time_start=local.time_start,
         time_end=local.time_end,
         timezone=local.timezone,
         ends_next_day=local.ends_next_day,
-        fold=local.fold if start.repeated or end.repeated else None,  # kept only where it says something
+        fold=fold,
+        fold_end=end.fold if end.fold != fold else None,
         starts_at=start.instant,
         ends_at=end.instant,
     )
