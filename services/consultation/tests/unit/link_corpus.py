@@ -1,12 +1,18 @@
 """Addresses and what becomes of them: the canonical form, or None for refused. Meeting links, then result links."""
+# ruff: noqa: E501  (an address reads better whole)
 
 G = "https://meet.google.com/abc-defg-hij"
 Z = "https://zoom.us/j/1234567890"
+ZW = "https://us02web.zoom.us/w/81234567890"
 J = "https://meet.jit.si/KonselingSri"
+M = "https://teams.microsoft.com/meet/2345678901234"
+APP = "https://teams.microsoft.com/v2/?meetingjoin=true#"
 TID, OID = "72f988bf-86f1-41af-91ab-2d7cd011db47", "0f0f0f0f-1111-2222-3333-444444444444"
 THREAD = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_Zm9v-Ym_Fy%40thread.v2/0"
 CONTEXT = f"%7B%22Tid%22%3A%22{TID}%22%2C%22Oid%22%3A%22{OID}%22%7D"
 T = f"{THREAD}?context={CONTEXT}"
+CHANNEL_THREAD = "https://teams.microsoft.com/l/meetup-join/19%3ab2fa9fc20f3042a9b63fc5890e1813f8%40thread.tacv2"
+CHANNEL = f"{CHANNEL_THREAD}/1616990032035?context={CONTEXT}"
 
 MEETING: list[tuple[str, str | None]] = [
     (G, G),
@@ -16,7 +22,22 @@ MEETING: list[tuple[str, str | None]] = [
     (G + "?", G),
     (Z, Z),
     ("https://us02web.zoom.us/j/1234567890?pwd=Abc123.1", "https://us02web.zoom.us/j/1234567890?pwd=Abc123.1"),
-    (Z + "?pwd=a%2Bb%3D&uname=x&url=https%3A%2F%2Fevil.example", Z + "?pwd=a%2Bb%3D"),
+    (Z + "?pwd=a%2Bb%3D&uname=x&from=addon", Z + "?pwd=a%2Bb%3D"),
+    (Z + "?pwd=a%2Bb%3D&url=https%3A%2F%2Fevil.example", None),
+    (Z + "#success", Z),
+    # of one registrant: what makes it work is kept; of the host alone: refused
+    (ZW + "?tk=Dod7vSSUVf.DQIAAA&pwd=RHBt&uuid=WN_cJ_6hP8q", ZW + "?pwd=RHBt&tk=Dod7vSSUVf.DQIAAA&uuid=WN_cJ_6hP8q"),
+    (ZW + "?tk=", None),
+    ("https://us02web.zoom.us/j/81234567890?pwd=Rb.1&omn=88012345678", "https://us02web.zoom.us/j/81234567890?pwd=Rb.1&omn=88012345678"),
+    ("https://us02web.zoom.us/s/81234567890?zak=eyJ0eXAi.x", None),
+    (Z + "?zak=eyJ0eXAi.x", None),
+    (Z + "?key=1", None),
+    (G + "?utm_source=mail&pli=1&hl=id", G),
+    (G + "?key=1", None),
+    (G + "#key=1", None),
+    (J + "?jwt=eyJ0.x.y", None),
+    (J + "#jwt=eyJ0.x.y", None),
+    (J + "?lang=id", J),
     (Z + "?pwd=a+b", Z + "?pwd=a%2Bb"),
     ("https://zoom.us/my/dr.sri", "https://zoom.us/my/dr.sri"),
     ("https://zoom.us/s/1234567890", "https://zoom.us/s/1234567890"),
@@ -26,7 +47,36 @@ MEETING: list[tuple[str, str | None]] = [
     (T.replace("%3ameeting", ":meeting"), T),
     (THREAD + "?context=" + CONTEXT + "&anon=true", T),
     ("https://teams.microsoft.com/meet/2345678901234?p=AbC123", "https://teams.microsoft.com/meet/2345678901234?p=AbC123"),
-    ("https://teams.microsoft.com/meet/2345678901234?p=AbC123&deeplink=x", "https://teams.microsoft.com/meet/2345678901234?p=AbC123"),
+    (M + "?p=Ab-C_1", M + "?p=Ab-C_1"),
+    (M + "?p=Ab-C_1&anon=true&launchAgent=x", M + "?p=Ab-C_1"),
+    (M + "?p=Ab-C_1&key=1", None),
+    (M + "?p=a%20b", None),
+    ("https://teams.cloud.microsoft/meet/2345678901234?p=AbC123", "https://teams.cloud.microsoft/meet/2345678901234?p=AbC123"),
+    ("https://teams.live.com/meet/9312345678901?p=AbC", "https://teams.live.com/meet/9312345678901?p=AbC"),
+    ("https://gov.teams.microsoft.us/meet/9312345678901?p=AbC", "https://gov.teams.microsoft.us/meet/9312345678901?p=AbC"),
+    (T.replace("microsoft.com", "cloud.microsoft"), T.replace("microsoft.com", "cloud.microsoft")),
+    (T.replace("teams.microsoft.com", "gov.teams.microsoft.us"), T.replace("teams.microsoft.com", "gov.teams.microsoft.us")),
+    (T.replace("teams.microsoft.com", "dod.teams.microsoft.us"), T.replace("teams.microsoft.com", "dod.teams.microsoft.us")),
+    (T.replace("teams.microsoft.com", "teams.live.com"), T.replace("teams.microsoft.com", "teams.live.com")),
+    (CHANNEL, CHANNEL),
+    (CHANNEL.replace("%3a", ":").replace("%40", "@"), CHANNEL),
+    (T.replace("%40", "@"), T),
+    (T.replace("%3ameeting", ":meeting").replace("%40", "@"), T),
+    (T.replace("%40thread.v2", "%40unq.gbl.spaces"), T.replace("%40thread.v2", "%40unq.gbl.spaces")),
+    (T.replace("%7D", "%2C%22IsBroadcastMeeting%22%3Atrue%7D"), T.replace("%7D", "%2C%22IsBroadcastMeeting%22%3Atrue%7D")),
+    (T.replace("%7D", "%2C%22IsBroadcastMeeting%22%3A1%7D"), None),
+    (T + "&tenantId=x", None),
+    (APP + "/l/meetup-join/19:meeting_Zm9v-Ym_Fy@thread.v2/0?context=" + CONTEXT + "&anon=true", T),
+    (APP + "/meet/2345678901234?p=AbC123&anon=true", M + "?p=AbC123"),
+    ("https://teams.microsoft.com/_#/l/meetup-join/19:meeting_Zm9v-Ym_Fy@thread.v2/0?context=" + CONTEXT, T),
+    (APP + "/conversations/19:x@thread.v2", None),
+    (APP + "/l/meetup-join/19:meeting_x@thread.v2/0", None),
+    ("https://teams.microsoft.com/v2/?meetingjoin=true", None),
+    ("https://teams.microsoft.com/v2/?meetingjoin=false#/meet/2345678901234", None),
+    ("https://teams.microsoft.com/v2/", None),
+    ("https://evil.teams.microsoft.com/meet/2345678901234?p=AbC123", None),
+    ("https://teams.live.com.evil.example/meet/2345678901234", None),
+    ("https://teams.microsoft.us.evil.example/meet/2345678901234", None),
     (J, J),
     (J + "#config.startWithAudioMuted=true", J),
     # open redirects and other pages of allowed hosts
@@ -113,7 +163,9 @@ MEETING: list[tuple[str, str | None]] = [
     ("https://meet.google.com/аbc-defg-hij", None),
     ("https://meet.google.com?x/abc-defg-hij", None),
     ("https://meet.google.com#/abc-defg-hij", None),
-    (G + "?authuser=a@b", None),
+    (G + "?authuser=a@b", G),
+    ("https://meet.google.com?x@evil.example/abc-defg-hij", None),
+    ("https://meet.google.com#@evil.example/abc-defg-hij", None),
     (G + "#\\x", None),
     (G + "?x=" + "a" * 500, None),
     ("", None),
@@ -123,6 +175,10 @@ MEETING: list[tuple[str, str | None]] = [
 
 DRIVE = "https://drive.google.com/file/d/1aB_c-D/view"
 SHARE = "https://contoso-my.sharepoint.com/:v:/g/personal/sri_contoso_com/EaBc123"
+STREAM = "https://contoso-my.sharepoint.com/personal/sri_contoso_com/_layouts/15/stream.aspx"
+FILE = "%2Fpersonal%2Fsri%5Fcontoso%5Fcom%2FDocuments%2FRecordings%2FSesi%2Emp4"
+FILED = "%2Fpersonal%2Fsri_contoso_com%2FDocuments%2FRecordings%2FSesi.mp4"
+DOC = "https://contoso.sharepoint.com/sites/x/_layouts/15/Doc.aspx"
 RESULT: list[tuple[str, str | None]] = [
     (DRIVE, DRIVE),
     (DRIVE + "?usp=sharing&resourcekey=0-abc", DRIVE + "?resourcekey=0-abc"),
@@ -134,7 +190,46 @@ RESULT: list[tuple[str, str | None]] = [
     ("https://www.dropbox.com/scl/fi/abc/rec.mp4?rlkey=k1&dl=0", "https://www.dropbox.com/scl/fi/abc/rec.mp4?rlkey=k1&dl=0"),
     ("https://us02web.zoom.us/rec/share/AbC_d-1.xyz?pwd=s3cret", "https://us02web.zoom.us/rec/share/AbC_d-1.xyz?pwd=s3cret"),
     ("https://contoso.sharepoint.com/sites/x/Rec%20one.mp4", "https://contoso.sharepoint.com/sites/x/Rec%20one.mp4"),
-    ("https://docs.google.com/url?q=https://evil.example", "https://docs.google.com/url"),
+    # pages that name the file by a parameter: it is kept, or the link is refused
+    (STREAM + "?id=" + FILE + "&referrer=StreamWebApp%2EWeb&referrerScenario=AddressBarCopied%2Eview", STREAM + "?id=" + FILED),
+    (STREAM + "?referrer=StreamWebApp%2EWeb", None),
+    (STREAM, None),
+    (STREAM + "?id=", None),
+    (STREAM + "?id=https%3A%2F%2Fevil.example", None),
+    (STREAM + "?id=%2F%2Fevil.example%2Fx", None),
+    (STREAM + "?id=%2Fa%0Ab", None),
+    (STREAM + "?id=" + FILE + "&key=1", None),
+    (STREAM.replace("stream", "onedrive") + "?id=" + FILE + "&parent=%2Fpersonal&ga=1", STREAM.replace("stream", "onedrive") + "?id=" + FILED + "&parent=%2Fpersonal"),
+    (DOC + "?sourcedoc=%7B" + TID + "%7D&file=a.docx&action=default&mobileredirect=true", DOC + "?sourcedoc=%7B" + TID + "%7D"),
+    (DOC + "?action=default", None),
+    (DOC + "?sourcedoc=x", None),
+    (DOC.replace("Doc.aspx", "viewlsts.aspx") + "?id=x", None),
+    (DOC.replace("Doc.aspx", "settings.aspx"), None),
+    ("https://contoso.sharepoint.com/sites/x/Shared%20Documents/Forms/AllItems.aspx?id=%2Fsites%2Fx%2Fa.mp4&viewid=1",
+     "https://contoso.sharepoint.com/sites/x/Shared%20Documents/Forms/AllItems.aspx?id=%2Fsites%2Fx%2Fa.mp4"),
+    ("https://contoso.sharepoint.com/sites/x/Shared%20Documents/Forms/AllItems.aspx", None),
+    (SHARE + "?e=abc&key=1", None),
+    ("https://contoso.sharepoint.com/:w:/r/sites/x/_layouts/15/Doc.aspx?sourcedoc=%7B" + TID + "%7D&file=a.docx",
+     "https://contoso.sharepoint.com/:w:/r/sites/x/_layouts/15/Doc.aspx?sourcedoc=%7B" + TID + "%7D"),
+    ("https://contoso.sharepoint.com/sites/x/%5Flayouts/15/settings.aspx", None),
+    (DRIVE + "?key=1", None),
+    ("https://drive.google.com/open", None),
+    ("https://drive.google.com/uc?export=download&id=1aBc", "https://drive.google.com/uc?id=1aBc&export=download"),
+    ("https://drive.google.com/drive/my-drive", None),
+    ("https://drive.google.com/", None),
+    ("https://docs.google.com/spreadsheets/d/1aBc/edit?gid=7#gid=7", "https://docs.google.com/spreadsheets/d/1aBc/edit?gid=7"),
+    ("https://docs.google.com/viewer?url=https://evil.example", None),
+    ("https://onedrive.live.com/?cid=AB12", None),
+    ("https://onedrive.live.com/#cid=AB12&id=AB12%21105", None),
+    ("https://onedrive.live.com/redir?resid=AB12%21105&authkey=%21Ab-1&ithint=video%2cmp4", "https://onedrive.live.com/redir?resid=AB12%21105&authkey=%21Ab-1&ithint=video%2Cmp4"),
+    ("https://www.dropbox.com/scl/fi/abc/rec.mp4?dl=0", None),
+    ("https://www.dropbox.com/home/rec.mp4", None),
+    ("https://www.dropbox.com/s/abc/rec.mp4?dl=0", "https://www.dropbox.com/s/abc/rec.mp4?dl=0"),
+    ("https://us02web.zoom.us/rec/play/AbC_d-1.xyz?canPlayFromShare=true&from=share_recording_detail&originRequestUrl=https%3A%2F%2Fus02web.zoom.us%2Frec%2Fshare%2Fx", "https://us02web.zoom.us/rec/play/AbC_d-1.xyz"),
+    ("https://us02web.zoom.us/rec/share/AbC?key=1", None),
+    ("https://us02web.zoom.us/rec/component-page?action=viewdetailpage&meetingId=x", None),
+    ("https://us02web.zoom.us/recording/detail?meeting_id=x", None),
+    ("https://docs.google.com/url?q=https://evil.example", None),
     ("https://zoom.us/j/123456", None),
     ("https://drive.google.com/..%2fx", None),
     ("https://drive.google.com/a/../b", None),

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from services.consultation.tests.unit.link_corpus import DRIVE, MEETING, RESULT, G, J, Z
+from services.consultation.tests.unit.link_corpus import DRIVE, MEETING, RESULT, STREAM, ZW, G, J, M, Z
 
 from consultation.links import InvalidLinkError, MeetingLinks, ResultLinks
 from consultation.links.address import LONGEST, parse
@@ -46,10 +46,36 @@ def test_result_link(link: str, canonical: str | None):
     assert verdict(results, link) == canonical
 
 
-@pytest.mark.parametrize(("link", "canonical"), [(c, c) for _, c in MEETING if c])
-def test_meeting_canonical__is_a_fixed_point(link: str, canonical: str):
+@pytest.mark.parametrize(
+    ("rule", "canonical"), [(meetings, c) for _, c in MEETING if c] + [(results, c) for _, c in RESULT if c]
+)
+def test_canonical__is_a_fixed_point(rule: MeetingLinks | ResultLinks, canonical: str):
     """S3: what is stored is accepted again, unchanged."""
-    assert verdict(meetings, link) == canonical
+    assert verdict(rule, canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    ("rule", "link", "paste"),
+    [
+        (results, STREAM, "Share → Copy link"),
+        (results, DRIVE + "?key=1", "Share → Copy link"),
+        (meetings, ZW.replace("/w/", "/s/") + "?zak=x", "the invitation link"),
+        (meetings, J + "?jwt=x", "the room's name alone"),
+        (meetings, M + "?key=1", "the link of the invitation"),
+    ],
+)
+def test_refused__says_which_link_to_paste(rule: MeetingLinks | ResultLinks, link: str, paste: str):
+    """S3: to the person who pasted a wrong one."""
+    with pytest.raises(InvalidLinkError, match=paste):
+        rule.canonical(link)
+
+
+@pytest.mark.parametrize(("link", "canonical"), [(w, c) for w, c in MEETING + RESULT if c and "?" in c])
+def test_kept_parameter__is_never_lost(link: str, canonical: str):
+    """S3: with one more parameter, of which nothing is known, a link is refused and not shortened."""
+    for rule in (meetings, results):
+        extra = canonical + "&q7=1"
+        assert verdict(rule, extra) is None, link
 
 
 @pytest.mark.skipif(NODE is None, reason="no node on this machine to ask what browsers would see")
@@ -102,7 +128,12 @@ def test_meeting_hosts__are_a_setting():
 def test_result_hosts__are_a_setting():
     """S3: a wildcard stands for one label."""
     own = ResultLinks(["*.example.org", "files.example.net"])
-    assert verdict(own, "https://a.example.org/x?y=1") == "https://a.example.org/x"
+    assert verdict(own, "https://a.example.org/x?utm_source=y") == "https://a.example.org/x"
+    assert verdict(own, "https://a.example.org/x?y=1") is None
     assert verdict(own, "https://files.example.net/x") == "https://files.example.net/x"
+    assert verdict(ResultLinks(["youtu.be"]), "https://youtu.be/a1?si=b") == "https://youtu.be/a1"
+    videos = ResultLinks(["www.youtube.com"])
+    assert verdict(videos, "https://www.youtube.com/watch?v=a1&t=9") == "https://www.youtube.com/watch?v=a1"
+    assert verdict(videos, "https://www.youtube.com/watch") is None
     for wrong in ("https://example.org/x", "https://a.b.example.org/x", DRIVE):
         assert verdict(own, wrong) is None

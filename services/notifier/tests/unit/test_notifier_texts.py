@@ -102,6 +102,15 @@ def test_reminder_without_a_link_cannot_be_rendered():
         parameters(broken)
 
 
+def test_link__a_long_one_reaches_whatsapp_whole():
+    """S3: a Teams link may be longer than the text that a parameter is cut to; half of it leads nowhere."""
+    letter = next(letter for letter in every_letter() if letter.template == "reminder_1h")
+    link = "https://teams.microsoft.com/l/meetup-join/" + "x" * 450
+    event = letter.event.model_copy(update={"meeting_link": link})
+    long = Letter(letter.template, letter.recipient_id, "id", JAKARTA, event, letter.at, letter.actor, NAMES)
+    assert link in parameters(long)
+
+
 def test_time__is_given_in_the_readers_zone_with_its_name_and_city():
     """E3."""
     at, end = datetime(2026, 12, 1, 2, tzinfo=UTC), datetime(2026, 12, 1, 3, tzinfo=UTC)

@@ -36,7 +36,7 @@ TimeIn = Annotated[
     time, BeforeValidator(_time, json_schema_input_type=str), Field(json_schema_extra={"format": "HH:MM"})
 ]
 FreeTextIn = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
-LinkIn = Annotated[str, StringConstraints(max_length=4_096)]  # the link rule itself refuses over 512, with its own code
+LinkIn = Annotated[str, StringConstraints(max_length=4_096)]  # the link rule has its own limits, with its own code
 
 
 class _In(BaseModel):

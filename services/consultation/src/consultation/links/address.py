@@ -3,17 +3,33 @@
 Two readers of one link must never see two hosts (T11). `urlsplit` puts `https://evil.example\\@meet.google.com/x` at
 Meet and drops CR and LF silently, browsers go to evil: so every character on which parsers differ is refused before
 anything is parsed, and what is left has one reading (`tests/unit/test_link_corpus.py` asks Node too).
+
+A link that lost what makes it work is worse than a refused one. So of each parameter one of three things is known: the
+link needs it and it is kept, it does nothing for whoever opens the link and is dropped, or it is not known: refused.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 LONGEST = 512
+"""Characters of a canonical link."""
+LONGEST_TYPED = 2_048
+"""Characters of what is pasted: address bars add much that is dropped."""
 
-_ADDRESS = re.compile(r"(?i:https)://(?P<host>[^/?#]+)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?(?:#.*)?")
+_ADDRESS = re.compile(r"(?i:https)://(?P<host>[^/?#]+)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PATH_BEGINS = len("https://")
+_COUNTING = re.compile(
+    r"utm_[a-z_]+|fbclid|gclid|msclkid|igshid|mc_[ce]id|_g[al]|si|usp|hl|authuser|pli|nav", re.IGNORECASE
+)
+"""Of no account wherever they stand: who sent the link, and how the page is shown to whom."""
+_PLACE = re.compile(
+    r"[A-Za-z0-9._~:-]*|(?:heading|gid|slide|bookmark|page|t|range|config|interfaceConfig|userInfo|devices)[=.].*"
+)
+"""Fragments that open the same thing, elsewhere in it or with other settings."""
 _DOTS = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
 
 
@@ -28,6 +44,40 @@ class Address:
     host: str
     path: str
     query: dict[str, str]
+    fragment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What is known of the parameters of one kind of link.
+
+    `kept`: name and form of those that it may need. `needs`: one of them must be there. `dropped`: of no account.
+    `refused`: those that make it a link for one person alone, with what to paste instead. `paste`: what to paste.
+    """
+
+    paste: str
+    kept: Mapping[str, re.Pattern[str]] = field(default_factory=dict[str, re.Pattern[str]])
+    needs: tuple[str, ...] = ()
+    dropped: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def of(self, address: Address) -> dict[str, str]:
+        """The kept parameters of this address; InvalidLinkError for one that is unknown, malformed or missing."""
+        kept: dict[str, str] = {}
+        for name, value in address.query.items():
+            if (why := self.refused.get(name)) is not None:
+                raise InvalidLinkError(f"{why} {self.paste}")
+            if (shape := self.kept.get(name)) is not None:
+                if not shape.fullmatch(value):
+                    raise InvalidLinkError(f"The link's {name!r} is malformed. {self.paste}")
+                kept[name] = value
+            elif name not in self.dropped and not _COUNTING.fullmatch(name):
+                raise InvalidLinkError(f"It isn't known whether the link works without its {name!r}. {self.paste}")
+        if self.needs and not kept.keys() & set(self.needs):
+            raise InvalidLinkError(f"The link leads nowhere without {' or '.join(map(repr, self.needs))}. {self.paste}")
+        if not _PLACE.fullmatch(address.fragment):
+            raise InvalidLinkError(f"It isn't known whether the link works without what follows its #. {self.paste}")
+        return {name: kept[name] for name in self.kept if name in kept}
 
 
 def parse(link: str) -> Address:
@@ -42,7 +92,7 @@ def parse(link: str) -> Address:
     path = match["path"] or "/"
     if any(_DOTS.fullmatch(segment) for segment in path.split("/")):
         raise InvalidLinkError("The path must not climb with dots.")
-    return Address(host, path, _query(match["query"] or ""))
+    return Address(host, path, query_of(match["query"] or ""), match["fragment"] or "")
 
 
 def rebuild(host: str, path: str, query: dict[str, str]) -> str:
@@ -55,17 +105,21 @@ def rebuild(host: str, path: str, query: dict[str, str]) -> str:
 
 
 def _refuse_tricks(link: str) -> None:
-    if len(link) > LONGEST:
-        raise InvalidLinkError(f"A link has at most {LONGEST} characters.")
+    if len(link) > LONGEST_TYPED:
+        raise InvalidLinkError(f"A link has at most {LONGEST_TYPED} characters.")
     if not link.isascii():
         raise InvalidLinkError("A link is written in ASCII.")
-    if any(character <= " " or character in "\\@\x7f" for character in link):
-        raise InvalidLinkError("A link has no spaces, control characters, backslashes or @.")
+    if any(character <= " " or character in "\\\x7f" for character in link):
+        raise InvalidLinkError("A link has no spaces, control characters or backslashes.")
+    # After the first slash of the path every reader knows the host already; before it, readers differ on an @.
+    if "@" in link and not 0 < link.find("/", _PATH_BEGINS) < link.index("@"):
+        raise InvalidLinkError("A link has no @ before its path.")
     if _BROKEN_ESCAPE.search(link):
         raise InvalidLinkError("Each % in a link is followed by two hexadecimal digits.")
 
 
-def _query(text: str) -> dict[str, str]:
+def query_of(text: str) -> dict[str, str]:
+    """The names and decoded values of a query; InvalidLinkError for a name that stands twice."""
     values: dict[str, str] = {}
     for pair in filter(None, text.split("&")):
         name, _, value = pair.partition("=")

@@ -39,5 +39,8 @@ def header(text: str, limit: int = 150) -> str:
 
 
 def parameter(text: str) -> str:
-    """A WhatsApp template's parameter: Meta refuses newlines, tabs and more than four spaces, and an empty one."""
-    return one_line(text, 300) or "-"
+    """A WhatsApp template's parameter: Meta refuses newlines, tabs and more than four spaces, and an empty one.
+
+    Text is cut at 300 characters, an address never: what is left of one leads nowhere.
+    """
+    return one_line(text, 2048 if text.startswith("https://") else 300) or "-"
