@@ -3,11 +3,13 @@
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import httpx2
 import pytest
 from testcontainers.compose import DockerCompose
 from tests.e2e.stories import purchase_to_result
@@ -24,6 +26,17 @@ def free_ports(count: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
+
+
+def until_ready(name: str, address: str) -> None:
+    """`up --wait` waits for containers that are alive; whether they can serve is another question."""
+    deadline = time.monotonic() + 120
+    while True:
+        with suppress(httpx2.HTTPError):
+            if httpx2.get(address, timeout=5).status_code == 200:
+                return
+        assert time.monotonic() < deadline, f"{name} did not get ready"
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +60,8 @@ def system() -> Iterator[System]:
                 out, _, _ = containers.exec_in_container(words, "identity")
                 return out.strip()
 
+            for name, port in ports.items():
+                until_ready(name, f"http://127.0.0.1:{port}/readyz")
             running = System({name: f"http://127.0.0.1:{port}" for name, port in ports.items()}, make_token)
             yield running
             running.http.close()

@@ -1,42 +1,54 @@
 """What the containers of docker-compose.yml need before the services start. `python -m booking_local.containers STEP`
 
-`secrets` makes the passwords and keys of this installation, once, in the folder BOOKING_STATE: a folder of secret files
-per service (its SECRETS_DIR) and `postgres_password` for the server. `provision` creates roles, databases and topics.
+`secrets` makes the passwords and keys of this installation, once, in the folder BOOKING_STATE, and beside it a folder
+of secret files per container (its SECRETS_DIR) with what that one needs. `provision` creates roles, databases, topics.
 Both may run again at any time.
 """
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
 
 from booking_local.stack.layout import Layout
-from booking_local.stack.secrets import DATABASES, Secrets, load, load_or_make
+from booking_local.stack.secrets import DATABASES, Secrets, load, load_or_make, replace_private
 
 POSTGRES_HOST = "postgres:5432"
 KAFKA_BOOTSTRAP = "kafka:9092"
 
 
 def write_secret_files(layout: Layout, secrets: Secrets) -> None:
-    """One file per secret setting, named as the setting, in a folder per process that may read it."""
-    (layout.folder / "postgres_password").write_text(secrets.postgres_superuser)
-    own = {
-        "checkout": {"midtrans_server_key": secrets.midtrans_server_key, "manual_secret": secrets.manual_secret},
+    """One file per secret setting, named as the setting, in a folder beside the installation's per container.
+
+    The run-time role alone goes to a service, its owner's address to its migration; the superuser's password to the
+    server, the signing key to the identity.
+    """
+    own: dict[str, dict[str, str]] = {
+        "postgres": {"postgres_password": secrets.postgres_superuser},
+        "identity": {
+            "secrets.json": json.dumps({"signing_key": secrets.signing_key, "signing_kid": secrets.signing_kid}),
+            "jwks.json": layout.jwks.read_text("utf-8"),
+        },
+        "payments": _payments(secrets),
+        "whatsapp": _whatsapp(secrets),
+        "checkout": _payments(secrets),
+        "consultation": {},
         "notifier": _whatsapp(secrets),
         "calendar": {"feed_secret": secrets.feed_secret},
-        "payments": {"midtrans_server_key": secrets.midtrans_server_key, "manual_secret": secrets.manual_secret},
-        "whatsapp": _whatsapp(secrets),
     }
     for name in DATABASES:
-        own.setdefault(name, {})
-        own[name] |= {
-            f"database{infix}_url": _url(secrets, name, role) for infix, role in (("", "app"), ("_owner", "owner"))
-        }
+        own[name]["database_url"] = _url(secrets, name, "app")
+        own[f"{name}-migrate"] = own[name] | {"database_owner_url": _url(secrets, name, "owner")}
     for name, settings in own.items():
-        folder = layout.folder / name
+        folder = layout.folder.parent / name
         folder.mkdir(exist_ok=True)
         for setting, value in settings.items():
-            (folder / setting).write_text(value)
+            replace_private(folder / setting, value)
+
+
+def _payments(secrets: Secrets) -> dict[str, str]:
+    return {"midtrans_server_key": secrets.midtrans_server_key, "manual_secret": secrets.manual_secret}
 
 
 def _whatsapp(secrets: Secrets) -> dict[str, str]:

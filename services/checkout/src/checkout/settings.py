@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from booking_chassis.settings import ServiceSettings
+from booking_chassis.settings import PrivateWebAddress, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -13,10 +13,10 @@ class Settings(ServiceSettings):
     payment_provider: Annotated[
         Literal["midtrans", "manual"], Field(description="the provider of new Transactions: midtrans or manual")
     ] = "midtrans"
-    midtrans_api_url: Annotated[str, Field(description="the address of Midtrans' API")] = (
+    midtrans_api_url: Annotated[PrivateWebAddress, Field(description="the address of Midtrans' API")] = (
         "https://api.sandbox.midtrans.com"
     )
-    midtrans_snap_url: Annotated[str, Field(description="the address of Midtrans' Snap")] = (
+    midtrans_snap_url: Annotated[PrivateWebAddress, Field(description="the address of Midtrans' Snap")] = (
         "https://app.sandbox.midtrans.com"
     )
     midtrans_server_key: Annotated[
@@ -46,13 +46,6 @@ class Settings(ServiceSettings):
     retry_most_seconds: Annotated[
         float, Field(gt=0, le=86_400, description="the longest wait before a provider is asked again, in seconds")
     ] = 300.0
-
-    @field_validator("midtrans_api_url", "midtrans_snap_url")
-    @classmethod
-    def _web_address(cls, url: str) -> str:
-        if not url.startswith(("https://", "http://")):
-            raise ValueError("not an http address")
-        return url.rstrip("/")
 
     @model_validator(mode="after")
     def _provider_is_configured(self) -> Self:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from booking_chassis import closing
 from booking_store import Remembered
 from consultation.errors import NotYet
 from consultation.handlers import Done
@@ -25,5 +26,5 @@ async def patiently(attempt: Callable[[], Awaitable[Done | Remembered]], seconds
             left = until - loop.time()
             if left <= 0:
                 raise
-            await asyncio.sleep(min(pause, left))
+            await closing.pause(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_PAUSE)

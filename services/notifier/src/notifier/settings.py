@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from booking_chassis.settings import ServiceSettings
+from booking_chassis.settings import PrivateWebAddress, ServiceSettings
 from booking_people import email
 from notifier.mail.address import sender
 from notifier.mail.smtp import Server
@@ -32,7 +32,8 @@ class Settings(ServiceSettings):
         ),
     ]
     whatsapp_api_url: Annotated[
-        str, Field(description="the Cloud API's base with its version, such as https://graph.facebook.com/v23.0")
+        PrivateWebAddress,
+        Field(description="the Cloud API's base with its version, such as https://graph.facebook.com/v23.0"),
     ] = "https://graph.facebook.com/v23.0"
     whatsapp_phone_number_id: Annotated[
         str, Field(description="the sending number's id at Meta", examples=["100000000000001"])

@@ -32,9 +32,11 @@ def test_login__leaves_by_starttls_unless_told_otherwise():
         ({"smtp_username": "booking"}, "set both or neither"),
         ({"smtp_password": "s3cret"}, "set both or neither"),
         ({"smtp_username": "booking", "smtp_password": "s3cret", "smtp_tls": "none"}, "in the clear"),
+        ({"whatsapp_api_url": "http://graph.facebook.com/v23.0"}, "what is sent there is secret"),
+        ({"whatsapp_api_url": "graph.facebook.com/v23.0"}, "not an http"),
     ],
 )
-def test_login__half_of_one_or_one_in_the_clear_is_refused(wrong, sentence):
+def test_secret__half_of_a_login_or_one_in_the_clear_is_refused(wrong, sentence):
     with pytest.raises(ValidationError, match=sentence):
         Settings(**LEAST, **wrong)
 

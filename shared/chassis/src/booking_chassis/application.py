@@ -1,7 +1,7 @@
 """A process's ASGI application: everything of api.md's conventions, in one place for all services."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import structlog
@@ -24,6 +24,11 @@ from booking_chassis.tokens import TokenVerifier
 from booking_chassis.topic_check import wrong_topics
 
 log = structlog.get_logger(__name__)
+
+_WORKERS_SHARE = 0.8
+_FLUSH_SECONDS = 2.0
+_LEAST_SECONDS = 0.2
+"""A stop's parts, in seconds or of what is left of SHUTDOWN_GRACE_SECONDS when they begin."""
 
 
 def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
@@ -74,6 +79,7 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
         max_body=settings.max_body_bytes,
         body_seconds=settings.body_timeout_seconds,
         deadline=deadline,
+        health=health,
     )
     if settings.cors_origins:
         app.add_middleware(
@@ -90,7 +96,8 @@ def _lifespan(
         flush = telemetry.start(f"{service.name}-{mode}", service.settings.otel_exporter_otlp_endpoint)
         background = [
             asyncio.create_task(health.beat(), name="beat"),
-            asyncio.create_task(_check_durability(service, health), name="durability"),
+            asyncio.create_task(_check_database(service, health), name="database"),
+            asyncio.create_task(health.reach_kafka(), name="kafka"),
         ]
         if mode != "api":
             background.append(asyncio.create_task(_check_topics(service, health), name="topics"))
@@ -102,41 +109,66 @@ def _lifespan(
         for hook in service.on_start:
             await hook()
         supervisor.start()
+        ending = asyncio.create_task(_end_workers(supervisor, health), name="end workers")
         memory.settle()
         background.append(asyncio.create_task(memory.tidy_now_and_then(), name="tidy"))
         log.info("started", mode=mode)
         try:
             yield
         finally:
-            health.stopping.set()
-            await _stop(service, supervisor, keys, background)
-            await asyncio.to_thread(flush)
+            health.stop()
+            health.closing.set()
+            await ending
+            await _stop(service, health, keys, background)
+            await telemetry.ended(flush, min(_FLUSH_SECONDS, health.left()))
             log.info("stopped", mode=mode)
 
     return lifespan
 
 
-async def _stop(service: Service, supervisor: Supervisor, keys: KeySet, background: list[asyncio.Task[None]]) -> None:
-    await supervisor.stop(service.settings.shutdown_grace_seconds * 0.6)
+async def _end_workers(supervisor: Supervisor, health: Health) -> None:
+    """As soon as the stop begins, beside the last requests: what they commit is published by whoever leads next."""
+    await health.stopping.wait()
+    await supervisor.stop(health.left() * _WORKERS_SHARE)
+
+
+async def _stop(service: Service, health: Health, keys: KeySet, background: list[asyncio.Task[None]]) -> None:
     for hook in reversed(service.on_stop):
-        with suppress(Exception):  # one that fails must not keep the others from their turn
-            await hook()
+        await _ended(hook(), health)
     if service.waker is not None:
-        await service.waker.close()
-    await keys.close()
+        await _ended(service.waker.close(), health)
+    await _ended(keys.close(), health)
     for task in background:
         task.cancel()
-    await asyncio.wait(background)
-    await service.database.close()
+    await asyncio.wait(background, timeout=1.0)
+    await _ended(service.database.close(), health)
 
 
-async def _check_durability(service: Service, health: Health) -> None:
-    """Once the database answers: refuse to serve on one that may lose what it acknowledges (K37)."""
+async def _ended(closing: Awaitable[None], health: Health) -> None:
+    """One that fails or hangs must not keep the others from their turn, nor the process from its end."""
+    with suppress(Exception):
+        async with asyncio.timeout(max(_LEAST_SECONDS, health.left() / 2)):
+            await closing
+
+
+async def _check_database(service: Service, health: Health) -> None:
+    """Waits for the database and tells why it has to; refuses to serve with settings that it will never let in, or on
+    one that may lose what it acknowledges (K37)."""
+    told = ""
     while True:
         try:
-            if not service.settings.database_allow_unsafe:
+            if service.settings.database_allow_unsafe:
+                await service.database.ping()
+            else:
                 await service.database.assert_durable()
-        except DatabaseDown:
+        except DatabaseDown as error:
+            if error.refuses_us:
+                health.unsafe = f"The database doesn't let us in; set DATABASE_URL right. It says: {error.reason}"
+                log.critical("database_refuses", why=health.unsafe)
+                return
+            if error.reason != told:
+                told = error.reason
+                log.warning("database_not_reached", why=told or error.why)
             await asyncio.sleep(0.5)
             continue
         except UnsafeDatabaseError as error:

@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 from fastapi import Depends, Header, Query, Response
 
+from booking_chassis import closing
 from booking_chassis.database import Database
 from booking_chassis.etag import etag
 from booking_chassis.problems import Problem, unavailable
@@ -69,7 +70,7 @@ async def wait_visible(database: Database, consumer: str, topic: str, key: str, 
                 return
         if (left := until - loop.time()) <= 0:
             raise unavailable("not_yet_visible", "That version has not arrived here yet. Try again.", retry_after=1)
-        await asyncio.sleep(min(pause, left))
+        await closing.pause(min(pause, left))
         pause = min(pause * 2, _SLOWEST_POLL)
 
 

@@ -6,6 +6,7 @@ database becomes DatabaseDown, which is a 503 with Retry-After; nothing here ret
 
 import asyncio
 import os
+import re
 import select
 import socket
 import time
@@ -16,9 +17,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from sqlalchemy import create_engine
-from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
@@ -36,6 +37,15 @@ _PING_SECONDS = 2.0
 _NEVER = float("inf")
 # SQLSTATE classes: connection lost, out of resources, canceled or shut down, system error; a lock not got; a standby.
 _REFUSED = ("08", "53", "57", "58", "55P03", "25006")
+
+# A connection's failure has no SQLSTATE in libpq, only words.
+_NO_ENTRY = re.compile(
+    r"authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects"
+    r"|role .* does not exist|database .* does not exist"
+    r"|not permitted to log in|permission denied for database|does not support SSL|certificate|no password supplied"
+    r"|invalid .* value:|authentication method requirement",
+    re.IGNORECASE,
+)
 
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 _DURABILITY = "SELECT name, setting, source FROM pg_settings WHERE name = ANY(%s) ORDER BY name"
@@ -66,11 +76,18 @@ request_deadline: ContextVar[Deadline] = ContextVar("request_deadline", default=
 class DatabaseDown(Problem):
     """The database is away, refuses, has no connection left or stays silent. What was sent may have been done."""
 
-    def __init__(self, why: str = "unreachable") -> None:
+    def __init__(self, why: str = "unreachable", *, reason: str = "") -> None:
         super().__init__(
             503, "database_unavailable", "The database is not available. Try again.", headers={"Retry-After": "2"}
         )
         self.why = why
+        self.reason = reason
+        """PostgreSQL's or the network's own words, for logs; empty when a connection was lost later on."""
+
+    @property
+    def refuses_us(self) -> bool:
+        """Whether it answers and lets us in by no means as long as the settings are these."""
+        return _NO_ENTRY.search(self.reason) is not None
 
 
 class UnsafeDatabaseError(Exception):
@@ -98,7 +115,7 @@ class Database:
         self._transaction_deadline = transaction_deadline
         # The engine that an AsyncEngine wraps: importing sqlalchemy.ext.asyncio would load the whole ORM at each start.
         self._engine = create_engine(
-            _driver_url(url),
+            "postgresql+psycopg_async://",
             isolation_level="AUTOCOMMIT",
             pool_size=pool_size,
             max_overflow=0,
@@ -106,7 +123,7 @@ class Database:
             pool_use_lifo=True,
             pool_reset_on_return=None,  # _give_back() looks at the transaction's status, which costs no round trip
             use_native_hstore=False,
-            connect_args=_connect_args(application_name, statement_timeout),
+            connect_args=_connect_args(str(url), application_name, statement_timeout),
         )
 
     @cached_property
@@ -183,7 +200,7 @@ class Database:
             except PoolTimeout:
                 raise DatabaseDown("pool exhausted") from None
             except (SQLAlchemyError, psycopg.Error, OSError) as error:
-                raise DatabaseDown("unreachable") from error
+                raise DatabaseDown("unreachable", reason=_told(error)) from error
             connection = cast("psycopg.AsyncConnection", proxy.driver_connection)
             try:
                 if await _alive(proxy, connection):
@@ -193,6 +210,11 @@ class Database:
                 connection.pgconn.finish()
                 proxy.close()
                 raise
+
+
+def _told(error: BaseException) -> str:
+    """Why no connection came: the addresses tried and what each said, without a password (libpq never shows it)."""
+    return " ".join(str(getattr(error, "orig", None) or error).split()) or type(error).__name__
 
 
 async def _alive(proxy: PoolProxiedConnection, connection: psycopg.AsyncConnection) -> bool:
@@ -234,7 +256,8 @@ def _cut(connection: psycopg.AsyncConnection) -> None:
         same.shutdown(socket.SHUT_RDWR)
 
 
-def _connect_args(application_name: str, statement_timeout: float) -> dict[str, Any]:
+def _connect_args(url: str, application_name: str, statement_timeout: float) -> dict[str, Any]:
+    given = conninfo_to_dict(url)  # libpq's own reading: several hosts, sslmode, target_session_attrs
     session = {
         "statement_timeout": int(statement_timeout * 1000),
         "lock_timeout": 5000,
@@ -243,7 +266,9 @@ def _connect_args(application_name: str, statement_timeout: float) -> dict[str, 
         "timezone": "UTC",
         "jit": "off",
     }
+    options = " ".join(f"-c {name}={value}" for name, value in session.items())
     return {
+        **given,
         "application_name": application_name,
         "connect_timeout": 5,
         "keepalives": 1,
@@ -251,9 +276,5 @@ def _connect_args(application_name: str, statement_timeout: float) -> dict[str, 
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 15000,
-        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+        "options": f"{given.get('options') or ''} {options}".strip(),
     }
-
-
-def _driver_url(url: str) -> URL:
-    return make_url(url).set(drivername="postgresql+psycopg_async")

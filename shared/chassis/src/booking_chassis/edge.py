@@ -10,9 +10,11 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from booking_chassis.closing import closing, stopping
 from booking_chassis.context import SCOPE_KEY, Context, context_of, route_template
 from booking_chassis.database import Deadline, request_deadline
 from booking_chassis.failures import described
+from booking_chassis.health import Health
 from booking_chassis.metrics import HttpMetrics
 from booking_chassis.problem_handlers import problem_response
 from booking_chassis.problems import Problem
@@ -34,9 +36,10 @@ class Edge:
     """Wraps the application; see the module."""
 
     def __init__(
-        self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, body_seconds: float, deadline: float
+        self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, body_seconds: float, deadline: float, health: Health
     ) -> None:
         self._app = app
+        self._health = health
         self._metrics = metrics
         self._max_body = max_body
         self._body_seconds = body_seconds
@@ -46,13 +49,19 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send, self._deadline)
+        exchange = _Exchange(scope, send, self._deadline, self._health.stopping)
         token = request_deadline.set(exchange.deadline)
+        ending = closing.set(self._health.closing)
         try:
             body = await self._body(scope, receive, exchange.headers)
             await self._app(scope, _replayed(body, receive), exchange.send)
         except Problem as problem:
             await exchange.refuse(problem)
+        except asyncio.CancelledError:
+            # The server gives up what a stop can't wait for; unanswered, it would say 500 itself.
+            if exchange.status or not self._health.closing.is_set():
+                raise
+            await exchange.refuse(stopping())
         except Exception as error:
             # The framework's own 500 would re-raise, and the server would log the message with whatever data is in it.
             log.error("unhandled_error", **described(error), request_id=exchange.context.request_id)  # noqa: TRY400
@@ -61,6 +70,7 @@ class Edge:
             await exchange.refuse(Problem(500, "internal_error", "Something went wrong here. Try again later."))
         finally:
             request_deadline.reset(token)
+            closing.reset(ending)
             self._observe(scope, exchange)
 
     async def _body(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
@@ -116,12 +126,13 @@ class Edge:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, send: Send, deadline: float) -> None:
+    def __init__(self, scope: Scope, send: Send, deadline: float, stopping: asyncio.Event) -> None:
         self.started = time.perf_counter()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.context: Context = context_of(self.headers)
         self.deadline = Deadline(asyncio.get_running_loop().time() + deadline)
         self.status = 0
+        self._stopping = stopping
         self._scope = scope
         self._send = send
         scope[SCOPE_KEY] = self.context
@@ -135,6 +146,8 @@ class _Exchange:
             headers.extend(header for header in _SECURITY_HEADERS if header[0] not in given)
             headers.append((b"x-request-id", self.context.request_id.encode()))
             headers.append((b"trace-id", self.context.trace_id.encode()))
+            if self._stopping.is_set() and b"connection" not in dict(headers):
+                headers.append((b"connection", b"close"))  # the next request goes to a copy that stays
             if b"cache-control" not in dict(headers):
                 headers.append((b"cache-control", b"no-store"))
         await self._send(message)

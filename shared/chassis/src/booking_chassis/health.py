@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from booking_chassis.broker import broker_answers
+from booking_chassis.broker import why_no_broker
 from booking_chassis.database import Database, DatabaseDown
 from booking_chassis.metrics import LOOP_LAG, WORKER_BACKLOG, WORKER_STALLED
 from booking_chassis.relay_figures import RelayFigures
@@ -16,6 +16,7 @@ from booking_chassis.revisions import Revisions
 from booking_chassis.service import Mode, Service, Worker
 
 _TICK = 0.5
+_REACH_SECONDS, _TELL_SECONDS = 1.0, 30.0
 _WORST_LAG = 5.0
 
 log = structlog.get_logger(__name__)
@@ -32,9 +33,27 @@ class Health:
         self._revisions = Revisions(service.migrations) if service.migrations else None
         self._relay_figures = RelayFigures(self._workers)
         self._beat_at = time.monotonic()
+        self._kafka_reached = False
+        self._grace = service.settings.shutdown_grace_seconds
+        self._stop_by: float | None = None
         self.stopping = asyncio.Event()
+        """Told to stop: streams end, /readyz says 503, requests are still taken for a while."""
+        self.closing = asyncio.Event()
+        """No more requests are taken; those that only wait for something end."""
         self.durable = False
         self.unsafe: str | None = None
+
+    def stop(self) -> None:
+        """The stop begins, and with it the time that all of it shares; told again it changes nothing."""
+        if self._stop_by is None:
+            self._stop_by = asyncio.get_running_loop().time() + self._grace
+        self.stopping.set()
+
+    def left(self) -> float:
+        """The seconds that a stop still has; 0 when they are over, all of them before it begins."""
+        if self._stop_by is None:
+            return self._grace
+        return max(0.0, self._stop_by - asyncio.get_running_loop().time())
 
     async def beat(self) -> None:
         """Measures how late the loop's timers fire, until cancelled."""
@@ -57,12 +76,33 @@ class Health:
 
     async def ready(self) -> tuple[bool, dict[str, str]]:
         """Whether the database answers, durably and migrated (and, for a worker, the broker); each with its state."""
-        database, kafka = await asyncio.gather(self._database_state(), broker_answers(self._bootstrap))
-        states = database | {"kafka": "ok" if kafka else "down"}
+        database, missing = await asyncio.gather(self._database_state(), why_no_broker(self._bootstrap))
+        self._kafka_reached = self._kafka_reached or missing is None
+        away = "down" if self._kafka_reached else "never reached"
+        states = database | {"kafka": "ok" if missing is None else away}
         if self.stopping.is_set():
             states["process"] = "stopping"
-        needed = [state for name, state in states.items() if name != "kafka" or self._broker_matters]
+        # A broker that was there and is away never makes the write side unready. One that this process has never
+        # reached may be a wrong address: who starts a release with that must not take the others' place.
+        needed = [
+            state
+            for name, state in states.items()
+            if name != "kafka" or self._broker_matters or not self._kafka_reached
+        ]
         return all(state == "ok" for state in needed), states
+
+    async def reach_kafka(self) -> None:
+        """Until the broker has answered once: asks, and tells now and then why it isn't reached."""
+        told_at = -_TELL_SECONDS
+        while not self._kafka_reached:
+            why = await why_no_broker(self._bootstrap)
+            if why is None:
+                self._kafka_reached = True
+                return
+            if time.monotonic() - told_at >= _TELL_SECONDS:
+                told_at = time.monotonic()
+                log.warning("kafka_never_reached", why=why, setting="KAFKA_BOOTSTRAP")
+            await asyncio.sleep(_REACH_SECONDS)
 
     async def _database_state(self) -> dict[str, str]:
         if self.unsafe:

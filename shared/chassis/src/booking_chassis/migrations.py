@@ -17,18 +17,20 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
-from sqlalchemy import Connection, create_engine, event, make_url
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from booking_chassis.revisions import migrations_folder
 
 _LOCK = 0x626F6F6B696E6731  # "booking1": one migration at a time per database
+_DRIVER = "postgresql+psycopg://"
 _SESSION = "-c lock_timeout=5s -c statement_timeout=15min -c timezone=UTC"
 
 
 def app_role(owner_url: str) -> str:
     """The run-time role that belongs to the owner of `owner_url`: `checkout_owner` migrates for `checkout_app`."""
-    owner = make_url(owner_url).username or ""
+    owner = str(conninfo_to_dict(owner_url).get("user") or "")
     if not owner.endswith("_owner"):
         raise ValueError(f"the migrating role must be named <database>_owner, not {owner!r}")
     return owner.removesuffix("_owner") + "_app"
@@ -62,12 +64,14 @@ def run_migrations(context: Any, *, target_metadata: Any = None) -> None:
     """What an env.py calls; `context` is `alembic.context`."""
     owner_url = context.config.attributes.get("owner_url") or os.environ["DATABASE_OWNER_URL"]
     if context.is_offline_mode():
-        context.configure(url=_driver_url(owner_url), target_metadata=target_metadata, literal_binds=True)
+        context.configure(url=_DRIVER, target_metadata=target_metadata, literal_binds=True)
         with context.begin_transaction():
             context.run_migrations()
         return
+    given = conninfo_to_dict(owner_url)  # libpq's own reading, several hosts and all
+    options = f"{given.get('options') or ''} {_SESSION}".strip()
     engine = create_engine(
-        _driver_url(owner_url), poolclass=NullPool, connect_args={"options": _SESSION, "connect_timeout": 5}
+        _DRIVER, poolclass=NullPool, connect_args={**given, "options": options, "connect_timeout": 5}
     )
     with engine.connect() as connection:
         _fill_in_app_role(connection, app_role(owner_url))
@@ -102,7 +106,3 @@ def _let_app_read_revision(connection: psycopg.Connection, role: str) -> None:
         if cursor.fetchone() != (None,):
             cursor.execute(sql.SQL("GRANT SELECT ON alembic_version TO {}").format(sql.Identifier(role)))
     connection.commit()
-
-
-def _driver_url(url: str) -> Any:
-    return make_url(url).set(drivername="postgresql+psycopg")

@@ -44,18 +44,26 @@ def _run(build: Callable[[S], Service], settings_class: type[S], command: str, o
         return republishing.run(service, options)
     from booking_chassis.server import serve  # noqa: PLC0415 - `migrate` and `openapi` need no server
 
-    return serve(create_app(service, mode=cast("Mode", command)), settings)
+    mode = cast("Mode", command)
+    return serve(create_app(service, mode=mode), settings, mode=mode)
 
 
 def _migrate(service: Service) -> int:
-    from booking_chassis.migrations import upgrade  # noqa: PLC0415 - Alembic takes as long to import as all the rest
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - as below
+
+    from booking_chassis.migrations import app_role, upgrade  # noqa: PLC0415 - Alembic takes as long as all the rest
 
     owner = service.settings.database_owner_url
     if owner is None or service.migrations is None:
-        return _complaint(
-            "DATABASE_OWNER_URL is not set; set it to the PostgreSQL address of the role that migrates.", 1
-        )
-    upgrade(owner, service.migrations)
+        return _complaint(_NO_OWNER, 1)
+    try:
+        app_role(owner)
+        upgrade(owner, service.migrations)
+    except ValueError as wrong:
+        return _complaint(f"DATABASE_OWNER_URL is wrong: {wrong}.", 1)
+    except OperationalError as error:
+        told = " ".join(str(error.orig or error).split())
+        return _complaint(f"The database can't be migrated: {told}", 1)
     return 0
 
 

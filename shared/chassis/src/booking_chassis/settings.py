@@ -2,10 +2,15 @@
 
 import os
 import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
+    AfterValidator,
     Field,
     GetCoreSchemaHandler,
     SecretStr,
@@ -27,6 +32,19 @@ ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "E
 # One label that starts with a letter: a container's name on its own network, never a public host or an address.
 _CONTAINER = re.compile(r"[a-z][a-z0-9-]*")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+_BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?):([0-9]{1,5})")
+_ORIGIN = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+_SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+
+# What a variable that is about security has in its name, however a platform spells it.
+_SECURITY = re.compile(
+    r"SSL|SASL|TLS|SECUR|CERT|PASSW|KEYSTORE|TRUSTSTORE|KERBEROS|OAUTH|GSSAPI|JAAS|ENCRYPT"
+    r"|_(?:CA|CAFILE|KEY|KEYFILE|USER|USERNAME|MECHANISMS?|AUTH|TOKEN|SECRET|VERIFY|PWD|PASS|PROTOCOL)(?:_|$)"
+)
+_NO_SECURITY = frozenset({"", "plaintext", "none", "false", "0", "off", "no", "disable", "disabled"})
+_LINKED = re.compile(r"_SERVICE_(?:HOST|PORT)|_PORT(?:_[0-9]+_|$)")
+"""Kubernetes puts such variables beside a service that is named `kafka` or `database`."""
 
 
 S = TypeVar("S", bound="ServiceSettings")
@@ -52,6 +70,21 @@ class Dsn(str):
     def _checked(cls, text: str) -> Self:
         if not text.startswith(("postgresql://", "postgres://")):
             raise ValueError("not a postgresql:// address")
+        try:
+            parts = conninfo_to_dict(text)
+        except psycopg.Error as refused:  # its words quote the address, password and all, but for this one
+            unknown = re.search(r'invalid URI query parameter: "(\w+)"', str(refused))
+            raise ValueError(f"PostgreSQL knows no parameter {unknown[1]}" if unknown else "no valid address") from None
+        if "@" in str(parts.get("host") or ""):
+            raise ValueError("an @ of the password is written %40")
+        ports = str(parts.get("port") or "5432").split(",")
+        if not all(port == "" or (port.isdecimal() and 0 < int(port) < 65536) for port in ports):
+            raise ValueError("a port is a number, 1 to 65535")
+        hosts = str(parts.get("host") or "").split(",")
+        if len(ports) not in (1, len(hosts)):
+            raise ValueError("give each host its port")
+        if parts.get("sslmode", "prefer") not in _SSL_MODES:
+            raise ValueError(f"sslmode is one of {', '.join(sorted(_SSL_MODES))}")
         return cls(text)
 
 
@@ -61,6 +94,53 @@ def redacted(url: str) -> str:
     host = parts.netloc.rpartition("@")[2]
     user = f"{parts.username}@" if parts.username else ""
     return f"{parts.scheme}://{user}{host}{parts.path}"
+
+
+def _brokers(text: str) -> str:
+    addresses = [one.strip() for one in text.split(",")]
+    for address in addresses:
+        if "://" in address:
+            raise ValueError("no scheme, and brokers are spoken to in plain text only: use their PLAINTEXT listener")
+        found = _BROKER.fullmatch(address)
+        if found is None or not 0 < int(found[1]) < 65536:
+            raise ValueError("each must be host:port")
+    return ",".join(addresses)
+
+
+def _origins(found: tuple[str, ...]) -> tuple[str, ...]:
+    if any(one != "*" and not _ORIGIN.fullmatch(one) for one in found):
+        raise ValueError("an origin is https://host or https://host:port, without a path")
+    return found
+
+
+def _web(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+    except ValueError:
+        valid = False
+    if not valid or any(one.isspace() for one in url):
+        raise ValueError("not an http:// or https:// address")
+    return url.rstrip("/")
+
+
+def _private_web(url: str) -> str:
+    url = _web(url)
+    if url.startswith("http://") and not is_near(urlsplit(url).hostname or ""):
+        raise ValueError("https: what is sent there is secret; http only on loopback or a container network")
+    return url
+
+
+WebAddress = Annotated[str, AfterValidator(_web)]
+"""An http:// or https:// address, without a slash at its end."""
+
+PrivateWebAddress = Annotated[str, AfterValidator(_private_web)]
+"""One that secrets are sent to: https, and http only on loopback or a container network."""
+
+
+def is_near(host: str) -> bool:
+    """Whether a host is this machine or a container beside us, so that plain http may do."""
+    return host in _LOOPBACK or _CONTAINER.fullmatch(host) is not None
 
 
 class ServiceSettings(BaseSettings):
@@ -95,7 +175,9 @@ class ServiceSettings(BaseSettings):
         bool, Field(description="true only for throw-away test servers: PostgreSQL may run with fsync off")
     ] = False
     kafka_bootstrap: Annotated[
-        str, Field(description="the brokers, host:port[,host:port]", examples=["127.0.0.1:9092"])
+        str,
+        AfterValidator(_brokers),
+        Field(description="the brokers, host:port[,host:port]", examples=["127.0.0.1:9092"]),
     ]
     topic_prefix: Annotated[
         str, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="a prefix of topic names, for shared clusters")
@@ -103,7 +185,9 @@ class ServiceSettings(BaseSettings):
     consumer_gap_limit: Annotated[
         int, Field(ge=1, description="keys of a partition that may wait for a predecessor before it is paused")
     ] = 1000
-    http_host: Annotated[str, Field(description="the address to listen on")] = "127.0.0.1"
+    http_host: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9._:-]+$", description="the address to listen on, such as 0.0.0.0")
+    ] = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535, description="the port to listen on")] = 8000
     jwt_issuer: Annotated[
         str, Field(min_length=1, description="the issuer of tokens, its `iss`", examples=["https://identity.example"])
@@ -138,18 +222,30 @@ class ServiceSettings(BaseSettings):
         float, Field(gt=0, le=300, description="how long a request's body may take to arrive, in seconds")
     ] = 15.0
     cors_origins: Annotated[
-        tuple[str, ...], Field(description='a JSON list of the origins whose pages may call, ["https://app.example"]')
+        tuple[str, ...],
+        AfterValidator(_origins),
+        Field(description='a JSON list of the origins whose pages may call, ["https://app.example"]'),
     ] = ()
     otel_exporter_otlp_endpoint: Annotated[
-        str | None, Field(description="the OTLP/HTTP collector's address; unset switches telemetry export off")
+        WebAddress | None,
+        Field(description="the OTLP/HTTP collector's address, http://host:4318; unset switches telemetry export off"),
     ] = None
     log_level: Annotated[
         str, Field(pattern=r"^(?i:debug|info|warning|error)$", description="debug, info, warning or error")
     ] = "info"
     crash_at: Annotated[str | None, Field(description="a fault point's name; development only")] = None
     shutdown_grace_seconds: Annotated[
-        float, Field(ge=1, le=300, description="how long a stop may take, in seconds")
+        float, Field(ge=1, le=300, description="how long a stop may take altogether, in seconds")
     ] = 15.0
+    shutdown_drain_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=120,
+            description="how long a stop still takes new requests while /readyz says 503, in seconds, for balancers "
+            "to notice; at most half of SHUTDOWN_GRACE_SECONDS counts",
+        ),
+    ] = 3.0
 
     @field_validator("jwt_algorithms")
     @classmethod
@@ -169,8 +265,7 @@ class ServiceSettings(BaseSettings):
     def _keys_over_https(self) -> Self:
         parts = urlsplit(self.jwt_jwks_url)
         host = parts.hostname or ""
-        near = host in _LOOPBACK or _CONTAINER.fullmatch(host) is not None
-        local = self.jwt_allow_http and parts.scheme == "http" and near
+        local = self.jwt_allow_http and parts.scheme == "http" and is_near(host)
         if not local and (parts.scheme != "https" or not parts.hostname):
             near_only = "http only on loopback or a container network, with JWT_ALLOW_HTTP=true"
             raise ValueError(f"JWT_JWKS_URL must be https ({near_only})")
@@ -190,12 +285,44 @@ class ServiceSettings(BaseSettings):
 
 def load_settings(settings_class: type[S]) -> S:
     """The settings of the environment and of the files in SECRETS_DIR, or SettingsError."""
+    folder = Path(os.environ["SECRETS_DIR"]) if os.environ.get("SECRETS_DIR") else None
     try:
-        return settings_class(_secrets_dir=os.environ.get("SECRETS_DIR") or None)  # pyright: ignore[reportCallIssue]
+        files = {path.name.upper(): path for path in folder.iterdir() if path.is_file()} if folder else {}
+        given = {name: path.read_text("utf-8") for name, path in files.items()} | dict(os.environ)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"SECRETS_DIR is wrong: {folder} can't be read ({type(error).__name__}).") from None
+    if ignored := sorted(_would_be_ignored(settings_class, given)):
+        raise SettingsError("\n".join(_REFUSED.format(name=name) for name in ignored))
+    try:
+        return settings_class(_secrets_dir=folder)  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         raise SettingsError(_sentences(settings_class, error)) from None
     except UnreadableSetting as error:
         raise SettingsError(f"A setting cannot be read: {error}. Lists and objects are written as JSON.") from None
+
+
+_REFUSED = (
+    "{name} is set and is no setting of ours: it would be ignored, and with it the security that it asks for. "
+    "Unset it; what can be set is in docs/api.md (Kafka: plain text only; PostgreSQL: DATABASE_URL with ?sslmode=...)."
+)
+
+
+def _would_be_ignored(settings_class: type[ServiceSettings], given: dict[str, str]) -> Iterable[str]:
+    """Variables that begin like ours and ask for security, or belong to tokens, but are none that we know."""
+    known = {name.upper() for name in settings_class.model_fields}
+    families = {f"{name.partition('_')[0]}_" for name in known if "_" in name} | {"SECURITY_", "SASL_"}
+    for name, value in given.items():
+        upper = name.upper()
+        family = upper.partition("_")[0] + "_"
+        if upper in known or family not in families - _TOO_COMMON or _LINKED.search(upper):
+            continue
+        asks = _SECURITY.search(upper) is not None and value.strip().lower() not in _NO_SECURITY
+        if family == "JWT_" or asks:
+            yield upper
+
+
+_TOO_COMMON = frozenset({"HTTP_", "LOG_", "PUBLIC_", "MAIL_", "SEND_", "BODY_", "MAX_", "RATE_", "OTEL_", "ADDRESS_"})
+"""Where other programs have their variables too; OTEL_ ones are the exporter's own, which reads them."""
 
 
 def _sentences(settings_class: type[ServiceSettings], error: ValidationError) -> str:

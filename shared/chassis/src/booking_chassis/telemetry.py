@@ -5,9 +5,11 @@ the `traceparent` stored with the event and its Kafka header to a consumer's spa
 work has a life of its own, minutes later or in a batch, so it is no child.
 """
 
+import asyncio
 import re
+import threading
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from opentelemetry import trace
@@ -24,6 +26,28 @@ def start(service: str, endpoint: str | None) -> Callable[[], None]:
     from booking_chassis.telemetry_export import start_export  # noqa: PLC0415 - half a second that only export needs
 
     return start_export(service, endpoint)
+
+
+async def ended(flush: Callable[[], None], seconds: float) -> None:
+    """Ends the export. A collector that doesn't answer is left after so many seconds, with the spans it lacks.
+
+    In a daemon thread of its own: one of the loop's executor would hold the interpreter's exit.
+    """
+    if flush is _nothing:
+        return
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def run() -> None:
+        try:
+            flush()
+        finally:
+            with suppress(RuntimeError):  # the loop has gone on without us
+                loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, name="flush", daemon=True).start()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await done.wait()
 
 
 @contextmanager

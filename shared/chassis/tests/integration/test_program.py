@@ -1,24 +1,32 @@
 """The program of a service, as a process: its commands, its complaints, its stop (F29, F30)."""
 
 import asyncio
+import base64
 import dataclasses
+import http.server
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from uuid import uuid4
 
 import httpx2
 import psycopg
 import pytest
 from shared.chassis.tests.conftest import SAMPLE
+from shared.chassis.tests.proxy import proxied
+from tests.plugins.servers import Databases
 
 from booking_chassis import migrations
+from booking_chassis.testing import Issuer
 from booking_contracts import kafka_admin
 from booking_contracts.topics import SESSIONS
 
@@ -34,6 +42,7 @@ def _environment(**variables: str) -> dict[str, str]:
         "JWT_ISSUER": "https://identity.example",
         "JWT_JWKS_URL": "https://127.0.0.1:1/jwks.json",
         "DATABASE_ALLOW_UNSAFE": "true",
+        "SHUTDOWN_DRAIN_SECONDS": "0",
         "PYTHONDONTWRITEBYTECODE": "",
         **variables,
     }
@@ -67,6 +76,12 @@ class Running:
             while (await self.first_answer(client)).status_code != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
+    async def until_serving(self, client: httpx2.AsyncClient) -> None:
+        """Where there is no Kafka, and no need of one."""
+        async with asyncio.timeout(60):
+            while (await self.first_answer(client)).json()["database"] != "ok":  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
     async def stopped(self, sig: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(sig)
         return await asyncio.wait_for(self.process.wait(), 30)
@@ -94,6 +109,40 @@ async def started(mode: str, url: str, **variables: str) -> AsyncIterator[Runnin
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+SLOW_MACHINE = 6.0
+"""What starting and ending a process may take beside the budget, in seconds."""
+
+
+async def until_asked(database: Databases, statement: str) -> None:
+    """Until the service has sent such a statement on a connection that is still open."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND query LIKE %s AND pid <> pg_backend_pid()"
+    async with await psycopg.AsyncConnection.connect(database.app_url, autocommit=True) as conn, asyncio.timeout(30):
+        while True:
+            found = await (await conn.execute(query, [database.name, f"%{statement}%"])).fetchone()
+            if found and found[0]:
+                return
+            await asyncio.sleep(0.02)
+
+
+@contextmanager
+def published(issuer: Issuer) -> Iterator[str]:
+    """The address of the issuer's key set."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(issuer.jwks())
+
+        def log_message(self, *arguments: object) -> None:
+            """Tests print enough."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/jwks.json"
+        server.shutdown()
 
 
 def test_setting_missing__one_sentence_names_it():
@@ -155,7 +204,7 @@ def test_migrations__run_once_however_many_start_them(postgres):
 
 async def test_api__serves_and_stops_within_its_grace_though_a_stream_is_open(sample_database):
     async with started("api", sample_database.app_url, LOG_LEVEL="debug") as program, httpx2.AsyncClient() as client:
-        await program.until_ready(client)
+        await program.until_serving(client)
         async with client.stream("GET", f"{program.url}/v1/stream") as stream:
             async for line in stream.aiter_lines():
                 if "number" in line:
@@ -174,9 +223,126 @@ async def test_api__serves_and_stops_within_its_grace_though_a_stream_is_open(sa
         assert {line["service"] for line in lines if "service" in line} == {"sample-api"}
 
 
+async def test_stop__not_ready_at_once_and_requests_are_taken_until_the_drain_is_over(sample_database):
+    """F47: the listener closed at once, and a balancer that had not noticed yet got refusals."""
+    async with (
+        started("api", sample_database.app_url, SHUTDOWN_DRAIN_SECONDS="2") as program,
+        httpx2.AsyncClient() as client,
+    ):
+        await program.until_serving(client)
+        program.process.send_signal(signal.SIGTERM)
+        states: list[str] = []
+        with suppress(httpx2.ConnectError):
+            while True:
+                answer = await client.get(f"{program.url}/readyz")
+                states.append(answer.json().get("process", "runs"))
+                if states[-1] == "stopping":
+                    assert answer.status_code == 503
+                    assert answer.headers["connection"] == "close"
+                    assert (await client.get(f"{program.url}/v1/context")).status_code == 200
+                await asyncio.sleep(0.05)
+        assert "stopping" in states
+        assert await asyncio.wait_for(program.process.wait(), 30) == 0
+
+
+async def test_stop__who_waits_for_a_version_gets_an_honest_answer(sample_database):
+    """F47: it was a 500."""
+    issuer = Issuer(issuer="https://identity.example")
+    with published(issuer) as jwks:
+        variables = {"JWT_JWKS_URL": jwks, "JWT_ALLOW_HTTP": "true"}
+        async with started("api", sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+            await program.until_serving(client)
+            token = base64.urlsafe_b64encode(f"checkout:transaction:{uuid4()}:1".encode()).decode().rstrip("=")
+            waiting = asyncio.create_task(
+                client.get(
+                    f"{program.url}/v1/notes/{uuid4()}",
+                    params={"wait": 10},
+                    headers=issuer.bearer("member") | {"Consistency-Token": token},
+                    timeout=30,
+                )
+            )
+            await until_asked(sample_database, "FROM inbox")
+            assert await program.stopped() == 0
+            answer = await waiting
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "retry-after" in answer.headers
+    assert "is stopping" in answer.json()["detail"]
+
+
+async def test_stop__what_cannot_end_in_time_gets_503_too(sample_database):
+    variables = {"SHUTDOWN_GRACE_SECONDS": "3"}
+    async with started("api", sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+        await program.until_serving(client)
+        slow = asyncio.create_task(
+            client.get(f"{program.url}/v1/slow", params={"seconds": 60}, timeout=httpx2.Timeout(30))
+        )
+        await until_asked(sample_database, "pg_sleep")
+        began = time.monotonic()
+        assert await program.stopped() == 0
+        assert time.monotonic() - began < 3 + SLOW_MACHINE
+        answer = await slow
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+async def test_stop__a_collector_that_does_not_answer_holds_nothing(sample_database):
+    """F47: 10.4 s, and compose kills at 10."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "SHUTDOWN_GRACE_SECONDS": "4"}
+        async with started("all", sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+            await program.until_serving(client)
+            await client.get(f"{program.url}/v1/context")
+            began = time.monotonic()
+            assert await program.stopped() == 0
+            assert time.monotonic() - began < 4 + SLOW_MACHINE
+
+
+async def test_rolling_restart_of_two_copies__nobody_is_refused(sample_database):
+    """F47: 10 of 592. A client as simple as can be: in turns, and on to the next copy when a connection is refused."""
+    counts: Counter[str] = Counter()
+    ended = asyncio.Event()
+    variables = {"SHUTDOWN_DRAIN_SECONDS": "1"}
+    async with (
+        started("api", sample_database.app_url, **variables) as one,
+        started("api", sample_database.app_url, **variables) as two,
+        httpx2.AsyncClient() as client,
+    ):
+        copies = [one, two]
+        for copy in copies:
+            await copy.until_serving(client)
+
+        async def call(number: int) -> None:
+            async with httpx2.AsyncClient() as mine:
+                while not ended.is_set():
+                    number += 1
+                    for copy in (copies[number % 2], copies[(number + 1) % 2]):
+                        try:
+                            answer = await mine.get(f"{copy.url}/v1/raw/a")
+                        except httpx2.ConnectError:
+                            continue
+                        except httpx2.HTTPError as broken:
+                            counts[type(broken).__name__] += 1
+                            break
+                        counts[str(answer.status_code)] += 1
+                        break
+                    else:
+                        counts["refused by both"] += 1
+
+        callers = [asyncio.create_task(call(number)) for number in range(4)]
+        async with AsyncExitStack() as again:
+            for place in (0, 1):
+                assert await copies[place].stopped() == 0
+                copies[place] = await again.enter_async_context(started("api", sample_database.app_url, **variables))
+                await copies[place].until_serving(client)
+            ended.set()
+            await asyncio.gather(*callers)
+    assert set(counts) == {"200"}, counts
+    assert counts["200"] > 50
+
+
 async def test_api__an_error_is_logged_without_its_message(sample_database):
     async with started("api", sample_database.app_url) as program, httpx2.AsyncClient() as client:
-        await program.until_ready(client)
+        await program.until_serving(client)
         assert (await client.get(f"{program.url}/v1/boom")).status_code == 500
         await client.get(f"{program.url}/calendar/feeds/s3cr3t.ics")
         await program.stopped(signal.SIGINT)
@@ -238,14 +404,79 @@ async def test_topic_that_a_broker_made_or_that_expires__ends_a_worker_with_1(sa
     assert "then start again" in output
 
 
-async def test_worker_without_a_broker__is_not_ready_but_an_api_is(sample_database):
-    async with started("worker", sample_database.app_url) as program, httpx2.AsyncClient() as client:
-        answer = await program.first_answer(client)
-        while answer.json()["database"] != "ok":
+async def test_broker_never_reached__nobody_is_ready_and_the_reason_is_told(sample_database):
+    """F48: a wrong KAFKA_BOOTSTRAP came up ready. Calls are taken all the same."""
+    for mode in ("worker", "api", "all"):
+        async with started(mode, sample_database.app_url) as program, httpx2.AsyncClient() as client:
+            await program.until_serving(client)
             answer = await client.get(f"{program.url}/readyz")
-        assert (answer.status_code, answer.json()["kafka"]) == (503, "down")
-    async with started("all", sample_database.app_url) as program, httpx2.AsyncClient() as client:
-        await program.until_ready(client)
+            assert (answer.status_code, answer.json()["kafka"]) == (503, "never reached")
+            if mode != "worker":
+                assert (await client.get(f"{program.url}/v1/context")).status_code == 200
+            assert await program.stopped() == 0
+            (told,) = [line for line in (await program.output()).splitlines() if "kafka_never_reached" in line]
+            assert "127.0.0.1:1: " in json.loads(told)["why"]
+
+
+async def test_broker_down_after_it_was_there__a_worker_is_not_ready_but_an_api_is(sample_database, kafka):
+    prefix = kafka.prefix()
+    async with proxied(f"kafka://{kafka.bootstrap}") as (proxy, url):
+        address = url.removeprefix("kafka://")
+        for mode, status in (("worker", 503), ("api", 200), ("all", 200)):
+            await proxy.up()
+            variables = {"KAFKA_BOOTSTRAP": address, "TOPIC_PREFIX": prefix}
+            async with started(mode, sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+                await program.until_ready(client)
+                await proxy.down()
+                answer = await client.get(f"{program.url}/readyz")
+                assert (mode, answer.status_code, answer.json()["kafka"]) == (mode, status, "down")
+                assert await program.stopped() == 0
+
+
+@pytest.mark.parametrize("mode", ["api", "worker", "all"])
+async def test_wrong_password__ends_the_process_at_once_with_the_reason(sample_database, mode):
+    """F48: it waited for ever, and an `api` said nothing."""
+    wrong = sample_database.app_url.replace("postgresql://", "").partition("@")
+    url = f"postgresql://{wrong[0].partition(':')[0]}:hunter2@{wrong[2]}"
+    async with started(mode, url) as program:
+        assert await asyncio.wait_for(program.process.wait(), 30) == 1
+        output = await program.output()
+    (said,) = [json.loads(line) for line in output.splitlines() if "database_refuses" in line]
+    assert said["level"] == "critical"
+    assert "password authentication failed" in said["why"]
+    assert "DATABASE_URL" in said["why"]
+    assert "hunter2" not in output
+
+
+def test_migrate_with_a_wrong_password__one_sentence(sample_database):
+    owner = sample_database.owner_url.partition("@")
+    user = owner[0].rpartition(":")[0]
+    done = _run("migrate", DATABASE_URL=sample_database.app_url, DATABASE_OWNER_URL=f"{user}:hunter2@{owner[2]}")
+    assert done.returncode == 1
+    (sentence,) = done.stderr.splitlines()
+    assert "can't be migrated" in sentence
+    assert "password authentication failed" in sentence
+    assert "hunter2" not in sentence
+
+
+def test_migrate_as_a_role_that_owns_nothing__one_sentence(sample_database):
+    done = _run("migrate", DATABASE_URL=sample_database.app_url, DATABASE_OWNER_URL=sample_database.app_url)
+    assert (done.returncode, done.stderr.partition(":")[0]) == (1, "DATABASE_OWNER_URL is wrong")
+    assert len(done.stderr.splitlines()) == 1
+
+
+async def test_several_hosts__the_first_that_answers_is_used(sample_database):
+    """F48: a cluster's address (RFC 3986 knows no such host, libpq does) ended in a ValueError."""
+    rest, _, name = sample_database.app_url.rpartition("/")
+    user, _, host = rest.rpartition("@")
+    several = f"{user}@127.0.0.1:1,{host}/{name}?target_session_attrs=read-write"
+    owner = f"{sample_database.owner_url.rpartition('@')[0]}@127.0.0.1:1,{host}/{name}"
+    done = await asyncio.to_thread(_run, "migrate", DATABASE_URL=several, DATABASE_OWNER_URL=owner)
+    assert done.returncode == 0, done.stderr
+    async with started("api", several) as program, httpx2.AsyncClient() as client:
+        await program.until_serving(client)
+        assert (await client.get(f"{program.url}/v1/raw/a")).status_code == 200
+        assert await program.stopped() == 0
 
 
 async def test_sockets__chunked_bodies_and_broken_requests(sample_database):
@@ -253,7 +484,7 @@ async def test_sockets__chunked_bodies_and_broken_requests(sample_database):
         started("api", sample_database.app_url, MAX_BODY_BYTES="2048") as program,
         httpx2.AsyncClient() as client,
     ):
-        await program.until_ready(client)
+        await program.until_serving(client)
         chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
         head = b"POST /v1/raw HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         assert b" 413 " in await _spoken(program, head + chunk * 3)
@@ -271,7 +502,7 @@ async def test_sockets__a_body_that_drips_is_ended(sample_database):
         started("api", sample_database.app_url, BODY_TIMEOUT_SECONDS="0.5") as program,
         httpx2.AsyncClient() as client,
     ):
-        await program.until_ready(client)
+        await program.until_serving(client)
         reader, writer = await asyncio.open_connection("127.0.0.1", int(program.url.rpartition(":")[2]))
         writer.write(b"POST /v1/raw HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
         ended = asyncio.create_task(asyncio.wait_for(reader.read(), 10))

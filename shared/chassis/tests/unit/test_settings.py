@@ -55,6 +55,34 @@ def test_defaults__are_those_of_the_design(environment):
         ("RATE_LIMIT_PER_MINUTE", "-1", "RATE_LIMIT_PER_MINUTE is wrong"),
         ("TOPIC_PREFIX", "a b", "TOPIC_PREFIX is wrong"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL is wrong"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db/x?sslmod=require", "PostgreSQL knows no parameter sslmod"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db/x?sslmode=yes", "sslmode is one of"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db:http/x", "a port is a number"),
+        ("DATABASE_URL", "postgresql://u:hunter2@a:1,b:2,c/x?port=1,2", "DATABASE_URL is wrong"),
+        ("DATABASE_URL", "postgresql://u:hunter2%zz@db/x", "DATABASE_URL is wrong (no valid address)"),
+        ("DATABASE_URL", "postgresql://u:hun@ter2@db/x", "an @ of the password is written %40"),
+        ("DATABASE_OWNER_URL", "localhost", "DATABASE_OWNER_URL is wrong"),
+        ("KAFKA_BOOTSTRAP", "localhost", "KAFKA_BOOTSTRAP is wrong (each must be host:port)"),
+        ("KAFKA_BOOTSTRAP", "a:9092,,b:9092", "KAFKA_BOOTSTRAP is wrong"),
+        ("KAFKA_BOOTSTRAP", "a:0", "KAFKA_BOOTSTRAP is wrong"),
+        ("KAFKA_BOOTSTRAP", "a:99999", "KAFKA_BOOTSTRAP is wrong"),
+        ("KAFKA_BOOTSTRAP", "SASL_SSL://a:9092", "plain text only"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "OTEL_EXPORTER_OTLP_ENDPOINT is wrong"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://collector:4317", "OTEL_EXPORTER_OTLP_ENDPOINT is wrong"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:port", "OTEL_EXPORTER_OTLP_ENDPOINT is wrong"),
+        ("CORS_ORIGINS", '["app.example"]', "CORS_ORIGINS is wrong"),
+        ("CORS_ORIGINS", '["https://app.example/page"]', "CORS_ORIGINS is wrong"),
+        ("HTTP_HOST", "http://0.0.0.0", "HTTP_HOST is wrong"),
+        ("SHUTDOWN_DRAIN_SECONDS", "-1", "SHUTDOWN_DRAIN_SECONDS is wrong"),
+        ("SECRETS_DIR", "/there/is/no/such/folder", "SECRETS_DIR is wrong"),
+        ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "KAFKA_SECURITY_PROTOCOL is set and is no setting of ours"),
+        ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512", "KAFKA_SASL_MECHANISM is set and is no setting of ours"),
+        ("KAFKA_USERNAME", "hunter2", "KAFKA_USERNAME is set and is no setting of ours"),
+        ("kafka_ssl_cafile", "/etc/ca.pem", "KAFKA_SSL_CAFILE is set and is no setting of ours"),
+        ("KAFKA_SSL", "true", "KAFKA_SSL is set and is no setting of ours"),
+        ("DATABASE_SSLMODE", "verify-full", "DATABASE_SSLMODE is set and is no setting of ours"),
+        ("DATABASE_PASSWORD", "hunter2", "DATABASE_PASSWORD is set and is no setting of ours"),
+        ("JWT_ALGORITHM", "ES256", "JWT_ALGORITHM is set and is no setting of ours"),
     ],
 )
 def test_wrong_setting__one_sentence_names_it(environment, variable, value, says):
@@ -64,6 +92,32 @@ def test_wrong_setting__one_sentence_names_it(environment, variable, value, says
     assert says in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
     assert "hunter2" not in str(refused.value)
+
+
+def test_secret_file_that_would_be_ignored__refused_too(environment, tmp_path):
+    (tmp_path / "kafka_sasl_password").write_text("hunter2")
+    environment.setenv("SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SettingsError, match="KAFKA_SASL_PASSWORD is set and is no setting of ours"):
+        load_settings(ServiceSettings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"),  # what we do anyway
+        ("DATABASE_SSL", "false"),
+        ("KAFKA_PORT", "tcp://10.0.0.7:9092"),  # Kubernetes' own, beside a service named kafka
+        ("KAFKA_SERVICE_PORT_TLS", "9093"),
+        ("HTTP_PROXY", "http://proxy:3128"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/etc/ca.pem"),  # the exporter reads it itself
+        ("PGSSLROOTCERT", "/etc/ca.pem"),  # libpq likewise
+        ("KAFKA_BOOTSTRAP", "a:9092, [::1]:9092"),
+        ("DATABASE_URL", "postgresql://u:p@one:5432,two:5433/x?target_session_attrs=read-write&sslmode=require"),
+    ],
+)
+def test_what_asks_for_nothing_that_we_would_ignore__is_taken(environment, variable, value):
+    environment.setenv(variable, value)
+    assert load_settings(ServiceSettings)
 
 
 def test_several_wrong__a_sentence_each(environment):

@@ -93,6 +93,7 @@ def service_settings(stack: Stack, name: str) -> dict[str, str]:
         "JWT_JWKS_URL": f"{stack.url('identity')}/.well-known/jwks.json",
         "JWT_ALLOW_HTTP": "true",
         "RATE_LIMIT_PER_MINUTE": "0",
+        "SHUTDOWN_DRAIN_SECONDS": "0.5",  # no balancer here has to notice anything
         "PYTHONUNBUFFERED": "1",
     }
     own = {

@@ -42,7 +42,7 @@ def load_or_make(layout: Layout) -> Secrets:
         known["signing_key"] = _new_signing_key()
     made = Secrets(**known)
     if asdict(made) != kept:
-        _replace_private(layout.secrets, json.dumps(asdict(made), indent=1))
+        replace_private(layout.secrets, json.dumps(asdict(made), indent=1))
     if not layout.jwks.exists() or made.signing_kid not in layout.jwks.read_text("utf-8"):
         layout.jwks.write_text(json.dumps({"keys": [_public_jwk(made)]}), "utf-8")
     return made
@@ -72,7 +72,8 @@ def _public_jwk(made: Secrets) -> dict[str, Any]:
     return {**ECAlgorithm.to_jwk(public, as_dict=True), "kid": made.signing_kid, "use": "sig", "alg": "ES256"}
 
 
-def _replace_private(path: Path, text: str) -> None:
+def replace_private(path: Path, text: str) -> None:
+    """Replaces a file at once; nobody but its owner may read it, at no moment."""
     half = path.with_name(f".{path.name}.{os.getpid()}")
     with open(half, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(text)

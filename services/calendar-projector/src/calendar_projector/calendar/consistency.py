@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+from booking_chassis import closing
 from booking_chassis.consistency import ConsistencyToken, ConsistencyWish
 from booking_chassis.database import Database
 from booking_chassis.problems import unavailable
@@ -24,7 +25,7 @@ async def _visible(database: Database, token: ConsistencyToken, until: float) ->
         left = until - asyncio.get_running_loop().time()
         if left <= 0:
             raise unavailable("not_yet_visible", "That version has not arrived here yet. Try again.", retry_after=1)
-        await asyncio.sleep(min(pause, left))
+        await closing.pause(min(pause, left))
         pause = min(pause * 2, _SLOWEST_POLL)
 
 

@@ -39,6 +39,10 @@ Starts = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, 
 _MAX_FETCH = 2 * 1024 * 1024
 """Above the topics' largest record, so that one fetch always holds a whole record."""
 
+_IN_HAND_SHARE = 0.6
+"""Of the grace, for the record in hand; the rest is for committing and for leaving the group."""
+_LEAST_SECONDS = 0.2
+
 _NOWHERE = TopicPartition("-", 0)
 
 
@@ -173,26 +177,44 @@ class Reader:
         await self._broker.start()
 
     async def _close(self) -> None:
+        """Lets go of the client, in `tuning.grace` altogether. Cancelled meanwhile, the client is cut off all the same:
+        its tasks would fetch on for nobody."""
         if self._broker is None:
             return
         broker, self._broker, consumer = self._broker, None, self.consumer
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.tuning.grace):
-                await self._idle.wait()
-        await self.offsets.flush()
+        closed = False
         try:
-            await within(self.tuning.close_deadline, broker.stop())
+            closed = await self._closed(broker)
+        finally:
+            for task in (self._seeking, self._touching):
+                if task is not None:
+                    task.cancel()
+            self._subscriber = None
+            self.assignment.partitions = None
+            self.offsets.forget()
+            self.paused.clear()
+            if not closed and consumer is not None:
+                await cut_off(consumer)
+
+    async def _closed(self, broker: Any) -> bool:
+        """Whether all of it went well: the record in hand, the offsets, the goodbye to the group share one grace."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.tuning.grace
+
+        def left(most: float) -> float:
+            return min(most, max(_LEAST_SECONDS, until - loop.time()))
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.tuning.grace * _IN_HAND_SHARE):
+                await self._idle.wait()
+        with contextlib.suppress(TimeoutError):
+            await within(left(self.tuning.commit_deadline), self.offsets.flush())
+        try:
+            await within(left(self.tuning.close_deadline), broker.stop())
         except (TimeoutError, KafkaError, OSError, ExceptionGroup) as error:
             log.warning("consumer %s: Kafka's client did not close (%s)", self.name, type(error).__name__)
-            if consumer is not None:
-                await cut_off(consumer)
-        for task in (self._seeking, self._touching):
-            if task is not None:
-                task.cancel()
-        self._subscriber = None
-        self.assignment.partitions = None
-        self.offsets.forget()
-        self.paused.clear()
+            return False
+        return True
 
     async def _handle(self, raw: Any) -> None:
         """One record from FastStream's loop, which moves on when this returns, so it returns only when it may."""

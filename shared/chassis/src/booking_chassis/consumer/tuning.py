@@ -23,7 +23,8 @@ class Tuning:
     """A backlog that has not moved for so long, nothing in hand, the broker answering: a new Kafka client (K3).
     Likewise when offsets cannot be committed for so long while the broker answers."""
     grace: float = 10.0
-    """A stop waits so long for the record in hand; then it is rolled back and left for the next owner (K11, K19)."""
+    """A stop takes so long altogether. The record in hand has most of it; then it is rolled back and left for the next
+    owner (K11, K19)."""
     open_deadline: float = 60.0
     """A broker that accepts and says nothing: aiokafka's start() asks it again and again, deaf to a stop."""
     close_deadline: float = 5.0

@@ -1,0 +1,129 @@
+"""docker-compose.yml: each container has its own secrets and no others, comes up again, and ends in time."""
+
+import os
+import re
+import stat
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from booking_chassis.settings import ServiceSettings, load_settings
+from booking_local.containers import write_secret_files
+from booking_local.stack.layout import Layout
+from booking_local.stack.programs import MODULES
+from booking_local.stack.secrets import DATABASES, load, load_or_make
+
+ROOT = Path(__file__).resolve().parents[4]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+CONTAINERS = COMPOSE["services"]
+JOBS = {"secrets", "provision", *(f"{name}-migrate" for name in DATABASES)}
+SERVICES = set(DATABASES)
+
+
+@pytest.fixture
+def installation(tmp_path):
+    layout = Layout(tmp_path / "installation")
+    layout.make()
+    made = load_or_make(layout)
+    write_secret_files(layout, made)
+    return tmp_path, made
+
+
+def mounted(name):
+    """The secret volumes of a container and where they are."""
+    pairs = [volume.split(":") for volume in CONTAINERS[name].get("volumes", [])]
+    return {pair[0]: pair[1:] for pair in pairs if pair[0] == "installation" or pair[0].startswith("secrets-")}
+
+
+@pytest.mark.parametrize("name", sorted(set(CONTAINERS) - {"secrets", "provision"}))
+def test_container__mounts_its_own_secrets_alone_and_cannot_write_them(name):
+    """F45: one folder for all showed every container every secret."""
+    ours = mounted(name)
+    assert set(ours) <= {f"secrets-{name}"}
+    assert all(place == ["/run/booking", "ro"] for place in ours.values())
+
+
+def test_every_secret__can_be_read_by_those_who_make_things_alone():
+    assert {name for name in CONTAINERS if "installation" in mounted(name)} == {"secrets", "provision"}
+    made = set(mounted("secrets"))
+    assert made == {volume for name in CONTAINERS for volume in mounted(name)}
+    assert made <= set(COMPOSE["volumes"])
+
+
+def test_folders__hold_what_their_container_needs(installation):
+    folder, made = installation
+    texts = {
+        path.relative_to(folder): path.read_text("utf-8")
+        for path in folder.rglob("*")
+        if path.is_file() and path.relative_to(folder).parts[0] != "installation"
+    }
+
+    def who_knows(secret):
+        return {path.parts[0] for path, text in texts.items() if secret in text}
+
+    assert who_knows(made.postgres_superuser) == {"postgres"}
+    assert {path for path, text in texts.items() if "PRIVATE KEY" in text} == {Path("identity/secrets.json")}
+    for name in DATABASES:
+        assert who_knows(made.postgres_roles[f"{name}_owner"]) == {f"{name}-migrate"}
+        assert who_knows(made.postgres_roles[f"{name}_app"]) == {name, f"{name}-migrate"}
+    assert who_knows(made.feed_secret) == {"calendar", "calendar-migrate"}
+    assert all(stat.S_IMODE((folder / path).stat().st_mode) == 0o600 for path in texts)
+
+
+def test_identity__signs_with_its_own_folder(installation):
+    folder, made = installation
+    assert load(Layout(folder / "identity")).signing_key == made.signing_key
+
+
+@pytest.mark.parametrize("name", sorted({*DATABASES, *(f"{name}-migrate" for name in DATABASES)}))
+def test_settings__are_whole_with_what_the_container_has(installation, monkeypatch, name):
+    folder, _ = installation
+    for variable in list(os.environ):
+        monkeypatch.delenv(variable)
+    for variable, value in CONTAINERS[name]["environment"].items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("SECRETS_DIR", str(folder / name))
+    settings = load_settings(import_module(f"{MODULES[name.removesuffix('-migrate')]}.settings").Settings)
+    assert (settings.database_owner_url is not None) == name.endswith("-migrate")
+
+
+@pytest.mark.parametrize("name", sorted(CONTAINERS))
+def test_container__is_bounded_and_its_log_too(name):
+    """F49."""
+    container = CONTAINERS[name]
+    assert container["mem_limit"]
+    assert {"max-size", "max-file"} <= container["logging"]["options"].keys()
+    assert (container.get("restart") == "unless-stopped") == (name not in JOBS)
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_stop__docker_waits_longer_than_a_stop_may_take(name):
+    """F26: Docker's own ten seconds were less than ours."""
+    grace = ServiceSettings.model_fields["shutdown_grace_seconds"].default
+    assert int(CONTAINERS[name]["stop_grace_period"].removesuffix("s")) > grace
+
+
+@pytest.mark.parametrize("name", sorted(name for name in CONTAINERS if CONTAINERS[name].get("ports")))
+def test_port__may_be_a_range_or_any_so_that_copies_find_theirs(name):
+    """F49: `--scale` met a taken port."""
+    (port,) = CONTAINERS[name]["ports"]
+    assert re.fullmatch(rf"127\.0\.0\.1:\$\{{{name.upper()}_PORT-\d+\}}:8000", port)
+
+
+def test_image__is_asked_whether_it_is_alive_and_not_whether_it_is_ready():
+    """F49: the check asked /readyz, so a database away made every container unhealthy."""
+    dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text("utf-8")
+    assert "/healthz" in dockerfile
+    assert "u.urlopen" in dockerfile
+    assert "8000/readyz" not in dockerfile
+    assert not re.search(r"CMD .*readyz", dockerfile)
+
+
+def test_volumes__are_made_for_the_user_of_the_images():
+    """A new volume takes the owner of the image's folder: one that the image lacks would be root's."""
+    dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text("utf-8")
+    (names,) = re.findall(r"for name in ([^;]+);", dockerfile)
+    places = {place[0].removeprefix("/run/booking/") for place in mounted("secrets").values()}
+    assert set(names.replace("\\", " ").split()) == places
