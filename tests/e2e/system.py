@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROMPT = 0.05  # how often a condition is looked at, seconds
 
 
-def until(what: str, look: Callable[[], T | None], *, within: float = 30.0) -> T:
+def until(what: str, look: Callable[[], T | None], *, within: float = 120.0) -> T:
     """Return the first truthy answer of `look`, or fail naming `what` after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
@@ -62,7 +62,7 @@ class System:
 
     endpoints: Mapping[str, Any]
     make_token: Callable[..., str]
-    http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=20.0, trust_env=False))
+    http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=60.0, trust_env=False))
 
     def person(self, role: str, *, name: str = "", email: str = "", phone: str = "") -> Person:
         sub = uuid4()
@@ -144,6 +144,8 @@ class Cast:
         )
 
     def request(self, transaction: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask for a schedule, once consultation knows the sale: it waits for that by itself, but for 2 seconds only."""
+        self.consultation_knows(transaction)
         return self.system.post(self.member, "consultation", "/v1/sessions", {"transaction_id": transaction["id"]})
 
     def schedule_body(self, *, days: int = 7, start: str = "09:00", end: str = "10:00") -> dict[str, Any]:
@@ -222,7 +224,7 @@ def _phone() -> str:
     return f"+62812{uuid4().int % 10**8:08d}"
 
 
-def booking(*words: str, state: Path, timeout: float = 180.0) -> subprocess.CompletedProcess[str]:
+def booking(*words: str, state: Path, timeout: float = 400.0) -> subprocess.CompletedProcess[str]:
     """Run the `booking` command on one state folder."""
     return subprocess.run(
         [str(ROOT / "booking"), *words, "--state", str(state)],

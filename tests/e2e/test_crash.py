@@ -43,7 +43,7 @@ def test_killed_between_commit_and_publish__the_event_arrives(state: Path, story
         until("consultation ready again", lambda: ready(story, "consultation"))
         assert story.session(session["id"])["status"] == "pending_negotiation"
         assert not story.system.mails_to(story.practitioner.email)
-    until("the request told to the practitioner", lambda: story.system.mails_to(story.practitioner.email), within=60)
+    until("the request told to the practitioner", lambda: story.system.mails_to(story.practitioner.email))
     assert len(story.system.mails_to(story.practitioner.email)) == 1
 
 

@@ -14,7 +14,7 @@ from tests.e2e.conftest import system_of
 from tests.e2e.kafka_log import append, configure, everything
 from tests.e2e.system import Cast, Person, System, booking, cast, local_stack, until
 
-pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
 
 CONTACTS = "booking.directory.contacts.v1"
 PRACTITIONERS = "booking.directory.practitioners.v1"

@@ -53,7 +53,7 @@ def standin(name, folder, **settings):
         made.http.close()
 
 
-def until(look, seconds=10.0):
+def until(look, seconds=60.0):
     """The first truthy answer."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -35,7 +35,7 @@ from calendar_projector.settings import Settings
 
 WHEN = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 MEET = "https://meet.google.com/abc-defg-hij"
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 def record_of(topic: Topic, key: UUID, event: Event, version: int, *, at: datetime = WHEN) -> Record:

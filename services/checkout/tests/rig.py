@@ -32,7 +32,7 @@ from checkout.settings import Settings
 from checkout.workers.timer import Timer
 
 MANUAL_SECRET = "manual-secret"
-PATIENCE = 20.0
+PATIENCE = 90.0
 PRICE = {"amount": 250_000, "currency": "IDR"}
 
 

@@ -46,7 +46,7 @@ from consultation.settings import Settings
 
 ISSUER = "https://identity.test"
 PRICE = Money(amount=250_000, currency="IDR")
-PATIENCE = 20.0
+PATIENCE = 90.0
 MEET = "https://meet.google.com/abc-defg-hij"
 DRIVE = "https://drive.google.com/file/d/1abc/view"
 

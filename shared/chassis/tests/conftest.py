@@ -23,7 +23,7 @@ def settings_for(database_url: str, **more: object) -> ServiceSettings:
     return ServiceSettings.documented().model_copy(update={"database_url": database_url, **usual, **more})
 
 
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Waits for a condition, with a deadline."""
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110 - what a server answers has no event

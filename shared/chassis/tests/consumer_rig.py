@@ -29,7 +29,7 @@ QUICK = Tuning(
     first_backoff=0.01, backoff_cap=0.1, tick=0.1, stall_after=5.0, grace=3.0, session_timeout=6.0, fetch_wait=0.1
 )
 NAME = "calendar"
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 Headers = list[tuple[str, bytes | None]]
 

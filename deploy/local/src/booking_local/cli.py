@@ -3,8 +3,8 @@
 Exit codes: 0 done, 1 a sentence on stderr says what to do, 2 the command was misspelt, 130 interrupted.
 """
 
-import errno
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from booking_local import complaints
 from booking_local.failure import Failure
 
 COMMANDS: dict[str, str] = {
@@ -37,15 +38,6 @@ COMMANDS: dict[str, str] = {
     "bench": "booking_local.commands.bench",
 }
 """Name and module; the module's `app` is a Typer of one command, or of a group of them."""
-
-
-_THE_MACHINES = {
-    errno.ENOSPC: "Free some space, then run the same command again.",
-    errno.EDQUOT: "Free some space, then run the same command again.",
-    errno.EACCES: "Name a folder of yours with --state.",
-    errno.EROFS: "Name a folder that can be written to with --state.",
-}
-"""What a person can put right about the machine, by errno."""
 
 
 class Commands(TyperGroup):
@@ -80,6 +72,9 @@ def booking(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and answers its exit code."""
     command = typer.main.get_command(app)
+    # Clients complain line by line about a server that is away; a command says it once.
+    for noisy in ("aiokafka", "asyncio", "httpx2"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL + 1)
     try:
         return command.main(list(arguments) if arguments is not None else None, "booking", standalone_mode=True) or 0
     except Failure as failure:
@@ -89,10 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except OSError as refused:
-        if refused.errno not in _THE_MACHINES:
-            raise
-        where = refused.filename or "the stack's folder"
-        print(f"{refused.strerror}: {where}. {_THE_MACHINES[refused.errno]}", file=sys.stderr)
+        print(complaints.sentence(refused), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as broken:
+        if os.environ.get("BOOKING_TRACEBACK"):
+            raise
+        print(complaints.sentence(broken), file=sys.stderr)
+        return 1

@@ -10,7 +10,7 @@ from booking_local.servers.kafka import Kafka
 from booking_local.servers.ports import free_port
 from booking_local.servers.postgres import Postgres
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,26 @@
 """`booking up`, with the real servers and stand-ins, on folders of its own. The services have tests/e2e."""
 
 import asyncio
+import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
+import stat
 import subprocess
+import sys
+import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from deploy.local.tests.command import booking
 
-from booking_local.stack import control, pids
+from booking_local.stack import control, pids, supervisor
 from booking_local.stack.layout import Layout
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
@@ -138,6 +145,114 @@ def test_broken_java__one_sentence_exit_1_nothing_left(folder):
     assert "Kafka doesn't start" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert pids.leftovers(Layout(folder)) == []
+
+
+def living_in(folder):
+    """The processes whose working directory is the stack's, marked or not."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and (entry / "cwd").resolve() == folder.resolve():
+                found.append((entry.name, (entry / "cmdline").read_bytes().replace(b"\0", b" ")))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("broken", ["java", "migrations", "settings"])
+def test_failed_up__leaves_no_process(folder, broken):
+    """F46: an identity or a migration was left without a parent, 72 MB each."""
+    environment = {"BOOKING_JAVA": "/bin/false"} if broken == "java" else {}
+    if broken != "java":
+        (folder / "settings").mkdir(parents=True)
+        line = (
+            "DATABASE_OWNER_URL=postgresql://nobody_owner:x@127.0.0.1:1/none" if broken == "migrations" else "JWT_X=1"
+        )
+        (folder / "settings" / "consultation.env").write_text(line + "\n")
+    done = booking("up", "--detach", "--state", str(folder), **environment)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert living_in(folder) == []
+    assert not (folder / "endpoints.json").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_up_ended_in_the_middle__leaves_no_process(folder):
+    layout = Layout(folder)
+    words = [sys.executable, "-m", "booking_local", "up", "--detach", "--state", str(folder)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as starting:
+        until("a supervisor", lambda: control.supervisor_pid(layout) or starting.poll() is not None)
+        until("the nursery forks", lambda: (layout.logs / "identity.log").exists() or starting.poll() is not None)
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(60) == 130
+    until("all of it is gone", lambda: not living_in(folder))
+
+
+def test_server_dead_or_frozen__status_says_so_in_time_and_again_when_it_is_back(folder):
+    """F43: with Kafka gone `status` was green and its row had vanished."""
+    endpoints = up(folder)
+    state = ["--state", str(folder)]
+    assert booking("status", *state).returncode == 0
+    for name in ("kafka", "postgres"):
+        os.kill(pid_of(endpoints, name), signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            done = booking("status", "--json", *state)
+            assert time.monotonic() - began < 30  # it waits some 3 s for an answer; the rest is the machine's
+        finally:
+            os.kill(pid_of(endpoints, name), signal.SIGCONT)
+        rows = {row["name"]: row for row in json.loads(done.stdout)["processes"]}
+        assert (done.returncode, rows[name]["ready"]) == (1, False)
+        until("ready again", lambda: booking("status", *state).returncode == 0)
+    (folder / "kafka" / "java.options").rename(folder / "kafka" / "java.hidden")  # it can't come up again
+    (folder / "kafka" / "java.options").mkdir()
+    os.kill(pid_of(endpoints, "kafka"), signal.SIGKILL)
+    done = until("its end is told", lambda: (done := booking("status", *state)).returncode == 1 and done)
+    (row,) = [line for line in done.stdout.splitlines() if "kafka" in line and "stack" not in line]
+    assert row.split()[-1] in ("dead", "ready")
+    (folder / "kafka" / "java.options").rmdir()
+    until("ready again", lambda: booking("status", *state).returncode == 0)
+
+
+def test_topic_missing__audit_says_so_in_one_sentence(folder):
+    """F43: hundreds of lines and a traceback."""
+    endpoints = up(folder)
+
+    async def delete():
+        admin = AIOKafkaAdminClient(bootstrap_servers=endpoints["kafka"])
+        await admin.start()
+        try:
+            await admin.delete_topics([TOPIC])
+        finally:
+            await admin.close()
+
+    asyncio.run(delete())
+    done = until("it is missing", lambda: (done := booking("audit", "--state", str(folder))).stderr and done)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == [done.stderr.strip()]
+    assert f"Kafka lacks {TOPIC}" in done.stderr
+
+
+def test_looking_whether_one_is_up__does_not_keep_another_from_starting(folder):
+    """F33: `status` at the same instant made `up` say that one is at work."""
+    layout = Layout(folder)
+    layout.make()
+    layout.lock.touch()
+    with layout.lock.open("r") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        release = threading.Timer(0.3, lambda: fcntl.flock(looking, fcntl.LOCK_UN))
+        release.start()
+        held = supervisor._hold(layout)
+        release.join()
+    assert held is not None
+    held.close()
+
+
+def test_endpoints__are_nobody_elses_at_any_moment(folder):
+    """F33: the file had passwords before it had its mode."""
+    up(folder)
+    assert stat.S_IMODE((folder / "endpoints.json").stat().st_mode) == 0o600
+    assert not list(folder.glob("*.new"))
 
 
 def test_folder_that_is_a_file__one_sentence_exit_1(tmp_path):

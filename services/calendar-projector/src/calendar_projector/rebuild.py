@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from psycopg.errors import LockNotAvailable
 
+from booking_chassis import jobs
 from booking_chassis.database import Database
 from booking_chassis.settings import SettingsError, load_settings
 from calendar_projector.projection import generations
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return asyncio.run(_run(settings, back=chosen.back, abandon=chosen.abandon, wait=chosen.wait))
+    return jobs.told(lambda: asyncio.run(_run(settings, back=chosen.back, abandon=chosen.abandon, wait=chosen.wait)))
 
 
 async def _run(settings: Settings, *, back: bool, abandon: bool, wait: bool) -> int:

@@ -30,7 +30,7 @@ async def _served(running) -> AsyncIterator[str]:
     finally:
         running.app.state.health.stopping.set()
         server.should_exit = True
-        async with asyncio.timeout(10):  # an open stream must not hold the stop
+        async with asyncio.timeout(60):  # an open stream must not hold the stop
             await task
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from booking_chassis import logs
+from booking_chassis import jobs, logs
 from booking_chassis.database import Database
 from booking_chassis.settings import SettingsError, load_settings
 from booking_contracts.topics import ERASURES
@@ -40,13 +40,16 @@ def run(name: str, arguments: Sequence[str]) -> int:
         return 1
     logs.configure(settings.log_level, service=f"checkout-{name}")
     try:
-        done = asyncio.run(_with_database(settings, JOBS[name], arguments))
+        return jobs.told(lambda: _printed(asyncio.run(_with_database(settings, JOBS[name], arguments))))
     except (RebuildRunningError, NotEndedError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except ValueError as error:
         sys.stderr.write(f"{error}\n{USAGE}")
         return 2
+
+
+def _printed(done: dict[str, Any]) -> int:
     sys.stdout.write(json.dumps(done, default=str) + "\n")
     return 0
 

@@ -24,7 +24,7 @@ async def open_reviews(shop: Shop, transaction: dict[str, Any] | None = None) ->
 
 
 class TestNotifications:
-    @pytest.mark.timeout(120 + 5 * RACE_ROUNDS)
+    @pytest.mark.timeout(300 + 5 * RACE_ROUNDS)
     async def test_fifty_copies_at_once__pay_once(self, shop: Shop, record_property) -> None:
         """F70; RACE_ROUNDS=50 for as many Transactions."""
         spent = 0.0

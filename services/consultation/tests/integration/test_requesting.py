@@ -37,7 +37,7 @@ async def test_unpaid__the_own_sale_is_a_conflict_and_unknown_or_foreign_ones_ar
 async def test_unpaid__the_request_waits_for_the_payment(rig: Rig):
     """R1: the events of another service may be about to come; 2 seconds are theirs."""
     sold = await rig.sell(paid=False)
-    asked = asyncio.create_task(rig.member_of(sold).post("/v1/sessions", {"transaction_id": str(sold.id)}))
+    asked = asyncio.create_task(rig.member_of(sold).post("/v1/sessions?wait=10", {"transaction_id": str(sold.id)}))
     answered, _ = await asyncio.wait({asked}, timeout=0.5)  # a refusal would be here by now
     assert not answered
     await rig.tell(sold, sold.paid())

@@ -97,7 +97,7 @@ class Running:
             ),
         )
 
-    async def until(self, condition: Callable[[], Awaitable[Any] | Any], seconds: float = 15.0) -> Any:
+    async def until(self, condition: Callable[[], Awaitable[Any] | Any], seconds: float = 90.0) -> Any:
         """Wait for a condition, never for a time."""
         async with asyncio.timeout(seconds):
             while True:
@@ -107,7 +107,7 @@ class Running:
                     return found
                 await asyncio.sleep(0.02)
 
-    async def settled(self, seconds: float = 15.0, **where: Any) -> list[dict[str, Any]]:
+    async def settled(self, seconds: float = 90.0, **where: Any) -> list[dict[str, Any]]:
         """Wait until no chosen message is due and unsettled; the chosen rows."""
 
         async def done() -> list[dict[str, Any]] | None:

@@ -432,7 +432,7 @@ async def test_webhook__a_lost_answer_is_found_by_our_own_id_and_nothing_is_sent
     """F85: matched by `biz_opaque_callback_data` before any resend."""
     from services.notifier.tests.cloud_api import Misdeed
 
-    served = await serve(whatsapp_ambiguous_wait_seconds=3)
+    served = await serve(whatsapp_ambiguous_wait_seconds=60)
     served.running.meta.script = [Misdeed(cut_after_accept=True)]
     case = Case()
     await served.running.tell(case.contact(case.member, email=None), case.created(), case.paid())

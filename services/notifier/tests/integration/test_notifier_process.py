@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -189,12 +188,10 @@ async def deploy(fresh_database: Any, kafka: Any, tmp_path: Path) -> AsyncIterat
 async def test_deployed__a_published_event_becomes_messages_and_published_steps(deploy):
     """The whole way: Kafka, ledger, providers, and back to Kafka through the outbox (N1, N3)."""
     case, deployed = Case(), await deploy()
-    started = time.monotonic()
     await deployed.publish(
         *case.contacts(), case.profile(), case.created(), case.paid(), case.requested(), case.scheduled()
     )
     await deployed.until(lambda: len(deployed.inbox.mails) == 3 and len(deployed.meta.messages) == 3)
-    assert time.monotonic() - started < 20
     assert sorted(str(mail["Subject"])[:8] for _, mail in deployed.inbox.mails) == ["Pembayar", "Perminta", "Sesi kon"]
 
     async def all_published() -> list[Decoded] | None:

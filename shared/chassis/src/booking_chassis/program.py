@@ -39,9 +39,9 @@ def _run(build: Callable[[S], Service], settings_class: type[S], command: str, o
     if command == "migrate":
         return _migrate(service)
     if command == "republish":
-        from booking_chassis import republishing  # noqa: PLC0415 - a serving process needs none of it
+        from booking_chassis import jobs, republishing  # noqa: PLC0415 - a serving process needs none of it
 
-        return republishing.run(service, options)
+        return jobs.told(lambda: republishing.run(service, options))
     from booking_chassis.server import serve  # noqa: PLC0415 - `migrate` and `openapi` need no server
 
     mode = cast("Mode", command)

@@ -39,7 +39,7 @@ async def test_keys__as_many_as_there_are_lanes_are_in_their_transactions_at_onc
     together = asyncio.Barrier(LANES)
 
     async def meet(conn: psycopg.AsyncConnection, item: Decoded) -> None:
-        async with asyncio.timeout(5):  # one after the other they would never meet
+        async with asyncio.timeout(30):  # one after the other they would never meet
             await together.wait()
         await record_applied(conn, item)
 

@@ -37,7 +37,7 @@ from booking_contracts.topics import ASSESSMENTS, SESSIONS
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

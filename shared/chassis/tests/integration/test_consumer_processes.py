@@ -15,7 +15,7 @@ from shared.chassis.tests.consumer_rig import Rig, rig_of, session_event, until
 
 from booking_contracts.topics import SESSIONS
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[4]
 
 

@@ -103,7 +103,7 @@ async def test_backends_terminated_while_idle__nobody_notices(reached, postgres,
         assert await asyncio.gather(*(_one(database) for _ in range(20))) == [1] * 20
 
 
-async def test_cut_within_a_statement__is_database_down_and_the_pool_recovers(reached):
+async def test_cut_within_a_statement__is_database_down_and_the_pool_recovers(reached, postgres, sample_database):
     async with reached(pool_size=2) as (proxy, database):
 
         async def sleeper() -> None:
@@ -111,7 +111,7 @@ async def test_cut_within_a_statement__is_database_down_and_the_pool_recovers(re
                 await conn.execute("SELECT pg_sleep(30)")
 
         tasks = [asyncio.create_task(sleeper()) for _ in range(2)]
-        await asyncio.sleep(0.3)
+        await until(lambda: _busy(postgres, sample_database.name, 2))
         proxy.cut()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(result) for result in results] == [DatabaseDown, DatabaseDown]
@@ -126,20 +126,20 @@ async def test_refused__is_database_down_at_once_and_recovers(reached):
             began = time.monotonic()
             with pytest.raises(DatabaseDown):
                 await _one(database)
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 4  # connecting to nobody would take 5
         await proxy.up()
         assert await _one(database) == 1
 
 
 async def test_silent_database__the_deadline_ends_the_wait(reached):
-    async with reached(statement_timeout=0.2) as (proxy, database):
+    async with reached() as (proxy, database):
         assert await _one(database) == 1
         proxy.silent()
         began = time.monotonic()
         with pytest.raises(DatabaseDown):
             async with database.autocommit(deadline=0.5) as conn:
                 await conn.execute("SELECT 1")
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 8  # psycopg itself would wait 10 for a cancel request
         await proxy.up()
         assert await _one(database) == 1
 
@@ -154,7 +154,7 @@ async def test_silent_database__a_requests_own_deadline_counts(reached):
             async with database.transaction() as conn:
                 await conn.execute("SELECT 1")
         request_deadline.reset(token)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 60  # the transaction's own is 120
 
 
 async def test_silent_while_idle_for_long__is_found_out_before_use(reached, monkeypatch):
@@ -170,10 +170,10 @@ async def test_silent_while_idle_for_long__is_found_out_before_use(reached, monk
 
 
 async def test_statement_too_slow__is_database_down_and_the_connection_stays(reached):
-    async with reached(pool_size=1, statement_timeout=0.2) as (_, database):
+    async with reached(pool_size=1, statement_timeout=1) as (_, database):
         with pytest.raises(DatabaseDown) as slow:
             async with database.autocommit() as conn:
-                await conn.execute("SELECT pg_sleep(5)")
+                await conn.execute("SELECT pg_sleep(30)")
         assert slow.value.why == "57014"
         assert await _one(database) == 1
 
@@ -185,17 +185,17 @@ async def test_pool_exhausted__waits_its_timeout_then_503(reached):
             with pytest.raises(DatabaseDown) as exhausted:
                 await _one(database)
             assert exhausted.value.why == "pool exhausted"
-            assert 0.15 < time.monotonic() - began < 2
+            assert time.monotonic() - began > 0.15
         assert await _one(database) == 1
 
 
 async def test_waiters__are_served_when_a_connection_returns(reached):
-    async with reached(pool_size=2, pool_timeout=5) as (_, database):
+    async with reached(pool_size=2, pool_timeout=60) as (_, database):
         assert await asyncio.gather(*(_one(database) for _ in range(100))) == [1] * 100
 
 
 async def test_canceled_callers__leak_no_connection(reached):
-    async with reached(pool_size=2, pool_timeout=1) as (_, database):
+    async with reached(pool_size=2, pool_timeout=60) as (_, database):
 
         async def sleeper() -> None:
             async with database.transaction() as conn:
@@ -270,7 +270,7 @@ async def test_pool__after_cut_connections_and_vanished_clients_has_its_nominal_
     """F8: neither the pool nor the server keeps a connection that nobody will ever use again."""
     size = 4
     async with proxied(sample_database.app_url) as (proxy, url):
-        service = build(settings_for(url, database_pool_size=size, database_pool_timeout_seconds=5))
+        service = build(settings_for(url, database_pool_size=size, database_pool_timeout_seconds=60))
         app = create_app(service)
         issuer = Issuer.install(app)
         async with running(app) as client:
@@ -330,14 +330,15 @@ async def test_service_on_an_unsafe_server__is_never_ready(sample_database):
         assert (await client.get("/readyz")).status_code == 503
 
 
-async def test_pool_exhausted_over_http__is_503(sample_database):
+async def test_pool_exhausted_over_http__is_503(sample_database, postgres):
     app = create_app(
         build(settings_for(sample_database.app_url, database_pool_size=1, database_pool_timeout_seconds=0.2))
     )
     issuer = Issuer.install(app)
     async with running(app) as client:
-        busy = asyncio.create_task(client.get("/v1/slow", params={"seconds": 2}))
-        await asyncio.sleep(0.3)
+        await until(lambda: _says(client, "ok"))
+        busy = asyncio.create_task(client.get("/v1/slow", params={"seconds": 5}))
+        await until(lambda: _busy(postgres, sample_database.name, 1))
         answer = await client.get("/v1/notes", headers=issuer.bearer("member"))
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
         assert (await busy).status_code == 200

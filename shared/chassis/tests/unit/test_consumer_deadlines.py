@@ -24,8 +24,8 @@ async def test_within__ends_a_wait_that_swallows_its_cancellation():
 
     began = time.monotonic()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(within(0.05, stubborn()), 5)
-    assert time.monotonic() - began < 4
+        await asyncio.wait_for(within(0.05, stubborn()), 60)
+    assert time.monotonic() - began < 30
 
 
 async def test_within__gives_the_outcome_or_the_failure():
@@ -142,5 +142,5 @@ async def test_a_stop__ends_a_reader_whose_broker_accepts_and_says_nothing():
         await asyncio.wait_for(connected.wait(), 20)
         began = time.monotonic()
         stop.set()
-        await asyncio.wait_for(running, 20)
-        assert time.monotonic() - began < 10
+        await asyncio.wait_for(running, 60)
+        assert time.monotonic() - began < 30  # opening has 60

@@ -142,7 +142,7 @@ async def test_twin_whose_first_try_rolls_back__succeeds_itself(connections: Con
 
 
 async def _until_blocked(conn, pid: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             row = await (await conn.execute("SELECT cardinality(pg_blocking_pids(%s))", [pid])).fetchone()
             if row[0]:

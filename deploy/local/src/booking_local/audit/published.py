@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from booking_contracts.topics import Topic
 from booking_local.audit.finding import Difference, Section
+from booking_local.failure import Failure
 
 LISTED = 20  # differences printed per kind; the rest are counted
 FETCH_MS = 1000
@@ -51,9 +52,11 @@ async def read_topic(bootstrap: str, name: str, progress: Progress | None = None
     consumer = AIOKafkaConsumer(
         name, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
     )
-    await consumer.start()
     try:
+        await consumer.start()
         parts = [TopicPartition(name, number) for number in sorted(consumer.partitions_for_topic(name) or ())]
+        if not parts:
+            raise missing([name])
         ends = await consumer.end_offsets(parts)
         begins = await consumer.beginning_offsets(parts)
         await consumer.seek_to_beginning(*parts)
@@ -71,6 +74,14 @@ async def read_topic(bootstrap: str, name: str, progress: Progress | None = None
                 progress(min(done, total), total)
     finally:
         await consumer.stop()
+
+
+def missing(names: list[str]) -> Failure:
+    """What to say of topics that aren't there: nothing can be compared with them."""
+    return Failure(
+        f"Kafka lacks {', '.join(names)}: see docs/operations.md, A topic was lost. Nothing was compared with "
+        f"{'it' if len(names) == 1 else 'them'}."
+    )
 
 
 @dataclass(frozen=True, slots=True)

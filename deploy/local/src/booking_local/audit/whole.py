@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
+from booking_contracts.kafka_admin import compare_topics
 from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS
 from booking_local.audit import calendar, claims, copies, folds, messages, published, states, versions, zones
 from booking_local.audit.finding import Section
@@ -25,6 +26,9 @@ def _silent(_: str) -> Progress:
 async def audit(endpoints: Mapping[str, Any], told: Told = _silent) -> AsyncIterator[Section]:
     """Yield each comparison's outcome as soon as it is known."""
     urls, bootstrap = endpoints["postgres"], endpoints["kafka"]
+    missing, _ = await compare_topics(bootstrap)
+    if missing:
+        raise published.missing(missing)
     for topic, owner in _OWNERS:
         yield await published.audit_topic(urls[owner], bootstrap, topic, progress=told(topic.name))
     for owner, state in _states():

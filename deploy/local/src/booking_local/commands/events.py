@@ -77,8 +77,8 @@ async def _records(bootstrap: str, names: list[str], since: str, *, follow: bool
         raise Failure(f"No topic is named {names[0]}: {', '.join(topic.name for topic in TOPICS)}.")
     partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign(partitions)
         await _seek(consumer, partitions, since)
         ends = await consumer.end_offsets(partitions)

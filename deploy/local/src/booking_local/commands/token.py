@@ -29,8 +29,6 @@ def token(  # noqa: PLR0917  (one option each)
     unknown = [one for one in role if one not in ROLES]
     if unknown:
         raise Failure(f"There is no role {unknown[0]}: it is one of {', '.join(ROLES)}.")
-    layout = layout_of(state)
-    layout.make()
     claims = {"name": name, "email": email, "phone_number": phone, "locale": locale, "zoneinfo": zoneinfo}
-    made = secrets.load_or_make(layout)
+    made = secrets.load(layout_of(state))
     print(tokens.sign(made, roles=role, sub=str(sub or uuid.uuid4()), seconds=expires_in, **claims))

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,9 @@ class Nursery:
         self._line: socket.socket | None = None
         self._one_at_a_time = asyncio.Lock()
 
-    def open(self, log: Path, more: list[str]) -> None:
-        """Starts it; it imports its libraries, and these more, while the servers start."""
+    def open(self, log: Path, more: list[str], mark: Mapping[str, str]) -> None:
+        """Starts it; it imports its libraries, and these more, while the servers start. Its forks show `mark` in their
+        environment (/proc tells that of a process' last exec alone), so that `booking down` finds them."""
         if sys.platform != "linux":
             return
         if ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
@@ -62,13 +64,28 @@ class Nursery:
         with theirs, log.open("ab") as out:
             command = [sys.executable, "-m", "booking_local.stack.nursery", str(theirs.fileno()), *more]
             self._process = subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=[theirs.fileno()]
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, **mark},
             )
         ours.setblocking(False)
         self._line = ours
 
     async def launch(self, command: Command) -> Adopted | None:
-        """Forks a `python -m module ...` command."""
+        """Forks a `python -m module ...` command. Whoever is cancelled meanwhile leaves no process behind."""
+        launching = asyncio.ensure_future(self._launch(command))
+        try:
+            return await asyncio.shield(launching)
+        except asyncio.CancelledError:
+            with contextlib.suppress(Exception):
+                if (forked := await launching) is not None:
+                    forked.kill()
+            raise
+
+    async def _launch(self, command: Command) -> Adopted | None:
         line = self._line
         if line is None or list(command.argv[:2]) != [sys.executable, "-m"] or needs_a_new_program(command):
             return None

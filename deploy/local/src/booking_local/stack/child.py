@@ -34,6 +34,7 @@ class Child:
     launch: Launch | None = None
     restarts: int = 0
     process: Running | None = None
+    _running: Command | None = None
     _stopping: bool = False
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _watch: asyncio.Task[None] | None = None
@@ -61,8 +62,8 @@ class Child:
         """Asks, then insists, then kills."""
         self._stopping = True
         self._ended.set()
-        process, command = self.process, self.command()
-        if process is not None:
+        process, command = self.process, self._running
+        if process is not None and command is not None:
             for number in command.stop_signals:
                 if process.poll() is None:
                     with contextlib.suppress(ProcessLookupError):
@@ -79,7 +80,7 @@ class Child:
     async def _spawn(self) -> None:
         if self.before is not None:
             await self.before()
-        command = self.command()
+        command = self._running = self.command()
         forked = await self.launch(command) if self.launch is not None and self.restarts == 0 else None
         self.process = forked or spawn(command)
         self.changed()

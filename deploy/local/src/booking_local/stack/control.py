@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -38,8 +39,29 @@ def supervisor_pid(layout: Layout) -> int | None:
     return None
 
 
+def owned(layout: Layout) -> None:
+    """Raises Failure when the folder is another user's: what we wrote there, its owner could not use."""
+    try:
+        owner = layout.folder.stat().st_uid
+    except OSError:
+        return  # there is none yet, or what is in the way is told by whoever makes it
+    if owner != os.geteuid():
+        raise Failure(
+            f"The stack's folder {layout.folder} belongs to {_name(owner)}: run this as that user, or name a folder of "
+            "yours with --state."
+        )
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
 def start(layout: Layout, *, port_base: int | None, attached: bool, flags: list[str]) -> Started:
     """Starts a supervisor. Attached, it stops when this process ends, however it ends."""
+    owned(layout)
     layout.make()
     layout.progress.unlink(missing_ok=True)
     _rotate(layout.logs)
@@ -87,7 +109,11 @@ def _why_it_said_nothing(layout: Layout) -> str:
 
 
 def stop(layout: Layout, *, seconds: float = 60) -> bool:
-    """Stops everything of this folder and nothing else; False when there was nothing."""
+    """Stops everything of this folder and nothing else; False when there was nothing. Failure when it may not."""
+    if not layout.folder.is_dir():
+        raise Failure(f"There is no stack's folder {layout.folder}: is it right (--state)?")
+    if os.geteuid() != 0:
+        owned(layout)
     pid = supervisor_pid(layout)
     if pid is not None:
         os.kill(pid, 15)
@@ -106,8 +132,15 @@ def endpoints(layout: Layout) -> dict[str, Any]:
     """endpoints.json of a stack that is up. Raises Failure when it isn't."""
     try:
         return json.loads(layout.endpoints.read_text("utf-8"))
-    except FileNotFoundError:
-        raise Failure(f"No stack is up in {layout.folder}: run `booking up --detach` first.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise Failure(
+            f"No stack is up in {layout.folder}: run `booking up --detach` first, or name its folder with --state."
+        ) from None
+    except PermissionError:
+        owned(layout)
+        raise
+    except ValueError:
+        raise Failure(f"{layout.endpoints} can't be read: run `booking down`, then `booking up --detach`.") from None
 
 
 def _rotate(logs: Path) -> None:

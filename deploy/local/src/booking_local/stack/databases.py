@@ -84,9 +84,16 @@ def stale(layout: Layout) -> list[str]:
 async def _migrate_one(stack: Stack, name: str, launch: Launch) -> None:
     log = stack.layout.log_of(f"{name}-migrate")
     argv = [sys.executable, "-m", MODULES[name], "migrate"]
-    command = Command(f"{name}-migrate", argv, log, env=service_settings(stack, name), cwd=stack.layout.folder)
+    command = Command(
+        f"{name}-migrate", argv, log, env=service_settings(stack, name, migrating=True), cwd=stack.layout.folder
+    )
     process = await launch(command) or spawn(command)
-    await gone(process, None)
+    try:
+        await gone(process, None)
+    finally:
+        if process.poll() is None:  # a start that is given up leaves nothing behind; a migration is a transaction
+            process.kill()
+            await gone(process, 5)
     if process.returncode != 0:
         raise Failure(f"The migrations of {name} failed: {last_lines(log)} (all of it in {log})")
 

@@ -25,17 +25,19 @@ NAMES = (
     "calendar-worker",
 )
 
+_LOWEST = 1024
+
 
 def choose(layout: Layout, base: int | None) -> dict[str, int]:
     """A port for every name, kept in the folder. Raises Failure when one that --port-base asks for is taken."""
     if base is not None:
         chosen = _from_base(base)
     else:
-        kept = json.loads(layout.ports.read_text("utf-8")) if layout.ports.exists() else {}
+        kept = _kept(layout)
         chosen = {}
         for name in NAMES:
             port = kept.get(name)
-            if port is None or port in chosen.values() or not is_free(port):
+            if not isinstance(port, int) or port < _LOWEST or port in chosen.values() or not is_free(port):
                 port = free_port(but_not={*chosen.values(), *kept.values()})
             chosen[name] = port
     half = layout.ports.with_suffix(".new")
@@ -44,9 +46,19 @@ def choose(layout: Layout, base: int | None) -> dict[str, int]:
     return chosen
 
 
+def _kept(layout: Layout) -> dict[str, int]:
+    try:
+        return json.loads(layout.ports.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
 def _from_base(base: int) -> dict[str, int]:
-    if not 1 <= base <= 65535 - len(NAMES):
-        raise Failure(f"--port-base {base} can't be: {len(NAMES)} ports follow it, the last must be at most 65535.")
+    if not _LOWEST <= base <= 65535 - len(NAMES):
+        raise Failure(
+            f"--port-base {base} can't be: it is {_LOWEST} or higher (lower ports are the system's), and {len(NAMES)} "
+            "ports follow it, the last at most 65535."
+        )
     chosen = {name: base + offset for offset, name in enumerate(NAMES)}
     for name, port in chosen.items():
         if not is_free(port):

@@ -79,12 +79,12 @@ def service(stack: Stack, name: str, mode: str) -> Program:
     return Program(command, port)
 
 
-def service_settings(stack: Stack, name: str) -> dict[str, str]:
-    """A service's settings, the owner's own file last."""
+def service_settings(stack: Stack, name: str, *, migrating: bool = False) -> dict[str, str]:
+    """A service's settings, the owner's own file last. Only its migration gets to know the database's owner."""
     secrets = stack.secrets
     shared = {
         "DATABASE_URL": stack.database_url(name, "app"),
-        "DATABASE_OWNER_URL": stack.database_url(name, "owner"),
+        **({"DATABASE_OWNER_URL": stack.database_url(name, "owner")} if migrating else {}),
         "KAFKA_BOOTSTRAP": stack.kafka,
         "TOPIC_PREFIX": "",
         "HTTP_HOST": "127.0.0.1",
@@ -156,7 +156,12 @@ def _standin(stack: Stack, name: str) -> Program:
 
 
 def _mark(stack: Stack) -> dict[str, str]:
-    return {MARK: os.path.realpath(stack.layout.folder)}
+    return mark_of(stack.layout)
+
+
+def mark_of(layout: Layout) -> dict[str, str]:
+    """What every process of this folder's stack has in its environment."""
+    return {MARK: os.path.realpath(layout.folder)}
 
 
 def _settings_file(path: Path) -> dict[str, str]:

@@ -10,8 +10,8 @@ from booking_local.stack import secrets as secret_store
 from booking_local.stack.layout import Layout
 
 
-def endpoints(stack: programs.Stack, running: dict[str, int]) -> dict[str, Any]:
-    """endpoints.json as api.md describes it."""
+def endpoints(stack: programs.Stack, running: dict[str, int], wanted: list[str]) -> dict[str, Any]:
+    """endpoints.json as api.md describes it: `processes` are those that live, `programs` those that should."""
     names = ("checkout", "consultation", "notifier", "calendar", "mailbox", "whatsapp", "payments", "identity")
     return {
         "postgres": {name: stack.database_url(name, "owner") for name in secret_store.DATABASES},
@@ -19,6 +19,7 @@ def endpoints(stack: programs.Stack, running: dict[str, int]) -> dict[str, Any]:
         **{name: stack.url(name) for name in names},
         "smtp": f"127.0.0.1:{stack.ports['smtp']}",
         "processes": [{"name": name, "pid": pid} for name, pid in running.items()],
+        "programs": wanted,
         "development": {
             "midtrans_server_key": stack.secrets.midtrans_server_key,
             "manual_secret": stack.secrets.manual_secret,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from booking_local.failure import Failure
 from booking_local.stack.layout import Layout
 
 DATABASES = ("checkout", "consultation", "notifier", "calendar")
@@ -49,8 +50,15 @@ def load_or_make(layout: Layout) -> Secrets:
 
 
 def load(layout: Layout) -> Secrets:
-    """The secrets of a folder that has been up. Raises FileNotFoundError."""
-    return Secrets(**json.loads(layout.secrets.read_text("utf-8")))
+    """The secrets of a folder that has been up. Raises Failure for any other, and makes nothing there."""
+    try:
+        return Secrets(**json.loads(layout.secrets.read_text("utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        raise Failure(
+            f"No stack has been up in {layout.folder}: run `booking up --detach` first, or name another by --state."
+        ) from None
+    except (ValueError, TypeError):
+        raise Failure(f"{layout.secrets} can't be read: it isn't what `booking up` wrote.") from None
 
 
 def _new_signing_key() -> str:

@@ -34,6 +34,7 @@ from booking_local.stack.progress import Progress
 from booking_local.stack.reports import endpoints, sentence
 
 _START_SECONDS = 120.0
+_LOCK_SECONDS = 1.0
 
 
 class Supervisor:
@@ -94,7 +95,7 @@ class Supervisor:
     async def _start(self) -> None:
         await asyncio.to_thread(self._given.check)
         more = ["alembic.command", "booking_chassis.migrations"] if databases.stale(self.layout) else []
-        self._nursery.open(self.layout.log_of("supervisor"), more)
+        self._nursery.open(self.layout.log_of("supervisor"), more, programs.mark_of(self.layout))
         async with asyncio.TaskGroup() as together:
             postgres = together.create_task(self._start_postgres())
             kafka = together.create_task(self._start_kafka())
@@ -212,7 +213,9 @@ class Supervisor:
         stand_ins = [child for child in self._children if child.name in programs.STANDINS]
         services = [child for child in self._children if child not in servers and child not in stand_ins]
         for group in (services, stand_ins, servers):
-            await asyncio.gather(*(child.stop() for child in group))
+            for broken in await asyncio.gather(*(child.stop() for child in group), return_exceptions=True):
+                if broken is not None:
+                    self.say(f"stopping failed: {type(broken).__name__}: {broken}")
         self.layout.endpoints.unlink(missing_ok=True)
         self.layout.processes.unlink(missing_ok=True)
         self.say("everything is stopped")
@@ -227,11 +230,8 @@ class Supervisor:
         """After every start and death, so that the file tells the truth at each moment."""
         running = {child.name: child.pid for child in self._children if child.pid is not None}
         pids.write_down(self.layout, {**running, "supervisor": os.getpid()})
-        content = endpoints(self.stack, running)
-        half = self.layout.endpoints.with_suffix(".new")
-        half.write_text(json.dumps(content, indent=1), "utf-8")
-        half.chmod(0o600)
-        half.replace(self.layout.endpoints)
+        content = endpoints(self.stack, running, [child.name for child in self._children])
+        secret_store.replace_private(self.layout.endpoints, json.dumps(content, indent=1))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -261,6 +261,8 @@ def main(arguments: list[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             progress.write(layout)
         print(progress.message, flush=True)
+        # Whatever the failure kept us from stopping, or from even hearing of: a failed start leaves no process.
+        pids.end(pids.leftovers(layout), seconds=10)
         return 1
     layout.progress.unlink(missing_ok=True)
     return 0
@@ -282,10 +284,15 @@ async def _run(supervisor: Supervisor, *, watch_stdin: bool) -> None:
 def _hold(layout: Layout) -> IO[str] | None:
     """The folder's lock, or None when another supervisor has it. It ends with the process, however that ends."""
     lock = layout.lock.open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return None
+    patience = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:  # for an instant also while somebody looks whether a supervisor holds it
+            if time.monotonic() > patience:
+                return None
+            time.sleep(0.01)
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()

@@ -1,0 +1,162 @@
+"""Each command of `booking` on a folder that isn't a stack, on one that is down, half-dead or another's: a sentence
+that tells what to do, exit code 1, nothing made, never a traceback."""
+
+import json
+import os
+import pwd
+import shutil
+import tempfile
+import uuid
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from booking_local.cli import COMMANDS, app, main
+from booking_local.servers.ports import free_port
+from booking_local.stack import programs, reports, secrets
+from booking_local.stack.layout import Layout
+from booking_local.stack.ports import choose
+
+STARTING = {("up",), ("demo",), ("bench",)}
+"""They start what is missing, or have no stack at all."""
+
+ARGUMENTS = {
+    ("token",): ["--role", "member"],
+    ("events", "show"): [str(uuid.uuid4())],
+    ("events", "tail"): ["--no-follow"],
+    ("erase",): [str(uuid.uuid4())],
+    ("dead-letters", "show"): ["1"],
+    ("dead-letters", "replay"): ["1"],
+    ("dead-letters", "discard"): ["1"],
+    ("seed",): ["--practitioners", "1", "--members", "1", "--sessions", "1"],
+}
+
+
+def every_command():
+    root = typer.main.get_command(app)
+    found = []
+    for name in COMMANDS:
+        command = root.get_command(None, name)
+        inner = getattr(command, "commands", None)
+        found += [(name, one) for one in inner] if inner else [(name,)]
+    return sorted(set(found) - STARTING)
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """A folder whose stack says that it is up, and nothing of it answers: everything died with the machine."""
+    layout = Layout(tmp_path / "state")
+    layout.make()
+    chosen = {name: free_port() for name in choose(layout, None)}
+    layout.ports.write_text(json.dumps(chosen))
+    at = f"127.0.0.1:{chosen['postgres']}"
+    stack = programs.Stack(layout, secrets.load_or_make(layout), chosen, at, f"127.0.0.1:{chosen['kafka']}")
+    layout.endpoints.write_text(json.dumps(reports.endpoints(stack, {}, ["postgres", "kafka", "checkout-all"])))
+    return layout
+
+
+def said(command, state, capfd):
+    """Exit code and words of a command."""
+    try:
+        code = main([*command, *ARGUMENTS.get(command, []), "--state", str(state)])
+    except SystemExit as ended:
+        code = ended.code
+    out, err = capfd.readouterr()
+    return code, out, err
+
+
+def check(code, out, err, lines=1):
+    assert code == 1, (out, err)
+    assert "Traceback" not in out + err
+    assert len((err or out).strip().splitlines()) <= lines, err
+    assert (err or out).strip().endswith((".", ")", "?", "down")), err
+
+
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
+def test_folder_that_is_not_there__a_sentence_and_nothing_made(command, tmp_path, capfd):
+    """F46: `token --state WRONG` made a folder and a token that nobody accepts, with exit code 0."""
+    wrong = tmp_path / "wrong"
+    check(*said(command, wrong, capfd))
+    assert not wrong.exists()
+
+
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
+def test_folder_that_is_a_file__a_sentence(command, tmp_path, capfd):
+    (tmp_path / "file").touch()
+    check(*said(command, tmp_path / "file", capfd))
+
+
+@pytest.mark.parametrize("command", sorted(set(every_command()) - {("token",), ("down",)}), ids=" ".join)
+def test_stack_that_is_down__a_sentence(command, closed, capfd):
+    closed.endpoints.unlink()
+    check(*said(command, closed.folder, capfd))
+
+
+@pytest.mark.parametrize("command", sorted(set(every_command()) - {("token",), ("down",), ("status",)}), ids=" ".join)
+def test_stack_whose_servers_are_dead__a_sentence(command, closed, capfd):
+    """F46: tracebacks of `seed` and `audit`."""
+    check(*said(command, closed.folder, capfd), lines=4 if command == ("republish",) else 1)  # one of each service
+
+
+def test_status_of_dead_servers__keeps_their_rows_and_marks_them(closed, capfd):
+    """F43: with Kafka gone its row vanished, and the rest was ready."""
+    code, out, _ = said(("status",), closed.folder, capfd)
+    assert code == 1
+    for name in ("postgres", "kafka", "checkout-all"):
+        (row,) = [line for line in out.splitlines() if name in line]
+        assert row.split()[1:] == ["-", "dead"]
+
+
+def test_unreadable_endpoints__a_sentence(closed, capfd):
+    closed.endpoints.write_text("{")
+    code, out, err = said(("audit",), closed.folder, capfd)
+    check(code, out, err)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("command", [("up",), ("down",), ("status",), ("token",), ("audit",), ("seed",)], ids=" ".join)
+def test_another_users_stack__a_sentence_and_nothing_changed(command, closed, capfd):
+    """F46: `down` by another user ended in a traceback."""
+    for module in (*COMMANDS.values(), "booking_local.seed.platform", "psycopg", "rich.progress"):
+        import_module(module)  # another user may not even enter the folder that this Python is in
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as place:
+        shutil.move(closed.folder, f"{place}/state")
+        theirs = Layout(Path(place) / "state")
+        for path in (Path(place), theirs.folder):
+            path.chmod(0o755)
+        theirs.endpoints.chmod(0o600)
+        before = sorted(theirs.folder.rglob("*"))
+        os.seteuid(nobody.pw_uid)
+        try:
+            code, out, err = said(command, theirs.folder, capfd)
+        finally:
+            os.seteuid(0)
+        check(code, out, err)
+        assert "belongs to root" in err or "folder's owner" in err
+        assert sorted(theirs.folder.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_up_by_root_on_a_users_stack__refused(closed, capfd):
+    """F46: it left files that the owner could not use."""
+    nobody = pwd.getpwnam("nobody")
+    os.chown(closed.folder, nobody.pw_uid, nobody.pw_gid)
+    closed.endpoints.unlink()
+    code, out, err = said(("up",), closed.folder, capfd)
+    check(code, out, err)
+    assert "belongs to nobody" in err
+
+
+@pytest.mark.parametrize("base", ["80", "0", "-5", "65530", "70000"])
+def test_port_base_that_cannot_be__refused_and_not_remembered(base, tmp_path, capfd):
+    """F46: `--port-base 80` broke every later `up`."""
+    state = tmp_path / "state"
+    code = main(["up", "--detach", "--port-base", base, "--state", str(state)])
+    _, err = capfd.readouterr()
+    check(code, "", err)
+    assert "--port-base" in err
+    assert not (state / "ports.json").exists()
+    assert not (state / "endpoints.json").exists()
