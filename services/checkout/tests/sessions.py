@@ -14,6 +14,7 @@ from booking_contracts.sessions import (
     ResultUploaded,
     ScheduleRequested,
     SessionCanceled,
+    SessionFailed,
     SessionStarted,
 )
 
@@ -79,6 +80,12 @@ class Session:
             schedule_version=1,
         )
         return self._next(event, at, f"member:{self.member}")
+
+    def failed(self, at: datetime = LAST_MONTH) -> Record:
+        event = SessionFailed(
+            **self._common("failed"), reason_code="technical", previous_status="on_progress", schedule_version=1
+        )
+        return self._next(event, at, "system")
 
     def whole(self, at: datetime = LAST_MONTH) -> list[Record]:
         """Requested, started, completed, replaced: productivity 1, activity 3."""

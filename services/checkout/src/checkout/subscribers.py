@@ -42,6 +42,7 @@ class Sessions:
             if folded:
                 after[session_id] = folded
         await consulted.save(conn, [row for key, row in after.items() if row is not before.get(key)])
+        await consulted.note_begun(conn, before, after)
         await figures.add(conn, _changes(before, after), self.months)
         for item in items:
             if isinstance(item.event, SessionStarted | ResultUploaded):

@@ -1,13 +1,22 @@
 """People and profiles: claims once, then PUT; what is whose; erasure (E1, E4, E5, T5, T20, T21)."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from services.checkout.tests.rig import Rig, Shop, manual
+from services.checkout.tests.rig import Rig, Shop, manual, until
+
+from booking_store import Cause
+from checkout.asking import Asked
+from checkout.erasure.erase import forget
+from checkout.ranking.months import Months
+from checkout.transaction.commands import RequestRefund
+from checkout.transaction.perform import perform
+from checkout.transaction.row import Note
 
 pytestmark = pytest.mark.servers
 PUBLIC = {"id", "name", "photo_url", "bio", "profession", "tiers", "timezone", "version"}
@@ -203,6 +212,38 @@ class TestErasure:
         refused = await shop.admin.put(f"/v1/practitioners/{shop.member.id}", {"name": "Sari"})
         assert (refused.status_code, refused.json()["code"]) == (403, "person_erased")
 
+    async def test_erased__what_an_admin_says_of_their_sale_is_not_kept(self, shop: Shop) -> None:
+        paid, other = await shop.paid(), uuid4()
+        await shop.introduce(other)
+        await shop.admin.put(f"/v1/erasures/{shop.member.id}")
+        body = {"practitioner_id": str(other), "reason": "canary reason"}
+        assert (await shop.admin.put(f"/v1/transactions/{paid['id']}/practitioner", body)).status_code == 200
+        assert await shop.rig.rows("SELECT text FROM free_text WHERE transaction_id = %s", paid["id"]) == []
+        (item,) = (await shop.admin.get(f"/v1/transactions/{paid['id']}/history")).json()["items"][:1]
+        assert (item["reason"], item["erased"]) == (None, ["reason"])
+
+    async def test_words_just_being_written__an_erasure_waits_for_them_and_deletes_them(self, shop: Shop) -> None:
+        paid = await shop.paid()
+        async with shop.rig.service.database.transaction() as conn:
+            await refund_with_words(conn, paid["id"])
+            erasing = asyncio.create_task(shop.admin.put(f"/v1/erasures/{shop.member.id}"))
+            await until(lambda: blocked_or_done(shop, erasing))
+        assert (await asyncio.wait_for(erasing, 20)).status_code == 200
+        assert await shop.rig.rows("SELECT text FROM free_text WHERE transaction_id = %s", paid["id"]) == []
+
+    async def test_erasure_under_way__words_wait_for_it_and_are_not_kept(self, shop: Shop) -> None:
+        paid, other = await shop.paid(), uuid4()
+        await shop.introduce(other)
+        asked = Asked(Cause("admin:" + str(uuid4()), str(uuid4()), None, None), datetime.now(UTC))
+        async with shop.rig.service.database.transaction() as conn:
+            await forget(conn, shop.member.id, asked, Months(ZoneInfo("Asia/Jakarta")), timedelta(days=1))
+            body = {"practitioner_id": str(other), "reason": "canary reason"}
+            path = f"/v1/transactions/{paid['id']}/practitioner"
+            saying = asyncio.create_task(shop.admin.put(path, body))
+            await until(lambda: blocked_or_done(shop, saying))
+        assert (await asyncio.wait_for(saying, 20)).status_code == 200
+        assert await shop.rig.rows("SELECT text FROM free_text WHERE transaction_id = %s", paid["id"]) == []
+
     async def test_before_the_first_call__a_person_can_be_erased(self, shop: Shop) -> None:
         unknown = shop.rig.caller("member", name="Sari")
         assert (await shop.admin.put(f"/v1/erasures/{unknown.id}")).status_code == 200
@@ -287,3 +328,14 @@ async def test_run_time_role__may_do_what_it_must_and_no_more(rig: Rig, statemen
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+async def refund_with_words(conn: psycopg.AsyncConnection[Any], transaction_id: str) -> None:
+    """A refund with an admin's reason, in a transaction that is still open afterwards."""
+    asked = Asked(Cause("admin:" + str(uuid4()), str(uuid4()), None, None), datetime.now(UTC))
+    words = Note(uuid4(), uuid4(), "canary reason")
+    await perform(conn, UUID(transaction_id), RequestRefund(uuid4(), words.id), asked, note=words)
+
+
+async def blocked_or_done(shop: Shop, task: asyncio.Task[Any]) -> bool:
+    return task.done() or bool(await shop.rig.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))

@@ -1,13 +1,20 @@
 """The locked pair and who may change it (P2)."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
-from services.checkout.tests.rig import Shop
+from services.checkout.tests.rig import Shop, until
 from services.checkout.tests.sessions import Session
+
+from booking_chassis.consumer.reading import read
+from booking_store import Cause
+from checkout.asking import Asked
+from checkout.transaction.commands import Candidate, Reassign
+from checkout.transaction.perform import perform
 
 pytestmark = pytest.mark.servers
 
@@ -86,6 +93,59 @@ async def test_reassigned_while_it_begins__both_orders_end_with_the_sessions_pra
         # Whoever was first: refused, or given back when the result arrives with the practitioner that it had.
         await shop.rig.take(session.completed())
         assert (await shop.seen(paid))["practitioner_id"] == str(shop.practitioner.id)
+
+
+async def blocked_or_done(shop: Shop, task: asyncio.Task[Any]) -> bool:
+    return task.done() or bool(await shop.rig.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+
+async def take(shop: Shop, conn: Any, record: Any) -> str:
+    """What the consumer does with a record, in a transaction that is still open afterwards."""
+    topic = shop.rig.consumer.rules.topic(record.topic)
+    return (await shop.rig.consumer.rules.take(conn, read(record, sequenced=topic.sequenced))).outcome
+
+
+@pytest.mark.parametrize("requested_before", [True, False], ids=["known", "first_heard_of"])
+async def test_result_just_being_taken__a_reassignment_waits_for_it_and_is_refused(
+    shop: Shop, requested_before: bool
+) -> None:
+    """Write skew of P2: nothing comes after a result that would correct the pair."""
+    paid, other = await shop.paid(), await another(shop)
+    session = session_of(shop, paid)
+    if requested_before:
+        await shop.rig.take(session.requested())
+        ending = [session.completed()]
+    else:
+        ending = [session.requested(), session.completed()]
+    async with shop.rig.service.database.transaction() as conn:
+        for record in ending:
+            assert await take(shop, conn, record) == "applied"
+        asked = asyncio.create_task(reassign(shop, paid, other))
+        await until(lambda: blocked_or_done(shop, asked))
+    answer = await asyncio.wait_for(asked, 20)
+    assert (answer.status_code, answer.json()["code"]) == (409, "session_started")
+    assert (await shop.seen(paid))["practitioner_id"] == str(shop.practitioner.id)
+
+
+async def test_reassignment_just_being_committed__the_result_waits_for_it_and_the_pair_goes_back(shop: Shop) -> None:
+    paid, other = await shop.paid(), await another(shop)
+    session = session_of(shop, paid)
+    await shop.rig.take(session.requested())
+    async with shop.rig.service.database.transaction() as conn:
+        asked = Asked(Cause("admin:" + str(uuid4()), str(uuid4()), None, None), datetime.now(UTC))
+        candidate = Candidate(other, frozenset({shop.tier}), active=True)
+        await perform(conn, UUID(paid["id"]), Reassign(candidate, uuid4(), "pending_negotiation"), asked)
+        taken = asyncio.create_task(shop.rig.take(session.completed()))
+        await until(lambda: blocked_or_done(shop, taken))
+    assert await asyncio.wait_for(taken, 20) == ["applied"]
+    assert (await shop.seen(paid))["practitioner_id"] == str(shop.practitioner.id)
+
+
+async def test_begun_session_failed__an_admin_may_reassign_again(shop: Shop) -> None:
+    paid, other = await shop.paid(), await another(shop)
+    session = session_of(shop, paid)
+    await shop.rig.take(session.requested(), session.started(), session.failed())
+    assert (await reassign(shop, paid, other)).status_code == 200
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"tiers": ["another"]}])

@@ -98,9 +98,10 @@ async def forget_profile(conn: Connection, practitioner_id: UUID) -> None:
 async def erase(conn: Connection, person_id: UUID) -> None:
     """E4: contact, name, all free text by that person, and about them as a member; safe to repeat.
 
-    The mark comes first: from its commit on nothing of theirs is written again. What a command wrote at the same moment
-    goes when the contact's tombstone, sent twice, erases once more.
+    The lock comes first: words that a command is just writing are waited for and deleted below; a later command waits
+    in `is_erased` until this is committed, and keeps none.
     """
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('erase:' || %s::uuid, 0))", [person_id])
     await forget_key(conn, CONTACTS.name, str(person_id))
     await forget_key(conn, PRACTITIONERS.name, str(person_id))
     await conn.execute(

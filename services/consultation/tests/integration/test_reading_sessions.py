@@ -1,13 +1,20 @@
 """E1, E2, E4, E5: who sees what, lists, history, the past, and what an erasure leaves."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from services.consultation.tests.rig import DRIVE, Rig, record_of, schedule, tomorrow
+from services.consultation.tests.rig import DRIVE, Rig, record_of, schedule, tomorrow, until
 
 from booking_contracts.directory import PersonContact
 from booking_contracts.topics import CONTACTS
+from consultation.handlers import give
+from consultation.orders import Origin
+from consultation.people import erase
+from consultation.session.append import FreeText
+from consultation.session.commands import Actor, Cancel
 
 pytestmark = pytest.mark.servers
 
@@ -220,6 +227,38 @@ async def test_erased_member__is_never_written_again(rig: Rig):
     assert shown["erased"] == ["member_name", "result_notes"]
     assert await rig.rows("SELECT * FROM contact WHERE person_id = %s", sold.member) == []
     assert await rig.rows("SELECT * FROM session_text WHERE session_id = %s", session["id"]) == []
+
+
+async def blocked_or_done(rig: Rig, task: asyncio.Task[Any]) -> bool:
+    return task.done() or bool(await rig.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+
+async def test_words_just_being_written__an_erasure_waits_for_them_and_deletes_them(rig: Rig):
+    """E4: both orders of a command and an erasure leave no words."""
+    sold = await rig.sell()
+    session = await rig.requested(sold)
+    actor = Actor("member", sold.member)
+    async with rig.service.database.transaction() as conn:
+        words = FreeText(uuid4(), sold.member, "canary reason")
+        cancel = Cancel(actor, datetime.now(UTC), "canceled_by_member", words.id)
+        await give(conn, UUID(session["id"]), lambda _: cancel, origin=Origin(str(uuid4())), text=words)
+        erasing = asyncio.create_task(rig.erase(sold.member))
+        await until(lambda: blocked_or_done(rig, erasing))
+    await asyncio.wait_for(erasing, 20)
+    assert await rig.rows("SELECT text FROM session_text WHERE session_id = %s", session["id"]) == []
+
+
+async def test_erasure_under_way__words_wait_for_it_and_are_not_kept(rig: Rig):
+    sold = await rig.sell()
+    session = await rig.requested(sold)
+    async with rig.service.database.transaction() as conn:
+        await erase(conn, sold.member)
+        cancel = {"reason_code": "canceled_by_practitioner", "reason": "canary reason"}
+        path = f"/v1/sessions/{session['id']}/cancel"
+        canceling = asyncio.create_task(rig.practitioner_of(sold).post(path, cancel))
+        await until(lambda: blocked_or_done(rig, canceling))
+    assert (await asyncio.wait_for(canceling, 20)).status_code == 200
+    assert await rig.rows("SELECT text FROM session_text WHERE session_id = %s", session["id"]) == []
 
 
 async def test_erased_practitioner__loses_name_and_own_texts_alone(rig: Rig):

@@ -26,6 +26,9 @@ APPEND = AppendSql.load("checkout.erasure", "append.sql", topic=ERASURES.name)
 ATTEMPTS = 8
 ERASED_NAME = "-"
 
+# First of all locks: words that are just being written are waited for, and deleted below; whoever comes later waits in
+# `is_erased` until this is committed, and writes none.
+_HOLD_OFF = "SELECT pg_advisory_xact_lock(hashtextextended('erase:' || %(id)s::uuid, 0))"
 _PERSON = """
 INSERT INTO person AS p (id, locale, timezone, claimed, version, erased_at, actor, correlation_id, causation_id,
     traceparent)
@@ -90,6 +93,7 @@ async def forget(
         "causation_id": asked.cause.causation_id,
         "traceparent": asked.cause.traceparent,
     }
+    await conn.execute(_HOLD_OFF, parameters)
     await listing.lock(conn, [person_id])
     await conn.execute(_PERSON, parameters)
     profile = await (await conn.execute(_PROFILE, parameters)).fetchone()

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from booking_contracts.decode import Decoded
 from booking_contracts.sessions import ResultUploaded, SessionEvent
 from checkout.ranking.months import Months
+from checkout.transaction.decider import BEGUN
 
 Counts = Mapping[tuple[UUID, date], tuple[int, int]]
 """(practitioner, month) -> (productivity, activity)."""
@@ -96,6 +97,32 @@ async def save(conn: psycopg.AsyncConnection[Any], rows: Iterable[Consulted], ta
         " counts = excluded.counts, version = excluded.version WHERE s.version < excluded.version",
         [values],
     )
+
+
+async def note_begun(
+    conn: psycopg.AsyncConnection[Any], before: Mapping[UUID, Consulted], after: Mapping[UUID, Consulted]
+) -> None:
+    """Tell the Transactions whose sessions began or ended whether one has begun: a reassignment relies on it (P2).
+
+    Their rows are locked first and looked at afterwards: two sessions of one Transaction may come at the same time.
+    """
+    changed = {row.transaction_id for key, row in after.items() if _begun(row) != _begun(before.get(key))}
+    if not changed:
+        return
+    await conn.execute(
+        "SELECT 1 FROM transaction WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [sorted(changed)]
+    )
+    await conn.execute(
+        "UPDATE transaction t SET session_begun = s.begun FROM ("
+        " SELECT transaction_id, bool_or(status = ANY(%s)) AS begun FROM consulted_session"
+        " WHERE transaction_id = ANY(%s) GROUP BY transaction_id"
+        ") s WHERE t.id = s.transaction_id AND t.session_begun <> s.begun",
+        [sorted(BEGUN), sorted(changed)],
+    )
+
+
+def _begun(row: Consulted | None) -> bool:
+    return row is not None and row.status in BEGUN
 
 
 async def status_of(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> str | None:

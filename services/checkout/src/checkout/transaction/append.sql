@@ -10,7 +10,14 @@ WITH room AS (
 guard AS (
     SELECT 1 FROM room
     UNION ALL
-    SELECT 1 WHERE NOT %(opens)s::boolean
+    -- P2: a reassignment relies on a session that has not begun, which the sessions topic decides. The row lock ends that
+    -- write skew both ways: a consumer that is just noting the beginning is waited for and its word read; one that comes
+    -- later waits, and sees the new pair.
+    SELECT 1 FROM (
+        SELECT 1 FROM transaction WHERE id = %(stream_id)s::uuid AND NOT session_begun FOR NO KEY UPDATE
+    ) unbegun WHERE %(relies_on_unbegun)s::boolean
+    UNION ALL
+    SELECT 1 WHERE NOT %(opens)s::boolean AND NOT %(relies_on_unbegun)s::boolean
 ),
 ik AS ({{idempotency}}),
 ev AS ({{events}}),
@@ -47,9 +54,12 @@ ps_over AS (
     FROM written WHERE transaction_id = %(stream_id)s::uuid AND %(closes)s::boolean AND next_attempt_at IS NOT NULL
 ),
 ft AS (
+    -- E4: nothing free is kept of an erased person, nor about an erased member; `is_erased` waits for an erasure under way.
     INSERT INTO free_text (id, transaction_id, author_id, text)
     SELECT %(text_id)s::uuid, %(stream_id)s::uuid, %(author_id)s::uuid, %(text)s::text
-    FROM written WHERE %(text)s::text IS NOT NULL
+    FROM written
+    WHERE CASE WHEN %(text)s::text IS NULL THEN false
+          ELSE NOT is_erased(ARRAY[%(author_id)s::uuid, %(user_id)s::uuid]) END
 ),
 rv AS (
     INSERT INTO payment_review AS r (id, transaction_id, reference, provider, payment_id, received_amount, received_currency,

@@ -10,7 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from booking_contracts.event import Event
-from booking_contracts.transactions import RefundFailed, RefundRequested, TransactionRefunded
+from booking_contracts.transactions import (
+    PractitionerReassigned,
+    RefundFailed,
+    RefundRequested,
+    TransactionRefunded,
+)
 from checkout.transaction.parties import practitioner_of
 from checkout.transaction.state import STATUS, Absent, AwaitingPayment, Existing, Paid, Refunded, Review, State
 
@@ -66,6 +71,7 @@ def parameters(
         "opens": isinstance(before, Absent),
         "closes": isinstance(before, AwaitingPayment) and not isinstance(after, AwaitingPayment),
         "most_unpaid": MOST_UNPAID,
+        "relies_on_unbegun": any(isinstance(e, PractitionerReassigned) and e.reason_code == "by_admin" for e in events),
         "session_at": session_at,
         "text_id": note.id if note else None,
         "author_id": note.author_id if note else None,

@@ -1,27 +1,29 @@
 -- Every command of a FeedbackSession, whatever it decided: events, marks, read row, text and claims in one statement,
 -- one commit. Parameters travel as text; the cast beside each is its type.
-WITH guard AS (
+WITH erased AS MATERIALIZED (
+    -- E4: nothing free is kept of an erased person, nor about an erased member. Asked before any row is locked, because it
+    -- waits for an erasure under way, which locks rows of its own.
+    SELECT %(text_id)s::uuid IS NOT NULL AND is_erased(ARRAY[%(author_id)s::uuid, %(user_id)s::uuid]) AS yes
+),
+guard AS (
     -- Only the request relies on another aggregate: a refund or reassignment that races it is write skew, which the row
     -- lock on the version seen ends both ways (test_request__racing_a_refund).
-    SELECT 1 FROM (
+    SELECT 1 FROM erased, LATERAL (
         SELECT 1 FROM entitlement
         WHERE transaction_id = %(transaction_id)s::uuid AND version = %(sale_version)s::int FOR SHARE
-    ) seen
+    ) seen WHERE erased.yes IS NOT NULL
     UNION ALL
-    SELECT 1 WHERE %(sale_version)s::int IS NULL
+    SELECT 1 FROM erased WHERE erased.yes IS NOT NULL AND %(sale_version)s::int IS NULL
 ),
 ik AS ({{idempotency}}),
 ev AS ({{events}}),
 ob AS ({{outbox}}),
--- E4: nothing free is kept of an erased person, nor about an erased member.
 tx AS (
     INSERT INTO session_text (id, session_id, author_id, text, link, recorded_at)
     SELECT %(text_id)s::uuid, %(stream_id)s::uuid, %(author_id)s::uuid, %(text)s::text, %(link)s::text,
            statement_timestamp()
-    FROM (SELECT 1 FROM ev LIMIT 1) written
-    WHERE %(text_id)s::uuid IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM erased_person WHERE person_id IN (%(author_id)s::uuid, %(user_id)s::uuid)
-    )
+    FROM (SELECT 1 FROM ev LIMIT 1) written, erased
+    WHERE %(text_id)s::uuid IS NOT NULL AND NOT erased.yes
     RETURNING text, link
 ),
 rw AS (
