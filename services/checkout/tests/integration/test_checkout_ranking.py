@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from services.checkout.tests.rig import Rig, Shop, until
-from services.checkout.tests.sessions import LAST_MONTH, Session
+from services.checkout.tests.sessions import LAST_MONTH, THIS_MONTH, Session
 
 from booking_contracts.decode import decode
 from booking_contracts.zones import zone
@@ -18,7 +18,7 @@ from booking_store import Cause
 from checkout.directory import practitioners
 from checkout.ranking import listing
 from checkout.ranking.months import Months
-from checkout.ranking.page import cursor_of, page_after, query_of
+from checkout.ranking.page import Listed, cursor_of, month_of, page_after, query_of
 from checkout.subscribers import Sessions
 
 pytestmark = pytest.mark.servers
@@ -81,6 +81,37 @@ async def test_pages__continue_rank_and_order(shop: Shop) -> None:
         seen += [(item["rank"], item["id"]) for item in answer.json()["items"]]
         cursor = f"&cursor={answer.json()['next_cursor']}"
     assert seen == list(enumerate(whole, start=1))
+
+
+async def test_pages_over_a_months_turn__go_on_in_the_month_of_the_first(shop: Shop) -> None:
+    """Also the cursors of the pages after the turn; nothing is shown twice or left out."""
+    people = [uuid4() for _ in range(5)]
+    for person in people:
+        await shop.introduce(person)
+    october = Months(JAKARTA, lambda: datetime(2026, 11, 30, 16, tzinfo=UTC))
+    november = Months(JAKARTA, lambda: datetime(2026, 11, 30, 18, tzinfo=UTC))
+    async with shop.rig.service.database.autocommit() as conn:
+        await listing.prepare(conn, october)
+        for number, person in enumerate(people):  # in October the first is first, in November the last
+            await shop.rig.take(*[r for _ in range(5 - number) for r in Session(person).whole(LAST_MONTH)])
+            await shop.rig.take(*[r for _ in range(number + 1) for r in Session(person).whole(THIS_MONTH)])
+        seen: list[Any] = []
+        cursor = None
+        for months in (october, november, november):
+            month = month_of(cursor, months, shop.tier)
+            page = await page_after(conn, month, shop.tier, cursor, 2)
+            seen += [one.id for one in page]
+            cursor = cursor_of(page[-1], month, shop.tier)
+            await listing.prepare(conn, november)
+    assert seen == [*people, shop.practitioner.id]
+
+
+async def test_cursor_of_another_tier_or_of_a_month_that_is_gone__is_refused(shop: Shop) -> None:
+    (entry,) = [Listed(**item) for item in await listed(shop)]
+    for month, tier in ((Months(JAKARTA).last, "another"), (date(2020, 1, 1), shop.tier)):
+        cursor = cursor_of(entry, month, tier)
+        answer = await shop.member.get(f"/v1/practitioners?product_id={shop.product}&cursor={cursor}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
 
 
 @pytest.mark.parametrize(

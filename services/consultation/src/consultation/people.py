@@ -98,12 +98,12 @@ async def forget_profile(conn: Connection, practitioner_id: UUID) -> None:
 async def erase(conn: Connection, person_id: UUID) -> None:
     """E4: contact, name, all free text by that person, and about them as a member; safe to repeat.
 
-    The lock comes first: words that a command is just writing are waited for and deleted below; a later command waits
-    in `is_erased` until this is committed, and keeps none.
+    Its lock comes before any row: words that a command is just writing are waited for and deleted below; a later
+    command waits in `is_erased` until this is committed, and keeps none.
     """
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('erase:' || %s::uuid, 0))", [person_id])
     await forget_key(conn, CONTACTS.name, str(person_id))
     await forget_key(conn, PRACTITIONERS.name, str(person_id))
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('erase:' || %s::uuid, 0))", [person_id])
     await conn.execute(
         "INSERT INTO erased_person (person_id, erased_at) VALUES (%s, now()) ON CONFLICT DO NOTHING", [person_id]
     )

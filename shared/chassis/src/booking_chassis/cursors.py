@@ -32,13 +32,14 @@ def decode_cursor(text: str, *types: type) -> tuple[Any, ...]:
         payload = raw[_CHECK:]
         parts: tuple[object, ...] = tuple(_KINDS[kind](value) for kind, value in json.loads(payload))
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise _bad_cursor() from None
+        raise bad_cursor() from None
     if _digest(payload) != raw[:_CHECK] or (types and tuple(type(part) for part in parts) != types):
-        raise _bad_cursor()
+        raise bad_cursor()
     return parts
 
 
-def _bad_cursor() -> Problem:
+def bad_cursor() -> Problem:
+    """What a list answers to a cursor that isn't its own."""
     error = {"pointer": "?cursor", "code": "invalid_cursor", "detail": "not a cursor of this list"}
     return Problem(422, "invalid_cursor", "The cursor is not one that this list gave out.", errors=[error])
 

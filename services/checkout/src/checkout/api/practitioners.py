@@ -27,7 +27,7 @@ from checkout.directory.people import DEFAULT_LOCALE, Person
 from checkout.directory.practitioners import Profile
 from checkout.directory.public_profile import PublicProfile
 from checkout.ranking.months import Months
-from checkout.ranking.page import Listed, cursor_of, page_after
+from checkout.ranking.page import Listed, cursor_of, month_of, page_after
 from checkout.subscribers import CONSUMER
 
 Browser = Annotated[Principal, Depends(require("member", "admin"))]
@@ -92,8 +92,9 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
             product = await catalogue.find(conn, product_id)
             if product is None:
                 raise not_found("There is no such product.")
-            found = await page_after(conn, months.last, product.tier, page.cursor, page.limit + 1)
-        more = cursor_of(found[page.limit - 1], months.last, product.tier) if len(found) > page.limit else None
+            month = month_of(page.cursor, months, product.tier)
+            found = await page_after(conn, month, product.tier, page.cursor, page.limit + 1)
+        more = cursor_of(found[page.limit - 1], month, product.tier) if len(found) > page.limit else None
         return PageOf[Listed](**page_of(found[: page.limit], more))
 
     @router.get("/{practitioner_id}", responses=problem_responses(404), response_model_exclude_unset=True)

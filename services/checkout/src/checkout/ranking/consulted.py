@@ -109,9 +109,7 @@ async def note_begun(
     changed = {row.transaction_id for key, row in after.items() if _begun(row) != _begun(before.get(key))}
     if not changed:
         return
-    await conn.execute(
-        "SELECT 1 FROM transaction WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [sorted(changed)]
-    )
+    await conn.execute("SELECT 1 FROM transaction WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [sorted(changed)])
     await conn.execute(
         "UPDATE transaction t SET session_begun = s.begun FROM ("
         " SELECT transaction_id, bool_or(status = ANY(%s)) AS begun FROM consulted_session"

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from checkout.ranking.months import Months
+from checkout.ranking.months import Months, before
 
 _LOCK = 0x72616E6B  # "rank"
 
@@ -65,8 +65,11 @@ async def refresh_all(conn: psycopg.AsyncConnection[Any], months: Months, *, bat
 
 
 async def forget(conn: psycopg.AsyncConnection[Any], months: Months) -> None:
-    """Drop the rows of months that nobody is shown any more; the figures themselves stay."""
-    await conn.execute("DELETE FROM ranking WHERE month < %s", [months.last])
+    """Drop the rows of months that nobody is shown any more; the figures themselves stay.
+
+    The month before last stays: who reads page after page over a month's turn reads its list to the end.
+    """
+    await conn.execute("DELETE FROM ranking WHERE month < %s", [before(months.last)])
 
 
 async def prepared(conn: psycopg.AsyncConnection[Any], month: date) -> bool:

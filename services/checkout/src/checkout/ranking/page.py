@@ -8,8 +8,9 @@ import psycopg
 from psycopg.rows import class_row
 from pydantic import Field
 
-from booking_chassis.cursors import decode_cursor, encode_cursor
+from booking_chassis.cursors import bad_cursor, decode_cursor, encode_cursor
 from checkout.directory.public_profile import PublicProfile
+from checkout.ranking.months import Months, before
 
 # `place` rises down the list: productivity, activity and completeness in one number (see the table).
 PAGE = """
@@ -52,10 +53,27 @@ def query_of(month: date, tier: str, cursor: str | None, limit: int) -> tuple[st
     parameters: dict[str, Any] = {"month": month, "tier": tier, "limit": limit, "rank": 0}
     if cursor is None:
         return PAGE.format(after=""), parameters
-    # A cursor goes on in the month and tier that it came from, also over a month's turn.
-    of_month, of_tier, place, last, rank = decode_cursor(cursor, date, str, int, UUID, int)
-    parameters |= {"month": of_month, "tier": of_tier, "place": place, "id": last, "rank": rank}
+    _, _, place, last, rank = _decoded(cursor)
+    parameters |= {"place": place, "id": last, "rank": rank}
     return PAGE.format(after=AFTER), parameters
+
+
+def month_of(cursor: str | None, months: Months, tier: str) -> date:
+    """Return the month whose list a page belongs to: last month, or the one that the first page was read in.
+
+    A cursor goes on in its own month over a month's turn, and so do those after it. Problem 422 for another tier's
+    cursor, and for one from a month whose rows are gone: its list can't be read to the end any more.
+    """
+    if cursor is None:
+        return months.last
+    of_month, of_tier, *_ = _decoded(cursor)
+    if of_tier != tier or of_month not in (months.last, before(months.last)):
+        raise bad_cursor()
+    return of_month
+
+
+def _decoded(cursor: str) -> tuple[date, str, int, UUID, int]:
+    return decode_cursor(cursor, date, str, int, UUID, int)  # pyright: ignore[reportReturnType] - as the types say
 
 
 def cursor_of(last: Listed, month: date, tier: str) -> str:

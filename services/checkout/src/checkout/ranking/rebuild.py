@@ -22,6 +22,7 @@ from booking_contracts.topics import SESSIONS, Topic
 from checkout.ranking import consulted, figures, listing
 from checkout.ranking.consulted import REBUILT, Consulted
 from checkout.ranking.months import Months
+from checkout.subscribers import CONSUMER
 
 BATCH = 1_000
 DEADLINE = 600.0  # seconds for the switch
@@ -69,6 +70,7 @@ async def rebuild(
             await conn.execute("SELECT pg_advisory_xact_lock(%s)", [figures.REBUILD_LOCK])
             async for batch in log.until_end():
                 await fold.take(conn, batch)
+            await fold.follow_discards(conn)
             sessions = await _switch(conn)
     async with database.autocommit(deadline=DEADLINE) as conn:
         await listing.prepare(conn, months)
@@ -100,19 +102,57 @@ async def _switch(conn: psycopg.AsyncConnection[Any]) -> int:
 
 
 class _Fold:
-    """The same fold as the live consumer's, into the table beside."""
+    """The same fold as the live consumer's, into the table beside.
+
+    As there, a session's records are taken one after the other: behind one that can't be read the later ones wait. Were
+    they folded, the unreadable one would count as old when it is replayed, and be lost to the figures for ever.
+    """
 
     def __init__(self, months: Months) -> None:
         self._months = months
+        self._waiting: dict[UUID, dict[int, Decoded]] = {}
 
     async def take(self, conn: psycopg.AsyncConnection[Any], batch: Iterable[Decoded]) -> None:
         items = list(batch)
         rows: dict[UUID, Consulted] = await consulted.load(conn, {UUID(i.meta.subject) for i in items}, REBUILT)
         for item in items:
-            folded = consulted.fold(rows.get(UUID(item.meta.subject)), item, self._months)
-            if folded:
-                rows[folded.session_id] = folded
+            session_id, version = UUID(item.meta.subject), item.meta.sequence or 0
+            if version > _version(rows, session_id):
+                self._waiting.setdefault(session_id, {})[version] = item
+                self._advance(rows, session_id)
         await consulted.save(conn, rows.values(), REBUILT)
+
+    async def follow_discards(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        """Take what waits and the live consumer has taken nevertheless: an operator discarded what stood before it.
+
+        Called at the switch, while the live consumer is held off; what it still holds comes to the new rows through it.
+        """
+        found = await conn.execute(
+            "SELECT key::uuid, version FROM inbox WHERE consumer = %s AND topic = %s AND key = ANY(%s)",
+            [CONSUMER, SESSIONS.name, [str(session_id) for session_id in self._waiting]],
+        )
+        rows = await consulted.load(conn, self._waiting, REBUILT)
+        for session_id, taken in await found.fetchall():
+            for version in sorted(self._waiting[session_id]):
+                if version <= taken:
+                    self._apply(rows, session_id, version)
+        await consulted.save(conn, rows.values(), REBUILT)
+
+    def _advance(self, rows: dict[UUID, Consulted], session_id: UUID) -> None:
+        while (following := _version(rows, session_id) + 1) in self._waiting.get(session_id, {}):
+            self._apply(rows, session_id, following)
+
+    def _apply(self, rows: dict[UUID, Consulted], session_id: UUID, version: int) -> None:
+        waiting = self._waiting[session_id]
+        folded = consulted.fold(rows.get(session_id), waiting.pop(version), self._months)
+        if folded:
+            rows[session_id] = folded
+        if not waiting:
+            del self._waiting[session_id]
+
+
+def _version(rows: dict[UUID, Consulted], session_id: UUID) -> int:
+    return rows[session_id].version if session_id in rows else 0
 
 
 class Log:
