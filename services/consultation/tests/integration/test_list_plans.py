@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -113,6 +113,7 @@ async def test_page_of_a_status__never_reads_sessions_of_another(filled, continu
 @pytest.mark.parametrize("due", [DUE_FOR_TIME_OUT, DUE_TO_START])
 async def test_timer__reads_its_partial_index(filled, due: str):
     """R4: what is due is found without reading what is not."""
-    nodes = await plan(filled, due, {"now": AT, "limit": 100})
-    assert {node["Node Type"] for node in reads(nodes)} == {"Index Scan"}
+    start = {"after": datetime(1, 1, 2, tzinfo=UTC), "id": UUID(int=0)}
+    nodes = await plan(filled, due, {"now": AT, "limit": 100, **start})
+    assert {node["Node Type"] for node in reads(nodes)} <= {"Index Scan", "Index Only Scan"}
     assert reads(nodes)[0]["Index Name"] in {"feedback_session_respond_by", "feedback_session_auto_start"}

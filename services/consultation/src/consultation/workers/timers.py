@@ -1,6 +1,7 @@
 """Timers without a table: a partial index on the read row finds what is due, an ordinary command acts.
 
-Any number of copies may run: SKIP LOCKED spreads the ids, and the stream's expected version lets one of them win.
+Any number of copies may run: the stream's expected version lets one of them win, and the others find it done. A look
+goes through all that is due, a batch after another: sessions that fail again and again keep nobody else waiting.
 A timer fires when it is due or late, never only at its minute. What is due, the database's clock says: a process whose
 own clock is ahead fails nobody's request early (F60).
 """
@@ -10,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -29,14 +30,15 @@ log = logging.getLogger(__name__)
 
 DUE_FOR_TIME_OUT: LiteralString = """
 SELECT id, respond_by FROM feedback_session WHERE status = 'pending_negotiation' AND respond_by <= %(now)s
-ORDER BY respond_by, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+AND (respond_by, id) > (%(after)s, %(id)s) ORDER BY respond_by, id LIMIT %(limit)s
 """
 DUE_TO_START: LiteralString = """
 SELECT id, starts_at FROM feedback_session WHERE auto_start AND status = 'scheduled' AND starts_at <= %(now)s
-ORDER BY starts_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+AND (starts_at, id) > (%(after)s, %(id)s) ORDER BY starts_at, id LIMIT %(limit)s
 """
 BATCH = 100
 _AFTER_A_FAILURE = 2.0
+_EVER = datetime(1, 1, 2, tzinfo=UTC)
 
 
 class Timer:
@@ -68,28 +70,33 @@ class Timer:
         """Act until `stop`; a lost database only delays."""
         while not stop.is_set():
             try:
-                pause = 0.0 if await self.tick() else self._poll_seconds
-                self._waiting_for = None
+                await self.tick(stop)
+                pause, self._waiting_for = self._poll_seconds, None
             except DatabaseDown:
                 pause, self._waiting_for = _AFTER_A_FAILURE, "postgres"
-            if pause:
-                await _wait(stop, pause)
+            await _wait(stop, pause)
 
-    async def tick(self) -> int:
-        """Act on what is due now; the number of sessions that it changed."""
+    async def tick(self, stop: asyncio.Event | None = None) -> int:
+        """Act on all that is due now, or until `stop`; the number of sessions that it changed."""
         async with self._database.autocommit() as conn:
             now = await self._now(conn)
-            cursor = await conn.execute(self._due, {"now": now, "limit": BATCH})
-            found: list[tuple[UUID, datetime]] = await cursor.fetchall()
-        self._backlog = len(found)
-        changed = 0
-        for session_id, due in found:
-            changed += await self._act(session_id, now, due)
-            self._backlog -= 1
-            self._moved_at = time.monotonic()
-        if not found:
-            self._moved_at = time.monotonic()
+        changed, last = 0, (_EVER, UUID(int=0))
+        while found := await self._due_after(now, *last):
+            self._backlog = len(found)
+            for session_id, due in found:
+                if stop is not None and stop.is_set():
+                    return changed
+                changed += await self._act(session_id, now, due)
+                self._backlog -= 1
+                self._moved_at = time.monotonic()
+            last = (found[-1][1], found[-1][0])
+        self._backlog, self._moved_at = 0, time.monotonic()
         return changed
+
+    async def _due_after(self, now: datetime, after: datetime, session_id: UUID) -> list[tuple[UUID, datetime]]:
+        async with self._database.autocommit() as conn:
+            position = {"now": now, "limit": BATCH, "after": after, "id": session_id}
+            return await (await conn.execute(self._due, position)).fetchall()
 
     def progress(self) -> Progress:
         """What is due and not yet acted on."""
