@@ -30,6 +30,7 @@ s.schedule_version, s.meeting_link, s.started_at, s.result_id, s.result_has_link
 s.result_notes, s.reason_code, s.reason_id, s.reason, s.version,
 CASE WHEN ep.person_id IS NULL THEN coalesce(p.name, pc.name) END AS practitioner_name,
 CASE WHEN em.person_id IS NULL THEN m.name END AS member_name,
+pc.phone AS practitioner_phone, pc.locale AS practitioner_locale,
 ep.person_id IS NOT NULL AS practitioner_erased, em.person_id IS NOT NULL AS member_erased
 """
 NAMED: LiteralString = """

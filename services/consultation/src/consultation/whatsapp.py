@@ -1,5 +1,7 @@
 """The `https://wa.me/{phone}?text=...` link by which the member negotiates by hand (product.md, the flow's request)."""
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from booking_people import Unusable, whatsapp_digits
@@ -16,6 +18,17 @@ KINDS = {
     "id": {"verification": "verifikasi", "counseling": "konseling"},
     "en": {"verification": "verification", "counseling": "counseling"},
 }
+
+
+def url_of(session: Mapping[str, Any]) -> str | None:
+    """The link that opens the member's chat with the practitioner of a session, a row of `reading`."""
+    text = greeting(
+        kind=session["kind"],
+        locale=session["practitioner_locale"],
+        practitioner_name=session["practitioner_name"],
+        member_name=session["member_name"],
+    )
+    return whatsapp_url(session["practitioner_phone"], text)
 
 
 def whatsapp_url(phone: str | None, text: str) -> str | None:

@@ -54,7 +54,7 @@ async def test_roles__only_members_request(rig: Rig):
 
 
 async def test_answer__brings_the_whatsapp_link_and_the_names(rig: Rig):
-    """The document's selectPractitioner: the link to negotiate by hand, shown here and nowhere else."""
+    """The document's selectPractitioner: the link to negotiate by hand, for the member and while it is needed."""
     sold = await rig.sell()
     await rig.profile(sold.practitioner, name="Bu Ani")
     await rig.introduce(sold.practitioner, name="Ani", phone="0812-3456-7890")
@@ -64,9 +64,26 @@ async def test_answer__brings_the_whatsapp_link_and_the_names(rig: Rig):
         "https://wa.me/6281234567890?text=Halo%20Bu%20Ani%2C%20saya%20Sri%20%26%20Co."
     )
     assert (session["practitioner_name"], session["member_name"]) == ("Bu Ani", "Sri & Co")
+    path = f"/v1/sessions/{session['id']}"
+    assert (await rig.member_of(sold).get(path)).json()["whatsapp_url"] == session["whatsapp_url"]
+    (item,) = (await rig.member_of(sold).get("/v1/sessions")).json()["items"]
+    assert item["whatsapp_url"] == session["whatsapp_url"]
+    for other in (rig.practitioner_of(sold), rig.admin()):
+        shown = (await other.get(path)).json()
+        assert (shown["whatsapp_url"], "812" in str(shown)) == (None, False)
+    await rig.practitioner_of(sold).post(f"{path}/schedule", schedule())
+    shown = (await rig.member_of(sold).get(path)).json()
+    assert (shown["whatsapp_url"], "812" in str(shown)) == (None, False)
+
+
+async def test_reassigned__the_member_gets_the_new_practitioners_whatsapp_link(rig: Rig):
+    sold, new = await rig.sell(), uuid4()
+    await rig.introduce(sold.practitioner, name="Ani", phone="081234567890")
+    await rig.introduce(new, name="Budi", phone="081298765432")
+    session = await rig.requested(sold)
+    await rig.tell(sold, sold.reassigned(new))
     shown = (await rig.member_of(sold).get(f"/v1/sessions/{session['id']}")).json()
-    assert "whatsapp_url" not in shown
-    assert "812" not in str(shown)
+    assert shown["whatsapp_url"].startswith("https://wa.me/6281298765432?text=Halo%20Budi")
 
 
 async def test_assessment__must_be_the_members_own(rig: Rig):

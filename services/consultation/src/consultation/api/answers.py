@@ -38,10 +38,10 @@ async def row_after(conn: Connection, outcome: Done | Remembered) -> reading.Row
     return await reading.at_version(conn, outcome.object_id, outcome.version)
 
 
-def shown(response: Response, row: reading.Row) -> SessionOut:
-    """The session's view, with its version on the answer."""
+def shown(response: Response, row: reading.Row, reader: UUID | None) -> SessionOut:
+    """The session's view for that person, with its version on the answer."""
     stamp_session(response, row["id"], row["version"])
-    return SessionOut.of(row)
+    return SessionOut.of(row, reader)
 
 
 def stamp_session(response: Response, session_id: UUID, version: int) -> None:

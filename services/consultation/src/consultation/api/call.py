@@ -53,7 +53,7 @@ class CommandCall:
                     if_match=self.if_match,
                 )
                 after_commit(desk, outcome)
-                return shown(self.response, await row_after(conn, outcome))
+                return shown(self.response, await row_after(conn, outcome), caller.sub)
 
 
 def after_commit(desk: Desk, outcome: Done | Remembered) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from booking_contracts.fields import Instant, LocalTime, ProductKind
 from booking_contracts.sessions import SessionStatus
+from consultation import whatsapp
 from consultation.session.lifecycle import ReasonCode
 from consultation.session.times import LocalTimes
 
@@ -138,16 +139,23 @@ class SessionOut(BaseModel):
     result_notes: str | None = Field(examples=[None])
     reason_code: str | None = Field(examples=[None])
     reason: str | None = Field(examples=[None])
+    whatsapp_url: str | None = Field(
+        description="Opens a chat with the practitioner: for the member, while the session is `pending_negotiation`.",
+        examples=["https://wa.me/6281234567890?text=Halo"],
+    )
     erased: list[str] = Field(examples=[[]])
     version: int
 
     @classmethod
-    def of(cls, row: dict[str, Any]) -> Self:
-        """The view of a row of `reading`; whatever it has beside is not for show."""
-        return cls.model_validate({name: row[name] for name in _SHOWN if name != "erased"} | {"erased": _erased(row)})
+    def of(cls, row: dict[str, Any], reader: UUID | None) -> Self:
+        """The view of a row of `reading` for that person; whatever the row has beside is not for show."""
+        negotiates = reader == row["user_id"] and row["status"] == "pending_negotiation"
+        url = whatsapp.url_of(row) if negotiates else None
+        shown = {name: row[name] for name in _SHOWN}
+        return cls.model_validate({**shown, "whatsapp_url": url, "erased": _erased(row)})
 
 
-_SHOWN = tuple(SessionOut.model_fields)
+_SHOWN = tuple(name for name in SessionOut.model_fields if name not in {"whatsapp_url", "erased"})
 
 
 def _erased(row: dict[str, Any]) -> list[str]:
@@ -159,12 +167,6 @@ def _erased(row: dict[str, Any]) -> list[str]:
         "reason": row["reason_id"] is not None and row["reason"] is None,
     }
     return [name for name, is_gone in gone.items() if is_gone]
-
-
-class RequestedOut(SessionOut):
-    """A requested session, with the link that opens a chat with its practitioner (null without a usable number)."""
-
-    whatsapp_url: str | None = Field(default=None, examples=["https://wa.me/6281234567890?text=Halo"])
 
 
 class HistoryItemOut(BaseModel):

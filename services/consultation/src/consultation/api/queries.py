@@ -56,7 +56,7 @@ def _list_route(router: APIRouter, desk: Desk) -> None:
         async with desk.database.autocommit() as conn:
             rows, last = await listing.page(conn, person_of(caller), wanted, limit=page.limit, after=after)
         cursor = encode_cursor(wanted.order, *last) if last else None
-        return PageOf(**page_of([SessionOut.of(row) for row in rows], cursor))
+        return PageOf(**page_of([SessionOut.of(row, caller.sub) for row in rows], cursor))
 
 
 def _position(wanted: Filter, cursor: str | None) -> Position | None:
@@ -85,7 +85,7 @@ def _one_route(router: APIRouter, desk: Desk) -> None:
             )
         if row is None:
             raise not_found()
-        return shown(response, row)
+        return shown(response, row, caller.sub if as_of is None else None)
 
 
 def _history_route(router: APIRouter, desk: Desk) -> None:

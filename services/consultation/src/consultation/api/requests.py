@@ -1,15 +1,13 @@
 """POST /v1/sessions: the document's selectPractitioner and RequestConsultationUserAssessmentAction (R1 to R3)."""
 
-import psycopg
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from booking_chassis.problems import problem_responses
 from booking_store import Remembered
-from consultation import whatsapp
-from consultation.api.answers import person_of, row_after, stamp_session
+from consultation.api.answers import person_of, row_after, shown
 from consultation.api.call import Call, Member, after_commit
 from consultation.api.commands import REFUSED
-from consultation.api.models import RequestedOut, RequestIn
+from consultation.api.models import RequestIn, SessionOut
 from consultation.api.problems import as_problems
 from consultation.api.refusals import REQUEST
 from consultation.desk import CONSUMER, TOKENS, Desk
@@ -24,8 +22,8 @@ def requests_router(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=REFUSED)
 
     @router.post("", status_code=201, summary="Request a session on a paid transaction", responses=REQUEST_REFUSED)
-    async def request_session(body: RequestIn, caller: Member, call: Call) -> RequestedOut:
-        """It waits for the practitioner's time; this answer alone holds the link to chat (R1 to R3)."""
+    async def request_session(body: RequestIn, caller: Member, call: Call) -> SessionOut:
+        """It waits for the practitioner's time; its member gets a link to chat (R1 to R3)."""
         await call.consistency.visible(desk.database, CONSUMER, TOKENS)
         person = person_of(caller)
 
@@ -45,20 +43,8 @@ def requests_router(desk: Desk) -> APIRouter:
             outcome = await patiently(attempt, call.consistency.wait)
         after_commit(desk, outcome)
         async with desk.database.autocommit() as conn:
-            return await _requested(conn, call.response, outcome)
+            row = await row_after(conn, outcome)
+        call.response.headers["Location"] = f"/v1/sessions/{row['id']}"
+        return shown(call.response, row, caller.sub)
 
     return router
-
-
-async def _requested(conn: psycopg.AsyncConnection, response: Response, outcome: Done | Remembered) -> RequestedOut:
-    row = await row_after(conn, outcome)
-    stamp_session(response, row["id"], row["version"])
-    response.headers["Location"] = f"/v1/sessions/{row['id']}"
-    text = whatsapp.greeting(
-        kind=row["kind"],
-        locale=row["practitioner_locale"],
-        practitioner_name=row["practitioner_name"],
-        member_name=row["member_name"],
-    )
-    url = whatsapp.whatsapp_url(row["practitioner_phone"], text)
-    return RequestedOut.of(row).model_copy(update={"whatsapp_url": url})
