@@ -4,12 +4,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 from services.checkout.tests.rig import Rig, Shop, manual, until
 
+from booking_contracts.zones import zone
 from booking_store import Cause
 from checkout.asking import Asked
 from checkout.erasure.erase import forget
@@ -236,7 +236,7 @@ class TestErasure:
         await shop.introduce(other)
         asked = Asked(Cause("admin:" + str(uuid4()), str(uuid4()), None, None), datetime.now(UTC))
         async with shop.rig.service.database.transaction() as conn:
-            await forget(conn, shop.member.id, asked, Months(ZoneInfo("Asia/Jakarta")), timedelta(days=1))
+            await forget(conn, shop.member.id, asked, Months(zone("Asia/Jakarta")), timedelta(days=1))
             body = {"practitioner_id": str(other), "reason": "canary reason"}
             path = f"/v1/transactions/{paid['id']}/practitioner"
             saying = asyncio.create_task(shop.admin.put(path, body))

@@ -238,7 +238,7 @@ class TestRebuild:
         self, live: Rig, kafka, prefix: str, in_the_end: str
     ) -> None:
         """L3: the rebuild waits where the live consumer waits, and follows where an operator let it go on."""
-        practitioner, months = uuid4(), Months(ZoneInfo("Asia/Jakarta"))
+        practitioner, months = uuid4(), Months(zone("Asia/Jakarta"))
         session = Session(practitioner)
         requested, started, completed, replaced = session.whole()
         broken = dataclasses.replace(completed, value=b'{"session_id": 1}')
