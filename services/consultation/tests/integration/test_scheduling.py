@@ -50,6 +50,36 @@ async def test_zone__is_the_practitioners_unless_another_is_named(rig: Rig):
     assert (moved["timezone"], moved["starts_at"][10:]) == ("Asia/Jayapura", "T00:00:00Z")
 
 
+@pytest.mark.parametrize("gone", ["localtime", "Factory", "America/Atlantis"])
+async def test_zone__a_profile_with_none_of_this_release_is_told_to_name_one(rig: Rig, gone: str):
+    """S1: what an older release let in breaks no consumer, and is never guessed at."""
+    sold, session = await requested_with(rig)
+    path = f"/v1/sessions/{session['id']}/schedule"
+    practitioner = rig.practitioner_of(sold)
+    await rig.profile(sold.practitioner, name="Ani", timezone=gone)
+    refused = await practitioner.post(path, schedule(timezone=None))
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/timezone")
+    assert "name one by `timezone`" in refused.json()["errors"][0]["detail"]
+    assert (await practitioner.post(path, schedule())).status_code == 200
+
+
+async def test_links__what_makes_them_work_is_stored_or_they_are_refused(rig: Rig):
+    """S3: over HTTP, for meetings and results; more stand in the corpus."""
+    sold, session = await requested_with(rig)
+    path, practitioner = f"/v1/sessions/{session['id']}", rig.practitioner_of(sold)
+    personal = "https://us02web.zoom.us/w/81234567890?pwd=RHBt&tk=Dod7vSSUVf.DQIAAA&uuid=WN_cJ_6hP8q"
+    done = await practitioner.post(f"{path}/schedule", schedule(link=personal))
+    assert (done.status_code, done.json()["meeting_link"]) == (200, personal)
+    stream = "https://contoso-my.sharepoint.com/personal/sri_contoso_com/_layouts/15/stream.aspx"
+    file = "id=%2Fpersonal%2Fsri_contoso_com%2FDocuments%2FRecordings%2FSesi.mp4"
+    for broken in (stream, f"{stream}?referrer=StreamWebApp%2EWeb", f"{stream}?{file}&key=1"):
+        refused = await practitioner.post(f"{path}/result", {"result_link": broken})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_link")
+        assert "Paste the link" in refused.json()["errors"][0]["detail"]
+    kept = await practitioner.post(f"{path}/result", {"result_link": f"{stream}?{file}&referrer=StreamWebApp%2EWeb"})
+    assert (kept.status_code, kept.json()["result_link"]) == (200, f"{stream}?{file}")
+
+
 def next_repeated_hour() -> tuple[str, date]:
     """A zone that repeats the hour from 01:00 or 02:00 within the next seven months, and the date."""
     for days in range(3, 250):

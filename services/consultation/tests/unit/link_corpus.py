@@ -192,6 +192,8 @@ RESULT: list[tuple[str, str | None]] = [
     ("https://contoso.sharepoint.com/sites/x/Rec%20one.mp4", "https://contoso.sharepoint.com/sites/x/Rec%20one.mp4"),
     # pages that name the file by a parameter: it is kept, or the link is refused
     (STREAM + "?id=" + FILE + "&referrer=StreamWebApp%2EWeb&referrerScenario=AddressBarCopied%2Eview", STREAM + "?id=" + FILED),
+    (STREAM + "?id=" + FILE + "&ct=1&or=Teams-HL&ga=1&LOF=1&cid=" + TID + "&nav=eyJ9&wdLOR=c1", STREAM + "?id=" + FILED),
+    (SHARE + "?e=4%3aAbC12&at=9&csf=1&web=1", SHARE + "?csf=1&web=1&e=4%3AAbC12"),
     (STREAM + "?referrer=StreamWebApp%2EWeb", None),
     (STREAM, None),
     (STREAM + "?id=", None),

@@ -23,7 +23,7 @@ _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PATH_BEGINS = len("https://")
 _COUNTING = re.compile(
-    r"utm_[a-z_]+|fbclid|gclid|msclkid|igshid|mc_[ce]id|_g[al]|si|usp|hl|authuser|pli|nav", re.IGNORECASE
+    r"utm_[a-z_]+|fbclid|gclid|msclkid|igshid|mc_[ce]id|_g[al]|si|usp|hl|authuser|pli|nav|wd[a-z]*", re.IGNORECASE
 )
 """Of no account wherever they stand: who sent the link, and how the page is shown to whom."""
 _PLACE = re.compile(

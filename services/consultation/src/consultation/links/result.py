@@ -7,13 +7,14 @@ from urllib.parse import unquote
 from consultation.links.address import Address, InvalidLinkError, Parameters, parse, rebuild
 
 _VALUE = re.compile(r"[A-Za-z0-9._~!,=+/-]{1,256}")
+_CODE = re.compile(r"[A-Za-z0-9._~:-]{1,64}")  # such as 4:AbC12, which tells how a share was made
 # A file's path inside a library, as the pages of SharePoint name it: from the root, never another host's.
 _FILE = re.compile(r"/(?!/)[^\x00-\x1f\x7f\\]{1,400}")
 _GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
 
 
 def _values(*names: str) -> dict[str, re.Pattern[str]]:
-    return dict.fromkeys(names, _VALUE)
+    return {name: _CODE if name == "e" else _VALUE for name in names}
 
 
 _GOOGLE = "Paste the link that Share → Copy link gives."
@@ -23,8 +24,8 @@ _MICROSOFT_DROPPED = frozenset(
     {
         "referrer", "referrerScenario", "view", "viewid", "viewpath", "ga", "startedResponseCatch", "ct", "CT", "or",
         "OR", "CID", "isSPOFile", "action", "mobileredirect", "default", "DefaultItemOpen", "FolderCTID", "file",
-        "email", "xsdata", "sdata", "ovuser", "clickparams", "at", "rtime", "wdOrigin", "wdLOR", "wdExp",
-        "wdPreviousSession", "wdPid", "v", "o", "migratedtospo", "p", "sortField", "isAscending", "SafelinksUrl", "sw",
+        "email", "xsdata", "sdata", "ovuser", "clickparams", "at", "rtime",
+        "cid", "LOF", "csf", "web", "v", "o", "migratedtospo", "p", "sortField", "isAscending", "SafelinksUrl", "sw",
         "download", "ithint",
     }
 )  # fmt: skip

@@ -57,7 +57,7 @@ def place(local: LocalTimes, now: datetime) -> Slot | Fault:
     """The slot that `local` means, or the first field that S1 or S2 refuses. `now` is aware."""
     zone = zone_named(local.timezone)
     if zone is None:
-        return Fault("timezone", f"{local.timezone!r} is no IANA time zone.")
+        return Fault("timezone", f"{local.timezone!r} is no IANA time zone of this release: name one by `timezone`.")
     if not now.date() - timedelta(days=2) <= local.scheduled_date <= now.date() + timedelta(days=370):
         # Also what keeps the arithmetic below inside the years that datetime knows.
         return Fault("scheduled_date", "The session must lie between now and a year from now.")
