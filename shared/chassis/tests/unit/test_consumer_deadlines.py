@@ -144,3 +144,64 @@ async def test_a_stop__ends_a_reader_whose_broker_accepts_and_says_nothing():
         stop.set()
         await asyncio.wait_for(running, 60)
         assert time.monotonic() - began < 30  # opening has 60
+
+
+class _Client:
+    """What is left of a Kafka client: whether somebody closed it."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class _Subscriber:
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self.consumer = consumer
+        self.tasks: list[asyncio.Task[None]] = []
+
+
+class _DeafBroker:
+    """A client whose goodbye hangs (K9)."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def stop(self) -> None:
+        self.asked.set()
+        await asyncio.Event().wait()
+
+
+def _reading(tuning: Tuning) -> tuple[Reader, _DeafBroker, _Client]:
+    async def take(_batch: object) -> bool:
+        return True
+
+    reader = Reader(name="n", group_id="n", topics=["t"], bootstrap="127.0.0.1:1", take=take, tuning=tuning)
+    consumer, client, broker = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1"), _Client(), _DeafBroker()
+    vars(consumer).update(_client=client, _closed=True)
+    reader._broker, reader._subscriber = broker, _Subscriber(consumer)
+    return reader, broker, client
+
+
+async def test_stop_cancelled_while_the_client_says_goodbye__the_client_is_closed_all_the_same():
+    """F26: a process that gave its workers too little time left a client that fetched on for nobody."""
+    reader, broker, client = _reading(Tuning())
+    closing = asyncio.create_task(reader._close())
+    async with asyncio.timeout(30):
+        await broker.asked.wait()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert client.closed
+    assert reader.consumer is None
+
+
+async def test_stop__the_record_in_hand_and_the_goodbye_share_one_grace():
+    """F26: 10 seconds, 5 for the offsets and 5 more were over what the process gave."""
+    reader, _, client = _reading(Tuning(grace=0.5))
+    reader._idle.clear()
+    began = time.monotonic()
+    await reader._close()
+    assert time.monotonic() - began < 5  # the goodbye alone would have 5
+    assert client.closed
