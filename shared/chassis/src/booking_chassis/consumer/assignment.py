@@ -26,9 +26,11 @@ class Assignment(ConsumerRebalanceListener):
         self, revoked: Iterable[TopicPartition]
     ) -> None:
         """aiokafka is about to give everything back."""
-        await self._on_revoked(frozenset(revoked))
-        self.epoch += 1
-        self.partitions = None
+        try:
+            await self._on_revoked(frozenset(revoked))
+        finally:  # whatever happened, aiokafka swallows it and goes on: what was read before is not ours any more
+            self.epoch += 1
+            self.partitions = None
 
     async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride] -- likewise
         self, assigned: Iterable[TopicPartition]

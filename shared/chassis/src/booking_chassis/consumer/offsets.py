@@ -51,7 +51,8 @@ class OffsetCommits:
             await asyncio.sleep(_PAUSE if await self.flush() else _PAUSE_AFTER_FAILURE)
 
     async def flush(self) -> bool:
-        """Commit what is settled now; False if the broker did not take it (it stays pending)."""
+        """Commit what is settled now; False if the broker did not take it (it stays pending). Raises nothing: whoever
+        waits for it has more to clean up, and `run` must not end unseen."""
         async with self._one:
             self._wake.clear()
             consumer, offsets = self._consumer(), dict(self._pending)
@@ -71,9 +72,15 @@ class OffsetCommits:
         mine = {partition: offset for partition, offset in offsets.items() if partition in ours}
         for stranger in offsets.keys() - mine.keys():
             self._pending.pop(stranger, None)
+        if not mine:
+            return True  # all went elsewhere; aiokafka calls an empty commit a ValueError
         try:
             await within(self._deadline, consumer.commit(mine))  # aiokafka itself would retry for ever
         except (KafkaError, IllegalStateError, TimeoutError, OSError) as error:
             log.info("offsets not committed, duplicates may follow: %s", type(error).__name__)
+            return False
+        except Exception:
+            # A defect, here or in the client. It counts as failing: the monitor replaces such a client.
+            log.exception("offsets not committed, duplicates may follow")
             return False
         return True

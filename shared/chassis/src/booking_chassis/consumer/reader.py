@@ -267,14 +267,16 @@ class Reader:
 
     async def _revoked(self, _revoked: frozenset[TopicPartition]) -> None:
         # A short wait for the record in hand spares the next owner a duplicate; safety does not depend on it.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(2.0, self.tuning.session_timeout / 3)):
-                await self._idle.wait()
-                await self.offsets.flush()
-        self.offsets.forget()
-        self.paused.clear()
-        if self.positions is not None:
-            self.positions.clear()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(2.0, self.tuning.session_timeout / 3)):
+                    await self._idle.wait()
+                    await self.offsets.flush()
+        finally:
+            self.offsets.forget()
+            self.paused.clear()
+            if self.positions is not None:
+                self.positions.clear()
 
     async def _assigned(self, assigned: frozenset[TopicPartition]) -> None:
         self.monitor.assigned()
