@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import pytest
+from icalendar import Calendar
 
 from calendar_projector.calendar.ics import render
 from calendar_projector.calendar.queries import Entry
@@ -51,7 +52,6 @@ def test_calendar__names_itself_once_and_says_how_often_to_come_back():
     for needed in (
         "VERSION:2.0",
         "PRODID:-//booking//calendar//EN",
-        "METHOD:PUBLISH",
         "NAME:Consultations",
         "X-WR-CALNAME:Consultations",
         "REFRESH-INTERVAL;VALUE=DURATION:PT15M",
@@ -75,6 +75,39 @@ def test_event__has_what_an_app_needs_in_utc():
         f"CONFERENCE;FEATURE=AUDIO,VIDEO;VALUE=URI:{LONG_LINK}",
     ):
         assert lines.count(needed) == 1
+
+
+STATUSES = ["scheduled", "on_progress", "completed", "canceled", "failed"]
+
+
+@pytest.mark.parametrize("statuses", [[], *([status] for status in STATUSES), STATUSES])
+def test_feed__is_a_valid_calendar_however_many_sessions_it_shows(statuses: list[str]):
+    """RFC 5545 §3.6 (one component at least), §3.6.1 and §3.6.5 (what each must have, once), RFC 5546 (no METHOD)."""
+    calendar = Calendar.from_ical(render([entry(status) for status in statuses], "en"))
+    assert not calendar.errors
+    assert "METHOD" not in calendar, "with PUBLISH each event would need an ORGANIZER"
+    assert calendar.subcomponents
+    once = {
+        "VCALENDAR": ["PRODID", "VERSION"],
+        "VEVENT": ["UID", "DTSTAMP", "DTSTART", "DTEND", "SEQUENCE", "STATUS", "SUMMARY", "TRANSP", "LAST-MODIFIED"],
+        "VTIMEZONE": ["TZID"],
+        "STANDARD": ["DTSTART", "TZOFFSETFROM", "TZOFFSETTO"],
+    }
+    for component in calendar.walk():
+        assert not component.errors
+        names = [name for name, _ in component.property_items(recursive=False)]
+        assert {name: names.count(name) for name in once[component.name]} == dict.fromkeys(once[component.name], 1)
+        assert component.name != "VTIMEZONE" or component.walk("STANDARD")
+    assert len(calendar.walk("VEVENT")) == len(statuses)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_event__that_ended_early_leaves_its_time_free(status: str):
+    """RFC 5545 §3.8.2.7: without TRANSP an event blocks its time, whatever its STATUS."""
+    lines = unfolded(render([entry(status)], "en"))
+    free = status in {"canceled", "failed"}
+    assert lines.count(f"TRANSP:{'TRANSPARENT' if free else 'OPAQUE'}") == 1
+    assert lines.count(f"STATUS:{'CANCELLED' if free else 'CONFIRMED'}") == 1
 
 
 def unfolded(calendar: bytes) -> list[str]:

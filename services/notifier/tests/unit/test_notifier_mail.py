@@ -241,8 +241,8 @@ def test_practitioner_changed__the_old_time_is_canceled_in_the_members_calendar(
 
 
 PROPERTIES = {
-    "UID", "SEQUENCE", "DTSTAMP", "DTSTART", "DTEND", "STATUS", "SUMMARY", "ORGANIZER", "ATTENDEE", "LOCATION",
-    "URL", "CONFERENCE",
+    "UID", "SEQUENCE", "DTSTAMP", "DTSTART", "DTEND", "STATUS", "TRANSP", "SUMMARY", "ORGANIZER", "ATTENDEE",
+    "LOCATION", "URL", "CONFERENCE",
 }  # fmt: skip
 
 

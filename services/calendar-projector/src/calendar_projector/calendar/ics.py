@@ -1,22 +1,25 @@
 """A calendar as RFC 5545 and RFC 7986 write it, for calendar apps.
 
-One UID for a session's whole life (the same as in the invitations by mail), SEQUENCE is the schedule's version, and a
-canceled or failed session stays with STATUS:CANCELLED, so that an app marks it instead of forgetting it.
+One UID for a session's whole life (the same as in the invitations by mail), SEQUENCE is the schedule's version. A
+canceled or failed session stays with STATUS:CANCELLED, which some apps mark and Google takes for a removal, and with
+TRANSP:TRANSPARENT, since Outlook and free/busy look at that alone: the time is free again.
+
+There is no METHOD: a subscribed calendar is no message (RFC 5546), and with PUBLISH each event would need an ORGANIZER.
 """
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from calendar_projector.calendar.queries import Entry
 from calendar_projector.calendar.text import Language, calendar_name, title
 
 if TYPE_CHECKING:
-    from icalendar import Event
+    from icalendar import Event, Timezone
 
 UID_DOMAIN = "booking"
-_RENDERING = "2"
+_RENDERING = "3"
 """Part of the ETag: raise it when the text below changes."""
 _MEETING: Any = {"VALUE": "URI", "FEATURE": ["AUDIO", "VIDEO"]}  # two features: one text would be quoted as one
 _ENDED = frozenset({"canceled", "failed"})
@@ -38,7 +41,6 @@ def render(entries: Sequence[Entry], language: Language) -> bytes:
     calendar.add("prodid", "-//booking//calendar//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", "PUBLISH")
     calendar.add("name", calendar_name(language))
     calendar.add("x-wr-calname", calendar_name(language))
     calendar.add("refresh-interval", vDuration(timedelta(minutes=15)), parameters={"VALUE": "DURATION"})
@@ -46,7 +48,23 @@ def render(entries: Sequence[Entry], language: Language) -> bytes:
     for entry in entries:
         if entry.starts_at is not None and entry.ends_at is not None:
             calendar.add_component(_event(entry, language))
+    if not calendar.subcomponents:
+        calendar.add_component(_utc())
     return calendar.to_ical()
+
+
+def _utc() -> "Timezone":
+    """What an empty calendar holds: one component there must be (RFC 5545 §3.6)."""
+    from icalendar import Timezone, TimezoneStandard  # noqa: PLC0415 as above
+
+    standard = TimezoneStandard()
+    standard.add("dtstart", datetime(1970, 1, 1))  # noqa: DTZ001 local time, as §3.6.5 wants it
+    standard.add("tzoffsetfrom", timedelta(0))
+    standard.add("tzoffsetto", timedelta(0))
+    zone = Timezone()
+    zone.add("tzid", "Etc/UTC")
+    zone.add_component(standard)
+    return zone
 
 
 def _event(entry: Entry, language: Language) -> "Event":
@@ -62,6 +80,7 @@ def _event(entry: Entry, language: Language) -> "Event":
     event.add("dtend", entry.ends_at)
     event.add("summary", title(entry.status, language))
     event.add("status", "CANCELLED" if entry.status in _ENDED else "CONFIRMED")
+    event.add("transp", "TRANSPARENT" if entry.status in _ENDED else "OPAQUE")
     if entry.meeting_link and entry.status not in _ENDED:
         event.add("url", vUri(entry.meeting_link))
         event.add("location", entry.meeting_link)

@@ -77,6 +77,7 @@ def _event(invitation: Invitation, organizer: str, attendee: str, now: datetime)
     event.add("dtstart", invitation.starts_at.astimezone(UTC))
     event.add("dtend", invitation.ends_at.astimezone(UTC))
     event.add("status", "CANCELLED" if invitation.method == "CANCEL" else "CONFIRMED")
+    event.add("transp", "TRANSPARENT" if invitation.method == "CANCEL" else "OPAQUE")  # the time is free again
     event.add("summary", vText(clean.one_line(invitation.summary)))
     event.add("organizer", vCalAddress(mailto(organizer)))
     event.add("attendee", _attendee(attendee))
