@@ -14,13 +14,14 @@ from calendar_projector.api.projections import projections_router
 from calendar_projector.api.stream import stream_router
 from calendar_projector.calendar.feeds import Tokens
 from calendar_projector.changes import Announcer, Hub
+from calendar_projector.projection import by_hand
 from calendar_projector.projection.merge import Slot
 from calendar_projector.projection.projector import Projector
 from calendar_projector.projection.runner import Kafka
 from calendar_projector.projection.slot_inbox import rules_of
 from calendar_projector.publish import ROWS
 from calendar_projector.settings import Settings
-from calendar_projector.subscribers import subscriptions
+from calendar_projector.subscribers import CONSUMER, subscriptions
 
 SERVICE = "calendar"
 
@@ -54,7 +55,7 @@ def build(settings: Settings) -> Service:
         wake=waker,
     )
     erasures = Consumer(
-        "calendar-projector",
+        CONSUMER,
         subscriptions(),
         database=database,
         bootstrap=kafka.bootstrap,
@@ -73,7 +74,9 @@ def build(settings: Settings) -> Service:
             feeds_router(database, tokens),
             public_feeds_router(database, tokens),
             projections_router(database),
-            held_records_router([erasures, *_slots()], database),
+            held_records_router(
+                [erasures, *_slots()], database, replay=by_hand.replay, discard=by_hand.discard, past=[by_hand.PAST]
+            ),
         ],
         workers=[projector, relay, erasures],
         waker=waker,

@@ -8,11 +8,16 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx2
 import pytest
 import uvicorn
+
+from booking_chassis.consistency import ConsistencyToken
+from booking_contracts.directory import PractitionerProfile
+from booking_contracts.topics import PRACTITIONERS
 
 pytestmark = pytest.mark.servers
 
@@ -193,3 +198,25 @@ async def _change(stream: Stream) -> tuple[str, dict]:
         name, data = await stream.next()
         if name != "refresh":
             return name, data
+
+
+async def test_a_practitioner_without_sessions__is_known_by_the_profile_until_its_tombstone(world, make_record, until):
+    """E1, C3: whose taken times anybody may ask for; through the real consumer."""
+    person = uuid4()
+    path = f"/v1/calendar/busy?practitioner_id={person}&start=2026-12-01&end=2026-12-02"
+    profile = PractitionerProfile(id=person, name="Budi", tiers=("gold",), timezone="Asia/Jakarta", active=True)
+    shown = make_record(PRACTITIONERS, person, profile, 1)
+    gone = replace(make_record(PRACTITIONERS, person, profile, 2), value=None)
+
+    async with world.running("all") as running:
+
+        async def answers(status: int) -> bool:
+            return (await running.get(path, "member", sub=uuid4())).status_code == status
+
+        assert await answers(404)
+        await world.tell(shown)
+        token = ConsistencyToken("checkout", "practitioner", str(person), 1).encode()
+        seen = await running.get(f"{path}&wait=10", "member", Consistency_Token=token)
+        assert (seen.status_code, seen.json()) == (200, {"items": []})
+        await world.tell(gone)
+        await until(lambda: answers(404))

@@ -143,8 +143,14 @@ async def test_pages_follow_each_other(ground, story):
     assert len(seen) == 5
 
 
-async def test_busy_tells_times_that_are_held_and_nothing_else(ground, story):
-    """S4: in whatever role; canceled, completed and waiting sessions hold no time."""
+async def _taken(ground, person, *roles: str, sub) -> list[str]:
+    items = await _items(ground, f"/v1/calendar/busy?practitioner_id={person}&{RANGE}", *roles, sub=sub)
+    assert all(item.keys() == {"start", "end"} for item in items)
+    return [item["start"][11:13] for item in items]
+
+
+async def test_busy_tells_a_stranger_the_times_as_practitioner_and_nothing_else(ground, story):
+    """E1, S4: canceled, completed and waiting sessions hold no time; those as a member are nobody else's business."""
     person = uuid4()
     await ground.put(
         story(practitioner=person).requested().scheduled(start=9),
@@ -153,9 +159,24 @@ async def test_busy_tells_times_that_are_held_and_nothing_else(ground, story):
         story(practitioner=person).requested().scheduled(start=15).canceled(),
         story(practitioner=person).requested().scheduled(start=16).started().completed(),
     )
-    items = await _items(ground, f"/v1/calendar/busy?practitioner_id={person}&{RANGE}", "member", sub=uuid4())
-    assert [item["start"] for item in items] == [f"2026-12-01T0{hour}:00:00Z" for hour in (2, 4, 6)]
-    assert all(item.keys() == {"start", "end"} for item in items)
+    for role in ("member", "practitioner", "service"):
+        assert await _taken(ground, person, role, sub=uuid4()) == ["02", "04"]
+    for roles, sub in ((("admin",), uuid4()), (("practitioner",), person), (("member",), person)):
+        assert await _taken(ground, person, *roles, sub=sub) == ["02", "04", "06"]
+
+
+async def test_busy_of_a_member__is_404_for_a_stranger_their_own_and_an_admins_to_see(ground, story):
+    """E1: whoever is no practitioner does not exist for others, with sessions or without."""
+    one = story().requested().scheduled(start=9)
+    await ground.put(one)
+    for person in (one.member, uuid4()):
+        path = f"/v1/calendar/busy?practitioner_id={person}&{RANGE}"
+        for role, sub in (("member", uuid4()), ("practitioner", one.practitioner), ("service", uuid4())):
+            answer = await ground.running.get(path, role, sub=sub)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert await _taken(ground, one.member, "member", sub=one.member) == ["02"]
+    assert await _taken(ground, one.member, "admin", sub=uuid4()) == ["02"]
+    assert await _taken(ground, uuid4(), "admin", sub=uuid4()) == []
 
 
 async def test_a_consistency_token_waits_and_is_never_silently_stale(ground, story):
@@ -167,7 +188,7 @@ async def test_a_consistency_token_waits_and_is_never_silently_stale(ground, sto
     one.scheduled()
     await ground.put(one)
     assert len(await _items(ground, path, "member", sub=one.member, Consistency_Token=token)) == 1
-    for service, kind in (("checkout", "transaction"), ("consultation", "assessment")):
+    for service, kind in (("checkout", "transaction"), ("consultation", "assessment"), ("checkout", "person")):
         other = ConsistencyToken(service, kind, str(uuid4()), 9).encode()
         assert len(await _items(ground, path, "member", sub=one.member, Consistency_Token=other)) == 1
     broken = await ground.running.get(path, "member", sub=one.member, Consistency_Token="nope")
@@ -198,6 +219,7 @@ async def test_every_query_uses_an_index_and_sorts_no_whole_table(ground, story)
         queries._OF_BOTH,
         queries._OF_PERSON,
         busy,
+        queries._PRACTITIONER,
         "SELECT version FROM session_calendar WHERE session_id = %(id)s",
     ):
         nodes = await _plan(ground, statement, wanted)

@@ -101,7 +101,7 @@ async def test_poison_is_held_and_blocks_its_own_session_only(world, story, unti
     one, two, three = hurt.records
     sick = [
         dataclasses.replace(two, value=b"{nope"),
-        dataclasses.replace(two, headers=(*two.headers, ("x", b"\xff"))),
+        dataclasses.replace(two, headers=(*two.headers, ("ce_actor", b"\xff"))),
         dataclasses.replace(two, key=None),
     ]
     others = [story().requested().scheduled() for _ in range(20)]

@@ -295,6 +295,13 @@ async def test_http__an_admin_lists_shows_replays_and_discards(rig: Rig):
             refused = await client.post(f"/v1/held-records/{failed['id']}/replay")
             assert (refused.status_code, refused.json()["code"]) == (409, "still_held")
             assert refused.json()["blocking"] == failed["id"]
+            assert refused.json()["detail"] == "This record is in the way, failed: ValueError: bug"
+            behind = await client.post(f"/v1/held-records/{items['gap', 2]['id']}/replay")
+            assert behind.json()["blocking"] == failed["id"], "which other record, and why"
+            assert (
+                behind.json()["detail"]
+                == f"Record {failed['id']} of the same key is in the way, failed: ValueError: bug"
+            )
             buggy.mend()
             replayed = await client.post(f"/v1/held-records/{failed['id']}/replay")
             assert (replayed.status_code, replayed.json()["outcome"]) == (200, "applied")

@@ -45,7 +45,7 @@ READERS = {
     "checkout": {"checkout-sessions": (SESSIONS,)},
     "consultation": {"consultation": (TRANSACTIONS, PRACTITIONERS, CONTACTS, ERASURES)},
     "notifier": {"notifier": (TRANSACTIONS, SESSIONS, PRACTITIONERS, CONTACTS, ERASURES)},
-    "calendar": {"calendar-projector": (ERASURES,)},
+    "calendar": {"calendar-projector": (PRACTITIONERS, ERASURES)},
 }
 """Who reads which sequenced topics: a reader that never took anything has no row that would say so. The calendar's
 versions of sessions are its rows' own (`copies`)."""

@@ -71,19 +71,26 @@ def events_router(database: Database, zone: str) -> APIRouter:
         more = encode_cursor(last_one.starts_at, last_one.session_id) if last_one and last_one.starts_at else None
         return PageOf[CalendarEvent](**page_of([calendar_event(entry, language) for entry in found[:limit]], more))
 
-    @router.get("/busy")
+    @router.get("/busy", responses=problem_responses(404))
     async def list_busy_intervals(  # pyright: ignore[reportUnusedFunction]
-        _caller: Caller,
+        caller: Caller,
         consistency: Consistency,
         practitioner_id: Annotated[UUID, Query(description="Whose time.")],
         start: Instant,
         end: Instant,
     ) -> Busy:
-        """When this practitioner is taken, for choosing a time that is free; who and what for is nobody's business."""
+        """When this practitioner is taken, for choosing a time that is free; who and what for is nobody's business.
+
+        Others see the times as practitioner alone, and 404 for whoever is none (E1); one's own, and any person's for an
+        admin, are told in whatever role.
+        """
         first, last = span(start, end, zone)
         await visible(database, consistency)
         async with database.autocommit() as conn:
-            found = await queries.busy(conn, practitioner_id, first, last)
+            entitled = caller.has("admin") or caller.sub == practitioner_id
+            if not entitled and not await queries.is_practitioner(conn, practitioner_id):
+                raise not_found()
+            found = await queries.busy(conn, practitioner_id, first, last, also_as_member=entitled)
         return Busy(items=[Interval(start=begins, end=ends) for begins, ends in found])
 
     return router

@@ -1,4 +1,4 @@
-"""Reading one's own writes: waiting until a session's version has arrived in the rows that are shown."""
+"""Reading one's own writes: waiting until a version has arrived in the rows that are shown."""
 
 import asyncio
 from uuid import UUID
@@ -7,13 +7,17 @@ from booking_chassis import closing
 from booking_chassis.consistency import ConsistencyToken, ConsistencyWish
 from booking_chassis.database import Database
 from booking_chassis.problems import unavailable
+from booking_contracts.topics import PRACTITIONERS
+from calendar_projector.subscribers import CONSUMER
 
 _FIRST_POLL, _SLOWEST_POLL = 0.004, 0.05
 
 
 async def visible(database: Database, wish: ConsistencyWish) -> None:
-    """Wait for each session the caller's tokens name; 503 `not_yet_visible` after the wish's seconds, never stale."""
+    """Wait for each session and practitioner that the caller's tokens name; 503 `not_yet_visible` after the wish's
+    seconds, never stale."""
     until = asyncio.get_running_loop().time() + wish.wait
+    await wish.visible(database, CONSUMER, {"checkout:practitioner": PRACTITIONERS.name})
     for token in wish.tokens:
         if (token.service, token.kind) == ("consultation", "session"):
             await _visible(database, token, until)

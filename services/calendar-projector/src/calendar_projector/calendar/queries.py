@@ -48,6 +48,10 @@ _BUSY = (
     "SELECT starts_at, ends_at FROM session_calendar WHERE starts_at IS NOT NULL AND {who} AND starts_at < %(end)s"
     " AND starts_at > %(start)s - interval '1 day' AND ends_at > %(start)s AND status IN ('scheduled', 'on_progress')"
 )
+_PRACTITIONER = (
+    "SELECT EXISTS (SELECT FROM practitioner WHERE id = %(person)s) OR EXISTS (SELECT FROM session_calendar"
+    " WHERE practitioner_id = %(person)s AND starts_at IS NOT NULL)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +116,19 @@ async def by_ids(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID]) -> lis
     return await _entries(conn, statement, {"ids": list(ids)})
 
 
+async def is_practitioner(conn: psycopg.AsyncConnection[Any], person: UUID) -> bool:
+    """Whether the person has a profile, or a session as practitioner whose profile has not come yet."""
+    return await (await conn.execute(_PRACTITIONER, {"person": person})).fetchone() == (True,)
+
+
 async def busy(
-    conn: psycopg.AsyncConnection[Any], person: UUID, start: datetime, end: datetime
+    conn: psycopg.AsyncConnection[Any], person: UUID, start: datetime, end: datetime, *, also_as_member: bool
 ) -> list[tuple[datetime, datetime]]:
-    """When the person is taken, in whatever role (S4): sessions that hold their time."""
-    either = " UNION ALL ".join(
-        _BUSY.format(who=who)
-        for who in ("practitioner_id = %(person)s", "user_id = %(person)s AND practitioner_id <> %(person)s")
-    )
+    """When the person is taken as practitioner, or in whatever role (S4): sessions that hold their time."""
+    roles = ["practitioner_id = %(person)s"]
+    if also_as_member:
+        roles.append("user_id = %(person)s AND practitioner_id <> %(person)s")
+    either = " UNION ALL ".join(_BUSY.format(who=who) for who in roles)
     statement = f"SELECT starts_at, ends_at FROM ({either}) b ORDER BY starts_at, ends_at"  # noqa: S608 constants
     names = {"person": person, "start": start, "end": end}
     return await (await conn.execute(statement.encode(), names)).fetchall()

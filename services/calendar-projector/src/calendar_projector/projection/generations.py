@@ -9,6 +9,17 @@ from psycopg.rows import class_row
 
 from calendar_projector.projection.merge import Slot
 
+PAST = "calendar-projector.past"
+"""Under this name the settled held records of generations that are gone are kept."""
+
+# What waits goes: the generation that is shown holds it too. A decision that was only repeated is kept once.
+_FORGET_HELD = """
+DELETE FROM held h WHERE h.consumer = %(consumer)s AND (h.settled_at IS NULL OR EXISTS (
+    SELECT FROM held p
+    WHERE p.consumer = %(past)s AND p.topic = h.topic AND p.digest = h.digest AND p.outcome = h.outcome))
+"""
+_KEEP_SETTLED = "UPDATE held SET consumer = %(past)s WHERE consumer = %(consumer)s"
+
 State = Literal["active", "building", "retired", "discarded"]
 
 
@@ -51,7 +62,7 @@ async def begin_rebuild(conn: psycopg.AsyncConnection[Any], *, by: str) -> int:
 
     Raises RebuildRunning. LockNotAvailable if somebody reads the views for too long: try again.
     """
-    await _lock(conn)
+    await lock(conn)
     found = {generation.state: generation for generation in await generations(conn)}
     if "building" in found:
         raise RebuildRunning(f"generation {found['building'].id} is being built")
@@ -61,7 +72,6 @@ async def begin_rebuild(conn: psycopg.AsyncConnection[Any], *, by: str) -> int:
     # Readers of the views hold a share of both slots: rather give up soon than queue everyone behind us.
     await conn.execute("SET LOCAL lock_timeout = '1s'")
     await conn.execute(f"TRUNCATE user_schedule_{slot}".encode())
-    await conn.execute("DELETE FROM held WHERE consumer = %s", (Slot(slot).consumer,))
     made = await conn.execute(
         "INSERT INTO generation (slot, state, requested_by) VALUES (%s, 'building', %s) RETURNING id", (slot, by)
     )
@@ -82,7 +92,7 @@ async def begin_going_back(conn: psycopg.AsyncConnection[Any], *, by: str) -> in
 
     Raises RebuildRunning or NothingToGoBackTo.
     """
-    await _lock(conn)
+    await lock(conn)
     found = {generation.state: generation for generation in await generations(conn)}
     if "building" in found:
         raise RebuildRunning(f"generation {found['building'].id} is being built")
@@ -99,7 +109,7 @@ async def begin_going_back(conn: psycopg.AsyncConnection[Any], *, by: str) -> in
 
 async def abandon(conn: psycopg.AsyncConnection[Any]) -> bool:
     """Give up the building generation, if there is one. Within a transaction."""
-    await _lock(conn)
+    await lock(conn)
     found = {generation.state: generation for generation in await generations(conn)}
     if "building" not in found:
         return False
@@ -111,7 +121,11 @@ async def _discard(conn: psycopg.AsyncConnection[Any], generation: Generation) -
     await conn.execute("UPDATE generation SET state = 'discarded' WHERE id = %s", (generation.id,))
     # Without its positions a runner of it, wherever it still is, cannot commit any more.
     await conn.execute("DELETE FROM projection_position WHERE generation = %s", (generation.id,))
+    names = {"consumer": generation.place.consumer, "past": PAST}
+    await conn.execute(_FORGET_HELD, names)
+    await conn.execute(_KEEP_SETTLED, names)
 
 
-async def _lock(conn: psycopg.AsyncConnection[Any]) -> None:
+async def lock(conn: psycopg.AsyncConnection[Any]) -> None:
+    """Of all that changes generations, and of decisions about held records: one at a time, until the commit."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('calendar-projector.generations', 0))")

@@ -172,9 +172,9 @@ class Projector:
             for row in await (await conn.execute(_BEYOND)).fetchall():
                 for runner in self._runners.get(row[0], []):
                     runner.reader.seek_again()  # its topic was recreated meanwhile (F51)
+            # What a rebuild holds is what is held already, until it is shown.
             for generation in await generations(conn):
-                if generation.state in {"active", "building"}:
-                    await publish_held(conn, generation.place.consumer)
+                await publish_held(conn, generation.place.consumer, counts=generation.state == "active")
             await metrics.publish_lag(conn, SESSIONS.name)
 
 

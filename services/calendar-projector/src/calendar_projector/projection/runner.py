@@ -59,7 +59,7 @@ class Runner:
         self._positions = Positions(generation, SESSIONS.name)
         self._failing = False
         self.reader = Reader(
-            name=f"calendar-projector.g{generation}",
+            name=slot.consumer,  # a name for each generation would be a label of metrics for each, for ever
             group_id=f"calendar-projector.g{generation}",
             topics=[kafka.prefix + SESSIONS.name],
             bootstrap=kafka.bootstrap,

@@ -1,8 +1,8 @@
 """The switch: the built generation is shown instead of the old one, in one transaction.
 
 It locks the positions of both, so no row of either moves meanwhile, and goes on only if the new one is nowhere behind
-the old. Rows are compared at equal positions; differences are reported and published, they never block: a rebuild
-exists to end them.
+the old. What people decided about held records is done in the new one first (by_hand.py). Then rows are compared at
+equal positions; differences are reported and published, they never block: a rebuild exists to end them.
 """
 
 import json
@@ -13,7 +13,8 @@ from typing import Any
 import psycopg
 
 from booking_contracts.topics import USER_SCHEDULE
-from calendar_projector.projection.generations import Generation
+from calendar_projector.projection.by_hand import decide_as_before
+from calendar_projector.projection.generations import Generation, lock
 
 _POSITIONS = """
 SELECT generation, topic, partition, next_offset FROM projection_position
@@ -68,6 +69,7 @@ async def switch(
     With `insist_on_equal` only at equal positions, where every row is comparable; without, also when `new` is ahead.
     """
     await conn.execute("SELECT set_config('statement_timeout', '0', true)")  # as long as the comparison takes
+    await lock(conn)  # before all others: whoever decides about a held record takes it first
     positions = await (await conn.execute(_POSITIONS, ([old.id, new.id],))).fetchall()
     states = await (
         await conn.execute("SELECT id, state FROM generation WHERE id = ANY(%s) FOR UPDATE", ([old.id, new.id],))
@@ -77,6 +79,7 @@ async def switch(
     behind, ahead = _distance(positions, old.id, new.id)
     if behind or (ahead and insist_on_equal):
         return NotYet(behind, ahead)
+    await decide_as_before(conn, old.place, new.place)
     comparison = await _compare(conn, old, new, equal=not ahead)
     await _carry_over(conn, new)
     await conn.execute("UPDATE generation SET state = 'retired' WHERE id = %s", (old.id,))

@@ -1,7 +1,7 @@
 """`/v1/held-records`: what an operator sees and does (api.md). Admins only; values may hold contact data."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -13,22 +13,31 @@ from booking_chassis.auth import require
 from booking_chassis.consumer import held, operations
 from booking_chassis.consumer.errors import HeldNotFound, StillHeld
 from booking_chassis.consumer.held import Held
+from booking_chassis.consumer.operations import Report
 from booking_chassis.consumer.rules import Rules
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.database import Database
 from booking_chassis.idempotency import Idempotency, IdempotencyTwin
 from booking_chassis.principal import Principal
-from booking_chassis.problems import conflict, not_found, problem_responses
+from booking_chassis.problems import Problem, conflict, not_found, problem_responses
 
 SETTLED = conflict("already_settled", "This record is not held any more.")
-STILL_HELD = conflict(
-    "still_held",
-    "A record of this key is still in the way.",
-    blocking="0198d2a0-6666-7000-8000-000000000006",
-    reason="undecodable",
-    error="not JSON",
-)
-"""As the document shows them."""
+
+
+def still_held(asked: UUID, found: StillHeld) -> Problem:
+    """409: the record in the way, which may be the one that was asked for, and why it is."""
+    which = "This record" if found.blocking == asked else f"Record {found.blocking} of the same key"
+    why = found.error or "its predecessor is missing"
+    detail = f"{which} is in the way, {found.reason}: {why}"
+    return conflict("still_held", detail, blocking=found.blocking, reason=found.reason, error=found.error)
+
+
+_EXAMPLE = UUID("0198d2a0-6666-7000-8000-000000000006")
+STILL_HELD = still_held(UUID(int=0), StillHeld(_EXAMPLE, "undecodable", "Undecodable: the value is not JSON"))
+"""As the document shows it."""
+
+Operation = Callable[..., Awaitable[Report | StillHeld]]
+"""As `operations.replay` and `operations.discard`."""
 
 
 class HasRules(Protocol):
@@ -83,10 +92,19 @@ def held_records_router(
     consumer: HasRules | Sequence[HasRules],
     database: Database,
     admin: Callable[..., Any] | None = None,
+    *,
+    replay: Operation = operations.replay,
+    discard: Operation = operations.discard,
+    past: Sequence[str] = (),
 ) -> APIRouter:
-    """The routes for these consumers' held records. `admin` is the dependency that lets only admins in."""
+    """The routes for these consumers' held records. `admin` is the dependency that lets only admins in.
+
+    `replay` and `discard` stand in for the usual ones; `past` names consumers that are no more: their settled records
+    are still shown.
+    """
     consumers: Sequence[HasRules] = consumer if isinstance(consumer, Sequence) else [consumer]
     rules = {one.name: one.rules for one in consumers}
+    known = {*rules, *past}
     router = APIRouter(prefix="/v1/held-records", tags=["held records"], responses=problem_responses(401, 403, 503))
     administrator: Any = Depends(admin or require("admin"))
 
@@ -103,7 +121,7 @@ def held_records_router(
     async def show_held_record(held_id: UUID, _caller: Principal = administrator) -> WholeHeldRecord:
         """One held record with its bytes, also after it was settled."""
         async with database.autocommit() as conn:
-            return _whole(_ours(await held.find(conn, held_id), rules))
+            return _whole(_ours(await held.find(conn, held_id), known))
 
     @router.post("/{held_id}/replay", responses=problem_responses(404, SETTLED, STILL_HELD, 422))
     async def replay_held_record(
@@ -112,7 +130,7 @@ def held_records_router(
         caller: Principal = administrator,
     ) -> WholeHeldRecord:
         """Apply the key's held records in order, this one included; 409 `still_held` names the one in the way."""
-        return await _settled(rules, database, held_id, idempotency, operations.replay, by=caller.actor("admin"))
+        return await _settled(rules, database, held_id, idempotency, replay, by=caller.actor("admin"))
 
     @router.post("/{held_id}/discard", responses=problem_responses(404, SETTLED, STILL_HELD, 422))
     async def discard_held_record(
@@ -121,7 +139,7 @@ def held_records_router(
         caller: Principal = administrator,
     ) -> WholeHeldRecord:
         """Give it up: its version counts as taken, what waited for it follows. The audit shows it for ever."""
-        return await _settled(rules, database, held_id, idempotency, operations.discard, by=caller.actor("admin"))
+        return await _settled(rules, database, held_id, idempotency, discard, by=caller.actor("admin"))
 
     return router
 
@@ -144,13 +162,12 @@ async def _settled(
         async with database.autocommit() as conn:
             found = _ours(await held.find(conn, held_id), rules)
     if isinstance(outcome, StillHeld):  # only now: the tries are noted, what went before it was applied
-        members = {"blocking": outcome.blocking, "reason": outcome.reason, "error": outcome.error}
-        raise conflict("still_held", "A record of this key is still in the way.", **members)
+        raise still_held(held_id, outcome)
     return _whole(found)
 
 
-def _ours(found: Held | None, rules: dict[str, Rules]) -> Held:
-    if found is None or found.consumer not in rules:
+def _ours(found: Held | None, consumers: Collection[str]) -> Held:
+    if found is None or found.consumer not in consumers:
         raise not_found()
     return found
 

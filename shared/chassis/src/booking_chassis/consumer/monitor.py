@@ -37,6 +37,8 @@ class Monitor:
         """What does not answer, so that a restart would help nobody."""
         self._last_timestamp: dict[TopicPartition, int] = {}
         self._uncommitted_since: float | None = None
+        self._shown: frozenset[TopicPartition] = frozenset()
+        self._shown_paused = 0
 
     def progress(self) -> Progress:
         """For liveness. Paused partitions do not count: a restart would not help them, their alarm is another."""
@@ -58,6 +60,7 @@ class Monitor:
         """Nobody reads any more. Unasked, that is no good health, whatever was seen last."""
         if not stop.is_set():
             self.backlog, self.waiting_for = max(1, self.backlog), None
+        self._publish({}, paused=0)
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Look every tick until `stop`, or until the Kafka client has to be replaced."""
@@ -105,7 +108,7 @@ class Monitor:
         self.backlog = sum(behind[partition] for partition in wanted)
         if self.backlog == 0:
             self.moved_at = time.monotonic()
-        self._publish(behind)
+        self._publish(behind, paused=len(reader.paused))
 
     def _look_at_commits(self, *, answering: bool) -> None:
         """Since when commits fail although the broker answers."""
@@ -153,10 +156,16 @@ class Monitor:
             with contextlib.suppress(KafkaError, TimeoutError, OSError):
                 await within(2.0, probe.stop())
 
-    def _publish(self, behind: dict[TopicPartition, int]) -> None:
+    def _publish(self, behind: dict[TopicPartition, int], *, paused: int) -> None:
         name, now = self._reader.name, time.time() * 1000
-        metrics.ASSIGNED.labels(name).set(len(behind))
-        metrics.PAUSED.labels(name).set(len(self._reader.paused))
+        # Several readers of one process may share the name, so each adds its own part.
+        metrics.ASSIGNED.labels(name).inc(len(behind) - len(self._shown))
+        metrics.PAUSED.labels(name).inc(paused - self._shown_paused)
+        for gone in self._shown - behind.keys():
+            for gauge in (metrics.LAG_EVENTS, metrics.LAG_SECONDS):
+                with contextlib.suppress(KeyError):  # the reader that has it now may have gone too
+                    gauge.remove(name, gone.topic, gone.partition)
+        self._shown, self._shown_paused = frozenset(behind), paused
         for partition, records in behind.items():
             metrics.LAG_EVENTS.labels(name, partition.topic, partition.partition).set(records)
             last = self._last_timestamp.get(partition)

@@ -58,9 +58,10 @@ class Watch:
                 reader.resume(partition)
 
 
-async def publish_held(conn: psycopg.AsyncConnection, consumer: str) -> None:
-    """Set the gauges of held keys and of the oldest one's age; a gap older than 60 s alarms."""
-    found = {(topic, reason): (keys, seconds) for topic, reason, keys, seconds in await held.summary(conn, consumer)}
+async def publish_held(conn: psycopg.AsyncConnection, consumer: str, *, counts: bool = True) -> None:
+    """Set the gauges of held keys and of the oldest one's age; to 0 where what this consumer holds does not count."""
+    summary = await held.summary(conn, consumer) if counts else []
+    found = {(topic, reason): (keys, seconds) for topic, reason, keys, seconds in summary}
     for gauge, which in ((metrics.HELD_KEYS, 0), (metrics.HELD_OLDEST, 1)):
         for labels in [sample.labels for metric in gauge.collect() for sample in metric.samples]:
             if labels["consumer"] == consumer and (labels["topic"], labels["reason"]) not in found:
