@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 from services.notifier.tests.cloud_api import Misdeed
 from services.notifier.tests.given import Case, now
+from structlog.testing import capture_logs
 
 pytestmark = pytest.mark.servers
 
@@ -547,3 +548,20 @@ async def test_database_gone_for_a_moment__sending_goes_on(notifier, postgres):
     rows = await running.settled(seconds=30)
     assert {r["state"] for r in rows} <= {"sent"}
     assert len(rows) == len(cases) * 2
+
+
+async def test_waiting__is_not_told_and_what_comes_of_it_is_with_message_and_trace(notifier):
+    """Lines of the log say what happened: one that waits for an address is looked at again and again."""
+    with capture_logs() as lines:
+        running = await notifier(address_wait_seconds=1.0)
+        case = Case()
+        await running.tell(case.created(), case.paid())
+        rows = await running.until(lambda: running.ledger(recipient_id=case.member, state="failed"), 30)
+        await running.until(lambda: any(line["event"] == "message_settled" for line in lines))
+    told = [line for line in lines if line["event"] == "message_settled"]
+    assert {line["state"] for line in told} == {"failed"}
+    assert {line["notification_id"] for line in told} >= {str(row["id"]) for row in rows[:1]}
+    traces = await running.query("SELECT id, traceparent FROM notification")
+    for line in told:
+        (parent,) = [row["traceparent"] for row in traces if str(row["id"]) == line["notification_id"]]
+        assert line.get("trace_id") == (parent[3:35] if parent else None)

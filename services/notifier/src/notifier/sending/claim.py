@@ -91,8 +91,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A message that needed no send: skipped, failed for good, or waiting for an address."""
+    """A message that needed no send: skipped, failed for good, or waiting for an address (`pending`: nothing came of it
+    yet)."""
 
+    id: UUID
+    traceparent: str | None
     template: str
     state: str
     reason: str
@@ -115,7 +118,7 @@ async def take_next(
     except ContractError:
         # Written by a newer release that was rolled back: it can read it again, so wait for it, beside the others' way.
         await conn.execute(_POSTPONE, {"id": row["id"]})
-        return Settled(row["template"], "pending", "unreadable")
+        return _settled(row, "pending", "unreadable")
     people = await _people(conn, row)
     if (
         reason := skip_reason(_fence(row), row["useful_until"], _present(row, people, channel.name), row["now"])
@@ -145,7 +148,7 @@ async def _start(conn: psycopg.AsyncConnection[Any], row: dict[str, Any], ready:
         if now >= base + patience.address_wait:
             return await _settle(conn, _FAIL, row, "failed", "no_address")
         await conn.execute(_WAIT, {"id": row["id"], "until": base + patience.address_wait})
-        return Settled(row["template"], "pending", "no_address")
+        return _settled(row, "pending", "no_address")
     except BadAddress:
         return await _settle(conn, _FAIL, row, "failed", "bad_address")
     except Exception as error:  # noqa: BLE001 - one message's broken text must never stop another's (N4)
@@ -169,7 +172,11 @@ async def _settle(
     conn: psycopg.AsyncConnection[Any], statement: LiteralString, row: dict[str, Any], state: str, reason: str
 ) -> Settled:
     await conn.execute(statement, {"id": row["id"], "reason": reason})
-    return Settled(row["template"], state, reason)
+    return _settled(row, state, reason)
+
+
+def _settled(row: dict[str, Any], state: str, reason: str) -> Settled:
+    return Settled(row["id"], row["traceparent"], row["template"], state, reason)
 
 
 async def _people(conn: psycopg.AsyncConnection[Any], row: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -140,10 +141,12 @@ class Sender:
             taken = await take_next(conn, self._channel, self._patience, self._platform_zone)
         self._moved_at = time.monotonic()
         match taken:
-            case Settled(template, state, reason):
-                self._count(template, state)
+            case Settled(state="pending"):
+                pass  # it waits on, and is looked at again every few seconds: nothing to tell
+            case Settled():
+                self._count(taken.template, taken.state)
                 self._published()
-                _log.info("message_settled", channel=self._channel.name, template=template, state=state, reason=reason)
+                self._tell("message_settled", taken, state=taken.state, reason=taken.reason)
             case Attempt(is_timer=True, number=1):  # a later try tells of a provider, not of the timer
                 metrics.LATENESS.labels(taken.template).observe(max(taken.lateness, 0.0))
             case _:
@@ -199,15 +202,14 @@ class Sender:
                 await asyncio.sleep(_DATABASE_PAUSE)
         self._published()
         self._count(attempt.template, state)
-        _log.info(
-            "message_attempted",
-            channel=self._channel.name,
-            notification_id=str(attempt.id),
-            template=attempt.template,
-            attempt=attempt.number,
-            state=state,
-            code=getattr(outcome, "code", None),
-        )
+        code = getattr(outcome, "code", None)
+        self._tell("message_attempted", attempt, attempt=attempt.number, state=state, code=code)
+
+    def _tell(self, what: str, of: Attempt | Settled, **more: Any) -> None:
+        """A line of what happened to a message, in the trace that asked for it."""
+        trace = {"trace_id": of.traceparent[3:35]} if of.traceparent else {}
+        message = {"channel": self._channel.name, "notification_id": str(of.id), "template": of.template}
+        _log.info(what, **message, **more, **trace)
 
     async def _pace(self, attempt: Attempt, outcome: Outcome) -> None:
         """Before the record, while the row still keeps its recipient's other messages back; a failure only quickens."""
