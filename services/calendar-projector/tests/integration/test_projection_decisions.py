@@ -163,6 +163,8 @@ async def test_a_discard_and_a_switch_at_once__the_one_that_waits_sees_the_other
         await build()
         held = await _held(world, A)
 
+        assert held
+
         async def discard(conn) -> None:
             await by_hand.discard(rules_of(Slot("a"), _ignore), conn, held, by="admin:x")
 
