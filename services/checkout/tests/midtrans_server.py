@@ -11,13 +11,14 @@ from typing import Any
 from uuid import uuid4
 
 SERVER_KEY = "SB-Mid-server-test"
+CODES = {"pending": "201", "deny": "202", "cancel": "202", "expire": "202", "failure": "202"}  # of notifications
 
 
 @dataclass
 class MidtransServer:
-    """`mode`: ok, down (503), reject (412 for refunds), html, huge, flood (without an end), drip (a byte at a
-    time, without an end), redirect, elsewhere (a page on another host), lost
-    (does as asked, then drops the connection)."""
+    """`mode`: ok, down (503), reject (412 for refunds and cancels), denied (202 for refunds: the bank says no), html,
+    huge, flood (without an end), drip (a byte at a time, without an end), redirect, elsewhere (a page on another host),
+    lost (does as asked, then drops the connection)."""
 
     address: str = ""
     mode: str = "ok"
@@ -30,7 +31,7 @@ class MidtransServer:
         """A signed notification of one payment of this order."""
         body: dict[str, Any] = {
             "order_id": reference,
-            "status_code": "200" if status in ("settlement", "capture", "refund", "partial_refund") else "201",
+            "status_code": CODES.get(status, "200"),
             "gross_amount": "250000.00",
             "currency": "IDR",
             "transaction_id": f"pay-{reference}",
@@ -51,6 +52,8 @@ class MidtransServer:
         reference = path.split("/")[2]
         if path.endswith("/status"):
             return self._status(reference)
+        if path.endswith("/cancel"):
+            return self._cancel(reference)
         return self._refund(reference, body)
 
     def _status(self, reference: str) -> tuple[int, dict[str, Any]]:
@@ -60,8 +63,18 @@ class MidtransServer:
             return 200, {"status_code": "404", "status_message": "Transaction doesn't exist."}
         return 200, {**(known or self.notification(reference)), "refunds": refunds}
 
+    def _cancel(self, reference: str) -> tuple[int, dict[str, Any]]:
+        order = self.orders.get(reference) or {}
+        if self.mode == "reject" or order.get("transaction_status") not in ("pending", "authorize", "capture"):
+            return 200, {"status_code": "412", "status_message": "Merchant cannot modify the status"}
+        self.orders[reference] = {**order, "status_code": "200", "transaction_status": "cancel"}
+        return 200, self.orders[reference]
+
     def _refund(self, reference: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        if self.mode == "reject":
+        known = (self.orders.get(reference) or {}).get("transaction_status", "settlement")
+        if self.mode == "denied":
+            return 200, {"status_code": "202", "transaction_status": "settlement", "refund_amount": "0.00"}
+        if self.mode == "reject" or known not in ("settlement", "partial_refund", "partial_chargeback"):
             return 200, {"status_code": "412", "status_message": "Merchant cannot modify the status"}
         key = body["refund_key"]
         if key in self.refunds:

@@ -118,3 +118,74 @@ def test_break_after_accept__the_session_is_there_when_asked_again(payments):
         payments.http.post("/snap/v1/transactions", json=ORDER)
     assert payments.http.post("/snap/v1/transactions", json=ORDER).status_code == 201
     assert len(payments.http.get("/orders").json()["items"]) == 1
+
+
+def told(checkout, status):
+    """The notification of that status, once it has arrived."""
+    return json.loads(
+        until(lambda: [raw for _, _, raw in checkout[1] if json.loads(raw)["transaction_status"] == status])[-1]
+    )
+
+
+def test_captured__is_canceled_not_refunded(payments, checkout):
+    """A refund is for what is settled; until then Midtrans wants a cancel, which gives all of it back."""
+    payments.http.post("/snap/v1/transactions", json=ORDER)
+    payments.http.post("/pay/o-1", json={"transaction_status": "capture", "payment_type": "credit_card"})
+    wish = {"refund_key": "r-1", "amount": 250000}
+    assert payments.http.post("/v2/o-1/refund", json=wish).json()["status_code"] == "412"
+    assert payments.http.post("/v2/o-1/cancel").json()["transaction_status"] == "cancel"
+    body = told(checkout, "cancel")
+    assert (body["status_code"], body["signature_key"]) == ("202", proof(body))
+
+
+def test_settled__is_refunded_not_canceled(payments):
+    payments.http.post("/snap/v1/transactions", json=ORDER)
+    payments.http.post("/pay/o-1")
+    assert payments.http.post("/v2/o-1/cancel").json()["status_code"] == "412"
+    assert payments.http.post("/v2/o-1/expire").json()["status_code"] == "412"
+    too_much = {"refund_key": "r-1", "amount": 250001}
+    assert payments.http.post("/v2/o-1/refund", json=too_much).json()["status_code"] == "414"
+
+
+def test_pending__expires_with_407(payments, checkout):
+    payments.http.post("/snap/v1/transactions", json=ORDER)
+    payments.http.post("/pay/o-1", json={"transaction_status": "pending"})
+    assert payments.http.post("/v2/o-1/expire").json()["status_code"] == "407"
+    assert payments.http.get("/v2/o-1/status").json()["status_code"] == "407"
+    assert told(checkout, "expire")["status_code"] == "202"
+
+
+def test_parts__are_told_as_the_sum_so_far_and_end_in_the_whole(payments, checkout):
+    payments.http.post("/snap/v1/transactions", json=ORDER)
+    payments.http.post("/pay/o-1")
+    payments.http.post("/pay/o-1", json={"transaction_status": "partial_refund", "refund_amount": "100000.00"})
+    payments.http.post("/v2/o-1/refund", json={"refund_key": "r-2", "amount": 50000})
+    assert told(checkout, "partial_refund")["refunds"][0]["refund_amount"] == "100000.00"
+    until(lambda: [1 for _, _, raw in checkout[1] if json.loads(raw).get("refund_amount") == "150000.00"])
+    payments.http.post("/v2/o-1/refund", json={"refund_key": "r-3"})
+    whole = told(checkout, "refund")
+    assert (whole["refund_amount"], len(whole["refunds"])) == ("250000.00", 3)
+
+
+def test_a_part_without_its_amount__is_signed_all_the_same(payments, checkout):
+    payments.http.post("/snap/v1/transactions", json=ORDER)
+    payments.http.post("/pay/o-1")
+    payments.http.post("/pay/o-1", json={"transaction_status": "partial_chargeback", "refund_amount": None})
+    body = told(checkout, "partial_chargeback")
+    assert "refund_amount" not in body
+    assert "refunds" not in body
+    assert body["signature_key"] == proof(body)
+
+
+def test_what_the_cycle_forbids__happens_and_is_said(payments):
+    payments.http.post("/snap/v1/transactions", json=ORDER)
+    assert payments.http.post("/pay/o-1").json()["lawful"] is True
+    assert payments.http.post("/pay/o-1", json={"transaction_status": "deny"}).json()["lawful"] is True
+    assert payments.http.post("/pay/o-1", json={"transaction_status": "capture"}).json()["lawful"] is False
+
+
+def test_the_dashboards_button__a_signed_settlement_of_no_order(payments, checkout):
+    payments.http.post("/test-notification")
+    body = told(checkout, "settlement")
+    assert body["order_id"].startswith("payment_notif_test_")
+    assert body["signature_key"] == proof(body)

@@ -44,14 +44,17 @@ class TestMidtrans:
             ("authorize", "accept", "pending"),
             ("capture", "accept", "paid"),
             ("capture", "challenge", "pending"),
-            ("capture", "deny", "failed"),
+            ("capture", "deny", "denied"),
             ("settlement", "accept", "paid"),
-            ("deny", "accept", "failed"),
-            ("cancel", "accept", "failed"),
+            ("deny", "accept", "denied"),
+            ("cancel", "accept", "voided"),
             ("expire", "accept", "failed"),
             ("failure", "accept", "failed"),
             ("refund", "accept", "refunded"),
+            ("partial_refund", "accept", "partly_refunded"),
             ("chargeback", "accept", "refunded"),
+            ("partial_chargeback", "accept", "partly_refunded"),
+            ("capture", "puzzled", None),
             ("something-new", "accept", None),
         ],
     )
@@ -77,8 +80,17 @@ class TestMidtrans:
         with pytest.raises(BadSignatureError):
             MIDTRANS.verify({}, body)
 
+    def test_the_dashboards_test__is_told_apart(self) -> None:
+        body = MidtransServer().notification("payment_notif_test_G000000001_4d95", "settlement")
+        assert MIDTRANS.parse(json.dumps(body).encode()).test
+        assert not MIDTRANS.parse(raw()).test
+
 
 class TestManual:
+    def test_refunded__tells_what_went_back(self) -> None:
+        said = MANUAL.parse(json.dumps(manual(REFERENCE, "refunded", 100_000)).encode())
+        assert (said.status, said.returned) == ("refunded", Money(100_000, "IDR"))
+
     def test_good__also_by_a_secret_that_is_being_replaced(self) -> None:
         body = json.dumps(manual(REFERENCE)).encode()
         MANUAL.verify({"x-signature": signature(body)}, body)

@@ -29,9 +29,9 @@ from services.checkout.tests.given import (
 from booking_contracts.event import Event
 from booking_contracts.money import Money
 from booking_contracts.transactions import PaymentNeedsReview, RefundRequested, TransactionPaid, TransactionRefunded
-from checkout.transaction.commands import ConfirmRefund, RefuseRefund, ReportPayment, SettleReview
+from checkout.transaction.commands import ConfirmRefund, RefuseRefund, ReportPayment, RequestRefund, SettleReview
 from checkout.transaction.decider import decide
-from checkout.transaction.state import STATUS, Absent, Paid, Refunded, State, evolve
+from checkout.transaction.state import STATUS, Absent, Existing, Paid, Refunded, State, evolve
 
 HALF = Money(125_000, "IDR")
 DOLLARS = Money(250_000, "USD")
@@ -49,10 +49,18 @@ def play(state: State, reports: list[ReportPayment]) -> tuple[State, list[Event]
     return state, told
 
 
+def _existing(state: State) -> Existing:
+    assert not isinstance(state, Absent)
+    return state
+
+
 def picture(state: State) -> object:
     """What is left in the end, without the new ids."""
     assert not isinstance(state, Absent)
-    reviews = sorted((r.payment_id, r.received.amount, r.received.currency, r.state) for r in state.reviews)
+    reviews = sorted(
+        (r.payment_id, r.received.amount, r.received.currency, r.state) for r in state.reviews if r.direction == "in"
+    )
+    assert all(r.state != "open" for r in state.reviews if r.direction == "out")
     return STATUS[type(state)], reviews, getattr(getattr(state, "refund", None), "status", None)
 
 
@@ -126,7 +134,7 @@ class TestAwaitingPayment:
 
 
 class TestPaid:
-    @pytest.mark.parametrize("status", ["pending", "failed", "paid"])
+    @pytest.mark.parametrize("status", ["pending", "paid"])
     @pytest.mark.parametrize("given", [WHEN_PAID, WHEN_REFUNDING, WHEN_REFUND_FAILED, WHEN_REFUNDED])
     def test_a_repeat_or_lower_status__changes_nothing(self, status: str, given: tuple) -> None:
         """F70, F71: keyed by the payment, whatever the notification's id."""
@@ -159,8 +167,32 @@ class TestPaid:
     def test_a_part_returned__stays_paid_and_an_admin_looks(self, told: ReportPayment) -> None:
         (event,) = happened(told, *WHEN_PAID)
         assert isinstance(event, PaymentNeedsReview)
-        assert (event.received, event.cause) == (HALF, "wrong_amount")
+        assert (event.direction, event.received, event.returned) == ("out", PRICE, HALF)
         assert happened(told, *WHEN_PAID, event) == []
+
+    @pytest.mark.parametrize("given", [WHEN_PAID, WHEN_REFUND_FAILED])
+    @pytest.mark.parametrize("status", ["voided", "denied"])
+    def test_taken_back__all_of_it_is_refunded(self, status: str, given: tuple) -> None:
+        """P5: the provider began it."""
+        (event,) = happened(report(status), *given)
+        assert isinstance(event, TransactionRefunded)
+        assert (event.amount, event.review_id) == (PRICE, None)
+        assert happened(report(status), *given, event) == []
+
+    def test_refunding__what_was_taken_back_is_that_refund(self) -> None:
+        (event,) = happened(report("voided"), *WHEN_REFUNDING)
+        assert isinstance(event, TransactionRefunded)
+        assert event.refund_id == REFUND
+
+    def test_failed_after_paid__contradicts_it_and_an_admin_looks(self) -> None:
+        (event,) = happened(report("failed"), *WHEN_PAID)
+        assert isinstance(event, PaymentNeedsReview)
+        assert (event.direction, event.received, event.refundable) == ("out", PRICE, False)
+        assert happened(report("failed"), *WHEN_PAID, event) == []
+        assert code_of(when(RequestRefund(OTHER, REASON), *WHEN_PAID, event)) == "not_refundable"
+
+    def test_failed_after_refunded__changes_nothing(self) -> None:
+        assert happened(report("failed"), *WHEN_REFUNDED) == []
 
     def test_a_part_returned_before_paid_is_known__both_are_kept(self) -> None:
         told = happened(report("refunded", PRICE, returned=HALF), *AWAITING)
@@ -234,6 +266,50 @@ class TestReviews:
         (event,) = happened(report("refunded", payment="p2"), *given)
         assert isinstance(event, TransactionRefunded)
         assert (event.refund_id, event.review_id) == (REFUND, review)
+
+    def test_money_out__the_rest_is_the_sales_own_refund(self) -> None:
+        """P5: what came in minus what went out, and the right to a session goes with it."""
+        given = (*WHEN_PAID, *happened(report("refunded", PRICE, returned=Money(100_000, "IDR")), *WHEN_PAID))
+        (review,) = _existing(after(*given)).reviews
+        settled, requested = happened(self.settle(review.id, "refund"), *given)
+        assert isinstance(requested, RefundRequested)
+        assert (requested.amount, requested.review_id) == (Money(150_000, "IDR"), None)
+        done = after(*given, settled, requested, *happened(ConfirmRefund(REFUND, None), *given, settled, requested))
+        assert isinstance(done, Refunded)
+        assert [flow.rest for flow in done.flows] == [0]
+
+    def test_money_out__the_sales_refund_settles_it(self) -> None:
+        given = (*WHEN_PAID, *happened(report("refunded", PRICE, returned=HALF), *WHEN_PAID))
+        told = happened(RequestRefund(OTHER, REASON), *given)
+        assert types(told) == ["PaymentReviewSettled", "RefundRequested"]
+
+    def test_part_of_reviewed_money_returned__only_the_rest_can_be_given_back(self) -> None:
+        given, review = self.given()
+        given = (*given, *happened(report("refunded", PRICE, payment="p2", returned=HALF), *given))
+        (known,) = _existing(after(*given)).reviews
+        assert (known.id, known.direction, known.received, known.returned) == (review, "out", PRICE, HALF)
+        _, requested = happened(self.settle(review, "refund"), *given)
+        assert isinstance(requested, RefundRequested)
+        assert requested.amount == HALF
+
+    def test_part_returned_after_a_dismissal__is_a_new_review(self) -> None:
+        given, review = self.given()
+        given = (*given, *happened(self.settle(review, "dismiss"), *given))
+        (event,) = happened(report("refunded", PRICE, payment="p2", returned=HALF), *given)
+        assert isinstance(event, PaymentNeedsReview)
+        assert (event.review_id == review, event.direction) == (False, "out")
+
+    def test_two_amounts_of_one_payment__together_never_more_than_came(self) -> None:
+        """The price is the sale's: a second amount of the same payment can't be given back beside it."""
+        given = (*WHEN_PAID, *happened(report("paid", HALF), *WHEN_PAID))
+        (review,) = _existing(after(*given)).reviews
+        assert code_of(when(self.settle(review.id, "refund"), *given)) == "not_refundable"
+
+    def test_counted_elsewhere__nothing_can_be_given_back_here(self) -> None:
+        given = (*AWAITING, *happened(report("paid", elsewhere=True), *AWAITING))
+        (review,) = _existing(after(*given)).reviews
+        assert code_of(when(self.settle(review.id, "refund"), *given)) == "not_refundable"
+        assert types(happened(self.settle(review.id, "dismiss"), *given)) == ["PaymentReviewSettled"]
 
     def test_unknown__not_found(self) -> None:
         assert code_of(when(self.settle(OTHER, "dismiss"), *WHEN_PAID)) == "not_found"

@@ -9,6 +9,7 @@ from booking_contracts.money import Money
 
 ReviewCause = Literal["after_expiry", "after_cancel", "wrong_amount", "wrong_currency", "second_payment"]
 ReviewOutcome = Literal["refund", "dismiss"]
+MoneyDirection = Literal["in", "out"]
 ReassignmentReason = Literal["by_admin", "session_already_started"]
 
 
@@ -81,8 +82,11 @@ class TransactionPaid(_LockedEvent):
 
 
 class PaymentNeedsReview(_LockedEvent):
-    """Money arrived that does not simply pay: too late, of a wrong amount or currency, or a second time (P4).
-    Notifier tells the admins, one of whom settles it."""
+    """Money arrived that does not simply pay: too late, of a wrong amount or currency, or a second time (`direction` in
+    or null); or a part of a payment left, or the provider contradicts itself (out) (P4). `received` is what came in by
+    this payment, `returned` what is known to have gone back of it, null for nothing. `refundable` false: how much is left
+    is unknown, or the payment counts for another Transaction, so settling it may give nothing back. The same `review_id`
+    again tells what is known by then. Notifier tells the admins, one of whom settles it."""
 
     review_id: UUID
     provider: Code
@@ -90,6 +94,9 @@ class PaymentNeedsReview(_LockedEvent):
     received: Money
     expected: Money
     cause: ReviewCause
+    direction: MoneyDirection | None = None
+    returned: Money | None = None
+    refundable: bool | None = None
 
 
 class PaymentReviewSettled(_LockedEvent):

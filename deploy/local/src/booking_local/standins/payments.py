@@ -1,9 +1,15 @@
 """The payment provider, Midtrans' way. `python -m booking_local.standins.payments`
 
-Its interface: `POST /snap/v1/transactions`, `GET /v2/{order_id}/status`, `POST /v2/{order_id}/refund`.
-Ours: `POST /pay/{reference}` is the customer paying; the signed notification goes to checkout, again until it is taken.
+Its interface: `POST /snap/v1/transactions`, `GET /v2/{order_id}/status`, `POST /v2/{order_id}/refund` (also
+`/refund/online/direct`), `/cancel`, `/expire`. It is as strict as Midtrans: a refund needs a settled payment, a cancel
+one that is not settled (else 412), an expired order says 407.
+Ours: `POST /pay/{reference}` is the customer, or the bank; the signed notification goes to checkout, again until it is
+taken. Whatever is asked for happens, also what the documented cycle forbids (`"lawful"` in the answer says so).
 Optional body: `{"transaction_status": "settlement", "gross_amount": "250000.00", "currency": "IDR", "notify": true,
-"transaction_id": "...", "fraud_status": "accept", "provider": "manual", "amount": 250000}`. `GET /orders` shows all.
+"transaction_id": "...", "fraud_status": "accept", "payment_type": "credit_card", "refund_amount": "100000.00" (this
+time; null: the notification doesn't say), "provider": "manual", "amount": 250000}`; a `partial_*` without
+`refund_amount` takes half of what is left and says how much. `POST /test-notification` is the dashboard's button,
+`GET /orders` shows all.
 Settings: NOTIFICATION_URL (checkout's `/v1/payments`), MIDTRANS_SERVER_KEY, MANUAL_SECRET, PUBLIC_URL.
 """
 
@@ -26,8 +32,10 @@ from starlette.types import ASGIApp
 from booking_local.standins.behaviour import Behaviour
 from booking_local.standins.courier import Courier
 from booking_local.standins.ledger import Ledger
-from booking_local.standins.midtrans import PAID, Order, authorised, wib_now
+from booking_local.standins.midtrans import CANCELABLE, OUT, REFUNDABLE, Order, authorised, dashboard_test
 from booking_local.standins.web import application, cut, serve, setting, state_file, still_there
+
+CANNOT = "Merchant cannot modify the status of the transaction"
 
 
 class Payments:
@@ -74,6 +82,20 @@ class Payments:
         order_id, body = request.path_params["order_id"], await _json(request)
         return await self._misbehaving(request, order_id, lambda: self._refund(order_id, body))
 
+    async def end(self, request: Request) -> Response:
+        """`POST /v2/{order_id}/cancel` and `/expire`: 412 once it is too late for that."""
+        refused = self._unauthorised(request)
+        if refused is not None:
+            return refused
+        order_id, action = request.path_params["order_id"], request.path_params["action"]
+        if action not in ("cancel", "expire"):
+            return _core(404, "The requested resource is not found")
+        return await self._misbehaving(request, order_id, lambda: self._end(order_id, action))
+
+    async def test(self, _: Request) -> Response:
+        """`POST /test-notification`: as the button "Test notification URL" of Midtrans' dashboard."""
+        return await self._notify(dashboard_test(self._key), send=True)
+
     async def pay(self, request: Request) -> Response:
         """`POST /pay/{reference}`: 404 while the provider was not asked for that order, 503 while it is down."""
         reference, wish = request.path_params["reference"], await _json(request)
@@ -84,12 +106,29 @@ class Payments:
         order = self.orders.get(reference)
         if order is None:
             return JSONResponse({"detail": "no session was asked for this reference yet"}, 404)
-        if wish.get("transaction_id"):
-            order.transaction_id = wish["transaction_id"]
-        order.move(wish.get("transaction_status", "settlement"), fraud_status=wish.get("fraud_status", "accept"))
+        lawful = order.may(str(wish.get("transaction_status", "settlement")))
+        self._happen(order, wish)
         self._save(order)
-        changes = {name: str(wish[name]) for name in ("gross_amount", "currency", "status_code") if name in wish}
-        return await self._notify(order.signed(self._key, **changes), send=bool(wish.get("notify", True)))
+        changes = {name: str(wish[name]) for name in ("status_code", "gross_amount") if name in wish}
+        if wish.get("refund_amount", "") is None:
+            changes |= {"refund_amount": None, "refunds": None}
+        return await self._notify(order.told(self._key, **changes), send=bool(wish.get("notify", True)), lawful=lawful)
+
+    def _happen(self, order: Order, wish: dict[str, Any]) -> None:
+        """The customer pays, or the bank takes back; what is paid is what the order holds from then on."""
+        for name in ("transaction_id", "currency", "payment_type"):
+            if wish.get(name):
+                setattr(order, name, str(wish[name]))
+        if _amount(wish.get("gross_amount")):
+            order.gross_amount = str(wish["gross_amount"])
+        status = str(wish.get("transaction_status", "settlement"))
+        if status in OUT:
+            part = _amount(wish.get("refund_amount"))
+            if status.startswith("partial_"):
+                part = part or (order.left / 2).quantize(Decimal(1))
+            amount = min(part or order.left, order.left)
+            order.give_back(amount, str(uuid.uuid4()), chargeback=status.endswith("chargeback"))
+        order.move(status, fraud_status=str(wish.get("fraud_status", "accept")))
 
     async def page(self, request: Request) -> Response:
         """The page a customer is sent to."""
@@ -125,25 +164,29 @@ class Payments:
             return _core(404, "Transaction doesn't exist.")
         key = str(body.get("refund_key") or uuid.uuid4())
         known = next((one for one in order.refunds if one["refund_key"] == key), None)
-        left = Decimal(order.gross_amount) - sum(Decimal(one["refund_amount"]) for one in order.refunds)
-        amount = _amount(body.get("amount")) or left
+        amount = _amount(body.get("amount")) or order.left
         if known is None:
-            if order.status not in (*PAID, "partial_refund") or not 0 < amount <= left:
-                return _core(412, "Merchant cannot modify the status of the transaction")
-            known = {
-                "refund_chargeback_id": len(order.refunds) + 1,
-                "refund_amount": f"{amount:.2f}",
-                "created_at": wib_now(),
-                "reason": str(body.get("reason", "")),
-                "refund_key": key,
-                "refund_method": "bank_transfer",
-            }
-            order.refunds.append(known)
-            order.status = "refund" if amount == left else "partial_refund"
+            if order.status not in REFUNDABLE:
+                return _core(412, CANNOT)
+            if not 0 < amount <= order.left:
+                return _core(414, "Refund request is rejected due to invalid amount")
+            known = order.give_back(amount, key, str(body.get("reason", "")))
             self._save(order)
-            self._post("midtrans", _bytes(order.signed(self._key)), {})
+            self._post("midtrans", _bytes(order.told(self._key)), {})
         told = {**order.describe(), **known, "status_message": "Success, refund request is approved"}
         return JSONResponse({name: value for name, value in told.items() if name != "refunds"})
+
+    def _end(self, order_id: str, action: str) -> Response:
+        order = self.orders.get(order_id)
+        if order is None or order.status is None:
+            return _core(404, "Transaction doesn't exist.")
+        if order.status not in (CANCELABLE if action == "cancel" else ("pending", "authorize")):
+            return _core(412, CANNOT)
+        order.move(action)
+        self._save(order)
+        self._post("midtrans", _bytes(order.told(self._key)), {})
+        message = "Success, transaction is canceled" if action == "cancel" else "Success, transaction has expired"
+        return JSONResponse({**order.describe(), "status_message": message})
 
     async def _pay_by_hand(self, reference: str, wish: dict[str, Any]) -> Response:
         order = self.orders.get(reference)
@@ -163,15 +206,18 @@ class Payments:
         proof = hmac.new(self._manual_secret.encode(), raw, hashlib.sha256).hexdigest()
         return await self._answer("manual", raw, {"X-Signature": proof}, body)
 
-    async def _notify(self, body: dict[str, Any], *, send: bool) -> Response:
+    async def _notify(self, body: dict[str, Any], *, send: bool, lawful: bool = True) -> Response:
         if not send:
-            return JSONResponse({"notified": None, "notification": body}, 200)
-        return await self._answer("midtrans", _bytes(body), {}, body)
+            return JSONResponse({"notified": None, "notification": body, "lawful": lawful}, 200)
+        return await self._answer("midtrans", _bytes(body), {}, body, lawful=lawful)
 
-    async def _answer(self, provider: str, raw: bytes, headers: dict[str, str], body: dict[str, Any]) -> Response:
+    async def _answer(
+        self, provider: str, raw: bytes, headers: dict[str, str], body: dict[str, Any], *, lawful: bool = True
+    ) -> Response:
         status = await self._courier.try_now(f"{self._notify_url}/{provider}/notifications", raw, headers)
         taken = status is not None and status < 300
-        return JSONResponse({"notified": status, "notification": body}, 200 if taken else 202)
+        said = {"notified": status, "notification": body, "lawful": lawful}
+        return JSONResponse(said, 200 if taken else 202)
 
     def _post(self, provider: str, raw: bytes, headers: dict[str, str]) -> None:
         self._courier.send(f"{self._notify_url}/{provider}/notifications", raw, headers, after=0.2)
@@ -191,7 +237,7 @@ class Payments:
         if mode == "throttle":
             return _core(429, "Too many requests", headers={"Retry-After": "1"})
         if mode == "reject":
-            return _core(self.behaviour.code or 412, "Merchant cannot modify the status of the transaction")
+            return _core(self.behaviour.code or 412, CANNOT)
         if mode == "slow":
             await self.behaviour.delay()
             if not await still_there(request):
@@ -250,6 +296,9 @@ def build() -> ASGIApp:
             Route("/snap/v4/redirection/{token}", payments.page, methods=["GET"]),
             Route("/v2/{order_id}/status", payments.status, methods=["GET"]),
             Route("/v2/{order_id}/refund", payments.refund, methods=["POST"]),
+            Route("/v2/{order_id}/refund/online/direct", payments.refund, methods=["POST"]),
+            Route("/v2/{order_id}/{action}", payments.end, methods=["POST"]),
+            Route("/test-notification", payments.test, methods=["POST"]),
             Route("/pay/{reference}", payments.pay, methods=["POST"]),
             Route("/orders", orders, methods=["GET"]),
             *payments.behaviour.routes(),

@@ -17,15 +17,16 @@ from booking_contracts.fields import Instant
 from booking_contracts.ids import uuid7
 from checkout.api.bodies import Body, Reason
 from checkout.api.person import ERASED
-from checkout.api.refusals import CHANGED
+from checkout.api.refusals import CHANGED, LEFT, REFUND_IN_PROGRESS
 from checkout.asking import by_person
 from checkout.handlers import Handlers
 from checkout.payments import reviews
 from checkout.payments.reviews import ReviewRow
+from checkout.transaction.decider import NOT_REFUNDABLE
 from checkout.transaction.row import Note
 from checkout.transaction.view import MoneyView
 
-ALREADY_SETTLED = conflict("review_settled", "This review is settled already.")
+SETTLED = (conflict("review_settled", "This review is settled already."), REFUND_IN_PROGRESS, LEFT)
 
 
 class Settlement(Body):
@@ -34,7 +35,11 @@ class Settlement(Body):
 
 
 class ReviewView(BaseModel):
-    """`transaction_id` and `expected` are null where the money names no Transaction that we know."""
+    """`transaction_id` and `expected` are null where the money names no Transaction that we know.
+
+    `received` came in by this payment, `returned` is known to have gone back of it; `refundable` is what settling it by
+    refund gives back: null for nothing, or where nobody here can know.
+    """
 
     id: UUID
     transaction_id: UUID | None
@@ -43,6 +48,11 @@ class ReviewView(BaseModel):
     reference: str = Field(examples=["0198d2a0-1111-7000-8000-000000000001"])
     received: MoneyView | None
     expected: MoneyView | None
+    direction: Literal["in", "out"] = Field(
+        description="`in`: money came that fits nothing. `out`: money left, or the provider contradicts itself."
+    )
+    returned: MoneyView | None = Field(examples=[None])
+    refundable: MoneyView | None
     cause: str = Field(examples=["amount_mismatch"])
     state: Literal["open", "settled"]
     outcome: Literal["refund", "dismiss", "matched"] | None = Field(examples=[None])
@@ -80,7 +90,10 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
         more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
         return PageOf[ReviewView](**page_of([_view(one) for one in found[: page.limit]], more))
 
-    @router.post("/{review_id}/settle", responses=problem_responses(400, 404, ALREADY_SETTLED, CHANGED, 412))
+    @router.post(
+        "/{review_id}/settle",
+        responses=problem_responses(400, 404, *SETTLED, CHANGED, 412),
+    )
     async def settle_payment_review(
         *,
         review_id: UUID,
@@ -106,6 +119,7 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
                     raise conflict("review_settled", "This review is settled already.")
                 if seen is not None and seen != now.version:
                     raise stale_version(now.version)
+                _check_left(now, body.outcome)
                 asked = by_person(caller, context, role="admin")
                 note = Note(uuid7(), caller.sub, body.reason)
                 await reviews.settle_without_stream(conn, now, body.outcome, note, asked.now)
@@ -119,6 +133,11 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
     return router
 
 
+def _check_left(row: ReviewRow, outcome: str) -> None:
+    if outcome == "refund" and row.refundable_amount is None:
+        raise conflict(NOT_REFUNDABLE.code, NOT_REFUNDABLE.detail)
+
+
 def _view(row: ReviewRow) -> ReviewView:
     return ReviewView(
         id=row.id,
@@ -128,6 +147,9 @@ def _view(row: ReviewRow) -> ReviewView:
         reference=row.reference,
         received=_money(row.received_amount, row.received_currency),
         expected=_money(row.expected_amount, row.expected_currency),
+        direction=row.direction,
+        returned=_money(row.returned_amount, row.received_currency),
+        refundable=_money(row.refundable_amount, row.received_currency) if row.state == "open" else None,
         cause=row.cause,
         state=row.state,
         outcome=row.outcome,

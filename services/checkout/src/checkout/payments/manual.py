@@ -42,14 +42,17 @@ class Manual:
     def parse(self, body: bytes) -> Notification:
         """Return what it says; see `Provider.parse`."""
         said = json_object(body)
+        status = STATUSES.get(text(said.get("status")))
+        amount = _money(said.get("amount"), said.get("currency"))
         notification_id = text(said.get("notification_id")) or hashlib.sha256(body).hexdigest()
         return Notification(
             provider=self.name,
             notification_id=notification_id,
             payment_id=text(said.get("payment_id")) or notification_id,
             reference=_reference(text(said.get("transaction_id"))),
-            status=STATUSES.get(text(said.get("status"))),
-            amount=_money(said.get("amount"), said.get("currency")),
+            status=status,
+            amount=amount,
+            returned=amount if status == "refunded" else None,  # it tells what went back so far, not what came
         )
 
     async def create_session(self, order: Order) -> str:  # noqa: ARG002 - the port's

@@ -1,8 +1,9 @@
-"""`midtrans`: Snap's payment page, status and refund, and its notifications.
+"""`midtrans`: Snap's payment page, status, refund and cancel, and its notifications.
 
-A notification's signature covers `order_id`, `status_code` and `gross_amount` only, not what happened. Yet
-`status_code` says whether money moved (200): a status that moves money without it is forged or broken, and refused like
-a bad signature.
+What happened is `transaction_status` with `fraud_status` (cycle.py), never the first digit of a code: 407 is a good
+answer that means expired, 202 may be a refund that the bank denied. A notification's signature covers `order_id`,
+`status_code` and `gross_amount` only, not what happened. Yet `status_code` says whether money came (200): a status that
+tells so without it is forged or broken, and refused like a bad signature.
 """
 
 import hashlib
@@ -13,6 +14,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from booking_contracts.money import DECIMALS, Money
+from checkout.payments.cycle import CYCLE, meaning
+from checkout.payments.heard import MONEY
 from checkout.payments.http import Caller, Reply
 from checkout.payments.provider import (
     BadSignatureError,
@@ -25,22 +28,11 @@ from checkout.payments.provider import (
 from checkout.payments.wire import json_object, money, text
 from checkout.transaction.commands import PaymentStatus
 
-STATUSES: Mapping[str, PaymentStatus] = {
-    "pending": "pending",
-    "authorize": "pending",
-    "deny": "failed",
-    "cancel": "failed",
-    "expire": "failed",
-    "failure": "failed",
-    "capture": "paid",
-    "settlement": "paid",
-    "refund": "refunded",
-    "partial_refund": "refunded",
-    "chargeback": "refunded",
-    "partial_chargeback": "refunded",
-}
-MOVES_MONEY = ("paid", "refunded")
+MOST_REFUNDS = 100
 MOST_URL = 2_048
+TEST = "payment_notif_test_"  # what the order of the dashboard's "Test notification URL" begins with
+UNSETTLED = ("pending", "authorize", "capture")  # given back by cancel; refund is for what is settled
+GONE = ("refund", "chargeback", "cancel", "deny")  # all of it went back already
 FINAL = {"400", "404", "406", "410", "411", "412", "413", "414", "418"}  # refund answers that no repeat will change
 
 
@@ -70,7 +62,7 @@ class Midtrans:
         fits = [hmac.compare_digest(proof, _sha512(plain + key)) for key in self._keys]
         if not any(fits):
             raise BadSignatureError(self.name)
-        if _status(said) in MOVES_MONEY and said.get("status_code") != "200":
+        if _status(said) in MONEY and said.get("status_code") != "200":
             raise BadSignatureError(f"{self.name}: the unsigned status contradicts the signed code")
 
     def parse(self, body: bytes) -> Notification:
@@ -104,39 +96,51 @@ class Midtrans:
     async def status(self, reference: str) -> tuple[Notification, bytes] | None:
         """Ask what became of this reference."""
         reply = await self._caller.call("GET", f"{self._api}/v2/{quote(reference, safe='')}/status")
-        code = _code(reply)
-        if code == "404":
+        if text(reply.said.get("order_id")) == reference and text(reply.said.get("transaction_status")) in CYCLE:
+            return _notification(reply.said, reply.body), reply.body
+        if _code(reply) == "404":
             return None
-        if reply.status >= 400 or not code.startswith("2") or text(reply.said.get("order_id")) != reference:
-            raise ProviderDownError(f"status {code}")
-        return _notification(reply.said, reply.body), reply.body
+        raise ProviderDownError(f"status {_code(reply)}")
 
     async def refund(self, order: RefundOrder) -> str | None:
-        """Refund; `refund_key` is our refund's id, so Midtrans refunds it once however often it is asked."""
-        reply = await self._caller.call(
-            "POST",
-            f"{self._api}/v2/{quote(order.reference, safe='')}/refund",
-            json={"refund_key": str(order.id), "amount": _amount(order.amount), "reason": "requested by merchant"},
+        """Refund what is settled, cancel what is only captured; a no counts once the payment's status explains it.
+
+        `refund_key` is our refund's id, so Midtrans refunds it once however often it is asked.
+        """
+        reply = await self._post(
+            order.reference,
+            "refund",
+            {"refund_key": str(order.id), "amount": _amount(order.amount), "reason": "requested by merchant"},
         )
         code = _code(reply)
-        if code.startswith("2"):
+        if code == "200":
             return text(reply.said.get("refund_key")) or None
-        if await self._is_refunded(order):
+        # A no may follow a yes that we never heard, and 412 may mean "not by this way": ask before it counts.
+        now = (await self._caller.call("GET", f"{self._api}/v2/{quote(order.reference, safe='')}/status")).said
+        if str(order.id) in _refund_keys(now):
             return str(order.id)
-        if code in FINAL:
+        status = text(now.get("transaction_status"))
+        if text(now.get("transaction_id")) not in ("", order.payment_id):
+            status = ""  # of another attempt at this order: it tells nothing of our payment
+        if status in GONE:
+            return None
+        if status in UNSETTLED:
+            return await self._cancel(order, now)
+        if code in FINAL or code == "202":
             raise ProviderRefusedError(code)
         raise ProviderDownError(f"status {code}")
 
-    async def _is_refunded(self, order: RefundOrder) -> bool:
-        """A no may follow a yes that we never heard: ask before it counts."""
-        reply = await self._caller.call("GET", f"{self._api}/v2/{quote(order.reference, safe='')}/status")
-        refunds = reply.said.get("refunds")
-        keys = (
-            [text(one.get("refund_key")) for one in refunds if isinstance(one, dict)]
-            if isinstance(refunds, list)
-            else []
-        )
-        return str(order.id) in keys
+    async def _cancel(self, order: RefundOrder, now: Mapping[str, Any]) -> None:
+        """Void a payment that is not settled yet: all of it goes back, so a part of it must wait for the settlement."""
+        gross, exact = money(now.get("gross_amount"), now.get("currency", "IDR"))
+        if gross != order.amount or not exact:
+            raise ProviderDownError("a part of it can only be refunded, once it is settled")
+        reply = await self._post(order.reference, "cancel", None)
+        if _code(reply) != "200":
+            raise ProviderDownError(f"cancel {_code(reply)}")  # it may be settled by now: the next try refunds it
+
+    async def _post(self, reference: str, action: str, body: Any) -> Reply:
+        return await self._caller.call("POST", f"{self._api}/v2/{quote(reference, safe='')}/{action}", json=body)
 
     async def close(self) -> None:
         """Close idle connections."""
@@ -147,7 +151,10 @@ def _notification(said: Mapping[str, Any], body: bytes) -> Notification:
     currency = said.get("currency", "IDR")
     amount, exact = money(said.get("gross_amount"), currency)
     status = _status(said)
-    returned, _ = money(said.get("refund_amount"), currency) if status == "refunded" else (None, True)
+    returned = _returned(said, currency) if status in ("partly_refunded", "refunded") else None
+    if status == "refunded" and (returned is None or amount is None or returned.amount >= amount.amount):
+        returned = None  # all of it, as its status says; less than that would contradict it, and is looked at
+    keys = _refund_keys(said)
     return Notification(
         provider=Midtrans.name,
         notification_id=hashlib.sha256(body).hexdigest(),  # Midtrans numbers payments, not notifications
@@ -157,24 +164,36 @@ def _notification(said: Mapping[str, Any], body: bytes) -> Notification:
         amount=amount,
         exact=exact,
         returned=returned,
-        provider_refund_id=_refund_id(said),
+        provider_refund_id=keys[-1] if keys else None,
+        refund_ids=tuple(keys),
+        retry=status == "denied" and said.get("payment_type") == "credit_card",  # Snap lets them try another card
+        test=text(said.get("order_id")).startswith(TEST),
     )
 
 
 def _status(said: Mapping[str, Any]) -> PaymentStatus | None:
-    status = STATUSES.get(text(said.get("transaction_status")))
-    # A captured card that fraud detection doubts is no money yet: Midtrans tells again when it is decided.
-    if status == "paid" and text(said.get("fraud_status")) == "challenge":
-        return "pending"
-    if status == "paid" and text(said.get("fraud_status")) == "deny":
-        return "failed"
-    return status
+    return meaning(text(said.get("transaction_status")), text(said.get("fraud_status")))
 
 
-def _refund_id(said: Mapping[str, Any]) -> str | None:
+def _returned(said: Mapping[str, Any], currency: object) -> Money | None:
+    """All that went back so far: `refund_amount`, else the sum of `refunds`. None: it doesn't say."""
+    total, _ = money(said.get("refund_amount"), currency)
+    if total is None:
+        parts = [money(one.get("refund_amount"), currency)[0] for one in _refunds(said)]
+        known = [part for part in parts if part is not None]
+        if not known or len(known) < len(parts):
+            return None
+        total = Money(sum(part.amount for part in known), known[0].currency)
+    return total if total.amount > 0 else None
+
+
+def _refunds(said: Mapping[str, Any]) -> list[dict[str, Any]]:
     refunds = said.get("refunds")
-    last = refunds[-1] if isinstance(refunds, list) and refunds else None
-    return (text(last.get("refund_key")) or None) if isinstance(last, dict) else None
+    return [one for one in refunds if isinstance(one, dict)] if isinstance(refunds, list) else []
+
+
+def _refund_keys(said: Mapping[str, Any]) -> list[str]:
+    return [key for key in (text(one.get("refund_key")) for one in _refunds(said)) if key][-MOST_REFUNDS:]
 
 
 def _code(reply: Reply) -> str:

@@ -43,7 +43,11 @@ class BadBodyError(ProviderError):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a provider said of one payment. `status` None: verified, yet nobody can tell what it means."""
+    """What a provider said of one payment. `status` None: verified, yet nobody can tell what it means.
+
+    `returned` is all that went back so far; None for all there was (`refunded`), or for what nobody told
+    (`partly_refunded`). `retry`: the same payment may succeed yet. `test`: the provider tries our address only.
+    """
 
     provider: str
     notification_id: str
@@ -54,6 +58,9 @@ class Notification:
     exact: bool = True  # false: the amount was finer than a unit of its currency and is rounded up
     returned: Money | None = None
     provider_refund_id: str | None = None
+    refund_ids: tuple[str, ...] = ()
+    retry: bool = False
+    test: bool = False
 
     @property
     def names(self) -> UUID | None:

@@ -2,10 +2,12 @@
 
 Stored once per (provider, notification, body): fifty copies at once wait for the first and find it done (F70). The
 payment's row puts all notifications of one payment in a line, whichever Transaction they name: it pays one at most
-(I10). What names no Transaction that we know stays undecided, with a review if money came, until it appears (F72).
+(I10). What names no Transaction that we know stays undecided, with a review while money is here, until it appears
+(F72). A provider's test of our address is stored, and nothing else.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from booking_contracts.ids import uuid7
 from booking_store import StreamConflict
 from checkout.asking import Asked
 from checkout.payments import reviews, stored
+from checkout.payments.heard import MONEY, Heard
 from checkout.payments.provider import Notification
 from checkout.payments.stored import Counted
 from checkout.transaction.commands import NewIds, ReportPayment
@@ -26,7 +29,6 @@ from checkout.transaction.state import Absent
 from checkout.transaction.stream import Read, read, write
 
 ATTEMPTS = 8  # others change the same Transaction meanwhile; after that the provider is told to come again
-MONEY = ("paid", "refunded")
 BY_PROVIDER = "Returned by the payment provider."
 
 
@@ -51,15 +53,22 @@ async def receive(database: Database, said: Notification, body: bytes, asked: As
 async def settle(conn: psycopg.AsyncConnection[Any], received: Received, asked: Asked) -> None:
     """Decide on a stored notification, in the caller's transaction; one that names nothing known stays undecided."""
     said = received.said
+    if said.test:
+        await stored.decided(conn, received.row_id, None)
+        return
     if said.status is None or (said.amount is None and said.status in MONEY):
         await reviews.open_without_stream(conn, said, "unreadable", asked.now)
         await stored.decided(conn, received.row_id, None)
         return
     counted = await stored.count(conn, said)
-    transaction_id = said.names
+    # What came is judged where it names, what went back where the money counts.
+    transaction_id = said.names if said.status == "paid" else counted.transaction_id or said.names
     found = await read(conn, transaction_id) if transaction_id else None
     if transaction_id is None or found is None or isinstance(found.state, Absent):
-        await _unknown(conn, said, counted, asked)
+        if said.amount is None or counted.heard.currency == said.amount.currency:
+            await reviews.follow(conn, said, counted.heard, asked.now)
+        elif said.status == "paid":
+            await reviews.open_without_stream(conn, said, "unknown_transaction", asked.now)
         return
     await _decide(conn, found, said, counted, asked)
     if said.status in MONEY:
@@ -70,21 +79,9 @@ async def settle(conn: psycopg.AsyncConnection[Any], received: Received, asked: 
 async def _decide(
     conn: psycopg.AsyncConnection[Any], found: Read, said: Notification, counted: Counted, asked: Asked
 ) -> None:
-    if said.amount is None or said.status is None:
-        return  # no money in it
     ids = NewIds(uuid7(), uuid7(), uuid7(), uuid7())
-    report = ReportPayment(
-        provider=said.provider,
-        payment_id=said.payment_id,
-        status=said.status,
-        amount=said.amount,
-        at=asked.now,
-        ids=ids,
-        returned=said.returned,
-        provider_refund_id=said.provider_refund_id,
-        elsewhere=counted.transaction_id not in (None, found.id),
-        exact=said.exact,
-    )
+    elsewhere = counted.transaction_id not in (None, found.id)
+    report = report_of(said, counted.heard, ids, asked.now, elsewhere=elsewhere)
     for _ in range(ATTEMPTS):
         events = decide(report, found.state)
         if isinstance(events, Refusal):
@@ -103,8 +100,22 @@ async def _decide(
     raise StreamConflict("the Transaction kept changing")
 
 
-async def _unknown(conn: psycopg.AsyncConnection[Any], said: Notification, counted: Counted, asked: Asked) -> None:
-    if said.status == "paid" and counted.status != "refunded":
-        await reviews.open_without_stream(conn, said, "unknown_transaction", asked.now)
-    elif said.status == "refunded":
-        await reviews.returned_without_stream(conn, said)
+def report_of(said: Notification, heard: Heard, ids: NewIds, now: datetime, *, elsewhere: bool) -> ReportPayment:
+    """Return a notification as a command; `elsewhere`: its payment counts for another Transaction."""
+    if said.status is None:
+        raise AssertionError("what nobody can read is a review without a stream")
+    return ReportPayment(
+        provider=said.provider,
+        payment_id=said.payment_id,
+        status=said.status,
+        amount=said.amount,
+        at=now,
+        ids=ids,
+        returned=said.returned,
+        provider_refund_id=said.provider_refund_id,
+        refund_ids=said.refund_ids,
+        voided=heard.voided,
+        denied=heard.denied,
+        elsewhere=elsewhere,
+        exact=said.exact,
+    )

@@ -1,35 +1,42 @@
 """The tables of what providers said: `payment_notification` and `payment`."""
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
 
 from booking_contracts.money import Money
+from checkout.payments.heard import Heard
 from checkout.payments.provider import Notification
+from checkout.transaction.commands import PaymentStatus
 
 _COUNT = """
 INSERT INTO payment (provider, payment_id, reference, status) VALUES (%s, %s, %s, %s)
 ON CONFLICT (provider, payment_id) DO UPDATE SET updated_at = statement_timestamp(), status = CASE
-    WHEN array_position(ARRAY['pending', 'failed', 'paid', 'refunded'], excluded.status)
-       > array_position(ARRAY['pending', 'failed', 'paid', 'refunded'], payment.status)
+    WHEN array_position(%s::text[], excluded.status) > array_position(%s::text[], payment.status)
     THEN excluded.status ELSE payment.status END
-RETURNING status, transaction_id
+RETURNING transaction_id, currency, received, returned, partly, whole, voided, denied
 """
+_HEARD = """
+UPDATE payment SET currency = %s, received = %s, returned = %s, partly = %s, whole = %s, voided = %s, denied = %s
+WHERE provider = %s AND payment_id = %s
+"""
+_RISING = list(get_args(PaymentStatus))
 _COLUMNS = (
     "n.id, n.provider, n.notification_id, n.payment_id, n.reference, n.status, n.amount, n.currency, n.exact,"
-    " n.returned, n.provider_refund_id"
+    " n.returned, n.provider_refund_id, n.refund_ids, n.retry"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is known of a payment, this notification included: its highest status, the Transaction it counts for."""
+    """What is known of a payment, this notification included, and the Transaction it counts for."""
 
-    status: str
+    heard: Heard
     transaction_id: UUID | None
 
 
@@ -37,8 +44,8 @@ async def keep(conn: psycopg.AsyncConnection[Any], said: Notification, body: byt
     """Store a notification with its body; None if these very bytes are there already."""
     found = await conn.execute(
         "INSERT INTO payment_notification (provider, notification_id, payment_id, reference, names, status, amount,"
-        " currency, exact, returned, provider_refund_id, body_sha256, body)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " currency, exact, returned, provider_refund_id, refund_ids, retry, body_sha256, body)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT ON CONSTRAINT payment_notification_once DO NOTHING RETURNING id",
         [
             said.provider,
@@ -52,6 +59,8 @@ async def keep(conn: psycopg.AsyncConnection[Any], said: Notification, body: byt
             said.exact,
             said.returned.amount if said.returned else None,
             said.provider_refund_id,
+            list(said.refund_ids),
+            said.retry,
             hashlib.sha256(body).digest(),
             body,
         ],
@@ -61,15 +70,14 @@ async def keep(conn: psycopg.AsyncConnection[Any], said: Notification, body: byt
 
 
 async def count(conn: psycopg.AsyncConnection[Any], said: Notification) -> Counted:
-    """Raise the payment's status to this one if that is higher, and lock its row until the transaction ends."""
-    found = await conn.execute(
-        _COUNT,
-        [said.provider, said.payment_id, said.reference, said.status],
-    )
+    """Add this notification to what was said of its payment, and lock its row until the transaction ends."""
+    found = await conn.execute(_COUNT, [said.provider, said.payment_id, said.reference, said.status, _RISING, _RISING])
     row = await found.fetchone()
     if row is None:
         raise AssertionError("an upsert returns its row")
-    return Counted(row[0], row[1])
+    heard = Heard(*row[1:]).and_(said)
+    await conn.execute(_HEARD, [*dataclasses.astuple(heard), said.provider, said.payment_id])
+    return Counted(heard, row[0])
 
 
 async def claim(conn: psycopg.AsyncConnection[Any], said: Notification, transaction_id: UUID) -> None:
@@ -116,6 +124,8 @@ def _notification(row: dict[str, Any]) -> Notification:
         exact=row["exact"],
         returned=Money(row["returned"], currency) if row["returned"] is not None and currency else None,
         provider_refund_id=row["provider_refund_id"],
+        refund_ids=tuple(row["refund_ids"]),
+        retry=row["retry"],
     )
 
 

@@ -63,12 +63,14 @@ ft AS (
 ),
 rv AS (
     INSERT INTO payment_review AS r (id, transaction_id, reference, provider, payment_id, received_amount, received_currency,
-        expected_amount, expected_currency, cause, state, outcome, created_at)
+        expected_amount, expected_currency, direction, returned_amount, refundable_amount, cause, state, outcome, created_at)
     SELECT v.id, %(stream_id)s::uuid, %(reference)s::text, v.provider, v.payment_id, v.amount, v.currency,
-        %(amount)s::bigint, %(currency)s::text, v.cause, v.state, v.outcome, v.created_at
+        %(amount)s::bigint, %(currency)s::text, v.direction, v.returned, v.refundable, v.cause, v.state, v.outcome, v.created_at
     FROM written, jsonb_to_recordset(%(reviews)s::jsonb) AS v (id uuid, provider text, payment_id text, amount bigint,
-        currency text, cause text, state text, outcome text, created_at timestamptz)
-    ON CONFLICT (id) DO UPDATE SET state = excluded.state, outcome = excluded.outcome, version = r.version + 1
+        currency text, direction text, returned bigint, refundable bigint, cause text, state text, outcome text,
+        created_at timestamptz)
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, outcome = excluded.outcome, direction = excluded.direction,
+        returned_amount = excluded.returned_amount, refundable_amount = excluded.refundable_amount, version = r.version + 1
 ),
 rq AS (
     INSERT INTO refund (id, transaction_id, review_id, provider, reference, payment_id, amount, currency, status,

@@ -10,7 +10,9 @@ from uuid import UUID
 from booking_contracts.money import Money
 from booking_contracts.transactions import ProductSnapshot
 
-PaymentStatus = Literal["pending", "failed", "paid", "refunded"]
+PaymentStatus = Literal["pending", "failed", "denied", "voided", "paid", "partly_refunded", "refunded"]
+"""What a payment came to. failed: no money came; denied: its method refused it, and takes back what it gave; voided:
+taken back; partly_refunded, refunded: money came and went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,22 @@ class NewIds:
 
 @dataclass(frozen=True, slots=True)
 class ReportPayment:
-    """What a provider says, verified. `amount` is the payment's own; `returned` what went back, if that differs."""
+    """What a provider says, verified. `amount` is the payment's own, None where nobody can tell. `returned`: all that
+    went back so far; None for all there was (`refunded`), or for an amount that nobody told (`partly_refunded`).
+    `voided`, `denied`: said of this payment before, or now. `refund_ids`: refunds of ours that are done."""
 
     provider: str
     payment_id: str
     status: PaymentStatus
-    amount: Money
+    amount: Money | None
     at: datetime
     ids: NewIds
     returned: Money | None = None
     provider_refund_id: str | None = None
     elsewhere: bool = False  # this payment already counted for another Transaction
+    voided: bool = False
+    denied: bool = False
+    refund_ids: tuple[str, ...] = ()
     exact: bool = True  # false: the provider's amount is finer than a unit of its currency, so it can't be the price
 
 

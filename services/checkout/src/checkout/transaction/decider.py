@@ -37,10 +37,11 @@ from checkout.transaction.commands import (
     RequestRefund,
     SettleReview,
 )
+from checkout.transaction.flows import flow_of
 from checkout.transaction.parties import parties, practitioner_of
 from checkout.transaction.payment import report_payment
 from checkout.transaction.refusal import Refusal
-from checkout.transaction.state import STATUS, Absent, Existing, Paid, State, Status
+from checkout.transaction.state import STATUS, Absent, Existing, Paid, State, Status, left_of
 
 ANY: frozenset[Status] = frozenset(STATUS.values())
 LIFECYCLE: Mapping[type[Command], frozenset[Status]] = {
@@ -55,6 +56,9 @@ LIFECYCLE: Mapping[type[Command], frozenset[Status]] = {
     RefuseRefund: ANY,
     FollowSession: ANY,
 }
+NOT_REFUNDABLE = Refusal(
+    "not_refundable", "Nothing of this money is left here, or how much is unknown: ask the provider, then dismiss it."
+)
 BEGUN = frozenset({"on_progress", "completed"})  # sessions that nobody takes from their practitioner any more (P2)
 
 
@@ -174,14 +178,21 @@ def _request_refund(command: RequestRefund, state: Existing) -> list[Event] | Re
         return _wrong_status(state)
     if state.refund and state.refund.status == "requested":
         return Refusal("refund_in_progress", "Its money is being returned already.", "paid")
-    return [
-        RefundRequested(
-            **parties(state.sale),
-            refund_id=command.refund_id,
-            amount=state.payment.amount,
-            reason_id=command.reason_id,
-        )
+    return _refund_of_the_sale(command.refund_id, command.reason_id, state)
+
+
+def _refund_of_the_sale(refund_id: UUID, reason_id: UUID, state: Paid) -> list[Event] | Refusal:
+    """Give back what is left of the payment. A review of what had left already is settled with it."""
+    flow = flow_of(state.flows, state.payment.key)
+    reviews = [r for r in state.reviews if r.key == state.payment.key and r.state == "open" and r.direction == "out"]
+    if flow is None or not flow.left or not all(review.refundable for review in reviews):
+        return NOT_REFUNDABLE
+    settled = [
+        PaymentReviewSettled(**parties(state.sale), review_id=review.id, outcome="refund", reason_id=reason_id)
+        for review in reviews
     ]
+    amount = flow.money(min(flow.left, state.payment.amount.amount))
+    return [*settled, RefundRequested(**parties(state.sale), refund_id=refund_id, amount=amount, reason_id=reason_id)]
 
 
 def _settle_review(command: SettleReview, state: Existing) -> list[Event] | Refusal:
@@ -195,11 +206,16 @@ def _settle_review(command: SettleReview, state: Existing) -> list[Event] | Refu
     )
     if command.outcome == "dismiss":
         return [settled]
+    if isinstance(state, Paid) and review.direction == "out" and review.key == state.payment.key:
+        return _request_refund(RequestRefund(command.refund_id, command.reason_id), state)
+    left = left_of(review, state)
+    if left is None:
+        return NOT_REFUNDABLE
     requested = RefundRequested(
         **parties(state.sale),
         refund_id=command.refund_id,
         review_id=review.id,
-        amount=review.received,
+        amount=left,
         reason_id=command.reason_id,
     )
     return [settled, requested]
@@ -237,7 +253,9 @@ def _refund_under_way(refund_id: UUID, state: Existing) -> tuple[UUID | None, Mo
         return (None, state.refund.amount) if state.refund.status == "requested" else None
     for review in state.reviews:
         if review.refund_id == refund_id and review.state == "refunding":
-            return review.id, review.received
+            flow = flow_of(state.flows, review.key)
+            asked = next((u for u in flow.under_way if u.refund_id == refund_id), None) if flow else None
+            return (review.id, flow.money(asked.amount)) if flow and asked else None
     return None
 
 

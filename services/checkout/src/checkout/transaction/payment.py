@@ -1,15 +1,19 @@
 """What a provider's word does to a Transaction (P4): pay it, refund it, or become a review; it is never dropped.
 
-Reports arrive twice and in any order. Per payment id the highest of pending < failed < paid < refunded wins: the two
-lower ones leave no event; `refunded` first is decided as `paid` and then as `refunded`, so every order of the same
-reports ends in the same events (test_every_order_of_reports__ends_the_same).
+Reports arrive twice and in any order. Whatever the order, what came in minus what went out (`flows.py`) is in the
+Transaction's state or in an open review. `refunded` first is decided as `paid` and then as `refunded`. Money that a
+provider takes back after it paid (`voided`, `denied`) has gone back whole; `failed` after `paid` contradicts itself and
+is an admin's to look at. A payment of which money went back never pays any more.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from booking_contracts.event import Event
 from booking_contracts.money import Money
 from booking_contracts.transactions import (
+    MoneyDirection,
     PaymentNeedsReview,
     PaymentReviewSettled,
     ReviewCause,
@@ -17,6 +21,7 @@ from booking_contracts.transactions import (
     TransactionRefunded,
 )
 from checkout.transaction.commands import ReportPayment
+from checkout.transaction.flows import Flow, Key, UnderWay, flow_of, key_of
 from checkout.transaction.parties import parties
 from checkout.transaction.state import (
     AwaitingPayment,
@@ -24,45 +29,103 @@ from checkout.transaction.state import (
     Existing,
     Expired,
     Paid,
-    Payment,
     Refunded,
     Review,
-    fold,
+    evolve,
 )
 
 
 def report_payment(report: ReportPayment, state: Existing) -> list[Event]:
     """Return the events of one verified report; none when nothing is new."""
-    if report.status in ("pending", "failed"):
-        return []
-    arrived = _arrived(report, state)
-    if report.status == "paid":
-        return arrived
-    after = fold([(event, report.at) for event in arrived], state)
-    if isinstance(after, Existing):
-        return [*arrived, *_returned(report, after)]
-    raise AssertionError("a Transaction never ceases to exist")
+    telling = _Telling(report, state)
+    match report.status:
+        case "pending":
+            pass
+        case "failed":
+            _contradiction(telling)
+        case "denied" | "voided":
+            _all_gone(telling)
+        case "paid":
+            _arrived(telling, returning=False)
+            if report.voided:
+                _all_gone(telling)
+            elif report.denied:
+                _contradiction(telling)
+        case "partly_refunded" | "refunded":
+            _arrived(telling, returning=True)
+            _gone(telling)
+    return telling.events
 
 
-def _arrived(report: ReportPayment, state: Existing) -> list[Event]:
-    """The money is here: it pays, or it needs a review."""
-    if _counted(report, report.amount, state) or _is_part_of_the_payment_returned(report, state):
-        return []
+@dataclass(slots=True)
+class _Telling:
+    """The events so far and the state after them."""
+
+    report: ReportPayment
+    state: Existing
+    events: list[Event] = field(default_factory=list[Event])
+
+    def tell(self, event: Event) -> None:
+        after = evolve(self.state, event, self.report.at)
+        if not isinstance(after, Existing):
+            raise AssertionError("a Transaction never ceases to exist")  # noqa: TRY004 - a bug, no wrong type
+        self.state = after
+        self.events.append(event)
+
+    @property
+    def flow(self) -> Flow | None:
+        """The money that the report is about, as known; one without an amount is about whatever came."""
+        report = self.report
+        if report.amount is not None and report.status not in ("failed", "denied", "voided"):
+            return flow_of(self.state.flows, key_of(report.provider, report.payment_id, report.amount))
+        payment = (report.provider, report.payment_id)
+        return next((flow for flow in self.state.flows if flow.key[:2] == payment), None)
+
+    @property
+    def pays(self) -> bool:
+        """Whether this payment is the one that paid the sale, and the sale is still paid."""
+        return isinstance(self.state, Paid) and self.flow is not None and self.state.payment.key == self.flow.key
+
+    def reviews(self, key: Key, *states: str) -> list[Review]:
+        return [review for review in self.state.reviews if review.key == key and review.state in states]
+
+
+def _arrived(telling: _Telling, *, returning: bool) -> None:
+    """The money is here: it pays, or it needs a review. `returning`: told only because something of it went back."""
+    report, state, flow = telling.report, telling.state, telling.flow
+    amount = report.amount
+    if amount is None or _counted(report, amount, state) or (returning and flow and amount.amount <= flow.came):
+        return
+    untouched = flow is None or (flow.gone == 0 and not flow.under_way)
     if (
         isinstance(state, AwaitingPayment)
         and report.exact
         and not report.elsewhere
-        and report.amount == state.sale.price
+        and amount == state.sale.price
+        and untouched
     ):
-        return [_paid(report, state)]
-    return [_review(report, report.amount, _cause(report, state), state)]
+        telling.tell(_paid(report, amount, state))
+    else:
+        gone = flow.money(flow.gone) if flow and flow.gone else None
+        cause = _cause(report, amount, state)
+        telling.tell(_review(telling, amount, cause, returned=gone, refundable=not report.elsewhere))
 
 
-def _paid(report: ReportPayment, state: AwaitingPayment) -> TransactionPaid:
+def _counted(report: ReportPayment, amount: Money, state: Existing) -> bool:
+    """Whether this very amount is in the stream already, as the payment or in a review."""
+    payment = (report.provider, report.payment_id, amount)
+    if isinstance(state, Paid | Refunded):
+        known = state.payment
+        if (known.provider, known.payment_id, known.amount) == payment:
+            return True
+    return any((r.provider, r.payment_id, r.received) == payment for r in state.reviews)
+
+
+def _paid(report: ReportPayment, amount: Money, state: AwaitingPayment) -> TransactionPaid:
     sale = state.sale
     return TransactionPaid(
         **parties(sale),
-        amount=report.amount,
+        amount=amount,
         provider=report.provider,
         provider_payment_id=report.payment_id,
         paid_at=report.at,
@@ -72,97 +135,155 @@ def _paid(report: ReportPayment, state: AwaitingPayment) -> TransactionPaid:
     )
 
 
-def _cause(report: ReportPayment, state: Existing) -> ReviewCause:
+def _cause(report: ReportPayment, amount: Money, state: Existing) -> ReviewCause:
     match state:
         case Expired():
             return "after_expiry"
         case Canceled():
             return "after_cancel"
         case Paid() | Refunded():
-            return "wrong_amount" if _is_the_payment(report, state.payment) else "second_payment"
+            paid = state.payment
+            same = (paid.provider, paid.payment_id) == (report.provider, report.payment_id)
+            return "wrong_amount" if same else "second_payment"
         case AwaitingPayment():
             if report.elsewhere:
                 return "second_payment"
-            return "wrong_currency" if report.amount.currency != state.sale.price.currency else "wrong_amount"
+            return "wrong_currency" if amount.currency != state.sale.price.currency else "wrong_amount"
 
 
-def _returned(report: ReportPayment, state: Existing) -> list[Event]:
+def _gone(telling: _Telling) -> None:
     """The provider gave money back, by itself or as we asked."""
-    amount = report.returned or report.amount
-    if isinstance(state, Paid | Refunded) and _is_the_payment(report, state.payment):
-        return _payment_returned(report, amount, state)
-    review = _review_of(report, report.amount, state)
-    if review is None or review.state == "refunded" or amount != review.received:
-        return []  # part of reviewed money: its review is still open, or was settled by an admin
-    return _reviewed_money_returned(report, review, state)
+    report, flow = telling.report, telling.flow
+    if flow is None:
+        return
+    so_far = report.returned
+    if so_far is None and report.status == "refunded":
+        so_far = report.amount
+    if report.voided or (so_far is not None and so_far.amount >= flow.came):
+        _all_gone(telling)
+        return
+    for refund in flow.under_way:
+        if str(refund.refund_id) in report.refund_ids:
+            telling.tell(_refunded(telling, refund, flow.money(refund.amount)))
+    _part_gone(telling, so_far)
 
 
-def _payment_returned(report: ReportPayment, amount: Money, state: Paid | Refunded) -> list[Event]:
-    if isinstance(state, Refunded):
-        return []
-    if amount != state.payment.amount:
-        # A part of the price: neither paid nor refunded, so an admin must look at it.
-        known = _review_of(report, amount, state)
-        return [] if known else [_review(report, amount, "wrong_amount", state, second=bool(report.returned))]
-    asked = state.refund is not None and state.refund.status == "requested"
-    refund_id = state.refund.id if state.refund and asked else report.ids.refund
-    return [
-        TransactionRefunded(
-            **parties(state.sale),
-            refund_id=refund_id,
-            amount=amount,
-            provider_refund_id=report.provider_refund_id,
+def _part_gone(telling: _Telling, so_far: Money | None) -> None:
+    """A part of the payment went back, None: nobody says how much. An admin must look at what is left."""
+    flow = telling.flow
+    if flow is None or flow.rest == 0 or (so_far is not None and so_far.amount <= flow.gone):
+        return
+    known = telling.reviews(flow.key, "open", "refunding")
+    review = next((r for r in known if r.direction == "out"), None) or (
+        None if telling.pays else next(iter(known), None)
+    )
+    returned = so_far or (flow.money(flow.gone) if flow.gone else None)
+    if review is None:
+        came = flow.money(flow.came)
+        telling.tell(
+            _review(
+                telling,
+                came,
+                "wrong_amount",
+                direction="out",
+                returned=returned,
+                refundable=so_far is not None,
+                second=bool(telling.events),
+            )
         )
-    ]
+        return
+    refundable = review.refundable and so_far is not None
+    if (review.direction, review.returned, review.refundable) != ("out", returned, refundable):
+        telling.tell(_told_again(telling, review, returned, refundable=refundable))
 
 
-def _reviewed_money_returned(report: ReportPayment, review: Review, state: Existing) -> list[Event]:
-    refund_id = review.refund_id if review.state == "refunding" and review.refund_id else report.ids.refund
-    refunded = TransactionRefunded(
-        **parties(state.sale),
-        refund_id=refund_id,
-        review_id=review.id,
-        amount=review.received,
-        provider_refund_id=report.provider_refund_id,
+def _contradiction(telling: _Telling) -> None:
+    """The provider says of the money that paid the sale that it isn't there: an admin must look."""
+    flow = telling.flow
+    if flow is None or not telling.pays:
+        return
+    if any(review.direction == "out" for review in telling.reviews(flow.key, "open")):
+        return
+    gone = flow.money(flow.gone) if flow.gone else None
+    came = flow.money(flow.came)
+    second = bool(telling.events)
+    telling.tell(
+        _review(telling, came, "wrong_amount", direction="out", returned=gone, refundable=False, second=second)
     )
-    if review.state != "open":
-        return [refunded]
-    settled = PaymentReviewSettled(
-        **parties(state.sale), review_id=review.id, outcome="refund", reason_id=report.ids.reason
+
+
+def _all_gone(telling: _Telling) -> None:
+    """All of the payment went back: nothing of it is left to settle, and what it paid is refunded."""
+    flow = telling.flow
+    if flow is None:
+        return
+    reviews = telling.reviews(flow.key, "open", "refunding", "dismissed")
+    for review in reviews:
+        if review.state == "open":
+            telling.tell(
+                PaymentReviewSettled(
+                    **parties(telling.state.sale),
+                    review_id=review.id,
+                    outcome="refund",
+                    reason_id=telling.report.ids.reason,
+                )
+            )
+    rest = flow.rest
+    for refund in flow.under_way:
+        part = min(rest, refund.amount)
+        telling.tell(_refunded(telling, refund, flow.money(part)))
+        rest -= part
+    if not telling.pays and not (rest and reviews):
+        return
+    by_provider = UnderWay(telling.report.ids.refund, None if telling.pays else reviews[0].id, rest, flow.gone)
+    telling.tell(_refunded(telling, by_provider, flow.money(rest)))
+
+
+def _refunded(telling: _Telling, refund: UnderWay, amount: Money) -> TransactionRefunded:
+    return TransactionRefunded(
+        **parties(telling.state.sale),
+        refund_id=refund.refund_id,
+        review_id=refund.review_id,
+        amount=amount,
+        provider_refund_id=telling.report.provider_refund_id,
     )
-    return [settled, refunded]
 
 
 def _review(
-    report: ReportPayment, received: Money, cause: ReviewCause, state: Existing, *, second: bool = False
+    telling: _Telling,
+    received: Money,
+    cause: ReviewCause,
+    *,
+    direction: MoneyDirection = "in",
+    returned: Money | None = None,
+    refundable: bool = True,
+    second: bool = False,
 ) -> PaymentNeedsReview:
+    report = telling.report
     return PaymentNeedsReview(
-        **parties(state.sale),
+        **parties(telling.state.sale),
         review_id=report.ids.second_review if second else report.ids.review,
         provider=report.provider,
         provider_payment_id=report.payment_id,
         received=received,
-        expected=state.sale.price,
+        expected=telling.state.sale.price,
         cause=cause,
+        direction=None if direction == "in" else direction,
+        returned=returned,
+        refundable=None if refundable else False,
     )
 
 
-def _counted(report: ReportPayment, amount: Money, state: Existing) -> bool:
-    """Whether this payment's money is in the stream already, as the payment or in a review."""
-    if isinstance(state, Paid | Refunded) and _is_the_payment(report, state.payment) and amount == state.payment.amount:
-        return True
-    return _review_of(report, amount, state) is not None
-
-
-def _is_part_of_the_payment_returned(report: ReportPayment, state: Existing) -> bool:
-    """`refunded` with another amount than was paid, by a provider that tells only what went back: nothing arrived."""
-    return report.status == "refunded" and isinstance(state, Paid | Refunded) and _is_the_payment(report, state.payment)
-
-
-def _is_the_payment(report: ReportPayment, payment: Payment) -> bool:
-    return (report.provider, report.payment_id) == (payment.provider, payment.payment_id)
-
-
-def _review_of(report: ReportPayment, amount: Money, state: Existing) -> Review | None:
-    wanted = (report.provider, report.payment_id, amount)
-    return next((r for r in state.reviews if (r.provider, r.payment_id, r.received) == wanted), None)
+def _told_again(telling: _Telling, review: Review, returned: Money | None, *, refundable: bool) -> PaymentNeedsReview:
+    return PaymentNeedsReview(
+        **parties(telling.state.sale),
+        review_id=review.id,
+        provider=review.provider,
+        provider_payment_id=review.payment_id,
+        received=review.received,
+        expected=telling.state.sale.price,
+        cause=review.cause,
+        direction="out",
+        returned=returned,
+        refundable=None if refundable else False,
+    )

@@ -17,7 +17,7 @@ from booking_contracts.transactions import (
     TransactionRefunded,
 )
 from checkout.transaction.parties import practitioner_of
-from checkout.transaction.state import STATUS, Absent, AwaitingPayment, Existing, Paid, Refunded, Review, State
+from checkout.transaction.state import STATUS, Absent, AwaitingPayment, Existing, Paid, Refunded, Review, State, left_of
 
 MOST_UNPAID = 20  # Transactions of one member that await payment (api.md, T8)
 
@@ -90,18 +90,22 @@ def review_outcome(review: Review) -> str | None:
 
 
 def _changed_reviews(before: State, after: Existing) -> list[dict[str, Any]]:
-    known = {} if isinstance(before, Absent) else {review.id: review for review in before.reviews}
-    return [_review(review) for review in after.reviews if known.get(review.id) != review]
+    known = [] if isinstance(before, Absent) else [_review(review, before) for review in before.reviews]
+    return [row for row in (_review(review, after) for review in after.reviews) if row not in known]
 
 
-def _review(review: Review) -> dict[str, Any]:
+def _review(review: Review, state: Existing) -> dict[str, Any]:
     outcome = review_outcome(review)
+    left = None if outcome else left_of(review, state)
     return {
         "id": str(review.id),
         "provider": review.provider,
         "payment_id": review.payment_id,
         "amount": review.received.amount,
         "currency": review.received.currency,
+        "direction": review.direction,
+        "returned": review.returned.amount if review.returned else None,
+        "refundable": left.amount if left else None,
         "cause": review.cause,
         "state": "settled" if outcome else "open",
         "outcome": outcome,

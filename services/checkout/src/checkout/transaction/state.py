@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from booking_contracts.event import Event
 from booking_contracts.money import Money
 from booking_contracts.transactions import (
+    MoneyDirection,
     PaymentNeedsReview,
     PaymentReviewSettled,
     PractitionerAssigned,
@@ -29,6 +30,7 @@ from booking_contracts.transactions import (
     TransactionPaid,
     TransactionRefunded,
 )
+from checkout.transaction.flows import Flows, Key, flow_of, key_of, told
 
 Status = Literal["awaiting_payment", "paid", "refunded", "expired", "canceled"]
 
@@ -59,6 +61,11 @@ class Payment:
     amount: Money
     paid_at: datetime
 
+    @property
+    def key(self) -> Key:
+        """Whose flow its money belongs to."""
+        return key_of(self.provider, self.payment_id, self.amount)
+
 
 @dataclass(frozen=True, slots=True)
 class Refund:
@@ -73,7 +80,8 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Money that fits nothing and waits for an admin (P4)."""
+    """Money that fits nothing and waits for an admin (P4). `received` came in, `returned` is known to have gone back of
+    it. Not `refundable`: nobody here can know how much is left, or the payment counts for another Transaction."""
 
     id: UUID
     provider: str
@@ -83,6 +91,14 @@ class Review:
     created_at: datetime
     state: Literal["open", "dismissed", "refunding", "refunded"] = "open"
     refund_id: UUID | None = None
+    direction: MoneyDirection = "in"
+    returned: Money | None = None
+    refundable: bool = True
+
+    @property
+    def key(self) -> Key:
+        """Whose flow its money belongs to."""
+        return key_of(self.provider, self.payment_id, self.received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,7 @@ class Absent:
 class AwaitingPayment:
     sale: Sale
     reviews: tuple[Review, ...] = ()
+    flows: Flows = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +119,7 @@ class Paid:
     payment: Payment
     refund: Refund | None = None
     reviews: tuple[Review, ...] = ()
+    flows: Flows = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +128,21 @@ class Refunded:
     payment: Payment
     refund: Refund
     reviews: tuple[Review, ...] = ()
+    flows: Flows = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
     sale: Sale
     reviews: tuple[Review, ...] = ()
+    flows: Flows = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Canceled:
     sale: Sale
     reviews: tuple[Review, ...] = ()
+    flows: Flows = ()
 
 
 Existing = AwaitingPayment | Paid | Refunded | Expired | Canceled
@@ -147,8 +168,40 @@ def fold(events: Iterable[tuple[Event, datetime]], state: State = Absent()) -> S
     return state
 
 
-def evolve(state: State, event: Event, at: datetime) -> State:  # noqa: C901, PLR0911 - the lifecycle on one page
+def evolve(state: State, event: Event, at: datetime) -> State:
     """Return the state after one more event; an impossible one raises `ImpossibleHistoryError`."""
+    after = _status_after(state, event, at)
+    if isinstance(state, Absent):
+        return after
+    return replace(after, flows=told(state.flows, event, _owner(state, event)))
+
+
+def left_of(review: Review, state: Existing) -> Money | None:
+    """Return what settling a review by refund would give back; None for nothing, or where nobody can know."""
+    flow = flow_of(state.flows, review.key)
+    if flow is None or not review.refundable:
+        return None
+    left = flow.left
+    if isinstance(state, Paid) and state.payment.key == review.key:
+        if review.direction == "in":
+            left = min(left, flow.came - state.payment.amount.amount)  # the price itself is the sale's
+        elif state.refund and state.refund.status == "requested":
+            return None
+    if review.direction == "in":
+        left = min(left, review.received.amount)
+    return flow.money(left) if left > 0 else None
+
+
+def _owner(state: Existing, event: Event) -> Key | None:
+    """Whose money a refund's event is about."""
+    if not isinstance(event, RefundRequested | TransactionRefunded | RefundFailed):
+        return None
+    if event.review_id is not None:
+        return next((review.key for review in state.reviews if review.id == event.review_id), None)
+    return state.payment.key if isinstance(state, Paid | Refunded) else None
+
+
+def _status_after(state: State, event: Event, at: datetime) -> State:  # noqa: C901, PLR0911 - the lifecycle on one page
     match state, event:
         case Absent(), TransactionCreated():
             return AwaitingPayment(_sale(event, at))
@@ -162,7 +215,7 @@ def evolve(state: State, event: Event, at: datetime) -> State:  # noqa: C901, PL
             return replace(state, reviews=_refunded_review(state.reviews, event))
         case AwaitingPayment(), TransactionPaid():
             payment = Payment(event.provider, event.provider_payment_id, event.amount, event.paid_at)
-            return Paid(state.sale, payment, None, state.reviews)
+            return Paid(state.sale, payment, None, state.reviews)  # `evolve` adds the flows
         case AwaitingPayment(), TransactionExpired():
             return Expired(state.sale, state.reviews)
         case AwaitingPayment(), TransactionCanceled():
@@ -203,8 +256,15 @@ def _reviewed(
     reviews: tuple[Review, ...], event: PaymentNeedsReview | PaymentReviewSettled, at: datetime
 ) -> tuple[Review, ...]:
     if isinstance(event, PaymentNeedsReview):
-        opened = Review(event.review_id, event.provider, event.provider_payment_id, event.received, event.cause, at)
-        return (*reviews, opened)
+        known: dict[str, Any] = {
+            "direction": event.direction or "in",
+            "returned": event.returned,
+            "refundable": event.refundable is not False,
+        }
+        if any(r.id == event.review_id for r in reviews):  # told again, because more is known
+            return tuple(replace(r, **known) if r.id == event.review_id else r for r in reviews)
+        payment = (event.provider, event.provider_payment_id)
+        return (*reviews, Review(event.review_id, *payment, event.received, event.cause, at, **known))
     state = "dismissed" if event.outcome == "dismiss" else "refunding"
     return tuple(replace(r, state=state) if r.id == event.review_id else r for r in reviews)
 
