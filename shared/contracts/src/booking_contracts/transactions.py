@@ -84,9 +84,9 @@ class TransactionPaid(_LockedEvent):
 class PaymentNeedsReview(_LockedEvent):
     """Money arrived that does not simply pay: too late, of a wrong amount or currency, or a second time (`direction` in
     or null); or a part of a payment left, or the provider contradicts itself (out) (P4). `received` is what came in by
-    this payment, `returned` what is known to have gone back of it, null for nothing. `refundable` false: how much is left
-    is unknown, or the payment counts for another Transaction, so settling it may give nothing back. The same `review_id`
-    again tells what is known by then. Notifier tells the admins, one of whom settles it."""
+    this payment, `returned` what is known to have gone back of it, null for nothing. `refundable` false: how much is
+    left is unknown, or the payment counts for another Transaction, so settling it may give nothing back. The same
+    `review_id` again tells what is known by then. Notifier tells the admins, one of whom settles it."""
 
     review_id: UUID
     provider: Code
