@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0002"
-down_revision = "0001"
+down_revision = "0006"
 
 TABLES = Path(__file__).parent.parent / "money_both_ways_v1.sql"
 BEFORE = "'pending', 'failed', 'paid', 'refunded'"
