@@ -153,7 +153,7 @@ class Play:
             assert truth == 0, "money that came is neither in the state nor under review"
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_whatever_the_order__money_in_minus_money_out_is_in_the_state_or_under_review(data: st.DataObject) -> None:
     play = Play(data.draw)

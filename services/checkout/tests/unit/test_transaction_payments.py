@@ -211,6 +211,11 @@ class TestTooLate:
     def test_paid_twice__one_review(self, given: tuple, cause: str) -> None:
         assert happened(report("paid"), *given, *happened(report("paid"), *given)) == []
 
+    def test_denied_is_heard_first__nobody_knows_whether_it_is_here(self, given: tuple, cause: str) -> None:
+        (event,) = happened(report("paid", denied=True), *given)
+        assert isinstance(event, PaymentNeedsReview)
+        assert (event.cause, event.refundable) == (cause, False)
+
     def test_refunded__the_review_is_settled_with_it(self, given: tuple, cause: str) -> None:
         told = types(happened(report("refunded"), *given))
         assert told == ["PaymentNeedsReview", "PaymentReviewSettled", "TransactionRefunded"]
@@ -282,6 +287,14 @@ class TestReviews:
         given = (*WHEN_PAID, *happened(report("refunded", PRICE, returned=HALF), *WHEN_PAID))
         told = happened(RequestRefund(OTHER, REASON), *given)
         assert types(told) == ["PaymentReviewSettled", "RefundRequested"]
+
+    def test_another_part_went_while_the_rest_is_asked_for__an_admin_looks_again(self) -> None:
+        """The review that was settled by asking for the rest stays settled, whatever becomes of that refund."""
+        given = (*WHEN_PAID, *happened(report("refunded", PRICE, returned=HALF), *WHEN_PAID))
+        given = (*given, *happened(RequestRefund(OTHER, REASON), *given))
+        (event,) = happened(report("partly_refunded"), *given)
+        assert isinstance(event, PaymentNeedsReview)
+        assert [r.state for r in _existing(after(*given, event)).reviews] == ["refunding", "open"]
 
     def test_part_of_reviewed_money_returned__only_the_rest_can_be_given_back(self) -> None:
         given, review = self.given()

@@ -108,7 +108,8 @@ def _arrived(telling: _Telling, *, returning: bool) -> None:
     else:
         gone = flow.money(flow.gone) if flow and flow.gone else None
         cause = _cause(report, amount, state)
-        telling.tell(_review(telling, amount, cause, returned=gone, refundable=not report.elsewhere))
+        known = not report.elsewhere and not report.denied
+        telling.tell(_review(telling, amount, cause, returned=gone, refundable=known))
 
 
 def _counted(report: ReportPayment, amount: Money, state: Existing) -> bool:
@@ -173,7 +174,8 @@ def _part_gone(telling: _Telling, so_far: Money | None) -> None:
     flow = telling.flow
     if flow is None or flow.rest == 0 or (so_far is not None and so_far.amount <= flow.gone):
         return
-    known = telling.reviews(flow.key, "open", "refunding")
+    asked_for = {refund.review_id for refund in flow.under_way}  # opens again if the provider says no
+    known = [r for r in telling.reviews(flow.key, "open", "refunding") if r.state == "open" or r.id in asked_for]
     review = next((r for r in known if r.direction == "out"), None) or (
         None if telling.pays else next(iter(known), None)
     )
