@@ -53,6 +53,7 @@ def build(settings: Settings) -> Service:
         topics=[ROWS],
         lock_name="calendar-projector",
         wake=waker,
+        kafka_options={"compression_type": settings.relay_compression},
     )
     erasures = Consumer(
         CONSUMER,

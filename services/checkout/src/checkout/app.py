@@ -120,6 +120,7 @@ def _relay(settings: Settings, waker: Waker) -> Relay:
         topics=PUBLISHED,
         lock_name="checkout-relay",
         wake=waker,
+        kafka_options={"compression_type": settings.relay_compression},
     )
 
 

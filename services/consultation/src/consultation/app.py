@@ -36,6 +36,7 @@ def build(settings: Settings) -> Service:
         topics=[EventTopic(SESSIONS)],
         lock_name=SERVICE,
         wake=waker,
+        kafka_options={"compression_type": settings.relay_compression},
     )
     consumer = Consumer(
         CONSUMER,

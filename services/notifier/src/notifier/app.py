@@ -52,6 +52,7 @@ def build(settings: Settings) -> Service:
         topics=[PUBLISHED],
         lock_name="notifier-relay",
         wake=waker,
+        kafka_options={"compression_type": settings.relay_compression},
     )
     return Service(
         name="notifier",

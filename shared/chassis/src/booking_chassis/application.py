@@ -22,6 +22,7 @@ from booking_chassis.service import Mode, Service
 from booking_chassis.supervision import Supervisor
 from booking_chassis.tokens import TokenVerifier
 from booking_chassis.topic_check import wrong_topics
+from booking_outbox.relay import Relay
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +102,9 @@ def _lifespan(
         ]
         if mode != "api":
             background.append(asyncio.create_task(_check_topics(service, health), name="topics"))
+        else:  # counts what waits for a relay, which runs elsewhere, or does not
+            relays = [worker for worker in service.workers if isinstance(worker, Relay)]
+            background += [asyncio.create_task(relay.watch(), name="relay lag") for relay in relays]
         supervisor = Supervisor([] if mode == "api" else [*service.workers, IdempotencyPurge(service.database)])
         if mode != "worker":
             background.append(asyncio.create_task(keys.keep_fresh(), name="keys"))

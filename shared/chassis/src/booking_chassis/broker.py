@@ -1,15 +1,37 @@
-"""Whether a broker answers: Kafka's ApiVersions request, sixty bytes, on a connection of its own.
+"""Whether a broker answers and has our topics: Kafka's ApiVersions and Metadata requests, on a connection of its own.
 
-A TCP connect would not do: a stopped broker's kernel still accepts. aiokafka's client would: it costs a second.
+A TCP connect would not do: a stopped broker's kernel still accepts. aiokafka's client would: it costs a second. And a
+broker without the topics (a new cluster, a wrong address or prefix) takes nothing from us, however well it answers.
 """
+# pyright: reportMissingTypeStubs=false
 
 import asyncio
 import socket
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from aiokafka.protocol.metadata import MetadataResponse_v5
 
 _CLIENT = b"probe"
-_API_VERSIONS = struct.pack(">hhih", 18, 0, 1, len(_CLIENT)) + _CLIENT
-_REQUEST = struct.pack(">i", len(_API_VERSIONS)) + _API_VERSIONS
+_API_VERSIONS, _METADATA, _METADATA_VERSION = 18, 3, 5
+_MOST_BYTES = 10_000_000
+
+
+@dataclass(frozen=True)
+class BrokerState:
+    """What a probe found: ``why`` no broker answered (None: one did), and which of the topics asked for don't exist."""
+
+    why: str | None
+    missing: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        """As /readyz shows it: `ok`, `down`, or `3 topics missing`."""
+        if self.why is not None:
+            return "down"
+        return f"{len(self.missing)} topics missing" if self.missing else "ok"
 
 
 async def broker_answers(bootstrap: str, timeout: float = 2.0) -> bool:  # noqa: ASYNC109 - the whole probe's deadline
@@ -17,32 +39,61 @@ async def broker_answers(bootstrap: str, timeout: float = 2.0) -> bool:  # noqa:
     return await why_no_broker(bootstrap, timeout) is None
 
 
-async def why_no_broker(bootstrap: str, timeout: float = 2.0) -> str | None:  # noqa: ASYNC109 - as above
+async def why_no_broker(bootstrap: str, timeout: float = 2.0) -> str | None:  # noqa: ASYNC109 - the probe's deadline
     """None when any of the `host:port` answers in `timeout` seconds, else what each did instead."""
+    return (await broker_state(bootstrap, (), timeout)).why
+
+
+async def broker_state(bootstrap: str, topics: Sequence[str], seconds: float = 2.0) -> BrokerState:
+    """The best of what the `host:port` in `bootstrap` answer within `seconds`. Creates no topic by asking for it."""
     addresses = [address.strip() for address in bootstrap.split(",")]
-    found = await asyncio.gather(*(_why_not(address, timeout) for address in addresses))
-    if None in found:
-        return None
-    return "; ".join(f"{address}: {why}" for address, why in zip(addresses, found, strict=True))
+    found = await asyncio.gather(*(_state(address, topics, seconds) for address in addresses))
+    if answering := [state for state in found if state.why is None]:
+        return min(answering, key=lambda state: len(state.missing))
+    return BrokerState("; ".join(f"{address}: {state.why}" for address, state in zip(addresses, found, strict=True)))
 
 
-async def _why_not(address: str, seconds: float) -> str | None:
+async def _state(address: str, topics: Sequence[str], seconds: float) -> BrokerState:
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
             try:
-                writer.write(_REQUEST)
-                await writer.drain()
-                size, correlation = struct.unpack(">ii", await reader.readexactly(8))
-                return None if size >= 4 and correlation == 1 else "something else than a broker answers"
+                await _ask(reader, writer, _API_VERSIONS, 0, b"")
+                return BrokerState(None, await _missing(reader, writer, topics) if topics else ())
             finally:
                 writer.transport.abort()
     except TimeoutError:
-        return "no answer"
+        return BrokerState("no answer")
     except asyncio.IncompleteReadError:
-        return "the connection ended without an answer"
+        return BrokerState("the connection ended without an answer")
     except socket.gaierror:
-        return "no such host"
+        return BrokerState("no such host")
     except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return BrokerState(getattr(error, "strerror", None) or str(error))
+
+
+async def _missing(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, topics: Sequence[str]
+) -> tuple[str, ...]:
+    names = b"".join(struct.pack(">h", len(name)) + name for name in (topic.encode() for topic in topics))
+    create = b"\x00"
+    body = struct.pack(">i", len(topics)) + names + create
+    answer: Any = MetadataResponse_v5.decode(
+        BytesIO(await _ask(reader, writer, _METADATA, _METADATA_VERSION, body))  # pyright: ignore[reportArgumentType]
+    )
+    there = {topic for error, topic, _, partitions in answer.topics if not error and partitions}
+    return tuple(topic for topic in topics if topic not in there)
+
+
+async def _ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, api: int, version: int, body: bytes
+) -> bytes:
+    """The answer's body; ValueError when it is no answer of Kafka's."""
+    request = struct.pack(">hhih", api, version, api, len(_CLIENT)) + _CLIENT + body
+    writer.write(struct.pack(">i", len(request)) + request)
+    await writer.drain()
+    size, correlation = struct.unpack(">ii", await reader.readexactly(8))
+    if correlation != api or not 4 <= size <= _MOST_BYTES:
+        raise ValueError("something else than a broker answers")
+    return await reader.readexactly(size - 4)

@@ -8,12 +8,13 @@ import structlog
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from booking_chassis.broker import why_no_broker
+from booking_chassis.broker import BrokerState, broker_state, why_no_broker
 from booking_chassis.database import Database, DatabaseDown
 from booking_chassis.metrics import LOOP_LAG, WORKER_BACKLOG, WORKER_STALLED
 from booking_chassis.relay_figures import RelayFigures
 from booking_chassis.revisions import Revisions
 from booking_chassis.service import Mode, Service, Worker
+from booking_contracts.topics import TOPICS
 
 _TICK = 0.5
 _REACH_SECONDS, _TELL_SECONDS = 1.0, 30.0
@@ -28,10 +29,11 @@ class Health:
     def __init__(self, service: Service, mode: Mode) -> None:
         self._database: Database = service.database
         self._bootstrap = service.settings.kafka_bootstrap
+        self._topics = [service.settings.topic_prefix + topic.name for topic in TOPICS]
         self._workers = [] if mode == "api" else list(service.workers)
         self._broker_matters = mode == "worker"
         self._revisions = Revisions(service.migrations) if service.migrations else None
-        self._relay_figures = RelayFigures(self._workers)
+        self._relay_figures = RelayFigures(service.workers)  # of every mode: an api counts what waits, too
         self._beat_at = time.monotonic()
         self._kafka_reached = False
         self._grace = service.settings.shutdown_grace_seconds
@@ -75,11 +77,11 @@ class Health:
         return generate_latest() + self._relay_figures.text()
 
     async def ready(self) -> tuple[bool, dict[str, str]]:
-        """Whether the database answers, durably and migrated (and, for a worker, the broker); each with its state."""
-        database, missing = await asyncio.gather(self._database_state(), why_no_broker(self._bootstrap))
-        self._kafka_reached = self._kafka_reached or missing is None
-        away = "down" if self._kafka_reached else "never reached"
-        states = database | {"kafka": "ok" if missing is None else away}
+        """Whether the database answers, durably and migrated (and, for a worker, whether the broker answers, has the
+        topics, and takes what the relay sends); each with its state."""
+        database, broker = await asyncio.gather(self._database_state(), broker_state(self._bootstrap, self._topics))
+        self._kafka_reached = self._kafka_reached or broker.why is None
+        states = database | {"kafka": self._kafka_state(broker)}
         if self.stopping.is_set():
             states["process"] = "stopping"
         # A broker that was there and is away never makes the write side unready. One that this process has never
@@ -90,6 +92,13 @@ class Health:
             if name != "kafka" or self._broker_matters or not self._kafka_reached
         ]
         return all(state == "ok" for state in needed), states
+
+    def _kafka_state(self, broker: BrokerState) -> str:
+        if not self._kafka_reached:
+            return "never reached"
+        # A broker that answers may still refuse to write: too few replicas, a full disk.
+        refused = str(broker) == "ok" and self._relay_figures.waits_for("kafka")
+        return "refuses writes" if refused else str(broker)
 
     async def reach_kafka(self) -> None:
         """Until the broker has answered once: asks, and tells now and then why it isn't reached."""

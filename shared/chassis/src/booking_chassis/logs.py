@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -21,6 +22,38 @@ _SECRETS = (
     (re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9._-]+"), "***"),
     (re.compile(r"(/calendar/feeds/)[^\s/?\"']+"), r"\1***"),
 )
+
+
+class Repeats(logging.Filter):
+    """Lets one complaint of a library through at most every ten seconds, and says then how many were left out.
+
+    aiokafka asks for a missing topic, or a broker that is away, several times a second and logs each answer: tens of
+    thousands of lines in minutes, under which nobody finds the one that says what to do. Our own lines all pass.
+    """
+
+    SECONDS = 10.0
+    LIBRARIES = ("aiokafka", "faststream", "psycopg", "sqlalchemy", "asyncio")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for a line whose text, before its values are put in, was let through less than ten seconds ago."""
+        if record.name.partition(".")[0] not in self.LIBRARIES:
+            return True
+        what = (record.name, str(record.msg))
+        until, left_out = self._seen.get(what, (0.0, 0))
+        now = time.monotonic()
+        if now < until:
+            self._seen[what] = (until, left_out + 1)
+            return False
+        if len(self._seen) > 1_000:  # texts that hold their values: forget rather than grow
+            self._seen.clear()
+        self._seen[what] = (now + self.SECONDS, 0)
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like this were left out)", ()
+        return True
 
 
 def configure(level: str = "info", *, service: str = "") -> None:
@@ -42,6 +75,7 @@ def configure(level: str = "info", *, service: str = "") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared],

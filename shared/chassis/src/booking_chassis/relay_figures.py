@@ -32,6 +32,10 @@ class RelayFigures(Collector):
             families[sample.name].add_metric(list(sample.labels.values()), sample.value)
         return families.values()
 
+    def waits_for(self, cause: str) -> bool:
+        """Whether one of the relays says that it can't go on because of this."""
+        return any(relay.waiting_for == cause for relay in self._relays)
+
     def text(self) -> bytes:
         """The figures as /metrics shows them; empty without a relay."""
         return generate_latest(self._registry)

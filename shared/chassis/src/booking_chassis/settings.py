@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
@@ -182,6 +182,9 @@ class ServiceSettings(BaseSettings):
     topic_prefix: Annotated[
         str, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="a prefix of topic names, for shared clusters")
     ] = ""
+    relay_compression: Annotated[
+        Literal["gzip", "none"], Field(description="gzip or none: how records are packed on their way to Kafka")
+    ] = "gzip"
     consumer_gap_limit: Annotated[
         int, Field(ge=1, description="keys of a partition that may wait for a predecessor before it is paused")
     ] = 1000

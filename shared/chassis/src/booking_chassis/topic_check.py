@@ -3,6 +3,7 @@
 # aiokafka is untyped, hence not strict here.
 
 import asyncio
+import time
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -11,14 +12,16 @@ from booking_contracts.kafka_admin import compare_topics
 
 log = structlog.get_logger(__name__)
 
-_AGAIN_SECONDS = 5.0
+_AGAIN_SECONDS, _SAY_SECONDS = 5.0, 60.0
 
 
 async def wrong_topics(bootstrap: str, prefix: str) -> str | None:
     """Once the broker answers and has every topic: None, or a sentence that says what is wrong and what to do.
 
-    Waits as long as the broker is away (commands go on without it) or topics are still to be made.
+    Waits as long as the broker is away (commands go on without it) or topics are still to be made; names those in the
+    log once a minute.
     """
+    said_at = float("-inf")
     while True:
         try:
             missing, wrong = await compare_topics(bootstrap, prefix)
@@ -33,4 +36,7 @@ async def wrong_topics(bootstrap: str, prefix: str) -> str | None:
             )
         if not missing:
             return None
+        if missing != ["?"] and time.monotonic() - said_at > _SAY_SECONDS:
+            said_at = time.monotonic()
+            log.warning("topics_missing", topics=missing, then="make them: booking_contracts.topics.create_topics")
         await asyncio.sleep(_AGAIN_SECONDS)

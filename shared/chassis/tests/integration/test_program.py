@@ -28,7 +28,7 @@ from tests.plugins.servers import Databases
 from booking_chassis import migrations
 from booking_chassis.testing import Issuer
 from booking_contracts import kafka_admin
-from booking_contracts.topics import SESSIONS
+from booking_contracts.topics import SESSIONS, TOPICS
 
 pytestmark = pytest.mark.servers
 PROGRAM = [sys.executable, "-m", "shared.chassis.tests.sample"]
@@ -387,10 +387,15 @@ async def test_unsafe_database__ends_the_process_with_1(sample_database):
 
 
 async def test_worker__serves_health_and_no_routes(sample_database, kafka):
+    prefix = kafka.prefix()
+    settings = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "TOPIC_PREFIX": prefix}
     async with (
-        started("worker", sample_database.app_url, KAFKA_BOOTSTRAP=kafka.bootstrap) as program,
+        started("worker", sample_database.app_url, **settings) as program,
         httpx2.AsyncClient() as client,
     ):
+        answer = await program.first_answer(client)
+        assert (answer.status_code, answer.json()["kafka"]) == (503, f"{len(TOPICS)} topics missing")
+        kafka.create_topics(prefix)
         await program.until_ready(client)
         assert (await client.get(f"{program.url}/readyz")).json()["kafka"] == "ok"
         assert (await client.get(f"{program.url}/v1/context")).status_code == 404

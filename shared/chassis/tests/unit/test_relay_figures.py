@@ -38,13 +38,18 @@ class Idle:
 def shown(figures: RelayFigures) -> dict[tuple[str, str], float]:
     """Value by name and topic, as Prometheus reads the text."""
     families = text_string_to_metric_families(figures.text().decode())
-    return {(s.name, s.labels.get("topic", "")): s.value for family in families for s in family.samples}
+    return {
+        (s.name, s.labels.get("topic", s.labels.get("cause", ""))): s.value
+        for family in families
+        for s in family.samples
+    }
 
 
 def test_leading__shows_lag_and_counts_by_topic():
     relay = Relaying()
     figures = RelayFigures([Idle(), relay])
     relay.metrics.leader = True
+    relay.metrics.waiting_for = "kafka"
     relay.metrics.lag_events |= {"booking.sessions": 7, "booking.transactions": 0}
     relay.metrics.lag_seconds["booking.sessions"] = 2.5
     relay.metrics.published["booking.sessions"] += 40
@@ -52,6 +57,9 @@ def test_leading__shows_lag_and_counts_by_topic():
     assert shown(figures) == {
         ("booking_relay_leader", ""): 1,
         ("booking_relay_refused", ""): 0,
+        ("booking_relay_waiting", "kafka"): 1,
+        ("booking_relay_waiting", "operator"): 0,
+        ("booking_relay_waiting", "postgres"): 0,
         ("booking_relay_lag_events", "booking.sessions"): 7,
         ("booking_relay_lag_events", "booking.transactions"): 0,
         ("booking_relay_lag_seconds", "booking.sessions"): 2.5,

@@ -8,6 +8,7 @@ anew;
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from booking_outbox.outgoing import Outgoing
 from booking_outbox.publisher import Packed, Publisher
 from booking_outbox.topics import Published, StateTopic
 
+_log = logging.getLogger(__name__)
 WINDOW = 5_000
 SMALLEST_WINDOW = 64
 MOST_PARKED = 50_000
@@ -33,7 +35,7 @@ class Lane:
         self.name = published.topic.name
         self.physical = physical
         self.window = WINDOW
-        self.failed: dict[int, Exception] = {}
+        self.failed: dict[int, BaseException] = {}
         self._is_state = isinstance(published, StateTopic)
         self._metrics = metrics
         self._moved = moved
@@ -98,6 +100,8 @@ class Lane:
             )  # packing is pure computation: let the flights, and the API beside us, have their turn
 
     async def _fly(self, partition: int, publisher: Publisher, check: Callable[[], None]) -> None:
+        """Send what is queued. Whatever ends it before the queue is empty marks the partition as failed: its marks are
+        in hand, and nobody else would take them again."""
         queue = self._queues[partition]
         try:
             while queue:
@@ -113,8 +117,15 @@ class Lane:
         except Unpublished as error:
             self._metrics.failed_batches[self.name] += 1
             self.failed[partition] = error
-        except LeadLost:
-            pass  # the loop's own check ends the term
+        except LeadLost as error:  # the loop's own check ends the term
+            self.failed[partition] = error
+        except asyncio.CancelledError as error:  # meant for us, or for a future of a client that was closed
+            self.failed[partition] = error
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the marks must be taken again
+            _log.exception("relay: %s/%s: a batch could not be sent", self.name, partition)
+            self._metrics.failed_batches[self.name] += 1
+            self.failed[partition] = error
         finally:
             self._flights.pop(partition, None)
             self._moved()

@@ -11,9 +11,16 @@ from typing import Any, Self
 import psycopg
 
 from booking_outbox.errors import LeadLost
-from booking_outbox.session import IDLE_SESSION_SECONDS, STATEMENT_TIMEOUT, connect_leader, lock_key
+from booking_outbox.session import (
+    IDLE_SESSION_SECONDS,
+    STATEMENT_TIMEOUT,
+    Connection,
+    connect_leader,
+    lock_key,
+)
 
 _HEARTBEAT_SECONDS = 5.0
+_RELEASE_SECONDS = 2.0  # a stop has no time for a server that is silent
 # Somebody who waits for the lock (republish) asks the leader to step down; standbys only try it, they never wait for
 # it.
 _CONTESTED = (
@@ -26,7 +33,7 @@ _CONTESTED = (
 class Lead:
     """A session that may hold the leader's lock."""
 
-    def __init__(self, conn: psycopg.AsyncConnection[Any], key: int) -> None:
+    def __init__(self, conn: Connection, key: int) -> None:
         self.conn = conn
         self._key = key
         self._heard = time.monotonic()
@@ -45,11 +52,13 @@ class Lead:
         """Queue for the lock, which a leader takes as the request to step down; False when it was not given in time."""
         limits = "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)"
         await self.conn.execute(limits, [f"{round(seconds * 1000)}ms", "0"])
+        usual, self.conn.answer_within = self.conn.answer_within, seconds + self.conn.answer_within
         try:
             await self._ask("SELECT pg_advisory_lock($1::bigint)")
         except psycopg.errors.LockNotAvailable:
             return False
         finally:
+            self.conn.answer_within = usual
             await self.conn.execute(limits, ["0", STATEMENT_TIMEOUT])
         return True
 
@@ -77,15 +86,16 @@ class Lead:
         """LeadLost when the session has been silent for so long that PostgreSQL may have given the lock to another.
 
         Called before each send and by each turn of the loop: a process that was frozen past the takeover stops here
-        with what it had in hand.
+        with what it had in hand. Once lost it stays lost, also when the session answers again: a batch was given up.
         """
+        if self._lost is None and time.monotonic() - self._heard > IDLE_SESSION_SECONDS - 1:
+            self._lost = TimeoutError(f"silent for over {IDLE_SESSION_SECONDS - 1} s")
         if self._lost is not None:
             raise LeadLost(f"the leader's session is gone: {self._lost}")
-        if time.monotonic() - self._heard > IDLE_SESSION_SECONDS - 1:
-            raise LeadLost(f"the leader's session was silent for over {IDLE_SESSION_SECONDS - 1} s")
 
     async def release(self) -> None:
         """Give the lock back and close; closing alone would do, but the lock would be held until PostgreSQL notices."""
+        self.conn.answer_within = _RELEASE_SECONDS
         try:
             await self._ask("SELECT pg_advisory_unlock_all()::text")
         except psycopg.Error:

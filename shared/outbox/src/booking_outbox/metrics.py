@@ -19,10 +19,17 @@ class Sample:
 
 @dataclass
 class RelayMetrics:
-    """Counted since the start of the process; the lag is of the last look (every few seconds, by the leader alone)."""
+    """Counted since the start of the process.
+
+    The lag is of the last look, at most a few seconds old, whoever leads and whatever Kafka does (see `lag.LagWatch`).
+    While the database can't be reached nothing is known of it: the figures are absent rather than old.
+    ``waiting_for`` names what does not answer, refuses, or forbids going on: ``kafka``, ``postgres``, ``operator``.
+    """
 
     leader: bool = False
     refused: bool = False
+    waiting_for: str | None = None
+    empty_at: float | None = None  # time.monotonic() of the last look that found nothing waiting
     lag_events: dict[str, int] = field(default_factory=dict[str, int])
     lag_seconds: dict[str, float] = field(default_factory=dict[str, float])
     published: Counter[str] = field(default_factory=Counter[str])
@@ -32,6 +39,9 @@ class RelayMetrics:
         """Every figure, with its topic's logical name as label."""
         yield Sample("relay_leader", "gauge", "1 while this process holds the leader's lock.", float(self.leader))
         yield Sample("relay_refused", "gauge", "1 while a restored store forbids publishing.", float(self.refused))
+        for cause in ("kafka", "operator", "postgres"):
+            about = "1 while the relay can't go on because of this."
+            yield Sample("relay_waiting", "gauge", about, float(self.waiting_for == cause), {"cause": cause})
         for topic, events in self.lag_events.items():
             yield Sample("relay_lag_events", "gauge", "Committed and not yet published.", events, {"topic": topic})
         for topic, seconds in self.lag_seconds.items():

@@ -15,12 +15,13 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from booking_outbox.encoding import Batch
+from booking_outbox.encoding import Batch, Compression
 from booking_outbox.errors import Unpublished
 from booking_outbox.outgoing import Outgoing
 
 # Under the topics' max.message.bytes (1 MiB), over the largest event (512 KiB) with its headers.
 MAX_BATCH_BYTES = 900_000
+_METADATA_SECONDS = 2.0
 
 
 Packed = tuple[Batch, Sequence[Outgoing]]
@@ -29,13 +30,16 @@ Packed = tuple[Batch, Sequence[Outgoing]]
 class Publisher:
     """One producer's life. `start` one, and `discard` it at the first failure."""
 
-    def __init__(self, producer: Any, deadline: float) -> None:
+    def __init__(self, producer: Any, deadline: float, compression: Compression = "none") -> None:
         self._producer = producer
         self._deadline = deadline
+        self._compression: Compression = compression
 
     @classmethod
     async def start(cls, bootstrap: str, *, deadline: float = 10.0, options: dict[str, Any] | None = None) -> Self:
         """Connected, or Unpublished when no broker answers within the deadline (seconds, also that of each batch)."""
+        options = dict(options or {})
+        compression: Compression = options.pop("compression_type", None) or "none"  # batches come to aiokafka packed
         producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             client_id="relay",
@@ -44,9 +48,9 @@ class Publisher:
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=2 * MAX_BATCH_BYTES,
             request_timeout_ms=round(deadline * 1000),
-            **(options or {}),
+            **options,
         )
-        publisher = cls(producer, deadline)
+        publisher = cls(producer, deadline, compression)
         try:
             async with asyncio.timeout(deadline):
                 await producer.start()
@@ -56,9 +60,12 @@ class Publisher:
         return publisher
 
     async def partitions(self, topic: str) -> int:
-        """How many partitions the topic has; Unpublished when the broker doesn't know it."""
+        """How many partitions the topic has; Unpublished when the broker doesn't know it.
+
+        aiokafka asks for a missing topic ten times a second and logs each answer, so it is not let ask for long.
+        """
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(min(self._deadline, _METADATA_SECONDS)):
                 return len(await self._producer.partitions_for(topic))
         except (KafkaError, TimeoutError) as error:
             raise Unpublished(f"{topic}: {error!r}") from error
@@ -71,11 +78,11 @@ class Publisher:
         """The records as batches, in their order. All must be of one partition."""
         now = round(time.time() * 1000)  # the topics stamp the time of appending; this only has to be valid
         batches: list[Packed] = []
-        batch, start = Batch(MAX_BATCH_BYTES, now), 0
+        batch, start = Batch(MAX_BATCH_BYTES, now, self._compression), 0
         for end, record in enumerate(records):
             if not batch.append(record[1], record[2], record[3]):
                 batches.append((batch, records[start:end]))
-                batch, start = Batch(MAX_BATCH_BYTES, now), end
+                batch, start = Batch(MAX_BATCH_BYTES, now, self._compression), end
                 batch.append(record[1], record[2], record[3])
         batches.append((batch, records[start:]))
         return batches

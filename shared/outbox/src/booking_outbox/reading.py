@@ -149,6 +149,13 @@ class StateReader:
         )
 
 
+async def versions(conn: psycopg.AsyncConnection[Any], topic: StateTopic, keys: list[str]) -> dict[str, int]:
+    """The versions of these keys' rows as they are now; a key without a row is absent."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(topic.query.encode(), {"keys": keys})
+    return {_bytes(row["key"]).decode(): int(row["version"]) for row in await cursor.fetchall()}
+
+
 async def settle(conn: psycopg.AsyncConnection[Any], topic: str, marks: Sequence[bytes]) -> None:
     """Delete exactly these marks. Never a range: one committed meanwhile, its id among theirs, would go unsent."""
     ids = "{" + b",".join(marks).decode() + "}"

@@ -17,7 +17,8 @@ from typing import Any
 import psycopg
 from aiokafka.errors import KafkaError
 
-from booking_outbox.errors import OutboxError, StoreOlderThanTopic
+from booking_outbox.errors import LeadLost, OutboxError, StoreOlderThanTopic
+from booking_outbox.lag import LagWatch
 from booking_outbox.lead import Lead
 from booking_outbox.metrics import RelayMetrics
 from booking_outbox.progress import Progress
@@ -25,11 +26,13 @@ from booking_outbox.republish import Republished, Selection, republish
 from booking_outbox.restore import check_restore
 from booking_outbox.session import connect
 from booking_outbox.term import Term, mark_again
-from booking_outbox.topics import EventTopic, Published
+from booking_outbox.topics import Published
 from booking_outbox.wake import Waker, listen
 
 _log = logging.getLogger(__name__)
-_STANDBY_SECONDS, _REFUSED_SECONDS = 1.0, 10.0
+_STANDBY_SECONDS, _REFUSED_SECONDS = 0.3, 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # between terms that fail
+_TURN_SECONDS = 30.0  # every wait of the relay ends before
 
 
 class Relay:
@@ -37,7 +40,7 @@ class Relay:
 
     ``lock_name`` names the leader's lock, one per service. ``deadline`` is how long a batch may take to be
     acknowledged, in seconds; ``grace`` how long a stop waits for batches in flight. ``kafka_options`` go to aiokafka
-    (security, compression).
+    (security), but for ``compression_type``, ``none`` or ``gzip``: ValueError for another one.
     """
 
     name = "relay"
@@ -55,6 +58,8 @@ class Relay:
         grace: float = 5.0,
         kafka_options: dict[str, Any] | None = None,
     ) -> None:
+        if (kafka_options or {}).get("compression_type") not in {None, "none", "gzip"}:
+            raise ValueError("compression_type is none or gzip: what every consumer can read without more libraries")
         self.metrics = RelayMetrics()
         self._url = database_url
         self._bootstrap = bootstrap
@@ -65,9 +70,10 @@ class Relay:
         self._grace = grace
         self._options = kafka_options or {}
         self._woken = asyncio.Event()
-        self._waiting_for: str | None = None
+        self._running = False
         self._term: Term | None = None
-        self._moved_at = time.monotonic()
+        self._turned_at = time.monotonic()
+        self._pause = _FIRST_PAUSE
         self._in_doubt: dict[str, list[bytes]] = {}
         if wake is not None:
             wake.attach(self._wake)
@@ -77,11 +83,23 @@ class Relay:
         return self.metrics.leader
 
     def progress(self) -> Progress:
-        """The leader's backlog; a standby has none."""
-        term = self._term
+        """The leader's backlog; a standby has none. A loop that does not turn is stuck, whatever it said it waits for:
+        each of its waits has a deadline."""
+        now, term = time.monotonic(), self._term
+        if self._running and now - self._turned_at > _TURN_SECONDS:
+            return Progress(max(1, sum(self.metrics.lag_events.values())), self._turned_at)
         if not self.metrics.leader or term is None:
-            return Progress(0, time.monotonic(), self._waiting_for)
-        return Progress(sum(self.metrics.lag_events.values()), term.moved_at, term.waiting_for)
+            return Progress(0, now, self.metrics.waiting_for)
+        moved_at = max(term.moved_at, self.metrics.empty_at or 0.0)
+        return Progress(sum(self.metrics.lag_events.values()), moved_at, self.metrics.waiting_for)
+
+    async def watch(self) -> None:
+        """Keep the lag's figures true until cancelled: for a process that does not `run` this relay."""
+        names = [topic.topic.name for topic in self._topics]
+        await LagWatch(self._url, names, self.metrics).run()
+
+    def _turn(self) -> None:
+        self._turned_at = time.monotonic()
 
     async def republish(self, selection: Selection, *, accept_topic: bool = False) -> Republished:
         """Publish again what this relay publishes, under its own lock (see `republish`)."""
@@ -98,47 +116,59 @@ class Relay:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Campaign, lead, stand by, until ``stop``; then end within the grace. Survives database and broker."""
-        ringing = asyncio.create_task(self._ring(stop))
+        beside = [asyncio.create_task(self._ring(stop)), asyncio.create_task(self.watch(), name="relay lag")]
+        self._turn()
+        self._running = True
         try:
             while not stop.is_set():
+                self._turn()
                 pause = await self._try_term(stop)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
                         await stop.wait()
         finally:
-            ringing.cancel()
+            self._running = False
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def _ring(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._woken.set()
 
     async def _try_term(self, stop: asyncio.Event) -> float:
-        """One term, if the lock is free; gives the seconds to pause after it."""
+        """One term, if the lock is free; gives the seconds to pause after it: few after one that led, then more."""
         try:
             await self._lead_once(stop)
         except StoreOlderThanTopic as error:
-            self._waiting_for, self.metrics.refused = "operator", True
+            self.metrics.waiting_for, self.metrics.refused = "operator", True
             _log.error("relay: refusing to publish: %s", error)
             return _REFUSED_SECONDS
+        except LeadLost as error:
+            self.metrics.waiting_for = "postgres"
+            _log.warning("relay: %s", error)
         except (psycopg.Error, OSError) as error:
-            self._waiting_for = "postgres"
+            self.metrics.waiting_for = "postgres"
             _log.warning("relay: lost the database: %s", error)
         except (OutboxError, KafkaError) as error:
-            self._waiting_for = "kafka"
+            self.metrics.waiting_for = "kafka"
             _log.warning("relay: %s", error)
         except Exception:  # noqa: BLE001 - a term may fail for any reason, the relay goes on and says so
-            self._waiting_for = None
+            self.metrics.waiting_for = None
             _log.exception("relay: term ended")
         else:
-            self._waiting_for = None
-        return _STANDBY_SECONDS
+            self.metrics.waiting_for = None
+            return _FIRST_PAUSE
+        pause, self._pause = self._pause, min(_LONGEST_PAUSE, self._pause * 2)
+        return pause
 
     async def _lead_once(self, stop: asyncio.Event) -> None:
         await self._mark_in_doubt()
         lead = await Lead.open(self._url, self._lock_name, by_index=True)
         try:
             while not await lead.try_lock():
-                self._waiting_for = None
+                self._turn()
+                self.metrics.waiting_for, self._pause = None, _FIRST_PAUSE
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_STANDBY_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311
                         await stop.wait()
@@ -159,6 +189,7 @@ class Relay:
             metrics=self.metrics,
             woken=self._woken,
             stop=stop,
+            turned=self._turn,
         )
         beside = [
             asyncio.create_task(listen(self._url, self._woken.set), name="relay listen"),
@@ -167,10 +198,11 @@ class Relay:
         clean = False
         try:
             self.metrics.leader = True
-            await term.look()
             if await term.start() is not None:
+                self._turn()
                 await self._check(lead)
             _log.info("relay: leading")
+            self._pause = _FIRST_PAUSE
             await term.run()
             await term.finish(self._grace)
             clean = True
@@ -188,8 +220,7 @@ class Relay:
                 self._in_doubt.setdefault(topic, []).extend(keys)
 
     async def _check(self, lead: Lead) -> None:
-        topics = [topic.topic for topic in self._topics if isinstance(topic, EventTopic)]
-        await check_restore(lead, topics, bootstrap=self._bootstrap, prefix=self._prefix, options=self._options)
+        await check_restore(lead, self._topics, bootstrap=self._bootstrap, prefix=self._prefix, options=self._options)
         self.metrics.refused = False
 
     async def _mark_in_doubt(self) -> None:

@@ -1,123 +1,197 @@
 """The check on taking the lead: is the store at least as new as its topics (F53)?
 
-After a restore from an older copy the store would give out versions that the topics already have, with other events:
-consumers would drop them as duplicates, silently, for ever. So the last record of ours in each partition must be in
-``events``.
+After a restore from an older copy the store would give out versions that the topics already have, with other content:
+consumers would drop them as duplicates, silently, for ever. So each of the last records of ours must be known: an
+event by its id in ``events``, a state row by a version that is at least the record's. Not the last record alone: the
+order of commits is not that of marks, so a backup may hold the last one and miss one before it.
+
+All partitions are read at once, in one bounded poll, and looked up at once: nothing is published meanwhile.
 """
 # pyright: reportMissingTypeStubs=false
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
-from booking_contracts.envelope import read_headers
+from booking_contracts.envelope import Envelope, read_headers
 from booking_contracts.errors import Undecodable
+from booking_contracts.ids import state_id
 from booking_contracts.topics import Topic
-from booking_outbox.errors import StoreOlderThanTopic
+from booking_outbox.errors import StoreOlderThanTopic, Unpublished
 from booking_outbox.lead import Lead
+from booking_outbox.reading import versions
+from booking_outbox.topics import EventTopic, Published, StateTopic
 
 LOOK_BACK = 1_000
+"""Offsets per partition. More than one leader ever had in flight between two commits, and read in a moment."""
+_SECONDS = 15.0
+# A partition that is read to its end would keep its broker's answer, and with it the others', waiting for so long.
+_FETCH_WAIT_MS = 20
+_UNKNOWN = "SELECT u.id FROM unnest(%s::uuid[]) u(id) WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.id = u.id)"
+
+_Record = ConsumerRecord[bytes, bytes]
+_Places = dict[TopicPartition, list[tuple[int, Envelope]]]
 
 
 async def check_restore(
-    lead: Lead, topics: Sequence[Topic], *, bootstrap: str, prefix: str, options: dict[str, Any]
+    lead: Lead, topics: Sequence[Published], *, bootstrap: str, prefix: str, options: dict[str, Any]
 ) -> None:
-    """StoreOlderThanTopic unless every partition's last record of ours is in the store or was accepted."""
+    """StoreOlderThanTopic unless the last 1,000 records of each partition that are ours are in the store, or accepted.
+
+    Unpublished when Kafka does not give them within 15 s.
+    """
     if not topics:
         return
     accepted = await _accepted(lead)
-    async with _consumer(bootstrap, options) as consumer:
-        for topic in topics:
-            for partition in sorted(await _partitions(consumer, prefix + topic.name)):
-                found = await _last_of_ours(consumer, topic, TopicPartition(prefix + topic.name, partition))
-                if found is None or found[0] <= accepted.get((topic.name, partition), -1):
-                    continue
-                if not await _is_stored(lead, found[1]):
-                    raise StoreOlderThanTopic(
-                        f"{prefix}{topic.name}/{partition}, offset {found[0]}: event {found[1]} is not in the store. "
-                        "It seems restored from a copy older than the topic; see `booking republish --accept-topic`"
-                    )
+    found = await _last_of_ours(topics, accepted, bootstrap=bootstrap, prefix=prefix, options=options)
+    for topic in topics:
+        places = {place: records for place, records in found.items() if place.topic == prefix + topic.topic.name}
+        missing = await (
+            _unknown_events(lead, places) if isinstance(topic, EventTopic) else _newer_rows(lead, topic, places)
+        )
+        if missing:
+            place, offset, what = missing[0]
+            raise StoreOlderThanTopic(
+                f"{place.topic}/{place.partition}, offset {offset}: {what} ({len(missing)} such records were seen). "
+                "The store seems restored from a copy older than the topic; see `booking republish --accept-topic`"
+            )
 
 
 async def accept_topics(
-    lead: Lead, topics: Sequence[Topic], *, bootstrap: str, prefix: str, options: dict[str, Any]
+    lead: Lead, topics: Sequence[Published], *, bootstrap: str, prefix: str, options: dict[str, Any]
 ) -> None:
     """Record that whatever the topics hold by now may be unknown to the store."""
     async with _consumer(bootstrap, options) as consumer:
-        for topic in topics:
-            partitions = [
-                TopicPartition(prefix + topic.name, p) for p in await _partitions(consumer, prefix + topic.name)
-            ]
-            for partition, end in (await consumer.end_offsets(partitions)).items():
-                await lead.conn.execute(
-                    "INSERT INTO outbox_accepted (topic, partition, up_to) VALUES (%s, %s, %s) "
-                    "ON CONFLICT (topic, partition) DO UPDATE SET up_to = excluded.up_to, accepted_at = now()",
-                    [topic.name, partition.partition, end - 1],
-                )
-                lead.heard()
+        names = {prefix + topic.topic.name: topic.topic.name for topic in topics}
+        ends = await consumer.end_offsets(await _partitions(consumer, list(names)))
+    for partition, end in ends.items():
+        await lead.conn.execute(
+            "INSERT INTO outbox_accepted (topic, partition, up_to) VALUES (%s, %s, %s) "
+            "ON CONFLICT (topic, partition) DO UPDATE SET up_to = excluded.up_to, accepted_at = now()",
+            [names[partition.topic], partition.partition, end - 1],
+        )
+        lead.heard()
 
 
 @asynccontextmanager
 async def _consumer(bootstrap: str, options: dict[str, Any]) -> AsyncGenerator[Any]:
+    """A consumer of no group; everything done with it takes 15 s at most, else Unpublished."""
     security = {name: value for name, value in options.items() if name.startswith(("sasl_", "security_", "ssl_"))}
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         client_id="relay-check",
         enable_auto_commit=False,
         auto_offset_reset="none",
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
         **security,
     )
-    await consumer.start()
     try:
-        yield consumer
+        async with asyncio.timeout(_SECONDS):
+            await consumer.start()
+            yield consumer
+    except (TimeoutError, KafkaError) as error:
+        raise Unpublished(f"the topics' last records could not be read: {error!r}") from error
     finally:
-        await consumer.stop()
+        with suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(2):  # it may hang (K9)
+                await consumer.stop()
 
 
-async def _partitions(consumer: Any, topic: str) -> set[int]:
-    await consumer._client._wait_on_metadata(topic)  # noqa: SLF001 - partitions_for_topic knows subscribed topics only
-    return consumer.partitions_for_topic(topic) or set()
+async def _partitions(consumer: Any, names: Sequence[str]) -> list[TopicPartition]:
+    for name in names:  # partitions_for_topic knows subscribed topics only
+        await consumer._client._wait_on_metadata(name)  # noqa: SLF001
+    return [TopicPartition(name, p) for name in names for p in sorted(consumer.partitions_for_topic(name) or ())]
 
 
-async def _last_of_ours(consumer: Any, topic: Topic, partition: TopicPartition) -> tuple[int, UUID] | None:
-    """Offset and id of the last record that decodes, has our source, and whose key is its subject."""
-    first = (await consumer.beginning_offsets([partition]))[partition]
-    end = (await consumer.end_offsets([partition]))[partition]
-    looked_at, span = end, 1
-    while looked_at > max(first, end - LOOK_BACK):
-        start = max(first, end - LOOK_BACK, looked_at - span)
-        for record in reversed(await _read(consumer, partition, start, looked_at)):
-            if (event_id := _ours(topic, record)) is not None:
-                return record.offset, event_id
-        looked_at, span = start, span * 10
-    return None
+async def _last_of_ours(
+    topics: Sequence[Published],
+    accepted: Mapping[tuple[str, int], int],
+    *,
+    bootstrap: str,
+    prefix: str,
+    options: dict[str, Any],
+) -> _Places:
+    """Offsets and envelopes of our records among the last of each partition, without those that were accepted."""
+    catalogue = {prefix + topic.topic.name: topic.topic for topic in topics}
+    found: _Places = {}
+    async with _consumer(bootstrap, options) as consumer:
+        partitions = await _partitions(consumer, list(catalogue))
+        firsts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        starts = {
+            place: max(
+                firsts[place],
+                ends[place] - LOOK_BACK,
+                accepted.get((catalogue[place.topic].name, place.partition), -1) + 1,
+            )
+            for place in partitions
+        }
+        unread = {place for place in partitions if starts[place] < ends[place]}
+        consumer.assign(list(unread))
+        for place in unread:
+            consumer.seek(place, starts[place])
+        while unread:
+            fetched: dict[TopicPartition, list[_Record]] = await consumer.getmany(timeout_ms=_FETCH_WAIT_MS)
+            for place, records in fetched.items():
+                ours = [(r.offset, e) for r in records if (e := _ours(catalogue[place.topic], r)) is not None]
+                found.setdefault(place, []).extend(ours)
+            # By position, not by the last record seen: the last ones may be compacted away or deleted.
+            unread = {place for place in unread if await consumer.position(place) < ends[place]}
+    return found
 
 
-async def _read(consumer: Any, partition: TopicPartition, start: int, end: int) -> list[ConsumerRecord[bytes, bytes]]:
-    consumer.assign([partition])
-    consumer.seek(partition, start)
-    records: list[ConsumerRecord[bytes, bytes]] = []
-    while await consumer.position(partition) < end:
-        for fetched in (await consumer.getmany(partition, timeout_ms=1000)).values():
-            records += [record for record in fetched if record.offset < end]
-    return records
-
-
-def _ours(topic: Topic, record: ConsumerRecord[bytes, bytes]) -> UUID | None:
+def _ours(topic: Topic, record: _Record) -> Envelope | None:
+    """The envelope of a record that we wrote: it decodes, has our source, and its key is its subject. Of a state topic
+    also its id is the one that we give a key's version."""
     try:
         envelope = read_headers(record.headers)
     except Undecodable:
         return None
-    ours = envelope.source == topic.source and record.key == envelope.subject.encode()
-    return envelope.id if ours else None
+    if envelope.source != topic.source or record.key != envelope.subject.encode():
+        return None
+    if topic.state and envelope.id != state_id(topic.name, envelope.subject, envelope.sequence or 0):
+        return None
+    return envelope
 
 
-async def _is_stored(lead: Lead, event_id: UUID) -> bool:
-    cursor = await lead.conn.execute("SELECT 1 FROM events WHERE id = %s", [event_id])
-    return await cursor.fetchone() is not None
+_Missing = list[tuple[TopicPartition, int, str]]
+
+
+async def _unknown_events(lead: Lead, places: _Places) -> _Missing:
+    ids = {envelope.id for records in places.values() for _, envelope in records}
+    if not ids:
+        return []
+    cursor = await lead.conn.execute(_UNKNOWN, [list(ids)])
+    unknown: set[UUID] = {row[0] for row in await cursor.fetchall()}
+    lead.heard()
+    return [
+        (place, offset, f"event {envelope.id} is not in the store")
+        for place, records in places.items()
+        for offset, envelope in records
+        if envelope.id in unknown
+    ]
+
+
+async def _newer_rows(lead: Lead, topic: StateTopic, places: _Places) -> _Missing:
+    keys = {envelope.subject for records in places.values() for _, envelope in records}
+    if not keys:
+        return []
+    have = await versions(lead.conn, topic, list(keys))
+    lead.heard()
+    return [
+        (
+            place,
+            offset,
+            f"version {envelope.sequence} of {envelope.subject}, of which the store has {row or 'none'}",
+        )
+        for place, records in places.items()
+        for offset, envelope in records
+        if (envelope.sequence or 0) > (row := have.get(envelope.subject, 0))
+    ]
 
 
 async def _accepted(lead: Lead) -> dict[tuple[str, int], int]:

@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
 
 from booking_outbox.errors import Unpublished
-from booking_outbox.lag import look
 from booking_outbox.lane import Lane
 from booking_outbox.lead import Lead
 from booking_outbox.metrics import RelayMetrics
@@ -21,8 +20,9 @@ from booking_outbox.topics import Published
 _log = logging.getLogger(__name__)
 # Commits and acknowledgements wake the loop; a poll is for the wake-up that got lost, and each costs a query.
 _FIRST_POLL, _LONGEST_POLL = 0.05, 1.0
-_CONTEST_SECONDS, _LOOK_SECONDS = 1.0, 5.0
-_LATE_SECONDS = 1.0  # how long the two questions above may wait while there are marks
+_CONTEST_SECONDS = 1.0
+_LATE_SECONDS = 1.0  # how long that question may wait while there are marks
+_SAID_SECONDS = 10.0  # a refused topic is named in the log so often, not with each try
 
 
 class Term:
@@ -40,8 +40,8 @@ class Term:
         metrics: RelayMetrics,
         woken: asyncio.Event,
         stop: asyncio.Event,
+        turned: Callable[[], object],
     ) -> None:
-        self.waiting_for: str | None = None
         self.moved_at = time.monotonic()
         self.in_doubt: dict[str, list[bytes]] = {}
         self._lead = lead
@@ -55,26 +55,31 @@ class Term:
         self._readers = {t.topic.name: reader(lead.conn, t) for t in topics}
         self._publisher: Publisher | None = None
         self._poll = _FIRST_POLL
-        self._contest_at = self._look_at = 0.0
+        self._contest_at = 0.0
+        self._said_at: dict[str, float] = {}
         self._asked = False
+        self._refused = False
+        self._turned = turned
 
     async def start(self) -> Publisher | None:
         """A connected producer that knows the topics, however long that takes; None when told to stop first."""
         pause = 0.1
         while self._publisher is None and not self._stop.is_set():
             self._lead.check()
+            self._turned()
             try:
                 publisher = await Publisher.start(self._bootstrap, deadline=self._deadline, options=self._options)
                 self._publisher = publisher
                 for lane in self._lanes:
                     await publisher.partitions(lane.physical)
             except Unpublished as error:
-                self.waiting_for = "kafka"
-                _log.warning("relay: %s", error)
+                self._metrics.waiting_for = "kafka"
+                self._say("start", str(error))
                 await self._throw_away()
                 await self._pause(pause)
                 pause = min(2.0, pause * 2)
-        self.waiting_for = None
+        if not self._refused:
+            self._metrics.waiting_for = None
         return self._publisher
 
     async def run(self) -> None:
@@ -82,6 +87,7 @@ class Term:
         publisher = await self.start()
         while publisher is not None and not self._stop.is_set():
             self._lead.check()
+            self._turned()
             if any(lane.failed for lane in self._lanes):
                 publisher = await self._recover()
                 continue
@@ -112,23 +118,25 @@ class Term:
                 lane.settled(marks)
                 self._lead.heard()
                 self.moved_at = time.monotonic()
+                self._accepted()
                 moved = True
         for lane in await self._with_marks():
             records = await self._readers[lane.name].read(lane.room, lane.skip())
             self._lead.heard()
             lane.take(records)
             moved = moved or bool(records)
-        await self._now_and_then(_LATE_SECONDS if moved else 0.0)
-        return moved
-
-    async def _now_and_then(self, patience: float) -> None:
-        """The lag's figures, and whether somebody asks for the lead: after the marks, which they would hold up."""
-        due = time.monotonic() - patience
-        if due >= self._look_at:
-            await self.look()
-        if due >= self._contest_at:
+        if not moved and not any(lane.in_hand for lane in self._lanes):
+            self._accepted()  # nothing waits that could be refused
+        # Whether somebody asks for the lead: after the marks, which the question would hold up.
+        if time.monotonic() - (_LATE_SECONDS if moved else 0.0) >= self._contest_at:
             self._contest_at = time.monotonic() + _CONTEST_SECONDS
             self._asked = await self._lead.contested()
+        return moved
+
+    def _accepted(self) -> None:
+        """Kafka takes what we send."""
+        if self._refused:
+            self._refused, self._metrics.waiting_for = False, None
 
     async def _with_marks(self) -> list[Lane]:
         """Lanes worth reading. With several topics one question spares reading each in vain."""
@@ -143,14 +151,6 @@ class Term:
         self._lead.heard()
         marked = {row[0] for row in await cursor.fetchall()}
         return [lane for lane in lanes if lane.name.encode() in marked]
-
-    async def look(self) -> None:
-        """Refresh the lag's figures."""
-        self._look_at = time.monotonic() + _LOOK_SECONDS
-        await look(self._lead.conn, [lane.name for lane in self._lanes], self._metrics)
-        self._lead.heard()
-        if not any(self._metrics.lag_events.values()):
-            self.moved_at = time.monotonic()
 
     async def _rest(self) -> None:
         """Wait for a wake-up, an acknowledgement, or the next poll: soon when busy, a second when idle."""
@@ -169,10 +169,16 @@ class Term:
         self._woken.set()
 
     async def _recover(self) -> Publisher | None:
-        """After any failure: nothing in hand is trusted, and the producer least of all (K1)."""
+        """After any failure: nothing in hand is trusted, and the producer least of all (K1).
+
+        A broker may answer and still refuse (too few replicas, a full disk): until it takes a batch we wait for Kafka,
+        and a restart of this process would help nobody.
+        """
+        self._refused, self._metrics.waiting_for = True, "kafka"
         for lane in self._lanes:
-            for partition, error in lane.failed.items():
-                _log.warning("relay: %s/%s: %s", lane.name, partition, error)
+            if lane.failed:
+                refused = ", ".join(str(partition) for partition in sorted(lane.failed))
+                self._say(lane.name, f"partitions {refused} not acknowledged: {next(iter(lane.failed.values()))!r}")
         await self._end_flights(1.0)
         await self._settle_all()
         await self._remark()
@@ -222,6 +228,12 @@ class Term:
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
+
+    def _say(self, what: str, sentence: str) -> None:
+        """Into the log, each thing at most every ten seconds."""
+        if time.monotonic() >= self._said_at.get(what, 0.0):
+            self._said_at[what] = time.monotonic() + _SAID_SECONDS
+            _log.warning("relay: %s: %s", what, sentence)
 
     async def _throw_away(self) -> None:
         if self._publisher is not None:

@@ -6,13 +6,17 @@ import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from shared.outbox.tests.conftest import Outbox, assert_published, until
 from shared.store.tests.sample.session import Session, append
 from tests.plugins.servers import KafkaServer
 
 from booking_contracts.ids import partition_of
+from booking_contracts.topics import PRACTITIONERS, SESSIONS
 from booking_local.servers.kafka import Kafka
 from booking_outbox.errors import Unpublished
 from booking_outbox.publisher import Publisher
@@ -107,6 +111,36 @@ async def test_refused_partition__holds_back_itself_only(outbox: Outbox):
     assert_published(records, await outbox.event_ids())
 
 
+async def test_broker_that_answers_and_refuses_writes__is_waited_for_and_seen(outbox: Outbox, caplog):
+    """As it does for too few replicas or a full disk, here by a limit: no restart of ours would help, so the worker
+    stays alive."""
+    conn = await outbox.connect()
+    await _largest_batch(outbox, 50)
+    await outbox.sessions(conn, 5)
+    running = await outbox.start(outbox.relay(deadline=1))
+    await until(lambda: _async(running.relay.metrics.failed_batches.total() > 0), 30)
+    await until(lambda: _async(running.relay.progress().backlog > 0))
+    assert running.relay.progress().waiting_for == "kafka"
+    assert running.relay.progress().alive(patience=0), "nothing has moved, and it is not the worker's fault"
+    assert running.relay.metrics.leader, "the lead is kept"
+    assert any("not acknowledged" in line and SESSIONS.name in line for line in caplog.messages)
+    await _largest_batch(outbox, 1_048_588)
+    await outbox.until_empty()
+    await until(lambda: _async(running.relay.progress().waiting_for is None), 20, "it does not clear")
+    assert_published(await outbox.records(), await outbox.event_ids())
+
+
+async def test_missing_topic__is_asked_for_now_and_then_and_says_so(outbox: Outbox, caplog):
+    outbox.prefix += "nowhere."
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 2)
+    running = await outbox.start(outbox.relay(deadline=1))
+    await until(lambda: _waits_for_kafka(running), 20)
+    await asyncio.to_thread(outbox.kafka.create_topics, outbox.prefix, [SESSIONS.name, PRACTITIONERS.name])
+    await outbox.until_empty()
+    assert [line for line in caplog.messages if "relay" in line and SESSIONS.name in line]
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_random_failures_under_load__order_and_completeness_hold(outbox: Outbox, monkeypatch, seed: int):
     """Small windows, many batches, one send in four fails before or after it reached Kafka (K9e: v2 before v1)."""
@@ -141,6 +175,26 @@ async def test_random_failures_under_load__order_and_completeness_hold(outbox: O
 def _restart(broker: Kafka) -> None:
     broker.stop()  # reaps the killed process
     broker.start()
+
+
+async def _largest_batch(outbox: Outbox, number: int) -> None:
+    """The broker refuses batches of more bytes."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=outbox.kafka.bootstrap)
+    await admin.start()
+    try:
+        topic, name = outbox.prefix + SESSIONS.name, "max.message.bytes"
+        config = {**SESSIONS.config, name: str(number)}
+        altered: Any = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])
+        assert not [row for response in altered for row in response.resources if row[0]], altered
+
+        async def taken() -> bool:
+            asked = [ConfigResource(ConfigResourceType.TOPIC, topic)]
+            response: Any = (await admin.describe_configs(asked))[0]
+            return {e[0]: e[1] for e in response.resources[0][4]}.get(name) == str(number)
+
+        await until(taken)
+    finally:
+        await admin.close()
 
 
 async def _waits_for_kafka(running) -> bool:

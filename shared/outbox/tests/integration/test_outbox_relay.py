@@ -218,6 +218,21 @@ async def test_stop__is_graceful_and_gives_the_lock_back(outbox: Outbox, monkeyp
     assert len(records) == 100, "a graceful hand-over sends nothing twice"
 
 
+async def test_compressed__records_are_read_as_they_were_written(outbox: Outbox):
+    """On the broker they are really packed; the same bytes come out, of events, state rows and tombstones."""
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 30)
+    person, erased = await put_profile(conn), await put_profile(conn, version=3, value=None)
+    await outbox.start(outbox.relay(kafka_options={"compression_type": "gzip"}))
+    await outbox.until_empty()
+    records = await outbox.records()
+    assert_published(records, await outbox.event_ids())
+    stored = await (await conn.execute("SELECT id::text, data::text FROM events")).fetchall()
+    assert {header(r, "ce_id"): (r.value or b"").decode() for r in records} == dict(stored)
+    states = {key_of(r): r.value for r in await outbox.records(PRACTITIONERS.name)}
+    assert states == {str(person): b'{"name":"a"}', str(erased): None}
+
+
 async def test_lag__is_seen_by_metrics_and_progress(outbox: Outbox):
     conn = await outbox.connect()
     await outbox.sessions(conn, 5)
