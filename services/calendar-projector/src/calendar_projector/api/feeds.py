@@ -37,7 +37,14 @@ _PRIVATE = {
 }
 
 
-_A_FEED = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Booking//EN\r\nEND:VCALENDAR\r\n"
+_A_FEED = "\r\n".join(
+    [
+        *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//booking//calendar//EN"),
+        *("BEGIN:VEVENT", "UID:session-0198d2a0-1111-7000-8000-000000000001@booking", "DTSTAMP:20261129T050000Z"),
+        *("DTSTART:20261201T050000Z", "DTEND:20261201T060000Z", "SUMMARY:Consultation", "STATUS:CONFIRMED"),
+        *("TRANSP:OPAQUE", "END:VEVENT", "END:VCALENDAR", ""),
+    ]
+)
 
 
 class FeedAddress(BaseModel):
