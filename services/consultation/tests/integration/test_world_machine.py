@@ -5,7 +5,7 @@ it and with the fold of the streams (I6 to I9).
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -52,6 +52,7 @@ class World(RuleBasedStateMachine):
     @initialize(pairs=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2)), min_size=SALES, max_size=SALES))
     def begin(self, pairs: list[tuple[int, int]]) -> None:
         self.conn = self.run(psycopg.AsyncConnection.connect(self.url, autocommit=True))
+        self.rival = self.run(psycopg.AsyncConnection.connect(self.url, autocommit=True))
         self.members = [uuid4(), uuid4()]
         self.practitioners = [uuid4(), uuid4(), self.members[0]]
         self.now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -69,8 +70,9 @@ class World(RuleBasedStateMachine):
             self.right[sold.id] = True
 
     def teardown(self) -> None:
-        if hasattr(self, "conn"):
-            self.run(self.conn.close())
+        for name in ("conn", "rival"):
+            if hasattr(self, name):
+                self.run(getattr(self, name).close())
 
     @rule(which=st.integers(0, SALES - 1))
     def requests(self, which: int) -> None:
@@ -150,6 +152,40 @@ class World(RuleBasedStateMachine):
                 due = self.now + timedelta(days=7)
                 order = Order(lambda actor, due=due: ChangePractitioner(actor, self.now, new, due))
                 self._give(session, None, order, Done, status="pending_negotiation", practitioner=new, span=None)
+
+    @rule(which=st.integers(0, 9), to=st.integers(0, 2), first=st.booleans())
+    def completes_while_reassigned(self, which: int, to: int, first: bool) -> None:
+        """P2 on two connections: the result wins and the reassignment comes too late, or the old one's result is."""
+        scheduled = [session for session in self.sessions.values() if session["status"] == "scheduled"]
+        if not scheduled:
+            return
+        session = scheduled[which % len(scheduled)]
+        others = [p for p in self.practitioners if p not in {session["member"], session["practitioner"]}]
+        new = others[to % len(others)]
+        old, due = session["practitioner"], self.now + timedelta(days=7)
+        self._note(session["sale"], session["sale"].reassigned(new))
+        text = FreeText(uuid7(), old, "notes")
+        upload = Order(lambda actor: UploadResult(actor, self.now, text.id, has_link=False, has_notes=True), text)
+        change = Order(lambda actor: ChangePractitioner(actor, self.now, new, due))
+        quick, slow = (self.conn, self.rival) if first else (self.rival, self.conn)  # one has its statements prepared
+        orders = [
+            give(quick, session["id"], lambda s: upload.by(self._person(old), s), origin=ORIGIN, text=text),
+            give(slow, session["id"], change.by_system, origin=ORIGIN),
+        ]
+        uploaded, changed = self.run(self._at_once(orders, first))
+        assert {type(uploaded), type(changed)} == {Done, Refused}, (uploaded, changed)
+        session |= {"version": session["version"] + 1}
+        if isinstance(uploaded, Done):
+            session |= {"status": "completed"}
+        else:
+            session |= {"status": "pending_negotiation", "practitioner": new, "span": None}
+        self.run(self._compare())
+
+    async def _at_once(self, two: Sequence[Coroutine[Any, Any, Any]], first: bool) -> list[Any]:
+        """Their outcomes in the given order; `first` says which of them is begun first."""
+        begun = await asyncio.gather(*(two if first else reversed(two)), return_exceptions=True)
+        assert all(isinstance(one, Done | ConsultationError) for one in begun), begun
+        return begun if first else begun[::-1]
 
     @rule(which=st.integers(0, SALES - 1))
     def is_refunded(self, which: int) -> None:
