@@ -101,7 +101,7 @@ async def test_a_range_holds_what_touches_it_and_ends_are_open(ground, story):
     assert await found("03:00:00", "05:00:00") == 0
     path = "/v1/calendar/events?start=2026-12-01&end=2026-12-02"  # days of the platform's zone
     assert len(await _items(ground, path, "practitioner", sub=person)) == 1
-    path = "/v1/calendar/events?start=2026-12-01T00:00:00+07:00&end=2026-12-02T00:00:00%2B07:00"
+    path = "/v1/calendar/events?start=2026-12-01T00:00:00%2B07:00&end=2026-12-02T00:00:00%2B07:00"
     assert len(await _items(ground, path, "practitioner", sub=person)) == 1
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from booking_chassis import memory, problem_handlers, telemetry
@@ -17,6 +17,7 @@ from booking_chassis.idempotency_purge import IdempotencyPurge
 from booking_chassis.keys import KeySet
 from booking_chassis.metrics import HttpMetrics
 from booking_chassis.openapi import document, operation_id
+from booking_chassis.parameters import KnownParameters
 from booking_chassis.rate_limit import RateLimit
 from booking_chassis.service import Mode, Service
 from booking_chassis.supervision import Supervisor
@@ -30,6 +31,20 @@ _WORKERS_SHARE = 0.8
 _FLUSH_SECONDS = 2.0
 _LEAST_SECONDS = 0.2
 """A stop's parts, in seconds or of what is left of SHUTDOWN_GRACE_SECONDS when they begin."""
+
+EXPOSED = (
+    "Accept-Encoding",
+    "Allow",
+    "Consistency-Token",
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "Retry-After",
+    "Trace-Id",
+    "WWW-Authenticate",
+    "X-Request-Id",
+)
+"""What pages of `CORS_ORIGINS` may read of an answer beside the seven that they always may (Fetch §2.2.2)."""
 
 
 def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
@@ -52,6 +67,7 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
         lifespan=_lifespan(service, mode, health, keys),
+        dependencies=[Depends(KnownParameters())],
         telemetry={"operation_spans": False, "exclude": telemetry.is_probe},
     )
     app.state.health = health
@@ -84,7 +100,11 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
     )
     if settings.cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
         )
     return app
 

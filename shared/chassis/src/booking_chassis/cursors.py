@@ -2,8 +2,9 @@
 
 import base64
 import hashlib
+import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -16,7 +17,14 @@ from booking_chassis.problems import Problem
 
 T = TypeVar("T")
 _CHECK = 6
-_KINDS: dict[str, Any] = {"t": datetime.fromisoformat, "d": date.fromisoformat, "u": UUID, "i": int, "s": str}
+_Part = datetime | date | UUID | int | str
+_KINDS: dict[str, Callable[[Any], _Part]] = {
+    "t": datetime.fromisoformat,
+    "d": date.fromisoformat,
+    "u": UUID,
+    "i": int,
+    "s": str,
+}
 
 
 def encode_cursor(*parts: datetime | date | UUID | int | str) -> str:
@@ -26,16 +34,35 @@ def encode_cursor(*parts: datetime | date | UUID | int | str) -> str:
 
 
 def decode_cursor(text: str, *types: type) -> tuple[Any, ...]:
-    """The parts again; Problem 422 for what we did not write, or for another list's cursor when `types` are given."""
+    """The parts again; Problem 422 for what we did not write, or for another list's cursor when `types` are given.
+
+    Nothing is built of a payload before its digest fits, and what then comes out must be written as it was sent: a
+    forged one cannot hold what `encode_cursor` never wrote.
+    """
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         payload = raw[_CHECK:]
-        parts: tuple[object, ...] = tuple(_KINDS[kind](value) for kind, value in json.loads(payload))
-    except (ValueError, TypeError, KeyError, RecursionError):
+        if not hmac.compare_digest(_digest(payload), raw[:_CHECK]):
+            raise bad_cursor()
+        parts: tuple[_Part, ...] = tuple(_KINDS[kind](value) for kind, value in json.loads(payload))
+        ours = encode_cursor(*parts) == text and all(map(_storable, parts))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise bad_cursor() from None
-    if _digest(payload) != raw[:_CHECK] or (types and tuple(type(part) for part in parts) != types):
+    if not ours or (types and tuple(type(part) for part in parts) != types):
         raise bad_cursor()
     return parts
+
+
+def _storable(part: object) -> bool:
+    match part:
+        case datetime():
+            return part.tzinfo is not None
+        case int():
+            return abs(part) < 2**63
+        case str():
+            return "\x00" not in part and not any("\ud800" <= one <= "\udfff" for one in part)
+        case _:
+            return True
 
 
 def bad_cursor() -> Problem:

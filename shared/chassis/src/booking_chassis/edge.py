@@ -1,4 +1,4 @@
-"""The outermost layer of every request, one pure ASGI middleware: ids, limits, strict bodies, headers, metrics, 500s.
+"""The outermost layer of every request, one pure ASGI middleware: ids, limits, methods, strict bodies, headers, 500s.
 
 One layer instead of eight: each costs a coroutine and a closure per message, and here they share what they look up.
 """
@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import structlog
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_chassis.closing import closing, stopping
@@ -15,7 +16,9 @@ from booking_chassis.context import SCOPE_KEY, Context, context_of, route_templa
 from booking_chassis.database import Deadline, request_deadline
 from booking_chassis.failures import described
 from booking_chassis.health import Health
+from booking_chassis.methods import Methods, allow
 from booking_chassis.metrics import HttpMetrics
+from booking_chassis.parameters import check_query
 from booking_chassis.problem_handlers import problem_response
 from booking_chassis.problems import Problem
 from booking_chassis.strict_json import check_json
@@ -44,17 +47,23 @@ class Edge:
         self._max_body = max_body
         self._body_seconds = body_seconds
         self._deadline = deadline
+        self._methods = Methods()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send, self._deadline, self._health.stopping)
+        exchange = _Exchange(scope, send, self._methods, self._health.stopping)
         token = request_deadline.set(exchange.deadline)
         ending = closing.set(self._health.closing)
         try:
             body = await self._body(scope, receive, exchange.headers)
-            await self._app(scope, _replayed(body, receive), exchange.send)
+            # Only now: a slow body that is still allowed must not use up the time that the database has (T6).
+            exchange.deadline.at = asyncio.get_running_loop().time() + self._deadline
+            if scope["method"] == "OPTIONS" and (methods := exchange.methods()):
+                await Response(status_code=204, headers={"Allow": allow(methods)})(scope, receive, exchange.send)
+            else:
+                await self._app(exchange.scope, _replayed(body, receive), exchange.send)
         except Problem as problem:
             await exchange.refuse(problem)
         except asyncio.CancelledError:
@@ -63,6 +72,8 @@ class Edge:
                 raise
             await exchange.refuse(stopping())
         except Exception as error:
+            if exchange.enough:  # of a stream that was asked for by HEAD
+                return
             # The framework's own 500 would re-raise, and the server would log the message with whatever data is in it.
             log.error("unhandled_error", **described(error), request_id=exchange.context.request_id)  # noqa: TRY400
             if exchange.status:
@@ -71,11 +82,15 @@ class Edge:
         finally:
             request_deadline.reset(token)
             closing.reset(ending)
-            self._observe(scope, exchange)
+            self._observe(scope["method"], exchange)
 
     async def _body(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-        if b"\x00" in scope["path"].encode("utf-8", "replace") or b"%00" in scope["query_string"]:
+        if "\x00" in scope["path"]:
             raise Problem(400, "bad_request", "The address holds U+0000.")
+        if scope["query_string"]:
+            check_query(scope["query_string"])
+        if any(b"\x00" in value for _, value in scope["headers"]):
+            raise Problem(400, "bad_request", "A header holds U+0000.")
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             return b""
         try:
@@ -83,6 +98,8 @@ class Edge:
                 body = await self._read(receive, headers)
         except TimeoutError:
             raise _too_slow(self._body_seconds) from None
+        if body and headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
+            raise _encoded()
         # A provider's notification carries no bearer token: its route reads the raw bytes and answers by its own rules.
         if body and b"authorization" in headers:
             if not _is_json(headers.get(b"content-type", b"")):
@@ -107,14 +124,14 @@ class Edge:
             if not message.get("more_body", False):
                 return b"".join(chunks)
 
-    def _observe(self, scope: Scope, exchange: "_Exchange") -> None:
+    def _observe(self, method: str, exchange: "_Exchange") -> None:
         seconds = time.perf_counter() - exchange.started
-        route = route_template(scope) or "unmatched"
-        self._metrics.observe(scope["method"], route, exchange.status or 499, seconds)
+        route = route_template(exchange.scope) or "unmatched"
+        self._metrics.observe(method, route, exchange.status or 499, seconds)
         if exchange.status >= 500 or seconds > _SLOW_SECONDS:
             log.warning(
                 "http_request",
-                method=scope["method"],
+                method=method,
                 route=route,
                 status=exchange.status,
                 seconds=round(seconds, 4),
@@ -123,37 +140,63 @@ class Edge:
             )
 
 
-class _Exchange:
-    """One request and its answer."""
+class _Enough(OSError):  # noqa: N818 - a circumstance, not an error
+    """Ends a stream whose headers were all that was asked for; the framework takes it for a caller who went away."""
 
-    def __init__(self, scope: Scope, send: Send, deadline: float, stopping: asyncio.Event) -> None:
+
+class _Exchange:
+    """One request and its answer.
+
+    HEAD is answered by what answers GET, and its body left away: so both have the same headers (RFC 9110 §9.3.2).
+    """
+
+    def __init__(self, scope: Scope, send: Send, methods: Methods, stopping: asyncio.Event) -> None:
         self.started = time.perf_counter()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.context: Context = context_of(self.headers)
-        self.deadline = Deadline(asyncio.get_running_loop().time() + deadline)
+        self.deadline = Deadline()
+        self._methods = methods
         self.status = 0
         self._stopping = stopping
-        self._scope = scope
+        self.enough = False
+        self._head = scope["method"] == "HEAD"
         self._send = send
         scope[SCOPE_KEY] = self.context
+        self.scope: Scope = {**scope, "method": "GET"} if self._head else scope
+
+    def methods(self) -> frozenset[str]:
+        """What may be asked of the path."""
+        return self._methods.of(self.scope["app"].routes, self.scope["path"])
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.deadline.at = float("inf")  # a stream goes on as long as it likes
-            headers: list[tuple[bytes, bytes]] = message.setdefault("headers", [])
-            given = {name for name, _ in headers} & _OURS
-            headers.extend(header for header in _SECURITY_HEADERS if header[0] not in given)
-            headers.append((b"x-request-id", self.context.request_id.encode()))
-            headers.append((b"trace-id", self.context.trace_id.encode()))
-            if self._stopping.is_set() and b"connection" not in dict(headers):
-                headers.append((b"connection", b"close"))  # the next request goes to a copy that stays
-            if b"cache-control" not in dict(headers):
-                headers.append((b"cache-control", b"no-store"))
+            self._complete(message.setdefault("headers", []))
+        elif self._head:
+            if message.get("more_body", False):
+                self.enough = True
+                raise _Enough
+            return
         await self._send(message)
+        if self._head:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _complete(self, headers: list[tuple[bytes, bytes]]) -> None:
+        given = {name for name, _ in headers} & _OURS
+        headers.extend(header for header in _SECURITY_HEADERS if header[0] not in given)
+        headers.append((b"x-request-id", self.context.request_id.encode()))
+        headers.append((b"trace-id", self.context.trace_id.encode()))
+        if self._stopping.is_set() and b"connection" not in dict(headers):
+            headers.append((b"connection", b"close"))  # the next request goes to a copy that stays
+        if b"cache-control" not in dict(headers):
+            headers.append((b"cache-control", b"no-store"))
+        if self.status == 405:  # the router knows the methods of the last route only, not of the path (§15.5.6)
+            headers[:] = [header for header in headers if header[0] != b"allow"]
+            headers.append((b"allow", allow(self.methods()).encode()))
 
     async def refuse(self, problem: Problem) -> None:
-        await problem_response(problem, self._scope["path"])(self._scope, _nothing_more, self.send)
+        await problem_response(problem, self.scope["path"])(self.scope, _nothing_more, self.send)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
@@ -176,6 +219,12 @@ def _is_json(content_type: bytes) -> bool:
 
 async def _nothing_more() -> Any:
     return {"type": "http.disconnect"}
+
+
+def _encoded() -> Problem:
+    # RFC 9110 §15.5.16: which codings would be taken.
+    headers = {"Accept-Encoding": "identity"}
+    return Problem(415, "unsupported_media_type", "Send the body as it is, without Content-Encoding.", headers=headers)
 
 
 def _too_large(limit: int) -> Problem:

@@ -6,15 +6,15 @@ from contextlib import suppress
 
 import psycopg
 
-from booking_chassis.database import Database
+from booking_chassis.database import Database, DatabaseDown
 from booking_chassis.idempotency import purge
 from booking_outbox.progress import Progress
 
-_EVERY_SECONDS = 3600.0
+_EVERY_SECONDS, _AGAIN_SECONDS = 3600.0, 30.0
 
 
 class IdempotencyPurge:
-    """A worker that looks every hour; does nothing in a service without the table."""
+    """A worker that looks at once and then every hour; does nothing in a service without the table."""
 
     name = "idempotency-purge"
 
@@ -24,16 +24,21 @@ class IdempotencyPurge:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
         while not stop.is_set():
+            # First: a process that is started anew within each hour would else never purge.
+            pause = _EVERY_SECONDS if await self._all() else _AGAIN_SECONDS
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _EVERY_SECONDS)
-                return
-            await self._all()
+                await asyncio.wait_for(stop.wait(), pause)
 
-    async def _all(self) -> None:
+    async def _all(self) -> bool:
+        """Whether all that is old is gone; not while the database is away."""
         with suppress(psycopg.errors.UndefinedTable):
-            async with self._database.autocommit() as connection:
-                while await purge(connection):
-                    pass
+            try:
+                async with self._database.autocommit() as connection:
+                    while await purge(connection):
+                        pass
+            except DatabaseDown:
+                return False
+        return True
 
     def progress(self) -> Progress:
         """Never behind: nothing waits for it."""

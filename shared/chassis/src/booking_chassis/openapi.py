@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from booking_chassis.field_errors import CODES
 from booking_chassis.openapi_examples import with_examples
 from booking_chassis.openapi_problems import share_examples, with_problems
 from booking_chassis.openapi_roles import with_roles
@@ -34,9 +35,9 @@ PROBLEM_SCHEMA: dict[str, Any] = {
                 "properties": {
                     "pointer": {
                         "type": "string",
-                        "description": "A JSON pointer into the body, or `?name` of the query.",
+                        "description": "A JSON pointer (RFC 6901) into the body; `?name`, `path:name`, `header:name`.",
                     },
-                    "code": {"type": "string"},
+                    "code": {"type": "string", "enum": list(CODES), "x-extensible-enum": True},
                     "detail": {"type": "string"},
                 },
             },

@@ -19,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from booking_chassis.failures import described
+from booking_chassis.field_errors import errors_of
 from booking_chassis.logs import redacted_text
-from booking_chassis.problems import CODES, CONTENT_TYPE, TYPE_TEMPLATE, Problem, pointer
+from booking_chassis.problems import CODES, CONTENT_TYPE, TYPE_TEMPLATE, Problem
 
 log = structlog.get_logger("http")
 
@@ -72,24 +73,12 @@ def _headers(error: HTTPException) -> dict[str, str] | None:
 
 
 def _validation_error(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
-    found = cast("RequestValidationError", error).errors()
+    error = cast("RequestValidationError", error)
+    found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
         return Problem(400, "malformed_json", "The body is no JSON.")
-    errors = [_located(one) for one in found[:_MOST_ERRORS]]
+    errors = errors_of(found, error.body)[:_MOST_ERRORS]
     return Problem(422, "invalid_request", "Some of the request is not acceptable; see errors.", errors=errors)
-
-
-def _located(error: dict[str, Any]) -> dict[str, str]:
-    """Where (a JSON pointer into the body, `?name` in the query, a header's name), which rule, in words.
-
-    The refused value is left out, and pydantic's message too where it would quote it.
-    """
-    place, *rest = error["loc"]
-    at = pointer(tuple(rest)) if place == "body" else f"{_PREFIX.get(place, '')}{'.'.join(map(str, rest))}"
-    return {"pointer": at, "code": error["type"], "detail": str(error["msg"]).removeprefix("Value error, ")[:500]}
-
-
-_PREFIX = {"query": "?", "path": "path:", "header": "header:", "cookie": "cookie:"}
 
 
 def _data_error(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:

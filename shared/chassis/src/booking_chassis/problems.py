@@ -4,10 +4,13 @@ Problem                 carries status, a stable code and members for the caller
 └── DatabaseDown        503 (database.py)
 """
 
+from datetime import datetime
 from typing import Any
 
 import rfc9457
 from fastapi.encoders import jsonable_encoder
+
+from booking_chassis.instants import written
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_TEMPLATE = "urn:booking:problem:{code}"
@@ -57,10 +60,10 @@ USUAL = {
     401: "Send a valid bearer token.",
     403: "Your roles do not allow this.",
     404: "There is no such thing for you here.",
-    408: "The body took longer than 30 seconds.",
+    408: "The body took longer than 15 seconds.",
     409: "Others changed it at the same moment. Read it again, then decide.",
     412: "It changed since you read it. Read it again, then decide.",
-    413: "The body is over 1048576 bytes.",
+    413: "The body is over 262144 bytes.",
     415: "Send JSON, as application/json.",
     422: "Some of the request is not acceptable; see errors.",
     428: "Send If-Match with the ETag that you read.",
@@ -86,7 +89,7 @@ class Problem(rfc9457.Problem):
             status=status,
             headers=headers,
             code=code,
-            **jsonable_encoder(members),
+            **jsonable_encoder(members, custom_encoder={datetime: written}),
         )
         self.code = code
 

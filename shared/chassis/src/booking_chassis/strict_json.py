@@ -7,19 +7,26 @@ from typing import Any, NoReturn
 
 from booking_chassis.problems import Problem
 
-_MOST_DIGITS = 18
+_LARGEST = 2**63 - 1
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def check_json(body: bytes) -> None:
-    """Problem 400 for no JSON, NaN, a repeated name or a number beyond 64 bits; 422 for U+0000 and lone surrogates.
+    """Problem 400 for no JSON, not UTF-8, NaN, a repeated name or a number beyond 64 bits; 422 for U+0000 and lone
+    surrogates.
+
+    UTF-8 alone, with or without its mark (RFC 8259 §8.1): Python's reader would take UTF-16 and UTF-32 too.
 
     One pass over the body, before any model sees it: a model would take the last of two equal names, let an infinity
     through, and leave U+0000 to PostgreSQL's refusal.
     """
     try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Problem(400, "malformed_json", "The body is not UTF-8.") from None
+    try:
         value = json.loads(
-            body, object_pairs_hook=_no_twins, parse_constant=_no_constant, parse_int=_int, parse_float=_float
+            text, object_pairs_hook=_no_twins, parse_constant=_no_constant, parse_int=_int, parse_float=_float
         )
     except Problem:
         raise
@@ -42,7 +49,7 @@ def _no_constant(_name: str) -> NoReturn:
 
 def _int(digits: str) -> int:
     # Length first: int() of very many digits is slow, and refuses over 4,300 with an error of its own.
-    if len(digits) > _MOST_DIGITS + 1:
+    if len(digits) > 20 or not -_LARGEST - 1 <= int(digits) <= _LARGEST:
         raise Problem(400, "number_too_large", "A number is too large.")
     return int(digits)
 

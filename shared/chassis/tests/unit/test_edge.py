@@ -1,5 +1,7 @@
 """What every answer has and every request must be, whatever the route (api.md, Conventions)."""
 
+import asyncio
+import gzip
 import re
 from uuid import uuid4
 
@@ -8,7 +10,9 @@ import pytest
 from shared.chassis.tests.conftest import settings_for
 
 from booking_chassis.application import create_app
-from booking_chassis.database import Database
+from booking_chassis.database import Database, request_deadline
+from booking_chassis.edge import Edge
+from booking_chassis.metrics import HttpMetrics
 from booking_chassis.service import Service
 from booking_outbox import Relay
 
@@ -26,6 +30,19 @@ async def _post(client, issuer, body: bytes, **headers: str):
         (b"{", 400),
         (b"", 422),
         (b"\xff\xfe", 400),
+        ('{"text": "a"}'.encode("utf-16"), 400),
+        ('{"text": "a"}'.encode("utf-16-le"), 400),
+        ('{"text": "a"}'.encode("utf-16-be"), 400),
+        ('{"text": "a"}'.encode("utf-32"), 400),
+        ('{"text": "a\\u0000"}'.encode("utf-16-le"), 400),
+        (b'{"text": "\xed\xa0\x80"}', 400),
+        (b'{"text": "\xc0\x80"}', 400),
+        (b'\xef\xbb\xbf{"text": 1}', 422),
+        (b'{"text": "a", "weight": 9223372036854775808}', 400),
+        (b'{"text": "a", "weight": -9223372036854775809}', 400),
+        (b'{"text": "a", "weight": [9223372036854775808]}', 400),
+        (b'{"text": "a", "weight": 1e18}', 503),
+        (b'{"text": "a", "weight": 9223372036854775807}', 503),
         (b"[" * 100_000, 400),
         (b'{"text": "a", "weight": NaN}', 400),
         (b'{"text": "a", "weight": Infinity}', 400),
@@ -129,12 +146,15 @@ async def test_route_without_bearer__gets_the_raw_bytes(offline):
         ("GET", "/v1/notes/", 404, "not_found"),
         ("PATCH", "/v1/notes", 405, "method_not_allowed"),
         ("TRACE", "/v1/notes", 405, "method_not_allowed"),
-        ("OPTIONS", "/v1/notes", 405, "method_not_allowed"),
+        ("PROPFIND", "/v1/notes", 405, "method_not_allowed"),
         ("BREW", "/v1/notes", 405, "method_not_allowed"),
         ("GET", "/v1/boom", 500, "internal_error"),
         ("GET", "/v1/notes", 401, "unauthorized"),
         ("GET", "/v1/raw/%00", 400, "bad_request"),
         ("GET", "/v1/raw/x?a=%00", 400, "bad_request"),
+        ("GET", "/v1/raw/x?a=%FF", 400, "bad_request"),
+        ("GET", "/v1/raw/x?a=%C0%80", 400, "bad_request"),
+        ("GET", "/v1/raw/x?%00=1", 400, "bad_request"),
     ],
 )
 async def test_frameworks_own_answers__are_problems_too(offline, method, path, status, code):
@@ -148,6 +168,132 @@ async def test_frameworks_own_answers__are_problems_too(offline, method, path, s
     assert answer.headers["x-request-id"]
     assert "hunter2" not in answer.text
     assert "canary" not in answer.text
+
+
+GET_PATHS = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/notes", "/v1/notes/nonsense", "/v1/nothing")
+
+
+@pytest.mark.parametrize("path", GET_PATHS)
+async def test_head__is_get_without_its_body(offline, path):
+    async with offline() as (client, issuer):
+        headers = issuer.bearer("member")
+        get, head = await client.get(path, headers=headers), await client.head(path, headers=headers)
+    assert head.status_code == get.status_code
+    assert head.headers.keys() == get.headers.keys()
+    assert get.content
+    assert not head.content
+
+
+async def test_head_of_a_stream__ends_after_its_headers(offline):
+    async with offline() as (client, issuer), asyncio.timeout(10):
+        answer = await client.head("/v1/stream", headers=issuer.bearer("member"))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert not answer.content
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/notes", "GET, HEAD, POST, DELETE, OPTIONS"),
+        ("/v1/notes/x", "GET, HEAD, PUT, OPTIONS"),
+        ("/healthz", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_allow__has_every_method_of_the_path(offline, path, methods):
+    async with offline() as (client, _):
+        refused, asked = await client.request("PROPFIND", path), await client.options(path)
+    assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+    assert (asked.status_code, asked.headers["allow"], asked.content) == (204, methods, b"")
+    assert asked.headers["x-request-id"]
+
+
+async def test_preflight__is_answered_as_before_and_names_what_may_be_read(offline):
+    origin = {"origin": "https://app.example"}
+    async with offline(cors_origins=("https://app.example",)) as (client, issuer):
+        asked = {"access-control-request-method": "PUT", "access-control-request-headers": "if-match"}
+        preflight = await client.options("/v1/notes", headers=origin | asked)
+        answer = await client.get("/v1/notes", headers=origin | issuer.bearer("member"))
+        options = await client.options("/v1/notes", headers=origin)
+    assert preflight.status_code == 200
+    assert "PUT" in preflight.headers["access-control-allow-methods"]
+    exposed = {name.strip() for name in answer.headers["access-control-expose-headers"].split(",")}
+    assert exposed >= {"ETag", "Consistency-Token", "Location", "Retry-After", "X-Request-Id", "Trace-Id"}
+    assert options.status_code == 204
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "GZIP", "identity, gzip", "x-nonsense"])
+@pytest.mark.parametrize("path", ["/v1/notes", "/v1/raw"])
+async def test_content_encoding__is_415_that_names_the_one_that_is_taken(offline, path, coding):
+    async with offline() as (client, issuer):
+        headers = issuer.bearer("member") | JSON | {"content-encoding": coding}
+        answer = await client.post(path, content=gzip.compress(b'{"text": "a"}'), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert answer.headers["accept-encoding"] == "identity"
+
+
+async def test_identity__is_no_coding(offline):
+    async with offline() as (client, issuer):
+        answer = await _post(client, issuer, b'{"text": 1}', **{"content-encoding": "Identity"})
+    assert answer.status_code == 422
+
+
+async def test_header_with_nul__is_400(offline):
+    async with offline() as (client, issuer):
+        answer = await client.get("/v1/notes", headers=issuer.bearer("member") | {"if-match": b'"\x00"'})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("user_id=x", [("?user_id", "unknown_parameter")]),
+        ("limit=1&limit=2", [("?limit", "repeated_parameter")]),
+        ("limit=1&limit=1", [("?limit", "repeated_parameter")]),
+        ("cursor=&cursor=", [("?cursor", "repeated_parameter")]),
+        ("Limit=1", [("?Limit", "unknown_parameter")]),
+        ("limit[]=1&=2", [("?limit[]", "unknown_parameter"), ("?", "unknown_parameter")]),
+        ("a", [("?a", "unknown_parameter")]),
+    ],
+)
+async def test_query_that_a_route_does_not_know__is_refused(offline, query, errors):
+    async with offline() as (client, issuer):
+        answer = await client.get(f"/v1/notes?{query}", headers=issuer.bearer("member"))
+        anonymous = await client.get(f"/v1/notes?{query}")
+        forbidden = await client.delete(f"/v1/notes?{query}", headers=issuer.bearer("member"))
+        probe = await client.get(f"/healthz?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == errors
+    assert [anonymous.status_code, forbidden.status_code, probe.status_code] == [401, 403, 200]
+
+
+async def test_deadline__begins_when_the_body_has_come(offline):
+    """A slow body that is still allowed must leave the database its time."""
+    seen: list[float] = []
+
+    async def receive():
+        seen.append(request_deadline.get().at)
+        arrived.append(asyncio.get_running_loop().time())
+        return {"type": "http.request", "body": b"x", "more_body": False}
+
+    async def app(_scope, _receive, send):
+        seen.append(request_deadline.get().at)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(_message):
+        pass
+
+    arrived: list[float] = []
+    scope = {
+        "type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": [(b"content-length", b"1")],
+    }  # fmt: skip
+    async with offline() as (client, _):
+        health = client._transport.app.state.health
+    edge = Edge(app, metrics=HttpMetrics(), max_body=10, body_seconds=15, deadline=12, health=health)
+    await edge(scope, receive, send)
+    assert seen[0] == float("inf")
+    assert seen[1] >= arrived[0] + 12
 
 
 async def test_role_missing__is_403(offline):

@@ -1,9 +1,11 @@
 """The small parts: ETags, cursors, consistency tokens, the limit, problems, traces, failures."""
 
 import asyncio
+import base64
+import json
 import time
 from datetime import UTC, date, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from booking_chassis.broker import broker_answers
 from booking_chassis.consistency import ConsistencyToken
-from booking_chassis.cursors import decode_cursor, encode_cursor
+from booking_chassis.cursors import _digest, decode_cursor, encode_cursor
 from booking_chassis.etag import NEVER, etag, parse_if_match
 from booking_chassis.failures import described
 from booking_chassis.problems import Problem, pointer
@@ -52,7 +54,10 @@ def test_etag__comes_back(version):
     assert parse_if_match(etag(version)) == version
 
 
-PARTS = st.one_of(st.datetimes(timezones=st.just(UTC)), st.dates(), st.uuids(), st.integers(), st.text())
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"))
+PARTS = st.one_of(
+    st.datetimes(timezones=st.just(UTC)), st.dates(), st.uuids(), st.integers(1 - 2**63, 2**63 - 1), TEXTS
+)
 
 
 @given(st.lists(PARTS, max_size=4))
@@ -65,6 +70,41 @@ def test_cursor__any_text_is_parts_or_422(text):
     with pytest.raises(Problem) as refused:
         decode_cursor(text)
     assert refused.value.status == 422
+
+
+def _as_cursor(payload: bytes, digest: bytes | None = None) -> str:
+    return base64.urlsafe_b64encode((_digest(payload) if digest is None else digest) + payload).decode().rstrip("=")
+
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from("tuis"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=8,
+)
+
+
+@given(JSONS, st.booleans())
+def test_cursor__what_we_never_wrote_is_422_even_with_a_right_digest(value, right):
+    payload = json.dumps(value).encode()
+    with pytest.raises(Problem) as refused:
+        decode_cursor(_as_cursor(payload, None if right else b"123456"), datetime, UUID)
+    assert (refused.value.status, refused.value.code) == (422, "invalid_cursor")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'[["u",5]]', b'[["i",1e400]]', b'[["u",[]]]', b'[["d",7]]', b'[["t",null]]', b'[["i","5"]]', b'[["i",true]]',
+        b'[["s",5]]', b'[["u","{0198d2a0-1111-7000-8000-000000000001}"]]', b"[[[],1]]", b"[5]", b"5", b"null", b"",
+        b'[["t","2026-12-01T00:00:00"]]', b'[["i",9223372036854775808]]', b'[["s","\\u0000"]]', b'[["s","\\ud800"]]',
+        b'[["u", "0198d2a0-1111-7000-8000-000000000001"]]', b"\xff\xff", b"[" * 500,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("digest", [None, b"123456"])
+def test_cursor__forged_parts_are_422(payload, digest):
+    with pytest.raises(Problem) as refused:
+        decode_cursor(_as_cursor(payload, digest))
+    assert refused.value.code == "invalid_cursor"
 
 
 def test_cursor_of_another_list__is_422():

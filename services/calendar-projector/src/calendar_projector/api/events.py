@@ -11,6 +11,7 @@ from booking_chassis.auth import Caller, require
 from booking_chassis.consistency import Consistency
 from booking_chassis.cursors import PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.database import Database
+from booking_chassis.instants import BoundIn
 from booking_chassis.principal import Principal
 from booking_chassis.problems import not_found, problem_responses
 from calendar_projector.api.instants import INVALID_RANGE, span
@@ -22,7 +23,7 @@ from calendar_projector.calendar.queries import Range
 from calendar_projector.calendar.text import language_of
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
-Instant = Annotated[str, Query(max_length=64, description="An instant (RFC 3339), or a date in the platform's zone.")]
+Instant = Annotated[BoundIn, Query(description="An instant (RFC 3339), or a date in the platform's zone.")]
 
 
 class Busy(BaseModel):

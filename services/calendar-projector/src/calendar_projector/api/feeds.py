@@ -14,6 +14,7 @@ from booking_chassis.consistency import stamp
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.database import Database
 from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.instants import InstantOut
 from booking_chassis.principal import Principal
 from booking_chassis.problems import Problem, conflict, not_found, problem_responses
 from calendar_projector.api.erased import ERASED
@@ -52,7 +53,7 @@ class FeedAddress(BaseModel):
 
     id: UUID
     url: str = Field(examples=["https://booking.example.com/calendar/feeds/secret.ics"])
-    created_at: datetime
+    created_at: InstantOut
     version: int = 1
 
 
@@ -115,16 +116,14 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
     """`/calendar/feeds/{token}.ics`: no token of ours, the address itself is the secret."""
     router = APIRouter(tags=["feeds"], responses=problem_responses(404, 503))
 
-    @router.api_route(
+    @router.get(
         "/calendar/feeds/{token}.ics",
-        methods=["GET"],
         response_class=Response,
         responses={
             200: {"content": {"text/calendar": {"schema": {"type": "string"}, "example": _A_FEED}}},
             304: {"description": "Unchanged"},
         },
     )
-    @router.api_route("/calendar/feeds/{token}.ics", methods=["HEAD"], include_in_schema=False)
     async def read_calendar_feed(  # pyright: ignore[reportUnusedFunction]
         token: Annotated[str, Path(max_length=200, description="The secret of the address.")],
         if_none_match: Annotated[

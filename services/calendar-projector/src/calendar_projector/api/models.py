@@ -1,10 +1,10 @@
 """What the calendar answers, in the shape that calendar components read."""
 
-from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from booking_chassis.instants import InstantOut
 from calendar_projector.calendar.queries import Entry
 from calendar_projector.calendar.text import Language, title
 
@@ -30,8 +30,8 @@ class CalendarEvent(BaseModel):
 
     id: UUID
     title: str = Field(examples=["Sesi konsultasi"])
-    start: datetime | None
-    end: datetime | None = Field(examples=["2026-12-01T03:00:00Z"])
+    start: InstantOut | None
+    end: InstantOut | None = Field(examples=["2026-12-01T03:00:00Z"])
     status: str = Field(examples=["scheduled"])
     extendedProps: ExtendedProps  # noqa: N815 the name that calendar components read
 
@@ -39,8 +39,8 @@ class CalendarEvent(BaseModel):
 class Interval(BaseModel):
     """A time that is taken, `[start, end)`."""
 
-    start: datetime
-    end: datetime = Field(examples=["2026-12-01T03:00:00Z"])
+    start: InstantOut
+    end: InstantOut = Field(examples=["2026-12-01T03:00:00Z"])
 
 
 def calendar_event(entry: Entry, language: Language) -> CalendarEvent:

@@ -1,6 +1,5 @@
 """`/v1/projections`: how far behind the calendar is (C2), and its rebuild. Admins only."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import psycopg
@@ -11,6 +10,7 @@ from booking_chassis.auth import AdminCaller
 from booking_chassis.cursors import PageOf
 from booking_chassis.database import Database
 from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.instants import InstantOut
 from booking_chassis.problems import conflict, not_found, problem_responses, unavailable
 from calendar_projector.projection import generations
 from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
@@ -31,7 +31,7 @@ class Begun(BaseModel):
 
     name: str = Field(examples=["user_schedule"])
     generation: int
-    started_at: datetime
+    started_at: InstantOut
 
 
 def projections_router(database: Database) -> APIRouter:

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 from pydantic import BaseModel, Field
 
+from booking_chassis.instants import InstantOut
 from booking_contracts.topics import SESSIONS
 from calendar_projector.projection.generations import Generation, generations
 from calendar_projector.projection.metrics import LAG
@@ -28,7 +29,7 @@ class Rebuild(BaseModel):
     generation: int
     slot: str = Field(examples=["b"])
     requested_by: str = Field(examples=["admin:0198d2a0-5555-7000-8000-000000000005"])
-    started_at: datetime
+    started_at: InstantOut
     done: int
     total: int
     percent: float
@@ -39,7 +40,7 @@ class Rebuild(BaseModel):
 class Switch(BaseModel):
     """The last switch and what its comparison found."""
 
-    switched_at: datetime
+    switched_at: InstantOut
     requested_by: str = Field(examples=["admin:0198d2a0-5555-7000-8000-000000000005"])
     comparison: dict[str, Any] = Field(examples=[{"differences": 0}])
 
@@ -53,7 +54,7 @@ class State(BaseModel):
     state: str = Field(examples=["live"])
     lag_events: int
     lag_seconds: float
-    measured_at: datetime | None
+    measured_at: InstantOut | None
     positions: list[Position]
     held: dict[str, int] = Field(examples=[{}])
     rebuild: Rebuild | None = Field(examples=[None])

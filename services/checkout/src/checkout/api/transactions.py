@@ -12,9 +12,9 @@ from booking_chassis.context import RequestContext
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.etag import IfMatch
 from booking_chassis.idempotency import Idempotency
+from booking_chassis.instants import InstantIn
 from booking_chassis.principal import Principal
 from booking_chassis.problems import not_found, problem_responses
-from booking_contracts.fields import Instant
 from booking_contracts.topics import SESSIONS
 from checkout import reading
 from checkout.api import refusals
@@ -110,7 +110,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         transaction_id: UUID,
         caller: Caller,
         response: Response,
-        as_of: Annotated[Instant | None, Query(description="As it was recorded by this instant (E5).")] = None,
+        as_of: Annotated[InstantIn | None, Query(description="As it was recorded by this instant (E5).")] = None,
     ) -> TransactionView:
         """One Transaction of the caller's, or any for an admin."""
         async with database.autocommit() as conn:

@@ -1,12 +1,13 @@
 """What goes over the wire. Input models take nothing they don't know (T5); answers are api.md's fields and ours."""
 
 import re
-from datetime import date, datetime, time
+from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from booking_chassis.instants import InstantIn
 from booking_contracts.fields import Instant, LocalTime, ProductKind
 from booking_contracts.sessions import SessionStatus
 from consultation import whatsapp
@@ -106,7 +107,7 @@ class AssessmentIn(_In):
     """What the assessment service tells."""
 
     user_id: UUID
-    completed_at: Instant
+    completed_at: InstantIn
 
 
 class SessionOut(BaseModel):
@@ -174,7 +175,7 @@ class HistoryItemOut(BaseModel):
 
     version: int
     type: str = Field(examples=["SessionScheduled"])
-    occurred_at: datetime
+    occurred_at: Instant
     actor: str = Field(examples=["practitioner:0198d2a0-3333-7000-8000-000000000003"])
     data: dict[str, Any] = Field(examples=[{"schedule_version": 1}])
     reason: str | None = Field(examples=[None])

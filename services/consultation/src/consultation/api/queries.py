@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
+from pydantic import WithJsonSchema
 
 from booking_chassis.consistency import Consistency
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_chassis.instants import BoundIn, InstantIn, bound_at
 from booking_chassis.problems import not_found, problem_responses
 from booking_contracts.sessions import SessionStatus
 from consultation import listing, reading
@@ -19,6 +20,11 @@ from consultation.api.models import HistoryItemOut, SessionOut
 from consultation.desk import CONSUMER, TOKENS, Desk
 from consultation.listing import Filter, Position
 
+Bound = Annotated[
+    BoundIn,
+    WithJsonSchema({"anyOf": [{"type": "string", "format": form} for form in ("date-time", "date")]}),
+]
+BOUND = " An instant (RFC 3339), or a date in the platform's zone."
 READ = problem_responses(401, 403, 404, 422, 429, 503)
 _KEYS: dict[str, tuple[type, ...]] = {
     "newest": (str, UUID),
@@ -43,15 +49,17 @@ def _list_route(router: APIRouter, desk: Desk) -> None:
         page: Page,
         consistency: Consistency,
         status: Annotated[
-            SessionStatus | Literal["pending"] | None,
+            Literal[SessionStatus, "pending"] | None,
             Query(description="`pending` means `scheduled`; `pending_negotiation` is the waiting list."),
         ] = None,
-        start: Annotated[AwareDatetime | None, Query(alias="from", description="`starts_at` at or after.")] = None,
-        end: Annotated[AwareDatetime | None, Query(alias="to", description="`starts_at` before.")] = None,
+        start: Annotated[Bound | None, Query(alias="from", description="`starts_at` at or after." + BOUND)] = None,
+        end: Annotated[Bound | None, Query(alias="to", description="`starts_at` before." + BOUND)] = None,
     ) -> PageOf[SessionOut]:
         """`?status=pending_negotiation` is the waiting list: the earliest `respond_by` first (E1)."""
         await consistency.visible(desk.database, CONSUMER, TOKENS)
-        wanted = Filter("scheduled" if status == "pending" else status, start, end)
+        zone = desk.platform_timezone
+        first, last_before = (bound_at(text, zone) if text else None for text in (start, end))
+        wanted = Filter("scheduled" if status == "pending" else status, first, last_before)
         after = _position(wanted, page.cursor)
         async with desk.database.autocommit() as conn:
             rows, last = await listing.page(conn, person_of(caller), wanted, limit=page.limit, after=after)
@@ -72,7 +80,7 @@ def _one_route(router: APIRouter, desk: Desk) -> None:
         caller: Reader,
         consistency: Consistency,
         response: Response,
-        as_of: Annotated[AwareDatetime | None, Query(description="What was recorded by this instant.")] = None,
+        as_of: Annotated[InstantIn | None, Query(description="What was recorded by this instant.")] = None,
     ) -> SessionOut:
         """For its parties and admins; with `as_of` the fold of what was recorded by then (E5)."""
         person = person_of(caller)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Annotated, Any, LiteralString
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, 
 from booking_chassis.database import Database
 from booking_chassis.etag import IfMatch
 from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.instants import InstantOut
 from booking_chassis.principal import Principal
 from booking_chassis.problems import conflict, not_found, problem_responses, stale_version
 from booking_contracts.fields import RECIPIENT
@@ -85,12 +85,12 @@ class Notification(BaseModel):
     state: NotificationState = Field(examples=["pending"])
     reason: str | None = Field(examples=[None])
     attempts: int
-    due_at: datetime
+    due_at: InstantOut
     session_id: UUID | None
     transaction_id: UUID | None
     provider_message_id: str | None = Field(examples=[None])
-    delivered_at: datetime | None = Field(examples=[None])
-    changed_at: datetime
+    delivered_at: InstantOut | None = Field(examples=[None])
+    changed_at: InstantOut
     version: int
 
 

@@ -59,7 +59,9 @@ def _update(value: Any) -> StatusUpdate | None:
     wamid = _get(value, "id")
     return StatusUpdate(
         status=status,
-        wamid=wamid if isinstance(wamid, str) and len(wamid) <= 200 else None,
+        wamid=wamid
+        if isinstance(wamid, str) and len(wamid) <= 200 and wamid.isascii() and wamid.isprintable()
+        else None,
         notification_id=_uuid(_get(value, "biz_opaque_callback_data")),
         at=_instant(_get(value, "timestamp")),
         code=_code(_get(value, "errors")),

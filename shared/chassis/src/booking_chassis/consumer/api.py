@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from booking_chassis.consumer.rules import Rules
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.database import Database
 from booking_chassis.idempotency import Idempotency, IdempotencyTwin
+from booking_chassis.instants import InstantOut
 from booking_chassis.principal import Principal
 from booking_chassis.problems import Problem, conflict, not_found, problem_responses
 
@@ -60,9 +60,9 @@ class HeldRecord(BaseModel):
     reason: held.Reason
     attempts: int
     error: str | None = Field(examples=["expected version 2, found 3"])
-    held_at: datetime
+    held_at: InstantOut
     outcome: held.Settled | None = Field(examples=[None])
-    settled_at: datetime | None = Field(examples=[None])
+    settled_at: InstantOut | None = Field(examples=[None])
 
 
 class Content(BaseModel):
