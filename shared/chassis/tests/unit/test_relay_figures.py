@@ -3,9 +3,13 @@
 import asyncio
 
 from prometheus_client.parser import text_string_to_metric_families
+from shared.chassis.tests.conftest import settings_for
 
+from booking_chassis.application import create_app
+from booking_chassis.database import Database
 from booking_chassis.relay_figures import RelayFigures
-from booking_outbox import Progress, RelayMetrics
+from booking_chassis.service import Service
+from booking_outbox import Progress, Relay, RelayMetrics
 
 
 class Relaying:
@@ -70,3 +74,30 @@ def test_leading__shows_lag_and_counts_by_topic():
 
 def test_no_relay__shows_nothing():
     assert RelayFigures([Idle()]).text() == b""
+
+
+class Watched(Relay):
+    """A relay of which only the counting is looked at."""
+
+    def __init__(self) -> None:
+        super().__init__(database_url=NOWHERE, bootstrap="127.0.0.1:1", topics=[], lock_name="sample relay")
+        self.counting = asyncio.Event()
+
+    async def watch(self) -> None:
+        self.metrics.lag_events["booking.sessions"] = 68
+        self.counting.set()
+        await asyncio.Event().wait()
+
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+
+
+async def test_process_that_serves_requests_only__counts_what_waits_for_the_relay():
+    """With every worker dead nobody else would: the alarm needs the figure just then."""
+    relay = Watched()
+    app = create_app(Service("sample", "Sample", settings_for(NOWHERE), Database(NOWHERE), workers=[relay]), mode="api")
+    async with app.router.lifespan_context(app):
+        await asyncio.wait_for(relay.counting.wait(), 10)
+        text = app.state.health.figures().decode()
+    assert 'booking_relay_lag_events{topic="booking.sessions"} 68.0' in text
+    assert "booking_relay_leader 0.0" in text

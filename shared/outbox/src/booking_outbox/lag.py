@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from booking_outbox.metrics import RelayMetrics
-from booking_outbox.session import connect_watch
+from booking_outbox.session import Connection, connect_watch
 
 _log = logging.getLogger(__name__)
 COUNTED_AT_MOST = 100_000
@@ -43,7 +43,7 @@ class LagWatch:
             try:
                 async with await connect_watch(self._url) as conn:
                     while True:
-                        await look(conn, self._topics, self._metrics)
+                        await self._look(conn)
                         await asyncio.sleep(_LOOK_SECONDS)
             except (psycopg.Error, OSError):
                 pass  # the relay itself, or readiness, says that the database is away
@@ -53,6 +53,15 @@ class LagWatch:
                 self._metrics.lag_events.clear()
                 self._metrics.lag_seconds.clear()
             await asyncio.sleep(1)
+
+    async def _look(self, conn: Connection) -> None:
+        looking = asyncio.create_task(look(conn, self._topics, self._metrics), name="relay look")
+        try:
+            await asyncio.shield(looking)
+        except asyncio.CancelledError:  # a stop does not wait for a server that is silent
+            conn.shut()
+            await asyncio.gather(looking, return_exceptions=True)
+            raise
 
 
 async def look(conn: psycopg.AsyncConnection[Any], topics: Sequence[str], metrics: RelayMetrics) -> None:

@@ -49,13 +49,14 @@ class Connection(psycopg.AsyncConnection[Any]):
 
     async def wait(self, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """psycopg's only way to wait for an answer, whatever was asked."""
-        silent = asyncio.get_running_loop().call_later(self.answer_within, self._shut)
+        silent = asyncio.get_running_loop().call_later(self.answer_within, self.shut)
         try:
             return await super().wait(*args, **kwargs)
         finally:
             silent.cancel()
 
-    def _shut(self) -> None:
+    def shut(self) -> None:
+        """End whatever waits for an answer, now. A cancelled statement would first ask the server to forget it."""
         with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.fileno())) as same:
             same.shutdown(socket.SHUT_RDWR)
 

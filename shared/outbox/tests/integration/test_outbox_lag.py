@@ -128,5 +128,18 @@ async def test_database_silent__no_figure_rather_than_an_old_one(outbox: Outbox,
         await running.stop()
 
 
+async def test_stop_while_the_database_is_silent__does_not_wait_for_it(outbox: Outbox):
+    async with proxied(outbox.url) as (proxy, url):
+        relay = outbox.relay(bootstrap=DEAD)
+        relay._url = url
+        watching = asyncio.create_task(relay.watch())
+        await _until_shown(relay, SESSIONS.name, 0)
+        proxy.silent()
+        await until(lambda: _async("relay look" in {task.get_name() for task in asyncio.all_tasks()}), 10)
+        watching.cancel()
+        done, _ = await asyncio.wait([watching], timeout=3)
+        assert done, "the stop waits for an answer"
+
+
 async def _async(value):
     return value
