@@ -72,6 +72,25 @@ async def test_an_unchanged_feed_is_304_until_something_changes(ground, story):
     assert (await ground.running.get(path, If_None_Match=etag)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("fr-FR,fr;q=0.9,en;q=0.8", "Consultations"),
+        ("id;q=0.1, en;q=0.2", "Consultations"),
+        (",".join(f"x{number}" for number in range(100)) + ",en", "Consultations"),
+        ("*", "Jadwal konsultasi"),
+        ("en;q=0, nonsense;;", "Jadwal konsultasi"),
+        ("a" * 3000, "Jadwal konsultasi"),
+    ],
+)
+async def test_a_feed_whose_reader_wishes_a_language_has_it_and_never_refuses_the_wish(ground, header, name):
+    """N2, RFC 9110 §12.5.4."""
+    path = _path(await _made(ground, uuid4()))
+    answer = await ground.running.get(path, Accept_Language=header)
+    assert answer.status_code == 200
+    assert f"X-WR-CALNAME:{name}" in answer.text
+
+
 async def test_a_revoked_feed_is_gone_at_once_and_looks_like_one_that_never_was(ground):
     person = uuid4()
     feed = await _made(ground, person)

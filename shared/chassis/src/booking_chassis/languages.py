@@ -8,6 +8,7 @@ import re
 from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Request
+from pydantic import Field
 
 Language = Literal["id", "en"]
 DEFAULT: Language = "id"
@@ -33,12 +34,14 @@ def accepted(header: str | None) -> Language | None:
     return best[1] if best else None
 
 
+def language_for(locale: str | None, wish: Language | None) -> Language:
+    """The person's own language where their locale is known and has one of ours, else what the header wishes."""
+    return language_of(locale) or wish or DEFAULT
+
+
 _Header = Annotated[
-    str | None,
-    Header(
-        description="Chooses the words' language only where the person's own is not known; never refused.",
-        json_schema_extra={"maxLength": _LONGEST},
-    ),
+    Annotated[str, Field(json_schema_extra={"maxLength": _LONGEST})] | None,  # told, not held
+    Header(description="Chooses the words' language only where the person's own is not known; never refused."),
 ]
 
 

@@ -18,7 +18,7 @@ from booking_chassis.database import Database, DatabaseDown
 from booking_chassis.field_errors import CODES, code_of, errors_of
 from booking_chassis.idempotency_purge import IdempotencyPurge
 from booking_chassis.instants import BoundIn, InstantIn, InstantOut, bound_at, parse_instant
-from booking_chassis.languages import accepted, language_of
+from booking_chassis.languages import accepted, language_for, language_of
 from booking_chassis.problems import Problem
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -141,6 +141,21 @@ def test_accept_language__is_never_an_error(text):
 )
 def test_locale__has_a_language_of_ours_or_none(locale, language):
     assert language_of(locale) == language
+
+
+@pytest.mark.parametrize(
+    ("locale", "header", "language"),
+    [
+        ("en", "id", "en"),
+        ("id", "en", "id"),
+        (None, "en", "en"),
+        ("fr", "en", "en"),
+        (None, "*", "id"),
+        ("fr", None, "id"),
+    ],
+)
+def test_language__is_the_persons_own_then_the_wish_then_indonesian(locale, header, language):
+    assert language_for(locale, accepted(header)) == language
 
 
 class _Inner(BaseModel):

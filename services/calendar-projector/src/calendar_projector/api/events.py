@@ -12,15 +12,14 @@ from booking_chassis.consistency import Consistency
 from booking_chassis.cursors import PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.database import Database
 from booking_chassis.instants import BoundIn
+from booking_chassis.languages import AcceptedLanguage, language_for
 from booking_chassis.principal import Principal
 from booking_chassis.problems import not_found, problem_responses
 from calendar_projector.api.instants import INVALID_RANGE, span
-from calendar_projector.api.languages import AcceptLanguage
 from calendar_projector.api.models import CalendarEvent, Interval, calendar_event
 from calendar_projector.calendar import queries
 from calendar_projector.calendar.consistency import visible
 from calendar_projector.calendar.queries import Range
-from calendar_projector.calendar.text import language_of
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
 Instant = Annotated[BoundIn, Query(description="An instant (RFC 3339), or a date in the platform's zone.")]
@@ -42,6 +41,7 @@ def events_router(database: Database, zone: str) -> APIRouter:
     async def list_calendar_events(  # noqa: PLR0917 a route's parameters come by name  # pyright: ignore[reportUnusedFunction]
         caller: Person,
         consistency: Consistency,
+        wish: AcceptedLanguage,
         start: Instant,
         end: Instant,
         practitioner_id: Annotated[UUID | None, Query(description="This practitioner's sessions.")] = None,
@@ -50,7 +50,6 @@ def events_router(database: Database, zone: str) -> APIRouter:
         cursor: Annotated[
             str | None, Query(max_length=1024, description="The `next_cursor` of the page before.")
         ] = None,
-        accept_language: AcceptLanguage = None,
     ) -> PageOf[CalendarEvent]:
         """The sessions that touch `[start, end)`, earliest first; canceled and failed ones stay, marked so (C1).
 
@@ -67,7 +66,7 @@ def events_router(database: Database, zone: str) -> APIRouter:
                 found = await queries.of_person(conn, caller.sub, wanted)
             else:
                 found = await queries.of_pair(conn, practitioner_id, user_id, wanted)
-        language = language_of(accept_language or caller.locale)
+        language = language_for(caller.locale, wish)
         last_one = found[limit - 1] if len(found) > limit else None
         more = encode_cursor(last_one.starts_at, last_one.session_id) if last_one and last_one.starts_at else None
         return PageOf[CalendarEvent](**page_of([calendar_event(entry, language) for entry in found[:limit]], more))

@@ -15,15 +15,14 @@ from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, 
 from booking_chassis.database import Database
 from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.instants import InstantOut
+from booking_chassis.languages import AcceptedLanguage, language_for
 from booking_chassis.principal import Principal
 from booking_chassis.problems import Problem, conflict, not_found, problem_responses
 from calendar_projector.api.erased import ERASED
-from calendar_projector.api.languages import AcceptLanguage
 from calendar_projector.calendar import feeds, queries
 from calendar_projector.calendar.feeds import MOST_FEEDS, Feed, Tokens
 from calendar_projector.calendar.ics import render, tag
 from calendar_projector.calendar.queries import Range
-from calendar_projector.calendar.text import language_of
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
 
@@ -126,10 +125,10 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
     )
     async def read_calendar_feed(  # pyright: ignore[reportUnusedFunction]
         token: Annotated[str, Path(max_length=200, description="The secret of the address.")],
+        wish: AcceptedLanguage,
         if_none_match: Annotated[
             str | None, Header(max_length=2000, description="The `ETag` that was read: 304 while it holds.")
         ] = None,
-        accept_language: AcceptLanguage = None,
     ) -> Response:
         """The owner's calendar (RFC 5545, RFC 7986). Wrong, revoked and never made look the same."""
         feed = tokens.feed_of(token)
@@ -140,7 +139,7 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
             now = datetime.now(UTC)
             wanted = Range(now - timedelta(days=_KEPT_DAYS), now + timedelta(days=_AHEAD_DAYS), _MOST)
             entries = await queries.of_person(conn, person, wanted)
-        language = language_of(accept_language)
+        language = language_for(None, wish)
         headers = {**_PRIVATE, "ETag": tag(entries, language)}
         if _matches(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)

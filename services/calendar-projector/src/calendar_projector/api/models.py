@@ -5,8 +5,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from booking_chassis.instants import InstantOut
+from booking_chassis.languages import Language
 from calendar_projector.calendar.queries import Entry
-from calendar_projector.calendar.text import Language, title
+from calendar_projector.calendar.text import title
 
 
 class ExtendedProps(BaseModel):

@@ -12,13 +12,12 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from booking_chassis.auth import require
 from booking_chassis.database import Database, DatabaseDown
+from booking_chassis.languages import AcceptedLanguage, Language, language_for
 from booking_chassis.principal import Principal
 from booking_chassis.problems import problem_responses
 from calendar_projector.api.erased import ERASED
-from calendar_projector.api.languages import AcceptLanguage
 from calendar_projector.api.models import calendar_event
 from calendar_projector.calendar import feeds, queries
-from calendar_projector.calendar.text import Language, language_of
 from calendar_projector.changes import EVERYBODY, Hub
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
@@ -47,11 +46,11 @@ def stream_router(database: Database, hub: Hub) -> APIRouter:
     async def stream_calendar_changes(  # pyright: ignore[reportUnusedFunction]
         request: Request,
         caller: Person,
-        accept_language: AcceptLanguage = None,
+        wish: AcceptedLanguage,
     ) -> AsyncIterable[ServerSentEvent]:
         """The caller's own changes, as long as the token is valid. Nothing is kept for who is away: after `ready` read
         the calendar once."""
-        language = language_of(accept_language or caller.locale)
+        language = language_for(caller.locale, wish)
         stopping: asyncio.Event = request.app.state.health.stopping
         async with hub.changes_of(str(caller.sub)) as queue:
             yield ServerSentEvent(event="ready", data={}, retry=_RETRY_MS)

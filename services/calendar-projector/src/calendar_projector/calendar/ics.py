@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from booking_chassis.languages import Language
 from calendar_projector.calendar.queries import Entry
-from calendar_projector.calendar.text import Language, calendar_name, title
+from calendar_projector.calendar.text import calendar_name, title
 
 if TYPE_CHECKING:
     from icalendar import Event, Timezone

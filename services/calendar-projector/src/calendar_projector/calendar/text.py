@@ -1,8 +1,6 @@
 """The few words that a calendar shows; never a person's name (api.md)."""
 
-from typing import Literal
-
-Language = Literal["id", "en"]
+from booking_chassis.languages import Language
 
 _SESSION = {"id": "Sesi konsultasi", "en": "Consultation"}
 _STATUS = {
@@ -22,11 +20,6 @@ _STATUS = {
     },
 }
 _CALENDAR = {"id": "Jadwal konsultasi", "en": "Consultations"}
-
-
-def language_of(locale: str | None) -> Language:
-    """English for an English locale, else Indonesian (N2)."""
-    return "en" if (locale or "").lower().startswith("en") else "id"
 
 
 def title(status: str, language: Language) -> str:
