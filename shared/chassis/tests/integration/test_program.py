@@ -441,6 +441,7 @@ async def test_broker_never_reached__nobody_is_ready_and_the_reason_is_told(samp
 
 async def test_broker_down_after_it_was_there__a_worker_is_not_ready_but_an_api_is(sample_database, kafka):
     prefix = kafka.prefix()
+    kafka.create_topics(prefix)
     async with proxied(f"kafka://{kafka.bootstrap}") as (proxy, url):
         address = url.removeprefix("kafka://")
         for mode, status in (("worker", 503), ("api", 200), ("all", 200)):
