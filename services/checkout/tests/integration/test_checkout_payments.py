@@ -83,6 +83,25 @@ class TestNotifications:
         settled = (await shop.admin.get("/v1/payment-reviews?state=settled&limit=200")).json()["items"]
         assert [r["outcome"] for r in settled if r["id"] == review["id"]] == ["matched"]
 
+    async def test_one_that_cannot_be_decided__keeps_none_behind_it_waiting(self, shop: Shop, monkeypatch) -> None:
+        """A read row without a stream, as only damage makes it, is named by the first in line."""
+        damaged, early = uuid7(), uuid7()
+        for name in (damaged, early):
+            assert (await shop.rig.notify(manual(str(name)), "manual")).status_code == 200
+        model = await shop.bought()
+        row = "jsonb_populate_record(t, jsonb_build_object('id', %s::uuid))"
+        await shop.rig.rows(
+            f"INSERT INTO transaction SELECT ({row}).* FROM transaction t WHERE id = %s", str(damaged), model["id"]
+        )
+        monkeypatch.setattr("checkout.handlers.uuid7", lambda: early)
+        bought = await shop.bought()
+        monkeypatch.undo()
+        try:
+            await shop.rig.step("matching")
+        finally:
+            await shop.rig.rows("DELETE FROM transaction WHERE id = %s", str(damaged))
+        assert (await shop.seen(bought))["status"] == "paid"
+
     @pytest.mark.parametrize(
         ("change", "cause"),
         [

@@ -90,24 +90,25 @@ async def claim(conn: psycopg.AsyncConnection[Any], said: Notification, transact
 
 async def decided(conn: psycopg.AsyncConnection[Any], row_id: UUID, transaction_id: UUID | None) -> None:
     """Mark a notification as decided. Of an erased member's payment no body is kept (E4)."""
+    # `is_erased` waits for an erasure under way and looks anew: else the body of one that just comes would stay.
     await conn.execute(
         "UPDATE payment_notification SET decided_at = statement_timestamp(), transaction_id = %(transaction_id)s,"
-        " body = CASE WHEN EXISTS (SELECT 1 FROM transaction t JOIN erasure e ON e.person_id = t.user_id"
+        " body = CASE WHEN (SELECT is_erased(ARRAY[t.user_id]) FROM transaction t"
         " WHERE t.id = %(transaction_id)s::uuid) THEN NULL ELSE body END WHERE id = %(id)s",
         {"transaction_id": transaction_id, "id": row_id},
     )
 
 
 async def undecided(
-    conn: psycopg.AsyncConnection[Any], *, limit: int, names: UUID | None = None
+    conn: psycopg.AsyncConnection[Any], *, limit: int, names: UUID | None = None, after: UUID
 ) -> list[tuple[UUID, Notification]]:
     """Lock and return notifications whose Transaction has appeared since; another worker's are left out."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         f"SELECT {_COLUMNS} FROM payment_notification n JOIN transaction t ON t.id = n.names"  # noqa: S608
-        " WHERE n.decided_at IS NULL AND (%(names)s::uuid IS NULL OR n.names = %(names)s::uuid)"
+        " WHERE n.decided_at IS NULL AND n.id > %(after)s AND (%(names)s::uuid IS NULL OR n.names = %(names)s::uuid)"
         " ORDER BY n.id LIMIT %(limit)s FOR UPDATE OF n SKIP LOCKED",
-        {"names": names, "limit": limit},
+        {"names": names, "limit": limit, "after": after},
     )
     return [(row["id"], _notification(row)) for row in await cursor.fetchall()]
 
