@@ -20,9 +20,10 @@ Answer = Callable[[str], Reply | None]
 
 @dataclass
 class Inbox:
-    """What was accepted, and how to answer. `rcpt` and `data` get the recipient; None means accept."""
+    """What was accepted, and how to answer. `mail` gets the sender, `rcpt` and `data` the recipient; None: accept."""
 
     mails: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
+    mail: Answer = lambda _: None
     rcpt: Answer = lambda _: None
     data: Answer = lambda _: None
     cut_after_dot: bool = False
@@ -39,6 +40,15 @@ class Inbox:
     def to(self, address: str) -> list[EmailMessage]:
         """The accepted mails to one address."""
         return [mail for recipients, mail in self.mails if address in recipients]
+
+    async def handle_MAIL(
+        self, _server: Any, _session: Any, envelope: Envelope, address: str, options: list[str]
+    ) -> Reply:
+        if (refusal := self.mail(address)) is not None:
+            return refusal
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(
         self, _server: Any, session: Any, envelope: Envelope, address: str, _options: list[str]

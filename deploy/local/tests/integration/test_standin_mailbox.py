@@ -74,6 +74,27 @@ def test_reject_and_throttle__per_recipient(mailbox, mode, code):
     assert items(mailbox)[0]["to"] == ["sari@example.com"]
 
 
+SENDER = b"5.7.1 <booking@example.com>: Sender address rejected: not owned by user"
+QUOTA = "5.4.5 Daily user sending limit exceeded"
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"mode": "reject", "step": "mail"}, (553, SENDER)),
+        ({"mode": "reject", "step": "data", "reply": f"550 {QUOTA}"}, (550, QUOTA.encode())),
+        ({"mode": "throttle", "step": "mail", "reply": "454 4.7.0 Throttling"}, (454, b"4.7.0 Throttling")),
+    ],
+)
+def test_refusal__at_any_step_in_the_words_that_were_given(mailbox, wish, said):
+    """As a provider refuses an account, not a recipient."""
+    behave(mailbox, **wish)
+    with pytest.raises(smtplib.SMTPResponseException) as refused:
+        send(mailbox)
+    assert (refused.value.smtp_code, refused.value.smtp_error) == said
+    assert items(mailbox) == []
+
+
 def test_slow__taken_after_the_delay(mailbox):
     behave(mailbox, mode="slow", seconds=0.3)
     send(mailbox)

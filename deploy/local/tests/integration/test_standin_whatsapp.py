@@ -55,6 +55,22 @@ def test_webhook__signed_over_the_raw_bytes_and_repeated_after_a_503(whatsapp, w
         assert headers["X-Hub-Signature-256"] == expected
 
 
+def test_fail_later__taken_and_then_told_as_failed(whatsapp, webhooks):
+    """As Meta does for an account that is locked or has not paid."""
+    behave(whatsapp, mode="fail_later", code=131042, times=1)
+    first = whatsapp.http.post(PATH, json=TEXT).json()["messages"][0]["id"]
+    second = whatsapp.http.post(PATH, json=TEXT).json()["messages"][0]["id"]
+
+    def told():
+        found = [json.loads(body)["entry"][0]["changes"][0]["value"]["statuses"][0] for _, _, body in webhooks[1]]
+        ends = {one["id"] for one in found if one["status"] in ("failed", "delivered")}
+        return found if ends == {first, second} else None
+
+    found = until(told)
+    assert {(one["status"], one["errors"][0]["code"]) for one in found if one["id"] == first} == {("failed", 131042)}
+    assert "failed" not in {one["status"] for one in found if one["id"] == second}
+
+
 def test_handshake__no_status_before_the_webhook_has_repeated_a_challenge(tmp_path):
     """As Meta verifies an address: `hub.challenge` back to whoever sent the right `hub.verify_token`."""
     replies = [lambda _: (403, "no"), lambda _: (200, "something else"), lambda asked: (200, asked["hub.challenge"])]

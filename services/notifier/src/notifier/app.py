@@ -1,6 +1,7 @@
 """The composition root: the only place that reads settings and wires the notifier together."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from booking_chassis.consumer import Consumer, Tuning
 from booking_chassis.consumer.api import held_records_router
@@ -67,6 +68,7 @@ def build(settings: Settings) -> Service:
                 database,
                 secrets=settings.whatsapp_secrets,
                 verify_token=settings.whatsapp_verify_token.get_secret_value(),
+                give_up_after=timedelta(seconds=settings.give_up_after_seconds),
                 committed=committed,
             ),
             held_records_router(consumer, database),

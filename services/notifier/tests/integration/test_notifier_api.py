@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from prometheus_client import REGISTRY
 from services.notifier.tests.given import Case, now
 from services.notifier.tests.integration.conftest import Running
 
@@ -20,6 +21,7 @@ from booking_chassis.application import create_app
 from booking_chassis.testing import Issuer
 from notifier.app import build
 from notifier.sending.record import recover
+from notifier.whatsapp.statuses import MOST_TRIES
 
 pytestmark = pytest.mark.servers
 
@@ -241,6 +243,31 @@ async def test_preferences__waiting_timers_follow_them(serve):
     assert {r["channel"] for r in await served.running.ledger(**waiting)} == {"email", "whatsapp"}
 
 
+@pytest.mark.parametrize(("on", "off"), [("email", "whatsapp"), ("whatsapp", "email")])
+async def test_preferences__reminders_of_somebody_who_wanted_none_come_once_a_channel_is_on(notifier, serve, on, off):
+    """N1, N2: both channels off when the session is set; a reminder leaves by what is wanted when it is due."""
+    case, served = Case(), await serve(sending=False)
+    neither = {"channels": {"email": False, "whatsapp": False}, "language": "id"}
+    await served.call("PUT", "/v1/preferences", "member", sub=case.member, json=neither)
+    await served.running.tell(*case.contacts(), case.scheduled(now() + timedelta(hours=3)))
+    assert await served.running.ledger(recipient_id=case.member, template="session_scheduled") == []
+    one = {"channels": {on: True, off: False}, "language": "id"}
+    await served.call("PUT", "/v1/preferences", "member", sub=case.member, json=one)
+    await served.running.execute_as_owner("UPDATE notification SET not_before = now() WHERE template = 'reminder_1h'")
+    await notifier.begin(served.running)
+    rows = await served.running.until(
+        lambda: both_settled(served.running, recipient_id=case.member, template="reminder_1h")
+    )
+    assert rows == {on: ("sent", None), off: ("skipped", "channel_off")}
+
+
+async def both_settled(running, **where):
+    rows = await running.ledger(**where)
+    return all(r["state"] in ("sent", "skipped") for r in rows) and {
+        r["channel"]: (r["state"], r["reason"]) for r in rows
+    }
+
+
 async def test_preferences__of_an_erased_person_are_not_written_again(serve):
     """E4."""
     case, served = Case(), await serve(sending=False)
@@ -257,10 +284,25 @@ def one_status(status: Any) -> Any:
     return {"entry": [{"changes": [{"value": {"statuses": [status]}}]}]}
 
 
+def refuses_us() -> bool:
+    return REGISTRY.get_sample_value("notifier_provider_refuses_us", {"channel": "whatsapp"}) == 1
+
+
+async def no_refusal(running) -> bool:
+    return await running.query("SELECT 1 FROM refusal") == []
+
+
+async def ask_now(running) -> None:
+    """The pauses are over: one message may ask."""
+    await running.execute_as_owner("UPDATE refusal SET not_before = now()")
+    await running.execute_as_owner("UPDATE notification SET not_before = now() WHERE state = 'pending'")
+
+
 async def sent_by_whatsapp(served):
     case = Case()
     await served.running.tell(case.contact(case.member, email=None), case.created(), case.paid())
-    return (await served.running.until(lambda: served.running.ledger(channel="whatsapp", state="sent")))[0]
+    where = {"recipient_id": case.member, "channel": "whatsapp", "state": "sent"}
+    return (await served.running.until(lambda: served.running.ledger(**where)))[0]
 
 
 async def test_webhook__handshake_needs_the_verify_token(serve):
@@ -368,6 +410,84 @@ async def test_webhook__a_passing_failure_after_acceptance_is_tried_again(serve)
     await served.webhook("failed", row, code=131026)
     (found,) = await served.running.ledger(id=row["id"])
     assert found["state"] == "sent"
+
+
+@pytest.mark.parametrize("code", [131031, 131042, 131048, 190])
+async def test_webhook__a_failure_about_our_account_stops_the_channel_until_a_message_gets_through(serve, code):
+    """N5, F84: accepted and then failed proves nothing; one message at a time asks, nobody's is lost or spent."""
+    served = await serve()
+    running = served.running
+    first = await sent_by_whatsapp(served)
+    await served.webhook("failed", first, code=code)
+    (found,) = await running.ledger(id=first["id"])
+    assert (found["state"], found["reason"]) == ("pending", f"whatsapp_{code}")
+    await running.until(refuses_us)
+    case, asked = Case(), running.meta.asked
+    await running.tell(case.contact(case.member, email=None, phone="+6281111111111"), case.created(), case.paid())
+    await ask_now(running)
+    (probe,) = await running.until(lambda: running.ledger(channel="whatsapp", state="sent"))
+    assert running.meta.asked == asked + 1, "one asks, the other waits"
+    await served.webhook("failed", probe, code=code)
+    assert await running.ledger(channel="whatsapp", state="sent") == []
+    assert running.meta.asked == asked + 1
+    assert refuses_us()
+    await ask_now(running)
+    (probe,) = await running.until(lambda: running.ledger(channel="whatsapp", state="sent"))
+    await served.webhook("delivered", probe)
+    await running.execute_as_owner("UPDATE notification SET not_before = now() WHERE state = 'pending'")
+    rows = await running.settled(channel="whatsapp")
+    assert {row["state"] for row in rows} == {"sent", "delivered"}
+    await running.until(lambda: not refuses_us())
+
+
+async def test_webhook__sent_and_no_failure_for_a_while_heals_the_channel_too(serve):
+    """A phone may be off for days: its message was sent all the same. What is told of an older one proves nothing."""
+    served = await serve()
+    running = served.running
+    older, first = await sent_by_whatsapp(served), await sent_by_whatsapp(served)
+    await served.webhook("failed", first, code=131042)
+    await served.webhook("delivered", older)
+    assert await running.query("SELECT 1 FROM refusal WHERE heals_at IS NULL")
+    await ask_now(running)
+    (probe,) = await running.until(lambda: running.ledger(id=first["id"], state="sent"))
+    await served.webhook("sent", probe)
+    await running.execute_as_owner("UPDATE refusal SET heals_at = now() WHERE heals_at IS NOT NULL")
+    await running.until(lambda: no_refusal(running))
+
+
+async def test_webhook__a_passing_failure_that_never_passes_has_an_end(serve):
+    """I11: so many tries, later and later, then `failed`."""
+    served = await serve()
+    first = await sent_by_whatsapp(served)
+    for attempt in range(1, MOST_TRIES + 1):
+        (row,) = await served.running.until(lambda: served.running.ledger(id=first["id"], state="sent"))
+        assert row["attempts"] == attempt
+        await served.webhook("failed", row, code=131000)
+        await served.running.execute_as_owner(
+            "UPDATE notification SET not_before = now() WHERE id = %s AND state = 'pending'", first["id"]
+        )
+    (row,) = await served.running.ledger(id=first["id"])
+    assert (row["state"], row["reason"], row["attempts"]) == ("failed", "whatsapp_131000", MOST_TRIES)
+
+
+async def test_webhook__our_accounts_trouble_that_lasts_is_given_up_and_recorded(serve):
+    """I11, N5: as long as any other "not now" is borne."""
+    served = await serve(give_up_after_seconds=60)
+    row = await sent_by_whatsapp(served)
+    await served.running.execute_as_owner(
+        "UPDATE notification SET due_at = due_at - interval '2 min', queued_at = queued_at - interval '2 min'"
+    )
+    await served.webhook("failed", row, code=131031)
+    (row,) = await served.running.ledger(id=row["id"])
+    assert (row["state"], row["reason"]) == ("failed", "whatsapp_131031")
+
+
+async def test_webhook__a_failure_without_a_code_is_final(serve):
+    served = await serve()
+    row = await sent_by_whatsapp(served)
+    await served.webhook("failed", row)
+    (row,) = await served.running.ledger(id=row["id"])
+    assert (row["state"], row["reason"]) == ("failed", "whatsapp_failed")
 
 
 @pytest.mark.parametrize("cut", [False, True])

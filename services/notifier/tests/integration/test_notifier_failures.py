@@ -141,6 +141,48 @@ async def test_smtp_password_refused__alarms_and_delays_and_blames_no_recipient(
     assert row["state"] == "sent"
 
 
+@pytest.mark.parametrize(
+    ("step", "reply"),
+    [
+        ("mail", "550 5.1.0 sender rejected"),
+        ("mail", "452 4.2.2 not now"),
+        ("rcpt", "553 5.7.1 <no-reply@booking.test>: Sender address rejected: not owned by user"),
+        ("data", "550 5.4.5 Daily user sending limit exceeded"),
+        ("data", "554 Message rejected: Email address is not verified"),
+    ],
+)
+async def test_smtp_refuses_us__every_mail_waits_a_person_is_called_and_none_is_lost(notifier, step, reply):
+    """N5, F82: our sender, our account and our quota are no recipient's fault."""
+    running = await notifier()
+    setattr(running.inbox, step, lambda _: reply)
+    await several(running, 3)
+    await running.until(lambda: running.inbox.conversations >= 2)
+    if reply.startswith("5"):
+        await running.until(lambda: calls_a_person("email"))
+    rows = await running.ledger(channel="email")
+    assert {r["state"] for r in rows} <= {"pending", "sending"}
+    assert sum(r["attempts"] for r in rows) <= running.inbox.conversations + 1, "one at a time asks"
+    setattr(running.inbox, step, lambda _: None)
+    rows = await running.settled(channel="email", seconds=60)
+    assert {r["state"] for r in rows} == {"sent"}
+    assert len(running.inbox.mails) == 3
+    await running.until(lambda: not calls_a_person("email"))
+
+
+async def test_smtp_refuses_us_for_one_message_alone__it_is_given_up_and_recorded(notifier):
+    """N5: words about the sender that one recipient's server uses for ever stop nobody else, and have an end."""
+    running = await notifier(give_up_after_seconds=1)
+    running.inbox.rcpt = lambda a: "550 5.7.1 Sender not welcome here" if a == "member0@example.com" else None
+    cases = await several(running, 3)
+    (row,) = await running.until(
+        lambda: running.ledger(recipient_id=cases[0].member, channel="email", state="failed"), 30
+    )
+    assert row["reason"] == "smtp_550"
+    for case in cases[1:]:
+        (row,) = await running.settled(recipient_id=case.member, channel="email", seconds=30)
+        assert row["state"] == "sent"
+
+
 async def test_cut_after_the_final_dot__is_ambiguous_and_tried_once_more_with_the_same_id(notifier):
     """F83, RFC 1047."""
     running = await notifier()
@@ -222,6 +264,47 @@ async def test_overtaken_while_ambiguous__is_not_tried_again_and_stays_ambiguous
     await running.until(lambda: running.ledger(template="session_rescheduled", state="sent"))
     (row,) = await running.until(lambda: running.ledger(template="session_scheduled", reason="superseded"))
     assert (row["state"], row["attempts"]) == ("ambiguous", 1)
+    assert await has_no_next_try(running, row)
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [("erased", "erased"), ("channel off", "channel_off"), ("late", "late"), ("no address", "bad_address")],
+)
+async def test_ambiguous_and_then_not_to_be_sent__stays_ambiguous(notifier, end, reason):
+    """N3: it may have been taken; that nobody tries it again changes nothing about what is known of it."""
+    case, running = Case(), await notifier(email_ambiguous_wait_seconds=600)
+    await mail_only(running, case)
+    running.inbox.cut_after_dot = True
+    await running.tell(*case.contacts(), case.scheduled(now() + timedelta(minutes=59)))
+    where = {"recipient_id": case.member, "template": "reminder_1h", "channel": "email"}
+    await running.until(lambda: running.ledger(**where, state="ambiguous"))
+    running.inbox.cut_after_dot = False
+    match end:
+        case "erased":
+            await running.tell(case.erased(case.member))
+        case "channel off":
+            await running.execute_as_owner("UPDATE preference SET email = false")
+        case "late":
+            await running.execute_as_owner("UPDATE notification SET useful_until = now()")
+        case _:
+            await running.tell(case.contact(case.member, email="nobody"))
+    await running.execute_as_owner("UPDATE notification SET not_before = now() WHERE state = 'ambiguous'")
+    (row,) = await running.until(lambda: running.ledger(**where, reason=reason))
+    assert (row["state"], row["attempts"]) == ("ambiguous", 1)
+    assert await has_no_next_try(running, row)
+
+
+async def test_ambiguous_and_then_refused_for_good__stays_ambiguous(notifier):
+    """N3: the first may have been taken, whatever the server says to the second."""
+    case, running = Case(), await notifier(email_ambiguous_wait_seconds=0.5)
+    await mail_only(running, case)
+    running.inbox.cut_after_dot = True
+    await running.tell(case.contact(case.member), case.created(), case.paid())
+    await running.until(lambda: running.ledger(recipient_id=case.member, state="ambiguous"))
+    running.inbox.rcpt = lambda _: "550 5.1.1 no such user"
+    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, reason="smtp_550"))
+    assert row["state"] == "ambiguous"
     assert await has_no_next_try(running, row)
 
 
@@ -453,6 +536,16 @@ async def test_reminder__queued_is_looked_at_again_in_the_moment_of_sending(noti
     await notifier.begin(running)
     rows = await running.settled(template="reminder_1h")
     assert {(r["state"], r["reason"]) for r in rows} == {("skipped", "superseded")}
+
+
+@pytest.mark.parametrize("hours", [18.5, 21, 23.9])
+async def test_set_less_than_a_day_ahead__the_days_reminder_does_not_come_with_the_invitation(notifier, hours):
+    """N1, N4: it would tell nothing new."""
+    case, running = Case(), await notifier()
+    await running.tell(*case.contacts(), case.scheduled(now() + timedelta(hours=hours)))
+    assert {r["state"] for r in await running.settled(template="session_scheduled")} == {"sent"}
+    assert {(r["state"], r["reason"]) for r in await running.settled(template="reminder_24h")} == {("skipped", "late")}
+    assert {r["state"] for r in await running.ledger(template="reminder_1h")} == {"pending"}
 
 
 async def test_unanswered__the_practitioner_after_a_day_the_admins_after_three(notifier):

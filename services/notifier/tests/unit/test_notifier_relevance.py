@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifier.rules.channels import Preferences, channels, language
+from notifier.rules.channels import Preferences, channels, channels_to_write, language
 from notifier.rules.decide import Fence
 from notifier.rules.relevance import Present, skip_reason, skipped_from_the_start
 
@@ -52,6 +52,15 @@ def test_preferences__each_person_chooses_and_admins_get_mail_only():
     assert channels("p", Preferences(email=False, whatsapp=True)) == ("whatsapp",)
     assert channels("p", Preferences(email=False, whatsapp=False)) == ()
     assert channels("admins", Preferences()) == ("email",)
+
+
+def test_preferences__who_wants_nothing_has_timers_written_down_by_each_channel():
+    """N2: somebody may switch one on before they are due."""
+    neither, mail = Preferences(email=False, whatsapp=False), Preferences(whatsapp=False)
+    assert channels_to_write("p", neither, is_timer=True) == ("email", "whatsapp")
+    assert channels_to_write("p", neither, is_timer=False) == ()
+    assert channels_to_write("p", mail, is_timer=True) == ("email",)
+    assert channels_to_write("admins", Preferences(), is_timer=True) == ("email",)
 
 
 @pytest.mark.parametrize(

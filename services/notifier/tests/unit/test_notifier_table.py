@@ -99,6 +99,16 @@ def test_scheduled__reminders_are_due_a_day_and_an_hour_before_and_fenced_by_the
     assert all(t.useful_until is not None and t.due_at < t.useful_until < starts_at for t in timers.values())
 
 
+@pytest.mark.parametrize(("hours", "useful"), [(18.5, False), (23.99, False), (24, False), (24.01, True), (72, True)])
+def test_scheduled__the_days_reminder_is_of_use_only_if_it_was_not_due_with_the_invitation(hours, useful):
+    """N1, N4: a notifier that was down sends it late all the same."""
+    case, at = Case(), now()
+    event = decode(case.scheduled(at + timedelta(hours=hours), at)).event
+    assert event is not None
+    (wanted, _) = (w for w in decide(event, actor=case.by_practitioner, at=at) if w.template == "reminder_24h")
+    assert wanted.useful_until == wanted.due_at + (timedelta(hours=6) if useful else timedelta())
+
+
 def test_requested__nudges_are_due_after_one_and_three_days():
     """N1: the practitioner again after 24 h, the admins after 72 h, only while nobody answered."""
     case, at = Case(), datetime(2026, 11, 22, tzinfo=UTC)

@@ -1,4 +1,9 @@
-"""How a stand-in misbehaves: `PUT /behaviour {"mode": "slow", "seconds": 3, "times": 1, "only": "sari@..."}`."""
+"""How a stand-in misbehaves: `PUT /behaviour {"mode": "slow", "seconds": 3, "times": 1, "only": "sari@..."}`.
+
+`reject` and `throttle` may name what is said: `code`, or for the mailbox `step` (`mail`, `rcpt`, `data`) and the whole
+`reply`, such as `550 5.4.5 Daily user sending limit exceeded`. `fail_later` takes a message and tells of its failure
+(`code`) later.
+"""
 
 import asyncio
 from typing import Any
@@ -7,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-MODES = ("ok", "down", "slow", "reject", "throttle", "break_after_accept")
+MODES = ("ok", "down", "slow", "reject", "throttle", "break_after_accept", "fail_later")
+STEPS = ("mail", "rcpt", "data")
 
 
 class Behaviour:
@@ -22,6 +28,8 @@ class Behaviour:
         self.times: int | None = wish.get("times")
         self.only: str = str(wish.get("only", ""))
         self.code: int | None = wish.get("code")
+        self.step: str = wish.get("step", "rcpt")
+        self.reply: str | None = wish.get("reply")
 
     def take(self, whom: str = "") -> str:
         """The mode for this one request; counts it when it is a misdeed."""
@@ -39,7 +47,8 @@ class Behaviour:
 
     def describe(self) -> dict[str, Any]:
         """As `GET /behaviour` shows it."""
-        return {"mode": self.mode, "seconds": self.seconds, "times": self.times, "only": self.only, "code": self.code}
+        names = ("mode", "seconds", "times", "only", "code", "step", "reply")
+        return {name: getattr(self, name) for name in names}
 
     def routes(self) -> list[Route]:
         """`GET` and `PUT /behaviour`."""
@@ -49,8 +58,8 @@ class Behaviour:
 
         async def change(request: Request) -> Response:
             wish = await request.json()
-            if not isinstance(wish, dict) or wish.get("mode") not in MODES:
-                return JSONResponse({"detail": f"mode is one of {', '.join(MODES)}"}, 422)
+            if not isinstance(wish, dict) or wish.get("mode") not in MODES or wish.get("step", "rcpt") not in STEPS:
+                return JSONResponse({"detail": f"mode is one of {', '.join(MODES)}, step of {', '.join(STEPS)}"}, 422)
             self._set(wish)
             return JSONResponse(self.describe())
 

@@ -31,22 +31,30 @@ class Mailbox:
         self.ledger = ledger
         self.behaviour = behaviour
 
-    async def handle_RCPT(  # noqa: N802  (aiosmtpd calls it so)
+    async def handle_MAIL(  # noqa: N802  (aiosmtpd calls it so)
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """The sender, who may be refused: an account that is throttled, or not allowed to send as that address."""
+        if (refusal := self._refusal("mail", address)) is not None:
+            return refusal
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Refusals are per recipient, as real servers do: 550 for good, 450 for now."""
-        if self.behaviour.mode in ("reject", "throttle"):
-            mode = self.behaviour.take(address)
-            if mode == "reject":
-                return f"{self.behaviour.code or 550} 5.1.1 <{address}>: Recipient address rejected: User unknown"
-            if mode == "throttle":
-                return f"{self.behaviour.code or 450} 4.7.1 <{address}>: Too many messages, try again later"
+        if (refusal := self._refusal("rcpt", address)) is not None:
+            return refusal
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Kept first, then answered: `break_after_accept` cuts just between the two (RFC 1047)."""
+        if (refusal := self._refusal("data", " ".join(envelope.rcpt_tos))) is not None:
+            return refusal
         mode = "ok"
         if self.behaviour.mode in ("slow", "break_after_accept"):
             mode = self.behaviour.take(" ".join(envelope.rcpt_tos))
@@ -58,6 +66,23 @@ class Mailbox:
             assert server.transport is not None
             cast("asyncio.WriteTransport", server.transport).abort()
         return f"250 2.0.0 OK: queued as {item['id']}"
+
+    def _refusal(self, step: str, address: str) -> str | None:
+        """What is said to a command of this step, if it is to be refused; the given words, else the usual ones."""
+        behaviour = self.behaviour
+        if behaviour.mode not in ("reject", "throttle") or behaviour.step != step:
+            return None
+        mode = behaviour.take(address)
+        if mode == "ok":
+            return None
+        rejected = {
+            "mail": (553, f"5.7.1 <{address}>: Sender address rejected: not owned by user"),
+            "rcpt": (550, f"5.1.1 <{address}>: Recipient address rejected: User unknown"),
+            "data": (554, "5.6.0 Message content rejected"),
+        }
+        throttled = (450, f"4.7.1 <{address}>: Too many messages, try again later")
+        code, words = rejected[step] if mode == "reject" else throttled
+        return behaviour.reply or f"{behaviour.code or code} {words}"
 
 
 class _Server(SMTP):

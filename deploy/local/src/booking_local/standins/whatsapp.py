@@ -71,7 +71,7 @@ class WhatsApp:
             await self.behaviour.delay()
             if not await still_there(request):
                 return Response(status_code=499)
-        answer = self._accept(body)
+        answer = self._accept(body, failing=(self.behaviour.code or 131031) if mode == "fail_later" else None)
         return cut(request) if mode == "break_after_accept" else answer
 
     def tell(self, wamid: str, status: str, *, code: int | None = None, after: float = 0.0) -> bool:
@@ -97,13 +97,15 @@ class WhatsApp:
             return error(100, "The parameter messaging_product is required.")
         return _refused_message(body) or self._approved.refusal(body)
 
-    def _accept(self, body: dict[str, Any]) -> Response:
+    def _accept(self, body: dict[str, Any], *, failing: int | None = None) -> Response:
         number = body["to"].lstrip("+")
         wamid = "wamid." + base64.b64encode(b"\x01" + number.encode() + secrets.token_bytes(12)).decode()
         received = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         item = {**body, "wamid": wamid, "received_at": received}
         self.ledger.append(item)
-        for step, name in enumerate(("sent", "delivered")):
+        if failing is not None:
+            self._tell(item, "failed", code=failing, after=0.2)
+        for step, name in enumerate(("sent", "delivered") if failing is None else ()):
             self._tell(item, name, after=0.2 + 0.3 * step)
         message: dict[str, Any] = {"id": wamid}
         if body.get("type") == "template":

@@ -14,6 +14,9 @@ _KNOWN: dict[int, tuple[int, str, str]] = {
     131009: (400, "(#131009) Parameter value is not valid", "One or more parameter values are invalid"),
     131016: (503, "(#131016) Service unavailable", "A service is temporarily unavailable"),
     131026: (400, "(#131026) Message undeliverable", "Message undeliverable"),
+    131031: (403, "(#131031) Business Account locked", "Business account has been locked"),
+    131042: (400, "(#131042) Business eligibility payment issue", "There was an error related to your payment method"),
+    131048: (400, "(#131048) Spam rate limit hit", "Too many previous messages were blocked or flagged as spam"),
     131047: (400, "(#131047) Re-engagement message", "More than 24 hours have passed since the recipient last replied"),
     131056: (
         400,

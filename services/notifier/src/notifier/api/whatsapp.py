@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,7 +19,12 @@ BAD_SIGNATURE = Problem(401, "bad_signature", "X-Hub-Signature-256 does not prov
 
 
 def router(
-    database: Database, *, secrets: tuple[str, ...], verify_token: str, committed: Callable[[], None]
+    database: Database,
+    *,
+    secrets: tuple[str, ...],
+    verify_token: str,
+    give_up_after: timedelta,
+    committed: Callable[[], None],
 ) -> APIRouter:
     """The routes of `/v1/whatsapp/webhook`; no token of ours, Meta's own proof."""
     routes = APIRouter(prefix="/v1/whatsapp/webhook", tags=["whatsapp"])
@@ -51,7 +57,7 @@ def router(
             raise Problem(400, "bad_request", "The body is no JSON object.") from None
         for update in updates:
             async with database.transaction() as conn:
-                known = await apply_status(conn, update)
+                known = await apply_status(conn, update, give_up_after)
             metrics.WEBHOOK_STATUSES.labels(update.status, str(known).lower()).inc()
         if updates:
             committed()

@@ -13,7 +13,7 @@ from booking_contracts.decode import Decoded
 from booking_contracts.ids import uuid7
 from notifier.ledger.marked import changing, inserting
 from notifier.people import preferences_of
-from notifier.rules.channels import channels, language
+from notifier.rules.channels import channels_to_write, language
 from notifier.rules.decide import Wanted, decide
 from notifier.rules.relevance import skipped_from_the_start
 
@@ -93,7 +93,9 @@ async def _insert(conn: psycopg.AsyncConnection[Any], about: _About, wanted: Seq
             send_from,
         )
         for message in wanted
-        for channel in channels(message.recipient_id, people[message.recipient_id][0])
+        for channel in channels_to_write(
+            message.recipient_id, people[message.recipient_id][0], is_timer=message.fence is not None
+        )
     ]
     return await _execute(conn, rows)
 

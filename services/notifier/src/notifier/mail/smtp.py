@@ -14,12 +14,10 @@ import aiosmtplib
 from aiosmtplib.protocol import PERIOD_REGEX, normalize_message_line_endings
 
 from notifier.mail.message import Mail
+from notifier.mail.replies import Step, outcome_of
 from notifier.sending.outcome import Accepted, Later, Outcome, ProviderDown, Refused, Unknown
 
 Tls = Literal["none", "starttls", "tls"]
-
-# Authentication required, failed or too weak; policy that a person must mend. No fault of this message.
-_OUR_ACCOUNT = frozenset({530, 534, 535, 538})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +68,11 @@ class _Conversation:
 
     async def run(self) -> Outcome:
         await self._open()
-        _expect(await self._client.execute_command(b"MAIL", b"FROM:<%b>" % self._mail.sender.encode("ascii")))
+        _expect(await self._client.execute_command(b"MAIL", b"FROM:<%b>" % self._mail.sender.encode("ascii")), "mail")
         await self._recipients()
-        _expect(await self._client.execute_command(b"DATA"), 354)
+        _expect(await self._client.execute_command(b"DATA"), "data", 354)
         self._content_sent = True
-        _expect(await self._content())
+        _expect(await self._content(), "content")
         with suppress(TimeoutError, OSError, aiosmtplib.SMTPException):
             await self._client.execute_command(b"QUIT", timeout=0.5)
         return Accepted()
@@ -102,14 +100,14 @@ class _Conversation:
 
     async def _recipients(self) -> None:
         """One recipient's refusal is the message's; of several (admins) one accepted is enough."""
-        refusals: list[aiosmtplib.SMTPResponse] = []
+        refusals: list[Outcome] = []
         for recipient in self._mail.recipients:
             answer = await self._client.execute_command(b"RCPT", b"TO:<%b>" % recipient.encode("ascii"))
             if answer.code not in (250, 251):
-                refusals.append(answer)
+                refusals.append(outcome_of("rcpt", answer.code, answer.message))
         if len(refusals) == len(self._mail.recipients):
             # If any of them may still be taken later, so may the mail.
-            _expect(min(refusals, key=lambda answer: answer.code))
+            raise _Answered(min(refusals, key=_mildness))
 
     async def _content(self) -> aiosmtplib.SMTPResponse:
         protocol = self._client.protocol
@@ -119,21 +117,14 @@ class _Conversation:
         return await protocol.read_response()
 
 
-def _expect(answer: aiosmtplib.SMTPResponse, code: int = 250) -> None:
+def _expect(answer: aiosmtplib.SMTPResponse, step: Step, code: int = 250) -> None:
     if answer.code != code:
-        raise _Answered(outcome_of(answer.code))
+        raise _Answered(outcome_of(step, answer.code, answer.message))
 
 
-def outcome_of(code: int) -> Outcome:
-    """What a reply that is no success means (F82): 4xx not now, 5xx never, 421 and our own account nobody."""
-    name = f"smtp_{code}"
-    if code == 421:
-        return ProviderDown(name)
-    if code in _OUR_ACCOUNT:
-        return ProviderDown(name, alarm=True)
-    if 500 <= code < 600:
-        return Refused(name)
-    return Later(name)
+def _mildness(outcome: Outcome) -> int:
+    """Of several refusals the mildest counts: everybody waits, this one waits, never."""
+    return (ProviderDown, Later, Refused).index(type(outcome))  # type: ignore[arg-type]
 
 
 def _for_a_person(error: Exception) -> str | None:

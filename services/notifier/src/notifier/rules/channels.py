@@ -27,6 +27,15 @@ def channels(recipient_id: str, preferences: Preferences) -> tuple[Channel, ...]
     return tuple(channel for channel in CHANNELS if getattr(preferences, channel))
 
 
+def channels_to_write(recipient_id: str, preferences: Preferences, *, is_timer: bool) -> tuple[Channel, ...]:
+    """The channels by which a message is written down. Whoever wants none gets a timer by each.
+
+    It leaves only by one that is wanted when it is due, and until then somebody may switch one on (N2).
+    """
+    wanted = channels(recipient_id, preferences)
+    return CHANNELS if is_timer and not wanted else wanted
+
+
 def language(preferences: Preferences, profile_locale: str | None) -> Language:
     """The chosen language, else that of the profile's locale (`en`, `en-GB`, ...), else Indonesian."""
     if preferences.language is not None:

@@ -46,7 +46,9 @@ def _message(rule: Rule, event: Any, actor: str, at: datetime) -> Wanted:
         return Wanted(recipient_id, rule.template, at)
     due_at = _due(rule.timer, event, at)
     fence = Fence(getattr(event, "schedule_version", 0), rule.timer.while_status)
-    return Wanted(recipient_id, rule.template, due_at, due_at + rule.timer.useful_for, fence)
+    told_already = rule.timer.tells_nothing_if_due and due_at <= at
+    useful_until = due_at if told_already else due_at + rule.timer.useful_for
+    return Wanted(recipient_id, rule.template, due_at, useful_until, fence)
 
 
 def _recipient(role: Role, event: Any, actor: str) -> str:

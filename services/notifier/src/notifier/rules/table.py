@@ -55,13 +55,15 @@ class Timer:
     """When a message leaves that does not leave at once.
 
     `offset` counts from the event, or from the session's start where `anchor` says so. The message leaves only while
-    the session is `while_status` in the version of the schedule that set the timer, and at most `useful_for` late.
+    the session is `while_status` in the version of the schedule that set the timer, and at most `useful_for` late;
+    where `tells_nothing_if_due` says so, never when it was due already as its event occurred.
     """
 
     anchor: Literal["event", "start"]
     offset: timedelta
     useful_for: timedelta
     while_status: SessionStatus
+    tells_nothing_if_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ class Rule:
 
 
 # A reminder that left while the notifier was down still helps for a while. The day's reminder of a session that was set
-# only hours ahead tells nobody anything new: the invitation has just left.
-_DAY_BEFORE = Timer("start", timedelta(hours=-24), timedelta(hours=6), "scheduled")
+# less than a day ahead tells nobody anything new: the invitation has just left.
+_DAY_BEFORE = Timer("start", timedelta(hours=-24), timedelta(hours=6), "scheduled", tells_nothing_if_due=True)
 _HOUR_BEFORE = Timer("start", timedelta(hours=-1), timedelta(minutes=55), "scheduled")
 _AFTER_A_DAY = Timer("event", timedelta(hours=24), timedelta(hours=48), "pending_negotiation")
 _AFTER_THREE_DAYS = Timer("event", timedelta(hours=72), timedelta(days=30), "pending_negotiation")

@@ -23,6 +23,7 @@ from notifier.rules.decide import ADMINS, Fence
 from notifier.rules.relevance import Present, skip_reason
 from notifier.sending.channel import BadAddress, Channel, Contact, NoAddress
 from notifier.sending.patience import Patience
+from notifier.sending.refusal import asks_again
 from notifier.texts.dates import zone_of
 from notifier.texts.material import Letter, Names
 
@@ -31,6 +32,8 @@ _NEXT: LiteralString = """
 WITH chosen AS MATERIALIZED (
     SELECT * FROM notification n
     WHERE n.channel = %(channel)s AND n.state IN ('pending', 'ambiguous') AND n.not_before <= clock_timestamp()
+      AND NOT EXISTS (SELECT 1 FROM refusal r WHERE r.channel = %(channel)s AND r.not_before > clock_timestamp()
+                      AND (r.heals_at IS NULL OR r.heals_at > clock_timestamp()))
       AND NOT EXISTS (SELECT 1 FROM notification o
                       WHERE o.recipient_id = n.recipient_id AND o.channel = n.channel AND o.state = 'sending')
       AND (n.state = 'ambiguous'
@@ -42,6 +45,8 @@ SELECT n.id, n.recipient_id, n.template, n.attempts, n.ambiguities, n.due_at, n.
        n.fence_version, n.fence_status, n.useful_until, s.schedule_version, s.status, s.starts_at, s.ends_at,
        c.type, c.type_version, c.data::text AS data, c.actor, c.occurred_at, sale.product_name,
        clock_timestamp() AS now,
+       EXISTS (SELECT 1 FROM refusal r WHERE r.channel = %(channel)s
+               AND (r.heals_at IS NULL OR r.heals_at > clock_timestamp())) AS refused,
        -- By the order of decision, which one clock tells; what an admin sends again is decided anew, and leaves.
        EXISTS (SELECT 1 FROM notification o
                WHERE o.session_id = n.session_id AND o.recipient_id = n.recipient_id AND o.channel = n.channel
@@ -60,6 +65,7 @@ _SKIP = changing("state = 'skipped', reason = %(reason)s, not_before = NULL", "n
 # It may have been taken: that nobody tries it again changes nothing about what is known of it.
 _LEAVE_IT = changing("state = 'ambiguous', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
 _FAIL = changing("state = 'failed', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
+_ENDS: dict[str, LiteralString] = {"skipped": _SKIP, "ambiguous": _LEAVE_IT, "failed": _FAIL}
 _START = changing(
     """state = 'sending', attempts = n.attempts + 1, reason = NULL, provider_message_id = NULL, locale = %(locale)s,
        sending_until = clock_timestamp() + make_interval(secs => %(lease)s)""",
@@ -123,9 +129,7 @@ async def take_next(
     if (
         reason := skip_reason(_fence(row), row["useful_until"], _present(row, people, channel.name), row["now"])
     ) is not None:
-        if row["state"] == "ambiguous" and reason == "superseded":
-            return await _settle(conn, _LEAVE_IT, row, "ambiguous", reason)
-        return await _settle(conn, _SKIP, row, "skipped", reason)
+        return await _settle(conn, row, "skipped", reason)
     contact = _contact(people.get(row["recipient_id"]))
     return await _start(conn, row, _Ready(channel, patience, letter(row, people, platform_zone), contact))
 
@@ -140,19 +144,21 @@ class _Ready:
     contact: Contact | None
 
 
-async def _start(conn: psycopg.AsyncConnection[Any], row: dict[str, Any], ready: _Ready) -> Taken:
+async def _start(conn: psycopg.AsyncConnection[Any], row: dict[str, Any], ready: _Ready) -> Taken | None:
     patience, now, base = ready.patience, row["now"], max(row["due_at"], row["queued_at"])
     try:
         prepared = ready.channel.prepare(row["id"], ready.letter, ready.contact, now)
     except NoAddress:
         if now >= base + patience.address_wait:
-            return await _settle(conn, _FAIL, row, "failed", "no_address")
+            return await _settle(conn, row, "failed", "no_address")
         await conn.execute(_WAIT, {"id": row["id"], "until": base + patience.address_wait})
         return _settled(row, "pending", "no_address")
     except BadAddress:
-        return await _settle(conn, _FAIL, row, "failed", "bad_address")
+        return await _settle(conn, row, "failed", "bad_address")
     except Exception as error:  # noqa: BLE001 - one message's broken text must never stop another's (N4)
-        return await _settle(conn, _FAIL, row, "failed", f"unrenderable_{type(error).__name__}")
+        return await _settle(conn, row, "failed", f"unrenderable_{type(error).__name__}")
+    if row["refused"] and not await asks_again(conn, ready.channel.name, row["id"]):
+        return None
     await conn.execute(_START, {"id": row["id"], "locale": ready.letter.language, "lease": patience.lease})
     return Attempt(
         id=row["id"],
@@ -168,10 +174,10 @@ async def _start(conn: psycopg.AsyncConnection[Any], row: dict[str, Any], ready:
     )
 
 
-async def _settle(
-    conn: psycopg.AsyncConnection[Any], statement: LiteralString, row: dict[str, Any], state: str, reason: str
-) -> Settled:
-    await conn.execute(statement, {"id": row["id"], "reason": reason})
+async def _settle(conn: psycopg.AsyncConnection[Any], row: dict[str, Any], state: str, reason: str) -> Settled:
+    """No try any more. What may have been taken stays ambiguous, whatever ends it."""
+    state = "ambiguous" if row["state"] == "ambiguous" else state
+    await conn.execute(_ENDS[state], {"id": row["id"], "reason": reason})
     return _settled(row, state, reason)
 
 

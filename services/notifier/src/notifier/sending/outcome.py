@@ -37,11 +37,16 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class ProviderDown:
-    """Not taken by anybody. `alarm`: waiting alone will not heal it, a person must (a token, a password)."""
+    """Not taken by anybody. `alarm`: waiting alone will not heal it, a person must (a token, a password).
+
+    `perhaps_this_one`: it was said of one message, and may be about that one alone although its words speak of us. Then
+    that message waits longer from try to try, and is given up like one that is refused for now.
+    """
 
     code: str
     retry_after: float | None = None
     alarm: bool = False
+    perhaps_this_one: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,12 @@ _SENT = changing(
     "state = 'sent', reason = NULL, sending_until = NULL, not_before = NULL, provider_message_id = %(provider_id)s",
     _MINE,
 )
-_FAILED = changing("state = 'failed', reason = %(code)s, sending_until = NULL, not_before = NULL", _MINE)
+# An earlier attempt may have been taken: that this one was not changes nothing about it.
+_FAILED = changing(
+    """state = CASE WHEN n.ambiguities > 0 THEN 'ambiguous' ELSE 'failed' END, reason = %(code)s,
+       sending_until = NULL, not_before = NULL""",
+    _MINE,
+)
 # Not taken, for certain: back to where it was. An earlier attempt's ambiguity stays, and so does its one more try.
 _AGAIN = changing(
     f"""state = CASE WHEN n.ambiguities > 0 THEN 'ambiguous' ELSE 'pending' END, reason = %(code)s,
@@ -82,11 +87,13 @@ async def record(
         case Unknown(code):
             await conn.execute(_AMBIGUOUS, {**mine, "code": code, "seconds": patience.ambiguous_wait.total_seconds()})
             return "ambiguous"
-        case Later(code) if attempt.age > patience.give_up_after:
+        case Later(code) | ProviderDown(code, perhaps_this_one=True) if attempt.age > patience.give_up_after:
             await conn.execute(_FAILED, {**mine, "code": code})
             return "failed"
         case Later(code, retry_after):
             pause = backoff(attempt.number, attempt.age, retry_after=retry_after)
+        case ProviderDown(code, perhaps_this_one=True):
+            pause = max(pause, backoff(attempt.number, attempt.age))
         case ProviderDown(code):
             pass
     await conn.execute(_AGAIN, {**mine, "code": code, "seconds": pause})

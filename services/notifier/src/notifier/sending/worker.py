@@ -16,6 +16,7 @@ from booking_chassis.telemetry import linked_span
 from booking_outbox.faults import crash_point
 from booking_outbox.progress import Progress
 from notifier import metrics
+from notifier.sending import refusal
 from notifier.sending.channel import Channel
 from notifier.sending.claim import Attempt, Settled, take_next
 from notifier.sending.lane import after_message, after_refusal
@@ -62,6 +63,8 @@ class Sender:
         self._recovered_at = -_RECOVER_EVERY
         self._due = 0
         self._waiting_for: str | None = None
+        self._refused: str | None = None
+        self._alarmed = False
 
     def wake(self) -> None:
         """Something may have become due. Cheap, never waits."""
@@ -238,13 +241,17 @@ class Sender:
                 self._breaker.doubted()
             case _:
                 self._breaker.answered()
-        metrics.PROVIDER_DOWN.labels(self._channel.name).set(self._breaker.is_trying)
         if isinstance(outcome, ProviderDown) and outcome.alarm:
-            metrics.NEEDS_A_PERSON.labels(self._channel.name).set(1)
+            self._alarmed = True
             _log.error("provider_refuses_us", channel=self._channel.name, code=outcome.code)
         elif isinstance(outcome, Accepted):
-            metrics.NEEDS_A_PERSON.labels(self._channel.name).set(0)
+            self._alarmed = False
+        self._show_provider()
         return pause
+
+    def _show_provider(self) -> None:
+        metrics.PROVIDER_DOWN.labels(self._channel.name).set(self._breaker.is_trying or self._refused is not None)
+        metrics.NEEDS_A_PERSON.labels(self._channel.name).set(self._alarmed or self._refused is not None)
 
     async def _housekeep(self) -> None:
         if time.monotonic() - self._recovered_at < _RECOVER_EVERY:
@@ -257,7 +264,13 @@ class Sender:
             _log.warning("attempts_without_end", channel=self._channel.name, count=recovered)
         async with self._database.autocommit() as conn:
             self._due = await watch(conn, self._channel.name)
-        if self._due == 0:
+            told = await refusal.present(conn, self._channel.name)
+        if told is not None and told != self._refused:
+            _log.error("provider_refuses_us", channel=self._channel.name, code=told)
+        if told is not None or self._refused is not None:
+            self._refused = told
+            self._show_provider()
+        if self._due == 0 or self._refused is not None:
             self._moved_at = time.monotonic()
 
     async def _idle(self, stop: asyncio.Event) -> None:

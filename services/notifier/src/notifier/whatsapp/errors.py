@@ -4,12 +4,15 @@ from notifier.sending.outcome import Later, Outcome, ProviderDown, Refused, Unkn
 
 # Throughput of our number or application: everybody waits.
 _THROTTLED = frozenset({4, 80007, 130429, 133016})
-# Too many messages to this one person.
-_PACED = frozenset({131048, 131056})
+# Too many messages to this one person, of ours or of everybody's.
+_PACED = frozenset({131049, 131056})
 # Meta's own trouble.
 _TROUBLE = frozenset({1, 2, 131000, 131016, 131057, 133004})
-# The token, the account or its permissions: nothing leaves until a person acts.
-_NEEDS_A_PERSON = frozenset({0, 3, 10, 190, 131005, 131031, 131042, 133010, 368}) | frozenset(range(200, 300))
+# The token, the account, its number, its payment, its standing (131048: too many of its messages were blocked) or its
+# permissions: nothing leaves until a person acts.
+_NEEDS_A_PERSON = frozenset(
+    {0, 3, 10, 33, 190, 368, 131005, 131031, 131037, 131042, 131045, 131048, 133000, 133006, 133010}
+) | frozenset(range(200, 300))
 # A gateway in between that had handed the message on and got no answer, or none it understood: perhaps taken (N3).
 _GATEWAYS = frozenset({502, 504})
 
