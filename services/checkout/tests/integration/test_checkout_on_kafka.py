@@ -270,6 +270,30 @@ class TestRebuild:
             await rebuild(live.service.database, kafka.bootstrap, prefix, months)
             assert await figures_of(live, practitioner) == wanted
 
+    async def test_discarded_record__counts_as_little_as_in_the_live_fold(self, live: Rig, kafka, prefix: str) -> None:
+        """Also one that can be read: it may have been a handler that failed."""
+        practitioner = uuid4()
+        session = Session(practitioner)
+        requested, started, completed, replaced = session.whole()
+        await send(kafka, prefix, requested, dataclasses.replace(started, value=b"{}"), completed, replaced)
+
+        async def all_held() -> bool:
+            held = "SELECT 1 FROM held WHERE key = %s AND settled_at IS NULL"
+            return len(await live.rows(held, str(session.id))) == 3
+
+        await until(all_held)
+        held = "UPDATE held SET value = %s WHERE key = %s AND version = 2 RETURNING id"
+        ((first,),) = await live.rows(held, started.value, str(session.id))
+        assert (await live.caller("admin").post(f"/v1/held-records/{first}/discard")).is_success
+
+        async def taken() -> bool:
+            return await figures_of(live, practitioner) == [(1, 2)]
+
+        await until(taken)
+        await send(kafka, prefix, started)  # readable, and in the log from now on
+        await rebuild(live.service.database, kafka.bootstrap, prefix, Months(zone("Asia/Jakarta")))
+        assert await figures_of(live, practitioner) == [(1, 2)]
+
 
 async def test_jobs__run_as_processes(live: Rig, kafka, prefix: str) -> None:
     """The operator's entries: `rebuild-ranking`, `erase PERSON`, `replay-erasures` (L3, E4)."""

@@ -61,7 +61,7 @@ async def rebuild(
     Raises `RebuildRunningError` while another one is under way.
     """
     async with _alone(database), log_of(SESSIONS, bootstrap, prefix) as log:
-        fold = _Fold(months)
+        fold = _Fold(months, await _discarded(database))
         async for batch in log.until_end():
             async with database.transaction() as conn:
                 await fold.take(conn, batch)
@@ -90,6 +90,17 @@ async def _alone(database: Database) -> AsyncGenerator[None]:
             await conn.execute("SELECT pg_advisory_unlock(%s)", [RUNNING_LOCK])
 
 
+async def _discarded(database: Database) -> frozenset[tuple[str, int]]:
+    """What an operator discarded of the live consumer's records, as (session, version): it counts here as little."""
+    async with database.autocommit() as conn:
+        found = await conn.execute(
+            "SELECT key, version FROM held WHERE consumer = %s AND topic = %s AND outcome = 'discarded'"
+            " AND key IS NOT NULL AND version IS NOT NULL",
+            [CONSUMER, SESSIONS.name],
+        )
+        return frozenset(await found.fetchall())
+
+
 async def _switch(conn: psycopg.AsyncConnection[Any]) -> int:
     await conn.execute("DELETE FROM consulted_session")
     done = await conn.execute("INSERT INTO consulted_session SELECT * FROM consulted_session_rebuilt")
@@ -108,8 +119,9 @@ class _Fold:
     they folded, the unreadable one would count as old when it is replayed, and be lost to the figures for ever.
     """
 
-    def __init__(self, months: Months) -> None:
+    def __init__(self, months: Months, discarded: frozenset[tuple[str, int]]) -> None:
         self._months = months
+        self._discarded = discarded
         self._waiting: dict[UUID, dict[int, Decoded]] = {}
 
     async def take(self, conn: psycopg.AsyncConnection[Any], batch: Iterable[Decoded]) -> None:
@@ -117,7 +129,7 @@ class _Fold:
         rows: dict[UUID, Consulted] = await consulted.load(conn, {UUID(i.meta.subject) for i in items}, REBUILT)
         for item in items:
             session_id, version = UUID(item.meta.subject), item.meta.sequence or 0
-            if version > _version(rows, session_id):
+            if version > _version(rows, session_id) and (str(session_id), version) not in self._discarded:
                 self._waiting.setdefault(session_id, {})[version] = item
                 self._advance(rows, session_id)
         await consulted.save(conn, rows.values(), REBUILT)
