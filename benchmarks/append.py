@@ -22,6 +22,7 @@ from benchmarks.system import Database as Place
 from benchmarks.system import System
 from benchmarks.world import World, body_of, numbered
 from booking_chassis.database import Database
+from booking_chassis.etag import Conditions
 from booking_chassis.idempotency import IdempotencyKey
 from booking_contracts.ids import uuid7
 from booking_outbox import Waker
@@ -146,7 +147,7 @@ class Ours:
                 lambda state: order.by(person, state),
                 origin=Origin(str(uuid7()), str(uuid7()), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
                 key=key,
-                if_match=5,
+                conditions=Conditions(if_match=frozenset({"5"})),
             )
         assert isinstance(done, Done)
         assert done.version == 6

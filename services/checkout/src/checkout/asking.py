@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from booking_chassis.context import Context
+from booking_chassis.etag import UNCONDITIONAL, Conditions
 from booking_chassis.idempotency import IdempotencyKey
 from booking_chassis.principal import Principal
 from booking_store import Cause
@@ -12,14 +13,14 @@ from booking_store import Cause
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request for a command. `seen` is the version that the caller decided on (If-Match), None for any."""
+    """One request for a command. `seen`: which version the caller decided on."""
 
     cause: Cause
     now: datetime
     owner: UUID | None = None  # whose Transaction it must be; None: anyone's (an admin, a provider, a timer)
     author: UUID | None = None
     key: IdempotencyKey | None = None
-    seen: int | None = None
+    seen: Conditions = UNCONDITIONAL
 
 
 def by_person(
@@ -28,7 +29,7 @@ def by_person(
     *,
     role: str,
     key: IdempotencyKey | None = None,
-    seen: int | None = None,
+    seen: Conditions = UNCONDITIONAL,
 ) -> Asked:
     """Return a person's request in that role; an admin's may be for anyone's Transaction (E1)."""
     cause = Cause(

@@ -45,10 +45,11 @@ class Product:
 
 
 async def find(conn: psycopg.AsyncConnection[Any], product_id: UUID, *, lock: bool = False) -> Product | None:
-    """Return a product."""
+    """Return a product; `lock`: nobody else writes it until the transaction ends."""
     cursor = conn.cursor(row_factory=class_row(Product))
-    suffix = " FOR UPDATE" if lock else ""
-    await cursor.execute(f"SELECT {_COLUMNS} FROM product WHERE id = %s{suffix}", [product_id])  # noqa: S608 - constants
+    if lock:  # of the id: a row that is not there yet can't be locked, and two first writes would both become version 1
+        await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"product:{product_id}"])
+    await cursor.execute(f"SELECT {_COLUMNS} FROM product WHERE id = %s", [product_id])  # noqa: S608 - constants
     return await cursor.fetchone()
 
 

@@ -11,13 +11,14 @@ from uuid import UUID
 import psycopg
 
 from booking_chassis.database import Database
+from booking_chassis.etag import Conditions
 from booking_chassis.problems import not_found
 from booking_contracts.ids import uuid7
 from checkout import catalogue
 from checkout.asking import Asked
 from checkout.catalogue import Product
 from checkout.directory import practitioners
-from checkout.payments import sessions
+from checkout.payments import reviews, sessions
 from checkout.payments.provider import Provider
 from checkout.ranking import consulted
 from checkout.transaction.commands import Cancel, Candidate, Command, Create, Reassign, RequestRefund, SettleReview
@@ -83,17 +84,27 @@ class Handlers:
         self._committed(done)
         return done
 
-    async def settle_review(
+    async def settle_review(  # noqa: PLR0917
         self,
         transaction_id: UUID,
         review_id: UUID,
         outcome: Literal["refund", "dismiss"],
         reason: str,
         asked: Asked,
+        seen: Conditions,
     ) -> Done:
-        """Settle a review of a Transaction's stream (P4)."""
+        """Settle a review of a Transaction's stream (P4); `seen`: which version of the review."""
         note = _said(asked, reason)
-        return await self._perform(transaction_id, SettleReview(review_id, outcome, note.id, uuid7()), asked, note)
+        async with self.database.autocommit() as conn:
+
+            async def settlement() -> SettleReview:
+                review = await reviews.find(conn, review_id)
+                seen.check(review.version if review else None)
+                return SettleReview(review_id, outcome, note.id, uuid7())
+
+            done = await perform(conn, transaction_id, settlement, asked, note=note)
+        self._committed(done)
+        return done
 
     async def _perform(self, transaction_id: UUID, command: Command, asked: Asked, note: Note | None) -> Done:
         async with self.database.autocommit() as conn:

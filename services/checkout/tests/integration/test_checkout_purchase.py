@@ -34,7 +34,7 @@ async def test_bought__the_pair_is_locked_and_the_price_copied(shop: Shop) -> No
 
 async def test_bought__answers_carry_version_and_consistency_token(shop: Shop) -> None:
     answer = await shop.buy()
-    assert answer.headers["ETag"] == '"2"'
+    assert answer.headers["ETag"].startswith('"2.')
     assert answer.headers["Consistency-Token"]
 
 

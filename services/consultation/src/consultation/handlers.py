@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 
+from booking_chassis.etag import UNCONDITIONAL, Conditions
 from booking_contracts.ids import uuid7
 from booking_store import (
     GuardFailed,
@@ -80,7 +81,7 @@ async def give(
     origin: Origin,
     text: FreeText | None = None,
     key: IdempotencyKey | None = None,
-    if_match: int | None = None,
+    conditions: Conditions = UNCONDITIONAL,
 ) -> Done | Remembered:
     """Give a command to a session; the earlier success's record when `key` has one."""
 
@@ -91,7 +92,7 @@ async def give(
         state = fold(stored.event for stored in loaded.events)
         given = Given(command(state), state, loaded.version, _requested_at(loaded), text)
         with counted(name_of(given.command, state)):
-            return await _decide_and_append(conn, session_id, given, origin=origin, key=key, if_match=if_match)
+            return await _decide_and_append(conn, session_id, given, origin=origin, key=key, conditions=conditions)
 
     return await _tried(attempt)
 
@@ -145,9 +146,9 @@ async def _decide_and_append(
     *,
     origin: Origin,
     key: IdempotencyKey | None = None,
-    if_match: int | None = None,
+    conditions: Conditions = UNCONDITIONAL,
 ) -> Done:
-    command, events, state = given.command, _decided(given, if_match), given.state
+    command, events, state = given.command, _decided(given, conditions), given.state
     for event in events:
         state = evolve(state, event)
     assert not isinstance(state, NotRequested)
@@ -175,11 +176,11 @@ async def _decide_and_append(
     return Done(state, appended.version, given.requested_at, given.text)
 
 
-def _decided(given: Given, if_match: int | None) -> tuple[DomainEvent, ...]:
+def _decided(given: Given, conditions: Conditions) -> tuple[DomainEvent, ...]:
     decision = decide(given.command, given.state)
     if isinstance(decision, Refusal) and decision.code in {"not_found", "forbidden"}:
         raise Refused(decision)  # who may not know of it learns nothing of its version either
-    if if_match is not None and if_match != given.version:
+    if not conditions.allow(given.version):
         raise Stale(given.version)
     if isinstance(decision, Refusal):
         raise Refused(decision)

@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from booking_chassis.consumer import forget_key
+from booking_chassis.idempotency import forget_answers
 from booking_contracts.directory import PersonContact, PractitionerProfile
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
 
@@ -110,3 +111,4 @@ async def erase(conn: Connection, person_id: UUID) -> None:
     await conn.execute("DELETE FROM contact WHERE person_id = %s", [person_id])
     await conn.execute("DELETE FROM practitioner WHERE id = %s", [person_id])
     await conn.execute(_ERASE_TEXT, {"person": person_id})
+    await forget_answers(conn, person_id)

@@ -44,7 +44,7 @@ async def test_request__whose_committed_answer_is_lost__the_same_key_gets_the_on
     assert len(stored) == 1, "it was committed: unknown is no refusal"
 
     again = await member.post("/v1/sessions", body, **sent)
-    assert (again.status_code, again.json()["id"], again.headers["ETag"]) == (201, str(stored[0][0]), '"1"')
+    assert (again.status_code, again.json()["id"], again.headers["ETag"][:3]) == (201, str(stored[0][0]), '"1.')
     assert await rig.types(again.json()["id"]) == ["ScheduleRequested"]
     marks = await rig.rows("SELECT count(*) FROM outbox WHERE key = %s", again.json()["id"])
     assert marks == [(1,)], "one event is published, once"
@@ -66,7 +66,7 @@ async def test_schedule__whose_committed_answer_is_lost__meets_its_own_claim_as_
     assert (await practitioner.post(path, times, **sent)).status_code == 503
     assert lost.happened.is_set()
     answers = await asyncio.gather(*(practitioner.post(path, times, **sent) for _ in range(5)))
-    assert {(answer.status_code, answer.headers["ETag"]) for answer in answers} == {(200, '"2"')}
+    assert {(answer.status_code, answer.headers["ETag"][:3]) for answer in answers} == {(200, '"2.')}
     assert await rig.types(session["id"]) == ["ScheduleRequested", "SessionScheduled"]
 
 

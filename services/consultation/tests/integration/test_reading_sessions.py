@@ -136,7 +136,7 @@ async def test_history_and_past__every_step_is_there(rig: Rig):
     await practitioner.post(f"{path}/result", {"result_link": DRIVE})
     answer = await member.get(f"{path}/history")
     items = answer.json()["items"]
-    assert answer.headers["ETag"] == '"4"'
+    assert answer.headers["ETag"].startswith('"4.')
     assert [item["version"] for item in items] == [4, 3, 2, 1]
     assert items[2]["actor"] == f"practitioner:{sold.practitioner}"
     assert items[2]["data"]["meeting_link"] == session["meeting_link"]

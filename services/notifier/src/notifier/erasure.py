@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from booking_chassis.consumer import forget_key
+from booking_chassis.idempotency import forget_answers
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
 from notifier.ledger.marked import changing
 from notifier.people import lock_person
@@ -30,3 +31,4 @@ async def erase(conn: psycopg.AsyncConnection[Any], person_id: UUID, at: datetim
     await conn.execute("DELETE FROM practitioner WHERE id = %s", [person_id])
     await conn.execute("DELETE FROM preference WHERE person_id = %s", [person_id])
     await conn.execute(_DROP_WAITING, {"person": str(person_id)})
+    await forget_answers(conn, person_id)

@@ -139,7 +139,7 @@ async def test_one__is_there_for_its_recipient_and_admins_alone(serve):
     path = f"/v1/notifications/{row['id']}"
     found = await served.call("GET", path, "member", sub=case.member)
     assert found.status_code == 200
-    assert found.headers["ETag"] == '"1"'
+    assert found.headers["ETag"].startswith('"1.')
     assert found.json() | {"state": "pending", "attempts": 0} == found.json()
     assert (await served.call("GET", path, "member")).status_code == 404
     assert (await served.call("GET", path, "admin")).status_code == 200
@@ -206,7 +206,7 @@ async def test_preferences__have_defaults_and_are_ones_own(serve):
     assert first.json() == {"channels": {"email": True, "whatsapp": True}, "language": "id", "version": 0}
     body = {"channels": {"email": True, "whatsapp": False}, "language": "en"}
     put = await served.call("PUT", "/v1/preferences", "member", sub=me, json=body, headers={"If-Match": '"0"'})
-    assert (put.status_code, put.json(), put.headers["ETag"]) == (200, {**body, "version": 1}, '"1"')
+    assert (put.status_code, put.json(), put.headers["ETag"][:3]) == (200, {**body, "version": 1}, '"1.')
     assert (await served.call("GET", "/v1/preferences", "member", sub=me)).json() == {**body, "version": 1}
     assert (await served.call("GET", "/v1/preferences", "member")).json()["version"] == 0
     stale = await served.call("PUT", "/v1/preferences", "member", sub=me, json=body, headers={"If-Match": '"0"'})
@@ -571,3 +571,68 @@ async def test_webhook__unknown_messages_are_taken_and_ignored(serve):
     served = await serve(sending=False)
     row = {"id": uuid4(), "provider_message_id": None}
     assert (await served.webhook("delivered", row)).status_code == 200
+
+
+# Conditions and replays -----------------------------------------------------------------------------------------------
+
+
+async def test_preferences__conditions_hold(serve):
+    """RFC 9110 §13: there are always some, at version 0 until a person has chosen."""
+    served, me = await serve(sending=False), uuid4()
+    body = {"channels": {"email": True, "whatsapp": False}, "language": "en"}
+
+    async def put(**headers: str) -> httpx2.Response:
+        return await served.call("PUT", "/v1/preferences", "member", sub=me, json=body, headers=headers)
+
+    assert (await put(**{"If-None-Match": "*"})).status_code == 412
+    assert (await put(**{"If-Match": "0"})).status_code == 400
+    assert (await put(**{"If-Match": 'W/"0-gzip"'})).json()["version"] == 1
+    assert (await put(**{"If-Match": '"0"'})).json()["current_version"] == 1
+    read = await served.call("GET", "/v1/preferences", "member", sub=me)
+    for tag in (read.headers["ETag"], '"1"', "*"):
+        same = await served.call("GET", "/v1/preferences", "member", sub=me, headers={"If-None-Match": tag})
+        assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", read.headers["ETag"])
+
+
+async def test_preferences_moved_on__a_replay_is_the_first_answer_until_an_erasure(serve):
+    """Promise 1, E4."""
+    case, served = Case(), await serve(sending=False)
+    body = {"channels": {"email": True, "whatsapp": False}, "language": "en"}
+
+    async def put(sent: Any, **headers: str) -> httpx2.Response:
+        return await served.call("PUT", "/v1/preferences", "member", sub=case.member, json=sent, headers=headers)
+
+    first = await put(body, **{"Idempotency-Key": "k", "If-Match": '"0"'})
+    assert (await put({**body, "language": "id"})).json()["version"] == 2
+    again = await put(body, **{"Idempotency-Key": "k", "If-Match": '"0"'})
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["ETag"] == first.headers["ETag"]
+    await served.running.tell(case.erased(case.member))
+    assert await served.running.query("SELECT 1 FROM idempotency WHERE sub = %s", str(case.member)) == []
+
+
+async def test_language_of_the_profile_changes__the_preferences_that_show_it_have_a_new_tag(serve):
+    case, served = Case(), await serve(sending=False)
+    before = await served.call("GET", "/v1/preferences", "member", sub=case.member)
+    await served.running.tell(case.contact(case.member, locale="en"))
+    same_tag = {"If-None-Match": before.headers["ETag"]}
+    after = await served.call("GET", "/v1/preferences", "member", sub=case.member, headers=same_tag)
+    assert (after.status_code, before.json()["language"], after.json()["language"]) == (200, "id", "en")
+
+
+async def test_message_moved_on__a_replay_of_its_resend_is_the_first_answer(serve):
+    """Promise 1; the key is asked before If-Match and before the state."""
+    case, served = Case(), await serve(sending=False)
+    await served.running.tell(case.created(), case.paid())
+    row = (await served.running.ledger())[0]
+    await served.running.query("UPDATE notification SET state = 'failed' WHERE id = %s RETURNING id", row["id"])
+    path, admin = f"/v1/notifications/{row['id']}/resend", uuid4()
+    headers = {"Idempotency-Key": "k", "If-Match": f'"{row["version"]}"'}
+    first = await served.call("POST", path, "admin", sub=admin, headers=headers)
+    assert (first.status_code, first.json()["version"]) == (200, row["version"] + 1)
+    await served.running.query(
+        "UPDATE notification SET state = 'sent', version = version + 1 WHERE id = %s RETURNING id", row["id"]
+    )
+    again = await served.call("POST", path, "admin", sub=admin, headers=headers)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["ETag"] == first.headers["ETag"]

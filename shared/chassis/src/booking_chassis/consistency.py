@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 from fastapi import Depends, Header, Query, Response
+from pydantic import BaseModel
 
 from booking_chassis import closing
 from booking_chassis.database import Database
@@ -51,9 +52,19 @@ def _bad_token() -> Problem:
     return Problem(422, "invalid_consistency_token", "The Consistency-Token is none of ours.")
 
 
-def stamp(response: Response, service: str, kind: str, id: UUID | str, version: int) -> None:  # noqa: A002
-    """Puts the ETag and the Consistency-Token of an object on its answer."""
-    response.headers["ETag"] = etag(version)
+def stamp(  # noqa: PLR0917
+    response: Response,
+    service: str,
+    kind: str,
+    id: UUID | str,  # noqa: A002
+    version: int,
+    shown: BaseModel | None = None,
+) -> None:
+    """Puts the ETag and the Consistency-Token of an object on its answer.
+
+    Give the body as `shown` where it shows anything beside the versioned row, so that the ETag changes with it.
+    """
+    response.headers["ETag"] = etag(version, shown)
     response.headers["Consistency-Token"] = ConsistencyToken(service, kind, str(id), version).encode()
 
 

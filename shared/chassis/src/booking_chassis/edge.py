@@ -14,13 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from booking_chassis.closing import closing, stopping
 from booking_chassis.context import SCOPE_KEY, Context, context_of, route_template
 from booking_chassis.database import Deadline, request_deadline
+from booking_chassis.etag import conditions_of
 from booking_chassis.failures import described
 from booking_chassis.health import Health
 from booking_chassis.methods import Methods, allow
 from booking_chassis.metrics import HttpMetrics
 from booking_chassis.parameters import check_query
 from booking_chassis.problem_handlers import problem_response
-from booking_chassis.problems import Problem
+from booking_chassis.problems import Problem, stale_version
 from booking_chassis.strict_json import check_json
 
 log = structlog.get_logger("http")
@@ -33,6 +34,7 @@ _SECURITY_HEADERS = [
 ]
 _SLOW_SECONDS = 1.0
 _OURS = frozenset({name for name, _ in _SECURITY_HEADERS})
+_OF_A_BODY = frozenset({b"content-type", b"content-length"})
 
 
 class Edge:
@@ -57,6 +59,8 @@ class Edge:
         token = request_deadline.set(exchange.deadline)
         ending = closing.set(self._health.closing)
         try:
+            if b"authorization" in exchange.headers:
+                conditions_of(scope)  # a malformed one is refused on every route
             body = await self._body(scope, receive, exchange.headers)
             # Only now: a slow body that is still allowed must not use up the time that the database has (T6).
             exchange.deadline.at = asyncio.get_running_loop().time() + self._deadline
@@ -161,6 +165,7 @@ class _Exchange:
         self.enough = False
         self._head = scope["method"] == "HEAD"
         self._send = send
+        self._over = False
         scope[SCOPE_KEY] = self.context
         self.scope: Scope = {**scope, "method": "GET"} if self._head else scope
 
@@ -169,7 +174,12 @@ class _Exchange:
         return self._methods.of(self.scope["app"].routes, self.scope["path"])
 
     async def send(self, message: Message) -> None:
+        if self._over:
+            return
         if message["type"] == "http.response.start":
+            if (judged := self._judged(message)) is not None:
+                await self._instead(judged, message)
+                return
             self.status = message["status"]
             self.deadline.at = float("inf")  # a stream goes on as long as it likes
             self._complete(message.setdefault("headers", []))
@@ -194,6 +204,26 @@ class _Exchange:
         if self.status == 405:  # the router knows the methods of the last route only, not of the path (§15.5.6)
             headers[:] = [header for header in headers if header[0] != b"allow"]
             headers.append((b"allow", allow(self.methods()).encode()))
+
+    def _judged(self, start: Message) -> int | None:
+        """What this request's conditions make of the answer to a read that carries an ETag (RFC 9110 §13.2.2)."""
+        if (
+            start["status"] != 200
+            or self._scope["method"] not in {"GET", "HEAD"}
+            or b"authorization" not in self.headers
+        ):
+            return None
+        tag = dict(start.get("headers", ())).get(b"etag")
+        return conditions_of(self._scope).of_read(tag.decode("latin-1")) if tag else None
+
+    async def _instead(self, status: int, start: Message) -> None:
+        if status == 304:
+            kept = [header for header in start["headers"] if header[0] not in _OF_A_BODY]
+            await self.send({"type": "http.response.start", "status": 304, "headers": kept})
+            await self.send({"type": "http.response.body", "body": b""})
+        else:
+            await self.refuse(stale_version())
+        self._over = True
 
     async def refuse(self, problem: Problem) -> None:
         await problem_response(problem, self.scope["path"])(self.scope, _nothing_more, self.send)

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from booking_chassis.field_errors import CODES
 from booking_chassis.openapi_examples import with_examples
-from booking_chassis.openapi_problems import share_examples, with_problems
+from booking_chassis.openapi_problems import share_examples, with_conditional_reads, with_problems
 from booking_chassis.openapi_roles import with_roles
 
 _METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
@@ -82,6 +82,7 @@ def _completed(made: dict[str, Any]) -> dict[str, Any]:
             if method in _METHODS:
                 with_problems(operation, method)
                 _with_descriptions(operation)
+    with_conditional_reads(made)
     _without_item_schemas(made)
     with_examples(made)
     share_examples(made)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from booking_chassis.etag import malformed
 from booking_chassis.problems import (
     CONTENT_TYPE,
     Problem,
@@ -14,6 +15,13 @@ from booking_chassis.problems import (
     unprocessable,
 )
 
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` that was read: 304 while it holds.",
+    "schema": {"type": "string", "maxLength": 2000},
+}
 _TAKES_BODY = frozenset({"put", "post", "patch"})  # a route may read the raw bytes, and a body can always be sent
 
 
@@ -26,6 +34,18 @@ def with_problems(operation: dict[str, Any], method: str) -> None:
         declared = responses.setdefault(str(status), described)
         examples = declared["content"][CONTENT_TYPE]["examples"]
         declared["content"][CONTENT_TYPE]["examples"] = described["content"][CONTENT_TYPE]["examples"] | examples
+
+
+def with_conditional_reads(document: dict[str, Any]) -> None:
+    """Adds If-None-Match and 304 to each read of one object with a version: the edge answers them (etag.py)."""
+    for path in document.get("paths", {}).values():
+        operation = path.get("get", {})
+        content = operation.get("responses", {}).get("200", {}).get("content", {})
+        name = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+        version = document["components"]["schemas"].get(name, {}).get("properties", {}).get("version", {})
+        if version.get("type") == "integer":  # a held record's may be null: it is its record's, not its own
+            operation.setdefault("parameters", []).append(IF_NONE_MATCH)
+            operation["responses"]["304"] = {"description": "It is still what that ETag names"}
 
 
 def share_examples(document: dict[str, Any]) -> None:
@@ -70,6 +90,7 @@ def _of_parameter(name: str, operation: dict[str, Any]) -> Iterator[Problem]:
             yield unavailable("not_yet_visible", "That version has not arrived here yet. Try again.", retry_after=1)
         case "If-Match":
             yield stale_version(4)
+            yield malformed("If-Match")
             if "428" in operation.get("responses", {}):
                 yield precondition_required()
         case _:

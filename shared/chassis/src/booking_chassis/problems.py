@@ -62,7 +62,7 @@ USUAL = {
     404: "There is no such thing for you here.",
     408: "The body took longer than 15 seconds.",
     409: "Others changed it at the same moment. Read it again, then decide.",
-    412: "It changed since you read it. Read it again, then decide.",
+    412: "It is not as If-Match or If-None-Match says. Read it again, then decide.",
     413: "The body is over 262144 bytes.",
     415: "Send JSON, as application/json.",
     422: "Some of the request is not acceptable; see errors.",
@@ -115,7 +115,7 @@ def conflict(code: str, detail: str, **members: Any) -> Problem:
 def stale_version(current: int | None = None) -> Problem:
     """412: the caller saw another version than there is now (product.md S7)."""
     members: dict[str, Any] = {} if current is None else {"current_version": current}
-    return Problem(412, "stale_version", "It changed since you read it. Read it again, then decide.", **members)
+    return Problem(412, "stale_version", USUAL[412], **members)
 
 
 def precondition_required() -> Problem:

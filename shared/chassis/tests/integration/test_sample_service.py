@@ -73,10 +73,12 @@ async def test_change__needs_the_version_that_was_seen(sample):
     note = (await client.post("/v1/notes", json={"text": "one"}, headers=member)).json()
     address = f"/v1/notes/{note['id']}"
     assert (await client.put(address, json={"text": "two"}, headers=member)).status_code == 428
-    for stale in ('"7"', 'W/"1"', '"x"', "banana"):
+    for stale in ('"7"', 'W/"7"', '"x"'):
         refused = await client.put(address, json={"text": "two"}, headers=member | {"If-Match": stale})
         assert (refused.status_code, refused.json()["code"]) == (412, "stale_version")
-    for current, version in (('"1"', 2), ("*", 3), ('"2", "3"', 4)):
+    unread = await client.put(address, json={"text": "two"}, headers=member | {"If-Match": "banana"})
+    assert (unread.status_code, unread.json()["code"]) == (400, "bad_request")
+    for current, version in (('W/"1"', 2), ("*", 3), ('"2", "3"', 4)):
         changed = await client.put(address, json={"text": "two"}, headers=member | {"If-Match": current})
         assert (changed.status_code, changed.json()["version"]) == (200, version)
 

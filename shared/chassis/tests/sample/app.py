@@ -16,9 +16,9 @@ from booking_chassis.consistency import Consistency, stamp
 from booking_chassis.context import RequestContext
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.database import Database
-from booking_chassis.etag import RequiredIfMatch
+from booking_chassis.etag import RequiredPreconditions
 from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.problems import conflict, not_found, problem_responses, stale_version
+from booking_chassis.problems import conflict, not_found, problem_responses
 from booking_chassis.service import Service
 from booking_chassis.settings import ServiceSettings
 
@@ -41,7 +41,7 @@ class Note(BaseModel):
     version: int
 
 
-def router(database: Database) -> APIRouter:  # noqa: C901 - six small routes
+def router(database: Database) -> APIRouter:
     """The routes of notes."""
     routes = APIRouter(prefix="/v1")
 
@@ -96,11 +96,10 @@ def router(database: Database) -> APIRouter:  # noqa: C901 - six small routes
         return Note(**row)
 
     @routes.put("/notes/{note_id}", responses=problem_responses(404, 412, 428))
-    async def change_note(note_id: UUID, note: NewNote, caller: Caller, expected: RequiredIfMatch) -> Note:
+    async def change_note(note_id: UUID, note: NewNote, caller: Caller, expected: RequiredPreconditions) -> Note:
         async with database.transaction() as conn:
             row = await one(conn, note_id, caller.sub)
-            if expected is not None and expected != row["version"]:
-                raise stale_version(row["version"])
+            expected.check(row["version"])
             await conn.execute("UPDATE note SET text = %s, version = version + 1 WHERE id = %s", [note.text, note_id])
             return Note(**row | {"text": note.text, "version": row["version"] + 1})
 

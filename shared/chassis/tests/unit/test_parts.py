@@ -14,45 +14,12 @@ from hypothesis import strategies as st
 from booking_chassis.broker import broker_answers
 from booking_chassis.consistency import ConsistencyToken
 from booking_chassis.cursors import _digest, decode_cursor, encode_cursor
-from booking_chassis.etag import NEVER, etag, parse_if_match
 from booking_chassis.failures import described
 from booking_chassis.problems import Problem, pointer
 from booking_chassis.rate_limit import RateLimit
 from booking_chassis.supervision import Supervisor
 from booking_chassis.telemetry import span_context
 from booking_outbox.progress import Progress
-
-
-@pytest.mark.parametrize(
-    ("header", "version"),
-    [
-        ('"3"', 3),
-        ("*", None),
-        (' "3" ', 3),
-        ('"3","5"', 5),
-        ('"3", W/"9"', 3),
-        ('W/"3"', NEVER),
-        ('"abc"', NEVER),
-        ("3", NEVER),
-        ("", NEVER),
-        ('"3', NEVER),
-        ('"3" "4"', NEVER),
-        ('"99999999999999999999"', NEVER),
-    ],
-)
-def test_if_match(header, version):
-    assert parse_if_match(header) == version
-
-
-@given(st.text(max_size=50))
-def test_if_match__any_text_has_an_answer(text):
-    assert parse_if_match(text) is None or isinstance(parse_if_match(text), int)
-
-
-@given(st.integers(1, 10**9 - 1))
-def test_etag__comes_back(version):
-    assert parse_if_match(etag(version)) == version
-
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"))
 PARTS = st.one_of(

@@ -11,13 +11,13 @@ from booking_chassis.auth import Caller, require
 from booking_chassis.consistency import stamp
 from booking_chassis.context import RequestContext
 from booking_chassis.database import Database
-from booking_chassis.etag import IfMatch
+from booking_chassis.etag import Preconditions
 from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.problems import not_found, problem_responses, stale_version
+from booking_chassis.problems import not_found, problem_responses
 from checkout.api.bodies import Body, Email, Locale, PersonName, Phone, Zone
 from checkout.api.person import ERASED, ROLES, cause_of
 from checkout.directory import people
-from checkout.directory.people import Person
+from checkout.directory.people import DEFAULT_LOCALE, Person
 
 
 class MeBody(Body):
@@ -26,8 +26,9 @@ class MeBody(Body):
     name: PersonName | None = None
     email: Email | None = None
     phone: Phone | None = None
-    locale: Locale = "id"
-    timezone: Zone = "Asia/Jakarta"
+    # Without a default in the document: clients that are made from it would send that, and erase what was chosen.
+    locale: Locale = Field(default_factory=lambda: DEFAULT_LOCALE)
+    timezone: Zone = Field(default_factory=lambda: "Asia/Jakarta")
 
 
 class MeView(BaseModel):
@@ -69,25 +70,34 @@ def me_router(database: Database, known: Any, poke) -> APIRouter:  # noqa: ANN00
         caller: Caller,
         context: RequestContext,
         idempotency: Idempotency,
-        seen: IfMatch,
+        seen: Preconditions,
         response: Response,
     ) -> MeView:
         """Change one's contact data."""
 
         async def change(conn) -> Written:  # noqa: ANN001 - idempotency's Change
-            before = await people.find(conn, caller.sub, lock=True)
+            await people.lock(conn, caller.sub)
+            before = await people.find(conn, caller.sub)
             if before is None:
                 raise not_found()
-            if seen is not None and seen != before.version:
-                raise stale_version(before.version)
+            if before.erased:
+                raise ERASED
+            seen.check(before.version)
             given = body.model_dump(exclude_unset=True)
             after = replace(before, **given, claimed=True, version=before.version + 1)
-            await people.save(conn, after, cause_of(caller, context))
-            return Written(200, caller.sub, after.version)
+            cause = cause_of(caller, context)
+            await people.save(conn, after, cause)
+            if (after.phone, after.email) != (before.phone, before.email):
+                await people.profile_shows(conn, caller.sub, cause)
+            return Written(200, caller.sub, after.version, _view(after))
 
-        await idempotency.once(database, change)
+        written, _ = await idempotency.once(database, change)
         poke()
-        return await shown(caller.sub, response)
+        answer = written.body(MeView)
+        if answer is None:  # an answer that was not kept
+            return await shown(caller.sub, response)
+        stamp(response, "checkout", "person", answer.id, answer.version)
+        return answer
 
     return router
 

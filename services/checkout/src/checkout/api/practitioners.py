@@ -13,10 +13,10 @@ from booking_chassis.consistency import Consistency, stamp
 from booking_chassis.context import RequestContext
 from booking_chassis.cursors import Page, PageOf, page_of
 from booking_chassis.database import Database
-from booking_chassis.etag import IfMatch
+from booking_chassis.etag import Preconditions
 from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.principal import Principal
-from booking_chassis.problems import forbidden, not_found, problem_responses, stale_version, unprocessable
+from booking_chassis.problems import forbidden, not_found, problem_responses, unprocessable
 from booking_contracts.topics import SESSIONS
 from booking_store import Cause
 from checkout import catalogue
@@ -61,7 +61,7 @@ class ProfileView(PublicProfile):
 CREATED: dict[int | str, dict[str, Any]] = {201: {"model": ProfileView, "description": "Created"}}
 
 
-def practitioners_router(database: Database, known: Any, months: Months, poke: Callable[[], None]) -> APIRouter:  # noqa: C901 - one room
+def practitioners_router(database: Database, known: Any, months: Months, poke: Callable[[], None]) -> APIRouter:  # noqa: C901, PLR0915 - one room
     """Return the routes."""
     router = APIRouter(
         prefix="/v1/practitioners",
@@ -114,7 +114,7 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
         caller: Editor,
         context: RequestContext,
         idempotency: Idempotency,
-        seen: IfMatch,
+        seen: Preconditions,
         response: Response,
     ) -> ProfileView:
         """Create (201) or change (200) a profile: one's own, or any for an admin."""
@@ -123,23 +123,27 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
         cause = cause_of(caller, context, role)
 
         async def change(conn) -> Written:  # noqa: ANN001 - idempotency's Change
-            before = await practitioners.find(conn, practitioner_id, lock=True)
-            if seen is not None and seen != (before.version if before else 0):
-                raise stale_version(before.version if before else None)
+            await people.lock(conn, practitioner_id)
+            before = await practitioners.find(conn, practitioner_id)
+            seen.check(before.version if before else None)
             person = await _contact(conn, practitioner_id, body, cause)
             profile = _profile(practitioner_id, body, before, person, by_admin=role == "admin")
             await practitioners.save(conn, profile, cause, months)
-            return Written(200 if before else 201, practitioner_id, profile.version)
+            answer = _view(profile, person, private=True)
+            return Written(200 if before else 201, practitioner_id, profile.version, answer)
 
-        answer, _ = await idempotency.once(database, change)
+        written, _ = await idempotency.once(database, change)
         poke()
-        view = await shown(practitioner_id, caller, response)
-        response.status_code = answer.status
-        return view
+        answer = written.body(ProfileView)
+        if answer is None:  # an answer that was not kept
+            answer = await shown(practitioner_id, caller, response)
+        response.status_code = written.status
+        stamp(response, "checkout", "practitioner", answer.id, answer.version)
+        return answer
 
     async def _contact(conn, practitioner_id: UUID, body: ProfileBody, cause: Cause) -> Person | None:  # noqa: ANN001
         """The contact data that an admin enters for a practitioner who has not called yet."""
-        before = await people.find(conn, practitioner_id, lock=True)
+        before = await people.find(conn, practitioner_id)
         if before and before.erased:
             raise forbidden("person_erased", "This person was erased; nothing is written of them again.")
         given = {name: getattr(body, name) for name in ("phone", "email") if name in body.model_fields_set}

@@ -10,9 +10,9 @@ from booking_chassis.auth import AdminCaller, Caller
 from booking_chassis.consistency import stamp
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.database import Database
-from booking_chassis.etag import IfMatch
+from booking_chassis.etag import Preconditions
 from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.problems import not_found, problem_responses, stale_version
+from booking_chassis.problems import not_found, problem_responses
 from checkout import catalogue
 from checkout.api.bodies import Body, Minutes, PersonName, Price, Tier
 from checkout.api.person import ERASED
@@ -85,27 +85,29 @@ def products_router(database: Database, known: Any) -> APIRouter:
         body: ProductBody,
         _caller: AdminCaller,
         idempotency: Idempotency,
-        seen: IfMatch,
+        seen: Preconditions,
         response: Response,
     ) -> ProductView:
         """Create (201) or change (200) a product; what was sold before stays as it was sold (P1)."""
 
         async def change(conn) -> Written:  # noqa: ANN001 - idempotency's Change
             before = await catalogue.find(conn, product_id, lock=True)
-            if seen is not None and seen != (before.version if before else 0):
-                raise stale_version(before.version if before else None)
-            version = before.version + 1 if before else 1
-            await catalogue.save(conn, _product(product_id, body, version))
-            return Written(200 if before else 201, product_id, version)
+            seen.check(before.version if before else None)
+            product = _product(product_id, body, before.version + 1 if before else 1)
+            await catalogue.save(conn, product)
+            return Written(200 if before else 201, product_id, product.version, _view(product))
 
-        answer, _ = await idempotency.once(database, change)
-        async with database.autocommit() as conn:
-            found = await catalogue.find(conn, product_id)
-        if found is None:
-            raise not_found()
-        response.status_code = answer.status
-        stamp(response, "checkout", "product", found.id, found.version)
-        return _view(found)
+        written, _ = await idempotency.once(database, change)
+        answer = written.body(ProductView)
+        if answer is None:  # an answer that was not kept
+            async with database.autocommit() as conn:
+                found = await catalogue.find(conn, product_id)
+            if found is None:
+                raise not_found()
+            answer = _view(found)
+        response.status_code = written.status
+        stamp(response, "checkout", "product", answer.id, answer.version)
+        return answer
 
     return router
 

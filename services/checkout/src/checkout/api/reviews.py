@@ -1,5 +1,6 @@
 """`/v1/payment-reviews`: money that fits nothing and waits for an admin (P4)."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -10,9 +11,9 @@ from booking_chassis.auth import AdminCaller
 from booking_chassis.consistency import stamp
 from booking_chassis.context import RequestContext
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_chassis.etag import IfMatch
+from booking_chassis.etag import Preconditions
 from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.problems import conflict, not_found, problem_responses, stale_version
+from booking_chassis.problems import conflict, not_found, problem_responses
 from booking_contracts.fields import Instant
 from booking_contracts.ids import uuid7
 from checkout.api.bodies import Body, Reason
@@ -60,7 +61,7 @@ class ReviewView(BaseModel):
     version: int
 
 
-def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
+def reviews_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C901 - one room for its routes
     """Return the routes."""
     database = handlers.database
     router = APIRouter(
@@ -76,6 +77,12 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
         if found is None:
             raise not_found()
         return found
+
+    async def _as_settled(review: ReviewRow, version: int, outcome: Literal["refund", "dismiss"]) -> ReviewRow:
+        """A review as the settlement left it that made this version of its Transaction."""
+        async with database.autocommit() as conn:
+            then = await reviews.version_at(conn, review, version)
+        return replace(review, state="settled", outcome=outcome, version=then)
 
     @router.get("")
     async def list_payment_reviews(
@@ -101,34 +108,40 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
         caller: AdminCaller,
         context: RequestContext,
         idempotency: Idempotency,
-        seen: IfMatch,
+        seen: Preconditions,
         response: Response,
     ) -> ReviewView:
         """Return the money, or dismiss the review."""
         review = await _find(review_id)
         if review.transaction_id and review.cause not in reviews.WITHOUT_STREAM:
-            if seen is not None and seen != review.version:
-                raise stale_version(review.version)
             asked = by_person(caller, context, role="admin", key=idempotency.key)
-            await handlers.settle_review(review.transaction_id, review.id, body.outcome, body.reason, asked)
+            done = await handlers.settle_review(
+                review.transaction_id, review.id, body.outcome, body.reason, asked, seen
+            )
+            review = await _find(review_id)
+            if done.replay and done.replay.version:
+                review = await _as_settled(review, done.replay.version, body.outcome)
+            answer = _view(review)
         else:
 
             async def change(conn) -> Written:  # noqa: ANN001 - idempotency's Change
                 now = await reviews.find(conn, review_id, lock=True)
-                if now is None or now.state != "open":
+                if now is None:
+                    raise not_found()
+                seen.check(now.version)
+                if now.state != "open":
                     raise conflict("review_settled", "This review is settled already.")
-                if seen is not None and seen != now.version:
-                    raise stale_version(now.version)
                 _check_left(now, body.outcome)
                 asked = by_person(caller, context, role="admin")
                 note = Note(uuid7(), caller.sub, body.reason)
                 await reviews.settle_without_stream(conn, now, body.outcome, note, asked.now)
-                return Written(200, review_id, now.version + 1)
+                settled = await reviews.find(conn, review_id)
+                return Written(200, review_id, now.version + 1, _view(settled or now))
 
-            await idempotency.once(database, change)
-        review = await _find(review_id)
-        stamp(response, "checkout", "payment-review", review.id, review.version)
-        return _view(review)
+            written, _ = await idempotency.once(database, change)
+            answer = written.body(ReviewView) or _view(await _find(review_id))
+        stamp(response, "checkout", "payment-review", answer.id, answer.version)
+        return answer
 
     return router
 

@@ -10,7 +10,7 @@ from booking_chassis.auth import AdminCaller, Caller, require
 from booking_chassis.consistency import Consistency, stamp
 from booking_chassis.context import RequestContext
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_chassis.etag import IfMatch
+from booking_chassis.etag import Preconditions
 from booking_chassis.idempotency import Idempotency
 from booking_chassis.instants import InstantIn
 from booking_chassis.principal import Principal
@@ -76,8 +76,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
             else:
                 view = await reading.view(conn, done.after)
         response.status_code = done.replay.status if done.replay else fresh
-        stamp(response, "checkout", "transaction", view.id, view.version)
-        return view
+        return _stamped(response, view)
 
     @router.post("", status_code=201, responses=problem_responses(400, 404, *refusals.CREATE))
     async def create_transaction(
@@ -119,8 +118,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
                 raise not_found()
             if as_of is not None:
                 view = await reading.as_of(conn, transaction_id, as_of)
-        stamp(response, "checkout", "transaction", view.id, view.version)
-        return view
+        return _stamped(response, view)
 
     @router.get("/{transaction_id}/history", responses=problem_responses(404))
     async def get_transaction_history(transaction_id: UUID, caller: Caller, response: Response) -> History:
@@ -130,8 +128,9 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
             if view is None or not (caller.has("admin") or caller.sub in (view.user_id, view.practitioner_id)):
                 raise not_found()
             items = await reading.history(conn, transaction_id)
-        stamp(response, "checkout", "transaction", transaction_id, view.version)
-        return History(items=items)
+        shown_history = History(items=items)
+        stamp(response, "checkout", "transaction", transaction_id, view.version, shown_history)
+        return shown_history
 
     @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, *refusals.CANCEL, 412))
     async def cancel_transaction(
@@ -140,7 +139,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         caller: Reader,
         context: RequestContext,
         idempotency: Idempotency,
-        seen: IfMatch,
+        seen: Preconditions,
         response: Response,
         body: Cancellation | None = None,
     ) -> TransactionView:
@@ -157,7 +156,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         caller: AdminCaller,
         context: RequestContext,
         idempotency: Idempotency,
-        seen: IfMatch,
+        seen: Preconditions,
         response: Response,
     ) -> TransactionView:
         """Return the whole payment; the status stays `paid` until the provider has done it (P5)."""
@@ -172,7 +171,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         caller: AdminCaller,
         context: RequestContext,
         idempotency: Idempotency,
-        seen: IfMatch,
+        seen: Preconditions,
         consistency: Consistency,
         response: Response,
     ) -> TransactionView:
@@ -183,3 +182,9 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         return await shown(done, response, 200)
 
     return router
+
+
+def _stamped(response: Response, view: TransactionView) -> TransactionView:
+    # The payment page's address comes after the sale, without an event.
+    stamp(response, "checkout", "transaction", view.id, view.version, view)
+    return view

@@ -13,10 +13,11 @@ from psycopg.rows import class_row
 
 from booking_chassis.principal import Principal
 from booking_chassis.problems import Problem
-from booking_contracts.topics import CONTACTS
+from booking_contracts.topics import CONTACTS, PRACTITIONERS
 from booking_people import email, name, phone
 from booking_store import Cause
 from checkout.directory import text
+from checkout.ranking import listing
 
 T = TypeVar("T")
 _COLUMNS = "id, name, email, phone, locale, timezone, claimed, version, erased_at IS NOT NULL AS erased"
@@ -53,6 +54,15 @@ WITH p AS (
 )
 INSERT INTO outbox (topic, key) SELECT %(topic)s, id::text FROM p
 """
+_PROFILE_SHOWS = """
+WITH p AS (
+    UPDATE practitioner SET version = version + 1, actor = %(actor)s, correlation_id = %(correlation_id)s,
+        causation_id = %(causation_id)s, traceparent = %(traceparent)s, updated_at = statement_timestamp()
+    WHERE id = %(id)s AND erased_at IS NULL
+    RETURNING id
+)
+INSERT INTO outbox (topic, key) SELECT %(topic)s, id::text FROM p
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +80,19 @@ class Person:
     erased: bool
 
 
-async def find(conn: psycopg.AsyncConnection[Any], person_id: UUID, *, lock: bool = False) -> Person | None:
+async def lock(conn: psycopg.AsyncConnection[Any], person_id: UUID) -> None:
+    """Wait for other writers of this person, their profile or its place in the list, until the transaction ends.
+
+    It is the ranking's lock, and always the first: it also holds for a row that is not there yet, which no row lock
+    does, so two first writes follow each other; and with one order nobody waits in a ring.
+    """
+    await listing.lock(conn, [person_id])
+
+
+async def find(conn: psycopg.AsyncConnection[Any], person_id: UUID) -> Person | None:
     """Return a person's row, None if there is none."""
     cursor = conn.cursor(row_factory=class_row(Person))
-    suffix = " FOR UPDATE" if lock else ""
-    await cursor.execute(f"SELECT {_COLUMNS} FROM person WHERE id = %s{suffix}", [person_id])  # noqa: S608 - constants
+    await cursor.execute(f"SELECT {_COLUMNS} FROM person WHERE id = %s", [person_id])  # noqa: S608 - constants
     return await cursor.fetchone()
 
 
@@ -85,8 +103,13 @@ async def present(conn: psycopg.AsyncConnection[Any], caller: Principal, cause: 
     """
     found = await find(conn, caller.sub)
     if found is None or not (found.claimed or found.erased):
-        await _claim(conn, caller, cause, zone)
-        found = await find(conn, caller.sub)
+        async with conn.transaction():
+            await lock(conn, caller.sub)
+            await _claim(conn, caller, cause, zone)
+            now = await find(conn, caller.sub)
+            if found and now and (found.phone, found.email) != (now.phone, now.email):
+                await profile_shows(conn, caller.sub, cause)
+        found = now
     if found is None:
         raise AssertionError("a row was just written")
     if found.erased:
@@ -111,6 +134,11 @@ async def save(conn: psycopg.AsyncConnection[Any], person: Person, cause: Cause)
             **_of(cause),
         },
     )
+
+
+async def profile_shows(conn: psycopg.AsyncConnection[Any], person_id: UUID, cause: Cause) -> None:
+    """Raise the version of a practitioner's profile, which shows the phone and email that were just changed."""
+    await conn.execute(_PROFILE_SHOWS, {"id": person_id, "topic": PRACTITIONERS.name, **_of(cause)})
 
 
 async def _claim(conn: psycopg.AsyncConnection[Any], caller: Principal, cause: Cause, zone: str) -> None:

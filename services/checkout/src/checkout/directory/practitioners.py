@@ -47,12 +47,11 @@ class Profile:
     version: int
 
 
-async def find(conn: psycopg.AsyncConnection[Any], practitioner_id: UUID, *, lock: bool = False) -> Profile | None:
+async def find(conn: psycopg.AsyncConnection[Any], practitioner_id: UUID) -> Profile | None:
     """Return a practitioner who isn't erased."""
     cursor = conn.cursor(row_factory=class_row(Profile))
-    suffix = " FOR UPDATE" if lock else ""
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM practitioner WHERE id = %s AND erased_at IS NULL{suffix}",  # noqa: S608 - constants
+        f"SELECT {_COLUMNS} FROM practitioner WHERE id = %s AND erased_at IS NULL",  # noqa: S608 - constants
         [practitioner_id],
     )
     return await cursor.fetchone()
@@ -65,7 +64,10 @@ async def candidate(conn: psycopg.AsyncConnection[Any], practitioner_id: UUID) -
 
 
 async def save(conn: psycopg.AsyncConnection[Any], profile: Profile, cause: Cause, months: Months) -> None:
-    """Write the row, mark it for the relay and list it anew; within the caller's transaction."""
+    """Write the row, mark it for the relay and list it anew; within the caller's transaction.
+
+    Whoever read the profile before holds `people.lock` since then.
+    """
     await listing.lock(conn, [profile.id])
     await conn.execute(
         _SAVE,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.problems import Problem, conflict, not_found, stale_version, unprocessable
+from booking_chassis.problems import Problem, conflict, not_found, unprocessable
 from booking_store import GuardFailed, IdempotencyKey, IdempotencyTwin, Remembered, StreamConflict
 from checkout.asking import Asked
 from checkout.transaction.commands import Command
@@ -74,8 +74,7 @@ async def _once(
     session_at: datetime | None,
 ) -> Done:
     _check_rights(before, asked)
-    if asked.seen is not None and asked.seen != before.version:
-        raise stale_version(before.version)
+    asked.seen.check(before.version or None)
     decision = decide(await command() if callable(command) else command, before.state)
     if isinstance(decision, Refusal):
         raise problem(decision)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import psycopg
 from fastapi import Response
+from pydantic import BaseModel
 
 from booking_chassis.consistency import stamp
 from booking_chassis.context import Context
@@ -40,10 +41,11 @@ async def row_after(conn: Connection, outcome: Done | Remembered) -> reading.Row
 
 def shown(response: Response, row: reading.Row, reader: UUID | None) -> SessionOut:
     """The session's view for that person, with its version on the answer."""
-    stamp_session(response, row["id"], row["version"])
-    return SessionOut.of(row, reader)
+    view = SessionOut.of(row, reader)
+    stamp_session(response, view.id, view.version, view)
+    return view
 
 
-def stamp_session(response: Response, session_id: UUID, version: int) -> None:
-    """ETag and Consistency-Token of a session."""
-    stamp(response, SERVICE, "session", session_id, version)
+def stamp_session(response: Response, session_id: UUID, version: int, shown: BaseModel) -> None:
+    """ETag and Consistency-Token of a session. Its body has names and words that change without its stream."""
+    stamp(response, SERVICE, "session", session_id, version, shown)

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Response
 
 from booking_chassis.auth import require
 from booking_chassis.consistency import stamp
-from booking_chassis.etag import IfMatch
+from booking_chassis.etag import Conditions, Preconditions
 from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.principal import Principal
-from booking_chassis.problems import conflict, problem_responses, stale_version
+from booking_chassis.problems import conflict, problem_responses
 from consultation import sales
 from consultation.api.models import AssessmentIn, AssessmentOut
 from consultation.desk import SERVICE, Desk
@@ -37,34 +37,41 @@ def assessments_router(desk: Desk) -> APIRouter:
         body: AssessmentIn,
         _caller: Teller,
         idempotency: Idempotency,
-        if_match: IfMatch,
+        conditions: Preconditions,
         response: Response,
     ) -> AssessmentOut:
         """Create (201) or change (200) it, for the assessment service, where that does not write its topic (R1)."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
-            return await _change(conn, assessment_id, body, if_match)
+            return await _change(conn, assessment_id, body, conditions)
 
         written, _ = await idempotency.once(desk.database, change)
-        async with desk.database.autocommit() as conn:
-            kept = await sales.assessment_of(conn, assessment_id)
-        assert kept is not None  # assessments are never removed
+        answer = written.body(AssessmentOut)
+        if answer is None:  # an answer that was not kept
+            async with desk.database.autocommit() as conn:
+                kept = await sales.assessment_of(conn, assessment_id)
+            assert kept is not None  # assessments are never removed
+            answer = _view(kept)
         response.status_code = written.status
-        stamp(response, SERVICE, "assessment", assessment_id, kept.version)
-        return AssessmentOut(id=kept.id, user_id=kept.user_id, completed_at=kept.completed_at, version=kept.version)
+        stamp(response, SERVICE, "assessment", assessment_id, answer.version)
+        return answer
 
     return router
 
 
 async def _change(
-    conn: psycopg.AsyncConnection, assessment_id: UUID, body: AssessmentIn, if_match: int | None
+    conn: psycopg.AsyncConnection, assessment_id: UUID, body: AssessmentIn, conditions: Conditions
 ) -> Written:
-    if if_match is not None:
-        before = await sales.assessment_of(conn, assessment_id, locked=True)
-        if before is None or before.version != if_match:
-            raise stale_version(before.version if before else 0)
+    before = await sales.assessment_of(conn, assessment_id, locked=True)
+    conditions.check(before.version if before else None)
     try:
         kept = await sales.keep_assessment(conn, assessment_id, body.user_id, body.completed_at)
     except sales.OtherOwner:
         raise conflict("other_owner", "The assessment belongs to another member; that never changes.") from None
-    return Written(201 if kept.created else 200, assessment_id, kept.version)
+    if before is None and not kept.created:
+        conditions.check(kept.version)  # another was first since: no row could be locked
+    return Written(201 if kept.created else 200, assessment_id, kept.version, _view(kept))
+
+
+def _view(kept: sales.KeptAssessment) -> AssessmentOut:
+    return AssessmentOut(id=kept.id, user_id=kept.user_id, completed_at=kept.completed_at, version=kept.version)

@@ -9,7 +9,7 @@ from fastapi import Depends, Response
 from booking_chassis.auth import require
 from booking_chassis.consistency import Consistency, ConsistencyWish
 from booking_chassis.context import RequestContext
-from booking_chassis.etag import IfMatch, RequiredIfMatch
+from booking_chassis.etag import Conditions, Preconditions, RequiredPreconditions
 from booking_chassis.idempotency import Idempotency, IdempotencyKey
 from booking_chassis.principal import Principal
 from booking_store import Remembered
@@ -34,7 +34,7 @@ class CommandCall:
     origin: Origin
     key: IdempotencyKey | None
     consistency: ConsistencyWish
-    if_match: int | None
+    conditions: Conditions
     response: Response
 
     async def carry_out(self, desk: Desk, session_id: UUID, caller: Principal, order: Order) -> SessionOut:
@@ -50,7 +50,7 @@ class CommandCall:
                     origin=self.origin,
                     text=order.text,
                     key=self.key,
-                    if_match=self.if_match,
+                    conditions=self.conditions,
                 )
                 after_commit(desk, outcome)
                 return shown(self.response, await row_after(conn, outcome), caller.sub)
@@ -71,8 +71,8 @@ class _Unconditional:
     consistency: ConsistencyWish
     response: Response
 
-    def under(self, if_match: int | None) -> CommandCall:
-        return CommandCall(self.origin, self.key, self.consistency, if_match, self.response)
+    def under(self, conditions: Conditions) -> CommandCall:
+        return CommandCall(self.origin, self.key, self.consistency, conditions, self.response)
 
 
 # Coroutines, though they await nothing: FastAPI sends a plain function to a thread, which costs more than it does.
@@ -85,12 +85,12 @@ async def _parts(
 Parts = Annotated[_Unconditional, Depends(_parts)]
 
 
-async def _call(parts: Parts, if_match: IfMatch) -> CommandCall:
-    return parts.under(if_match)
+async def _call(parts: Parts, conditions: Preconditions) -> CommandCall:
+    return parts.under(conditions)
 
 
-async def _conditional_call(parts: Parts, if_match: RequiredIfMatch) -> CommandCall:
-    return parts.under(if_match)
+async def _conditional_call(parts: Parts, conditions: RequiredPreconditions) -> CommandCall:
+    return parts.under(conditions)
 
 
 Call = Annotated[CommandCall, Depends(_call)]

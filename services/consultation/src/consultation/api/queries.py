@@ -105,8 +105,9 @@ def _history_route(router: APIRouter, desk: Desk) -> None:
             items = await reading.history(conn, session_id, person_of(caller))
         if items is None:
             raise not_found()
-        stamp_session(response, session_id, items[-1].version)
-        return PageOf(**_newest_first(items, page.limit, before))
+        shown_page = PageOf[HistoryItemOut](**_newest_first(items, page.limit, before))
+        stamp_session(response, session_id, items[-1].version, shown_page)
+        return shown_page
 
 
 def _newest_first(items: list[reading.HistoryItem], limit: int, before: int | None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def requests_router(desk: Desk) -> APIRouter:
     async def request_session(body: RequestIn, caller: Member, call: Call) -> SessionOut:
         """It waits for the practitioner's time; its member gets a link to chat (R1 to R3)."""
         await call.consistency.visible(desk.database, CONSUMER, TOKENS)
+        call.conditions.check_collection()
         person = person_of(caller)
 
         async def attempt() -> Done | Remembered:

@@ -14,11 +14,11 @@ from booking_chassis.auth import AdminCaller, Caller
 from booking_chassis.consistency import Consistency, stamp
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.database import Database
-from booking_chassis.etag import IfMatch
+from booking_chassis.etag import Preconditions
 from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.instants import InstantOut
 from booking_chassis.principal import Principal
-from booking_chassis.problems import conflict, not_found, problem_responses, stale_version
+from booking_chassis.problems import conflict, not_found, problem_responses
 from booking_contracts.fields import RECIPIENT
 from booking_contracts.notifications import NotificationState
 from booking_contracts.topics import PRACTITIONERS, SESSIONS, TRANSACTIONS
@@ -121,8 +121,7 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
         await wish.visible(database, CONSUMER, TOPICS_OF_TOKENS)
         async with database.autocommit() as conn:
             row = await _one(conn, notification_id, caller)
-        stamp(response, "notifier", "notification", row["id"], row["version"])
-        return row
+        return _stamped(response, Notification(**row))
 
     @routes.post(
         "/{notification_id}/resend",
@@ -130,27 +129,38 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
         responses=problem_responses(401, 403, 404, ON_ITS_WAY, 412, 422, 429, 503),
     )
     async def resend_notification(
-        notification_id: UUID, caller: AdminCaller, response: Response, idempotency: Idempotency, if_match: IfMatch
+        notification_id: UUID,
+        caller: AdminCaller,
+        response: Response,
+        idempotency: Idempotency,
+        conditions: Preconditions,
     ) -> Any:
         """Send a settled message again. A reminder whose session has moved since is skipped again (N4)."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
             row = await _one(conn, notification_id, caller, lock=True)
-            if if_match is not None and row["version"] != if_match:
-                raise stale_version(row["version"])
+            conditions.check(row["version"])
             if row["state"] in ("pending", "sending"):
                 raise conflict("wrong_status", "The message is on its way already.", current_status=row["state"])
             await conn.execute(_RESEND, {"id": notification_id})
-            return Written(200, notification_id, row["version"] + 1)
+            answer = Notification(**await _one(conn, notification_id, caller))
+            return Written(200, notification_id, answer.version, answer)
 
-        await idempotency.once(database, change)
+        written, _ = await idempotency.once(database, change)
         committed()
-        async with database.autocommit() as conn:
-            row = await _one(conn, notification_id, caller)
-        stamp(response, "notifier", "notification", row["id"], row["version"])
-        return row
+        answer = written.body(Notification)
+        if answer is None:  # an answer that was not kept
+            async with database.autocommit() as conn:
+                answer = Notification(**await _one(conn, notification_id, caller))
+        return _stamped(response, answer)
 
     return routes
+
+
+def _stamped(response: Response, shown: Notification) -> Notification:
+    # While a message waits its reason is noted without a version: only steps are published.
+    stamp(response, "notifier", "notification", shown.id, shown.version, shown)
+    return shown
 
 
 def _list_query(values: dict[str, Any]) -> LiteralString:

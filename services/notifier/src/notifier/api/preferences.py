@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from booking_chassis.auth import Caller
 from booking_chassis.consistency import stamp
 from booking_chassis.database import Database
-from booking_chassis.etag import IfMatch
+from booking_chassis.etag import Conditions, Preconditions
 from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.problems import forbidden, problem_responses, stale_version
+from booking_chassis.problems import forbidden, problem_responses
 from notifier.ledger.marked import inserting
 from notifier.people import lock_person, preferences_of
 from notifier.rules.channels import Language, language
@@ -23,8 +23,7 @@ INSERT INTO preference AS p (person_id, email, whatsapp, language, version)
 VALUES (%(person)s, %(email)s, %(whatsapp)s, %(language)s, 1)
 ON CONFLICT (person_id) DO UPDATE SET
     email = excluded.email, whatsapp = excluded.whatsapp, language = excluded.language, version = p.version + 1,
-    updated_at = clock_timestamp()
-RETURNING version"""
+    updated_at = clock_timestamp()"""
 
 # Timers that were written down for one channel only also get the channel that was switched on since.
 _WIDEN = inserting("""
@@ -75,50 +74,55 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
         """The caller's preferences, or what holds without any."""
         async with database.autocommit() as conn:
             now = await _now(conn, caller.sub)
-        stamp(response, "notifier", "preferences", caller.sub, now["version"])
-        return now
+        return _stamped(response, caller.sub, now)
 
     @routes.put("", response_model=PreferencesNow, responses=problem_responses(401, ERASED, 412, 422, 429, 503))
     async def write_preferences(
-        chosen: NewPreferences, caller: Caller, response: Response, idempotency: Idempotency, if_match: IfMatch
+        chosen: NewPreferences, caller: Caller, response: Response, idempotency: Idempotency, conditions: Preconditions
     ) -> Any:
         """Choose channels and language; holds for every message that leaves from now on."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
-            return Written(200, caller.sub, await _write(conn, caller.sub, chosen, if_match))
-
-        await idempotency.once(database, change)
-        committed()
-        async with database.autocommit() as conn:
+            await _write(conn, caller.sub, chosen, conditions)
             now = await _now(conn, caller.sub)
-        stamp(response, "notifier", "preferences", caller.sub, now["version"])
-        return now
+            return Written(200, caller.sub, now.version, now)
+
+        written, _ = await idempotency.once(database, change)
+        committed()
+        answer = written.body(PreferencesNow)
+        if answer is None:  # an answer that was not kept
+            async with database.autocommit() as conn:
+                answer = await _now(conn, caller.sub)
+        return _stamped(response, caller.sub, answer)
 
     return routes
 
 
-async def _write(conn: psycopg.AsyncConnection, person_id: UUID, chosen: NewPreferences, if_match: int | None) -> int:
+def _stamped(response: Response, person_id: UUID, now: PreferencesNow) -> PreferencesNow:
+    # Until a person has chosen, the language is the directory's, which changes without a version here.
+    stamp(response, "notifier", "preferences", person_id, now.version, now)
+    return now
+
+
+async def _write(
+    conn: psycopg.AsyncConnection, person_id: UUID, chosen: NewPreferences, conditions: Conditions
+) -> None:
     await lock_person(conn, person_id)
     if await (await conn.execute("SELECT FROM erased WHERE person_id = %s", [person_id])).fetchone() is not None:
         raise forbidden("person_erased", "This person was erased; nothing is written again.")
-    before = await _now(conn, person_id)
-    if if_match is not None and before["version"] != if_match:
-        raise stale_version(before["version"])
+    conditions.check((await _now(conn, person_id)).version)
     wanted = chosen.channels.model_dump()
-    cursor = await conn.execute(_WRITE, {"person": person_id, **wanted, "language": chosen.language})
+    await conn.execute(_WRITE, {"person": person_id, **wanted, "language": chosen.language})
     on = [channel for channel, is_on in wanted.items() if is_on]
     await conn.execute(_WIDEN, {"recipient": str(person_id), "channels": on})
-    row = await cursor.fetchone()
-    assert row is not None, "an upsert returns its row"
-    return row[0]
 
 
-async def _now(conn: psycopg.AsyncConnection, person_id: UUID) -> dict[str, Any]:
+async def _now(conn: psycopg.AsyncConnection, person_id: UUID) -> PreferencesNow:
     cursor = await conn.execute("SELECT version FROM preference WHERE person_id = %s", [person_id])
     row = await cursor.fetchone()
     preferences, locale = (await preferences_of(conn, {str(person_id)}))[str(person_id)]
-    return {
-        "channels": {"email": preferences.email, "whatsapp": preferences.whatsapp},
-        "language": language(preferences, locale),
-        "version": row[0] if row else 0,
-    }
+    return PreferencesNow(
+        channels=Channels(email=preferences.email, whatsapp=preferences.whatsapp),
+        language=language(preferences, locale),
+        version=row[0] if row else 0,
+    )

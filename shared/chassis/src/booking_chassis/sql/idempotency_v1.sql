@@ -1,4 +1,4 @@
--- One row per remembered 2xx. Status, object and version only: the answer is rendered anew, so nothing erasable lives here.
+-- One row per remembered 2xx. Status, object and version only: the answer is rendered anew (see idempotency_v2).
 CREATE TABLE idempotency (
     sub text NOT NULL,
     operation text NOT NULL,

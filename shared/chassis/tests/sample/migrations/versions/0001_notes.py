@@ -10,6 +10,7 @@ down_revision = None
 
 def upgrade() -> None:
     op.execute(ddl("idempotency_v1"))
+    op.execute(ddl("idempotency_v2"))
     op.execute(ddl("inbox_v1"))
     op.execute(
         "CREATE TABLE note (id uuid PRIMARY KEY, owner uuid NOT NULL, text text NOT NULL,"

@@ -1,0 +1,19 @@
+"""The first answer to a write without a stream is kept with its idempotency key, since its row forgets it."""
+
+from alembic import op
+
+from booking_chassis.ddl import ddl
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SET lock_timeout = '5s'")
+    op.execute(ddl("idempotency_v2"))
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE idempotency DROP COLUMN answer")
