@@ -12,7 +12,10 @@ from services.checkout.tests.rig import PRICE, Rig, Shop, manual, until
 
 pytestmark = pytest.mark.servers
 PRODUCT = {"name": "Konseling", "kind": "counseling", "tier": "gold", "price": PRICE}
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+WAITING = (
+    "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND (database IS NULL"
+    " OR database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
 
 
 @asynccontextmanager

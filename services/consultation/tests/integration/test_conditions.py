@@ -9,7 +9,10 @@ from services.consultation.tests.rig import Rig, schedule, until
 
 pytestmark = pytest.mark.servers
 DONE = "2026-01-02T03:04:05Z"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+WAITING = (
+    "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND (database IS NULL"
+    " OR database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
 
 
 @pytest.mark.parametrize("header", ['W/"2"', '"2-gzip"', '"2--gzip"', 'W/"2-br"', '"1", "2"', "*"])
