@@ -1,7 +1,9 @@
 """Reading Transactions: rows for lists, the stream for history and for the past (E2, E5)."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +15,9 @@ from booking_chassis.problems import not_found
 from booking_contracts.fields import Instant
 from booking_store import load
 from checkout.payments import sessions
-from checkout.transaction.state import Absent
+from checkout.payments.reviews import ReviewRow
+from checkout.transaction.row import review_row
+from checkout.transaction.state import Absent, Existing, State, evolve
 from checkout.transaction.stream import STREAM_TYPE, Read, read_at
 from checkout.transaction.view import TransactionView, view_of, view_of_state
 
@@ -53,6 +57,41 @@ async def at_version(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, v
 async def as_of(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, instant: datetime) -> TransactionView:
     """Return the fold of what was recorded by an instant (E5); 404 before the first event."""
     return await view(conn, await read_at(conn, transaction_id, instant=instant))
+
+
+async def review_at(conn: psycopg.AsyncConnection[Any], row: ReviewRow, version: int) -> ReviewRow:
+    """Return a review as it was at this version of its Transaction: each command that changed its row raised its own.
+
+    The events of one command share their instant.
+    """
+    assert row.transaction_id is not None
+    stored = [
+        one for one in await load(conn, row.transaction_id, up_to_version=version) if one.stream_type == STREAM_TYPE
+    ]
+    state: State = Absent()
+    shown: dict[str, Any] | None = None
+    versions = 0
+    for _, command in groupby(stored, key=lambda one: one.occurred_at):
+        for one in command:
+            state = evolve(state, one.event, one.occurred_at)
+        now = None if isinstance(state, Absent) else _shown(state, row.id)
+        if now != shown:
+            shown, versions = now, versions + 1
+    if shown is None:
+        raise AssertionError("a review that was settled was opened before")
+    return replace(
+        row,
+        direction=shown["direction"],
+        returned_amount=shown["returned"],
+        refundable_amount=shown["refundable"],
+        state=shown["state"],
+        outcome=shown["outcome"],
+        version=versions,
+    )
+
+
+def _shown(state: Existing, review_id: UUID) -> dict[str, Any] | None:
+    return next((review_row(one, state) for one in state.reviews if one.id == review_id), None)
 
 
 async def history(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> list[HistoryItem]:

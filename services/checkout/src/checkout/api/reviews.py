@@ -1,6 +1,5 @@
 """`/v1/payment-reviews`: money that fits nothing and waits for an admin (P4)."""
 
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.problems import conflict, not_found, problem_responses
 from booking_contracts.fields import Instant
 from booking_contracts.ids import uuid7
+from checkout import reading
 from checkout.api.bodies import Body, Reason
 from checkout.api.person import ERASED
 from checkout.api.refusals import CHANGED, LEFT, REFUND_IN_PROGRESS
@@ -61,7 +61,7 @@ class ReviewView(BaseModel):
     version: int
 
 
-def reviews_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C901 - one room for its routes
+def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
     """Return the routes."""
     database = handlers.database
     router = APIRouter(
@@ -77,12 +77,6 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C901 -
         if found is None:
             raise not_found()
         return found
-
-    async def _as_settled(review: ReviewRow, version: int, outcome: Literal["refund", "dismiss"]) -> ReviewRow:
-        """A review as the settlement left it that made this version of its Transaction."""
-        async with database.autocommit() as conn:
-            then = await reviews.version_at(conn, review, version)
-        return replace(review, state="settled", outcome=outcome, version=then)
 
     @router.get("")
     async def list_payment_reviews(
@@ -120,7 +114,8 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C901 -
             )
             review = await _find(review_id)
             if done.replay and done.replay.version:
-                review = await _as_settled(review, done.replay.version, body.outcome)
+                async with database.autocommit() as conn:
+                    review = await reading.review_at(conn, review, done.replay.version)
             answer = _view(review)
         else:
 

@@ -142,20 +142,6 @@ async def find(conn: psycopg.AsyncConnection[Any], review_id: UUID, *, lock: boo
     return await cursor.fetchone()
 
 
-async def version_at(conn: psycopg.AsyncConnection[Any], review: ReviewRow, version: int) -> int:
-    """Return the version that a review had at this version of its Transaction's stream.
-
-    Each command that touched it raised it by one, whatever its events; those of one command share their instant.
-    """
-    found = await conn.execute(
-        "SELECT count(DISTINCT occurred_at) FROM events WHERE stream_id = %s AND version <= %s"
-        " AND data::jsonb ->> 'review_id' = %s",
-        [review.transaction_id, version, str(review.id)],
-    )
-    row = await found.fetchone()
-    return max(1, row[0] if row else 1)
-
-
 async def page(
     conn: psycopg.AsyncConnection[Any], *, state: str | None, below: UUID | None, limit: int
 ) -> list[ReviewRow]:

@@ -90,11 +90,12 @@ def review_outcome(review: Review) -> str | None:
 
 
 def _changed_reviews(before: State, after: Existing) -> list[dict[str, Any]]:
-    known = [] if isinstance(before, Absent) else [_review(review, before) for review in before.reviews]
-    return [row for row in (_review(review, after) for review in after.reviews) if row not in known]
+    known = [] if isinstance(before, Absent) else [review_row(review, before) for review in before.reviews]
+    return [row for row in (review_row(review, after) for review in after.reviews) if row not in known]
 
 
-def _review(review: Review, state: Existing) -> dict[str, Any]:
+def review_row(review: Review, state: Existing) -> dict[str, Any]:
+    """Return a review as its row shows it while its Transaction is in this state."""
     outcome = review_outcome(review)
     left = None if outcome else left_of(review, state)
     return {
