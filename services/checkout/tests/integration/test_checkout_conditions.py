@@ -179,7 +179,7 @@ class TestAtOnce:
         assert (await admin.put(path, {"name": "Budi"})).status_code == 201
         await person.get("/v1/me")
         calls = [admin.put(f"/v1/erasures/{person.id}"), admin.put(path, {"bio": "Halo"})]
-        async with held_up(rig, "person", 2, *calls) as answers:
+        async with held_up(rig, "practitioner", 2, *calls) as answers:
             assert [answers[0].status_code, answers[1].status_code] in ([200, 200], [200, 403])
         assert (await admin.get(path)).status_code == 404
 
