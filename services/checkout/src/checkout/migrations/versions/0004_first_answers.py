@@ -4,8 +4,8 @@ from alembic import op
 
 from booking_chassis.ddl import ddl
 
-revision = "0003"
-down_revision = "0006"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -1,9 +1,9 @@
-"""Whether a person is erased, asked by the append whenever it keeps somebody's words (E4)."""
+"""What a command relies upon beside its stream: whether a session has begun (P2), and who is erased (E4)."""
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0002"
+revision = "0002"
+down_revision = "0001"
 branch_labels = None
 depends_on = None
 
@@ -13,7 +13,7 @@ CREATE FUNCTION is_erased(persons uuid[]) RETURNS boolean LANGUAGE plpgsql VOLAT
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashtextextended('erase:' || person, 0))
     FROM (SELECT person FROM unnest(persons) AS person WHERE person IS NOT NULL ORDER BY person) sorted;
-    RETURN EXISTS (SELECT 1 FROM erased_person WHERE person_id = ANY(persons));
+    RETURN EXISTS (SELECT 1 FROM erasure WHERE person_id = ANY(persons));
 END
 $$
 """
@@ -21,8 +21,14 @@ $$
 
 def upgrade() -> None:
     op.execute("SET lock_timeout = '5s'")
+    op.execute("ALTER TABLE transaction ADD COLUMN session_begun boolean NOT NULL DEFAULT false")
+    op.execute(
+        "UPDATE transaction SET session_begun = true WHERE id IN (SELECT transaction_id FROM consulted_session"
+        " WHERE status IN ('on_progress', 'completed'))"
+    )
     op.execute(IS_ERASED)
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION is_erased(uuid[])")
+    op.execute("ALTER TABLE transaction DROP COLUMN session_begun")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0002"
-down_revision = "0006"
+revision = "0003"
+down_revision = "0002"
 
 TABLES = Path(__file__).parent.parent / "money_both_ways_v1.sql"
 BEFORE = "'pending', 'failed', 'paid', 'refunded'"
