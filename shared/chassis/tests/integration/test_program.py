@@ -10,12 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from typing import IO
 from uuid import uuid4
 
 import httpx2
@@ -60,6 +62,7 @@ class Running:
 
     process: asyncio.subprocess.Process
     url: str
+    log: IO[bytes]
 
     async def first_answer(self, client: httpx2.AsyncClient) -> httpx2.Response:
         """What /readyz says as soon as anything listens."""
@@ -87,8 +90,7 @@ class Running:
         return await asyncio.wait_for(self.process.wait(), 60)
 
     async def output(self) -> str:
-        assert self.process.stdout is not None
-        return (await self.process.stdout.read()).decode()
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode()
 
 
 @asynccontextmanager
@@ -96,19 +98,21 @@ async def started(mode: str, url: str, **variables: str) -> AsyncIterator[Runnin
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        *PROGRAM,
-        mode,
-        env=_environment(DATABASE_URL=url, HTTP_PORT=str(port), **variables),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        yield Running(process, f"http://127.0.0.1:{port}")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    # A file, no pipe: one that nobody reads while it fills keeps the process from its end.
+    with tempfile.TemporaryFile() as log:
+        process = await asyncio.create_subprocess_exec(
+            *PROGRAM,
+            mode,
+            env=_environment(DATABASE_URL=url, HTTP_PORT=str(port), **variables),
+            stdout=log,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            yield Running(process, f"http://127.0.0.1:{port}", log)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
 
 SLOW_MACHINE = 6.0
