@@ -21,11 +21,12 @@ from starlette.responses import JSONResponse, Response
 from booking_chassis.failures import described
 from booking_chassis.field_errors import errors_of
 from booking_chassis.logs import redacted_text
-from booking_chassis.problems import CODES, CONTENT_TYPE, TYPE_TEMPLATE, Problem
+from booking_chassis.problems import CODES, CONTENT_TYPE, TYPE_TEMPLATE, Problem, unavailable
 
 log = structlog.get_logger("http")
 
 _MOST_ERRORS = 50
+_VICTIMS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _IN_A_PATH = "/:@!$&'()*+,;=-._~"
 
 
@@ -38,7 +39,7 @@ def problem_response(problem: rfc9457.Problem, path: str) -> Response:
 def install(app: FastAPI) -> None:
     """Makes every error of the application a problem."""
     handler = new_exception_handler(
-        handlers={psycopg.DataError: _data_error},
+        handlers={psycopg.DataError: _data_error, **dict.fromkeys(_VICTIMS, _rolled_back)},
         http_exception_handler=_http_error,
         request_validation_handler=_validation_error,
         post_hooks=[_with_instance],
@@ -46,7 +47,7 @@ def install(app: FastAPI) -> None:
     )
     # Last, since the first match wins; without it the library would answer with str(error) (libraries.md, Traps).
     handler.handlers[Exception] = _unhandled  # pyright: ignore[reportUnknownMemberType]
-    for kind in (rfc9457.Problem, HTTPException, RequestValidationError, psycopg.DataError):
+    for kind in (rfc9457.Problem, HTTPException, RequestValidationError, psycopg.DataError, *_VICTIMS):
         app.add_exception_handler(kind, handler)
     # Exception itself is the edge's: were it registered here, Starlette would answer and raise it again.
 
@@ -85,6 +86,12 @@ def _data_error(_handler: ExceptionHandler, _request: Request, error: Exception)
     # PostgreSQL calls a value impossible that our models let through: the caller's mistake, and a gap of ours to close.
     log.warning("data_error", **described(error))
     return Problem(422, "invalid_value", "A value of the request cannot be stored.")
+
+
+def _rolled_back(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
+    # Nothing was written; writes run again by themselves (idempotency.py, append.py), so this is after many of them.
+    log.warning("rolled_back", **described(error))
+    return unavailable(detail="Others changed the same at the same moment. Try again.", retry_after=1)
 
 
 def _unhandled(_handler: ExceptionHandler, _request: Request, _error: Exception) -> Problem:

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from booking_chassis.auth import AdminCaller
 from booking_chassis.context import RequestContext
 from booking_chassis.database import Database
-from booking_chassis.problems import not_found, problem_responses
+from booking_chassis.problems import not_found, problem_responses, unavailable
 from booking_contracts.fields import Instant
+from booking_store import StreamConflict
 from checkout.api.person import ERASED
 from checkout.asking import by_person
 from checkout.erasure import erase
@@ -44,7 +45,10 @@ def erasures_router(
     ) -> ErasureView:
         """Erase a person, here and in every service. Repeating it deletes again what came since."""
         asked = by_person(caller, context, role="admin")
-        done = await erase.erase(database, person_id, asked, months, resend_after)
+        try:
+            done = await erase.erase(database, person_id, asked, months, resend_after)
+        except StreamConflict:
+            raise unavailable(detail="Others erase the same person. Try again.", retry_after=1) from None
         poke()
         response.headers["Cache-Control"] = "no-store"
         return _view(done)
