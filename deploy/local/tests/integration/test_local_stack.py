@@ -160,7 +160,7 @@ def living_in(folder):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("broken", ["java", "migrations", "settings"])
 def test_failed_up__leaves_no_process(folder, broken):
-    """F46: an identity or a migration was left without a parent, 72 MB each."""
+    """An identity or a migration was left without a parent, 72 MB each."""
     environment = {"BOOKING_JAVA": "/bin/false"} if broken == "java" else {}
     if broken != "java":
         (folder / "settings").mkdir(parents=True)
@@ -189,7 +189,7 @@ def test_up_ended_in_the_middle__leaves_no_process(folder):
 
 
 def test_server_dead_or_frozen__status_says_so_in_time_and_again_when_it_is_back(folder):
-    """F43: with Kafka gone `status` was green and its row had vanished."""
+    """With Kafka gone `status` was green and its row had vanished."""
     endpoints = up(folder)
     state = ["--state", str(folder)]
     assert booking("status", *state).returncode == 0
@@ -215,7 +215,7 @@ def test_server_dead_or_frozen__status_says_so_in_time_and_again_when_it_is_back
 
 
 def test_topic_missing__audit_says_so_in_one_sentence(folder):
-    """F43: hundreds of lines and a traceback."""
+    """Hundreds of lines and a traceback."""
     endpoints = up(folder)
 
     async def delete():
@@ -234,7 +234,7 @@ def test_topic_missing__audit_says_so_in_one_sentence(folder):
 
 
 def test_looking_whether_one_is_up__does_not_keep_another_from_starting(folder):
-    """F33: `status` at the same instant made `up` say that one is at work."""
+    """`status` at the same instant made `up` say that one is at work."""
     layout = Layout(folder)
     layout.make()
     layout.lock.touch()
@@ -249,7 +249,7 @@ def test_looking_whether_one_is_up__does_not_keep_another_from_starting(folder):
 
 
 def test_endpoints__are_nobody_elses_at_any_moment(folder):
-    """F33: the file had passwords before it had its mode."""
+    """The file had passwords before it had its mode."""
     up(folder)
     assert stat.S_IMODE((folder / "endpoints.json").stat().st_mode) == 0o600
     assert not list(folder.glob("*.new"))

@@ -39,7 +39,7 @@ def mounted(name):
 
 @pytest.mark.parametrize("name", sorted(set(CONTAINERS) - {"secrets", "provision"}))
 def test_container__mounts_its_own_secrets_alone_and_cannot_write_them(name):
-    """F45: one folder for all showed every container every secret."""
+    """One folder for all showed every container every secret."""
     ours = mounted(name)
     assert set(ours) <= {f"secrets-{name}"}
     assert all(place == ["/run/booking", "ro"] for place in ours.values())
@@ -91,7 +91,7 @@ def test_settings__are_whole_with_what_the_container_has(installation, monkeypat
 
 @pytest.mark.parametrize("name", sorted(CONTAINERS))
 def test_container__is_bounded_and_its_log_too(name):
-    """F49."""
+    """One that grows without end takes the whole machine with it."""
     container = CONTAINERS[name]
     assert container["mem_limit"]
     assert {"max-size", "max-file"} <= container["logging"]["options"].keys()
@@ -100,20 +100,20 @@ def test_container__is_bounded_and_its_log_too(name):
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_stop__docker_waits_longer_than_a_stop_may_take(name):
-    """F26: Docker's own ten seconds were less than ours."""
+    """Docker's own ten seconds were less than ours."""
     grace = ServiceSettings.model_fields["shutdown_grace_seconds"].default
     assert int(CONTAINERS[name]["stop_grace_period"].removesuffix("s")) > grace
 
 
 @pytest.mark.parametrize("name", sorted(name for name in CONTAINERS if CONTAINERS[name].get("ports")))
 def test_port__may_be_a_range_or_any_so_that_copies_find_theirs(name):
-    """F49: `--scale` met a taken port."""
+    """`--scale` met a taken port."""
     (port,) = CONTAINERS[name]["ports"]
     assert re.fullmatch(rf"127\.0\.0\.1:\$\{{{name.upper()}_PORT-\d+\}}:8000", port)
 
 
 def test_image__is_asked_whether_it_is_alive_and_not_whether_it_is_ready():
-    """F49: the check asked /readyz, so a database away made every container unhealthy."""
+    """The check asked /readyz, so a database away made every container unhealthy."""
     dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text("utf-8")
     assert "/healthz" in dockerfile
     assert "u.urlopen" in dockerfile

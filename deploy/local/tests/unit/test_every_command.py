@@ -76,7 +76,7 @@ def check(code, out, err, lines=1):
 
 @pytest.mark.parametrize("command", every_command(), ids=" ".join)
 def test_folder_that_is_not_there__a_sentence_and_nothing_made(command, tmp_path, capfd):
-    """F46: `token --state WRONG` made a folder and a token that nobody accepts, with exit code 0."""
+    """`token --state WRONG` made a folder and a token that nobody accepts, with exit code 0."""
     wrong = tmp_path / "wrong"
     check(*said(command, wrong, capfd))
     assert not wrong.exists()
@@ -96,12 +96,12 @@ def test_stack_that_is_down__a_sentence(command, closed, capfd):
 
 @pytest.mark.parametrize("command", sorted(set(every_command()) - {("token",), ("down",), ("status",)}), ids=" ".join)
 def test_stack_whose_servers_are_dead__a_sentence(command, closed, capfd):
-    """F46: tracebacks of `seed` and `audit`."""
+    """Tracebacks of `seed` and `audit`."""
     check(*said(command, closed.folder, capfd), lines=4 if command == ("republish",) else 1)  # one of each service
 
 
 def test_status_of_dead_servers__keeps_their_rows_and_marks_them(closed, capfd):
-    """F43: with Kafka gone its row vanished, and the rest was ready."""
+    """With Kafka gone its row vanished, and the rest was ready."""
     code, out, _ = said(("status",), closed.folder, capfd)
     assert code == 1
     for name in ("postgres", "kafka", "checkout-all"):
@@ -118,7 +118,7 @@ def test_unreadable_endpoints__a_sentence(closed, capfd):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("command", [("up",), ("down",), ("status",), ("token",), ("audit",), ("seed",)], ids=" ".join)
 def test_another_users_stack__a_sentence_and_nothing_changed(command, closed, capfd):
-    """F46: `down` by another user ended in a traceback."""
+    """`down` by another user ended in a traceback."""
     for module in (*COMMANDS.values(), "booking_local.seed.platform", "psycopg", "rich.progress"):
         import_module(module)  # another user may not even enter the folder that this Python is in
     nobody = pwd.getpwnam("nobody")
@@ -141,7 +141,7 @@ def test_another_users_stack__a_sentence_and_nothing_changed(command, closed, ca
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_up_by_root_on_a_users_stack__refused(closed, capfd):
-    """F46: it left files that the owner could not use."""
+    """It left files that the owner could not use."""
     nobody = pwd.getpwnam("nobody")
     os.chown(closed.folder, nobody.pw_uid, nobody.pw_gid)
     closed.endpoints.unlink()
@@ -152,7 +152,7 @@ def test_up_by_root_on_a_users_stack__refused(closed, capfd):
 
 @pytest.mark.parametrize("base", ["80", "0", "-5", "65530", "70000"])
 def test_port_base_that_cannot_be__refused_and_not_remembered(base, tmp_path, capfd):
-    """F46: `--port-base 80` broke every later `up`."""
+    """`--port-base 80` broke every later `up`."""
     state = tmp_path / "state"
     code = main(["up", "--detach", "--port-base", base, "--state", str(state)])
     _, err = capfd.readouterr()

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from psycopg.errors import UndefinedTable
 
 from booking_chassis.broker import BrokerState, broker_state, why_no_broker
 from booking_chassis.database import Database, DatabaseDown
@@ -19,6 +20,8 @@ from booking_contracts.topics import TOPICS
 _TICK = 0.5
 _REACH_SECONDS, _TELL_SECONDS = 1.0, 30.0
 _WORST_LAG = 5.0
+_REACHED_BEFORE = "SELECT 1 FROM broker_reached WHERE bootstrap = %s"
+_NOTE_REACHED = "INSERT INTO broker_reached (bootstrap) VALUES (%s) ON CONFLICT DO NOTHING"
 
 log = structlog.get_logger(__name__)
 
@@ -80,12 +83,12 @@ class Health:
         """Whether the database answers, durably and migrated (and, for a worker, whether the broker answers, has the
         topics, and takes what the relay sends); each with its state."""
         database, broker = await asyncio.gather(self._database_state(), broker_state(self._bootstrap, self._topics))
-        self._kafka_reached = self._kafka_reached or broker.why is None
+        self._kafka_reached = self._kafka_reached or broker.why is None or await self._reached_before()
         states = database | {"kafka": self._kafka_state(broker)}
         if self.stopping.is_set():
             states["process"] = "stopping"
-        # A broker that was there and is away never makes the write side unready. One that this process has never
-        # reached may be a wrong address: who starts a release with that must not take the others' place.
+        # A broker that was there and is away never makes the write side unready. One that no process of this service
+        # has ever reached may be a wrong address: who starts a release with that must not take the others' place.
         needed = [
             state
             for name, state in states.items()
@@ -101,17 +104,35 @@ class Health:
         return "refuses writes" if refused else str(broker)
 
     async def reach_kafka(self) -> None:
-        """Until the broker has answered once: asks, and tells now and then why it isn't reached."""
+        """Until the broker has answered once and that is noted: asks, and tells now and then why it isn't reached."""
         told_at = -_TELL_SECONDS
-        while not self._kafka_reached:
+        while True:
             why = await why_no_broker(self._bootstrap)
             if why is None:
                 self._kafka_reached = True
-                return
-            if time.monotonic() - told_at >= _TELL_SECONDS:
+                if await self._note_reached():
+                    return
+            elif not self._kafka_reached and time.monotonic() - told_at >= _TELL_SECONDS:
                 told_at = time.monotonic()
                 log.warning("kafka_never_reached", why=why, setting="KAFKA_BOOTSTRAP")
             await asyncio.sleep(_REACH_SECONDS)
+
+    async def _reached_before(self) -> bool:
+        """Whether any process of this service has reached a broker at this address."""
+        try:
+            async with self._database.autocommit(deadline=2.0) as connection:
+                found = await connection.execute(_REACHED_BEFORE, [self._bootstrap])
+                return await found.fetchone() is not None
+        except (DatabaseDown, UndefinedTable):  # not migrated: the database's own state says so
+            return False
+
+    async def _note_reached(self) -> bool:
+        try:
+            async with self._database.autocommit(deadline=2.0) as connection:
+                await connection.execute(_NOTE_REACHED, [self._bootstrap])
+        except (DatabaseDown, UndefinedTable):
+            return False
+        return True
 
     async def _database_state(self) -> dict[str, str]:
         if self.unsafe:

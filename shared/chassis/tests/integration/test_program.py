@@ -226,7 +226,7 @@ async def test_api__serves_and_stops_within_its_grace_though_a_stream_is_open(sa
 
 
 async def test_stop__not_ready_at_once_and_requests_are_taken_until_the_drain_is_over(sample_database):
-    """F47: the listener closed at once, and a balancer that had not noticed yet got refusals."""
+    """The listener closed at once, and a balancer that had not noticed yet got refusals."""
     async with (
         started("api", sample_database.app_url, SHUTDOWN_DRAIN_SECONDS="2") as program,
         httpx2.AsyncClient() as client,
@@ -248,7 +248,7 @@ async def test_stop__not_ready_at_once_and_requests_are_taken_until_the_drain_is
 
 
 async def test_stop__who_waits_for_a_version_gets_an_honest_answer(sample_database):
-    """F47: it was a 500."""
+    """It was a 500."""
     issuer = Issuer(issuer="https://identity.example")
     with published(issuer) as jwks:
         variables = {"JWT_JWKS_URL": jwks, "JWT_ALLOW_HTTP": "true"}
@@ -287,7 +287,7 @@ async def test_stop__what_cannot_end_in_time_gets_503_too(sample_database):
 
 
 async def test_stop__a_collector_that_does_not_answer_holds_nothing(sample_database):
-    """F47: 10.4 s, and compose kills at 10."""
+    """10.4 s, and compose kills at 10."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "SHUTDOWN_GRACE_SECONDS": "4"}
@@ -335,7 +335,7 @@ class Balancer:
 
 
 async def test_rolling_restart_of_two_copies__nobody_is_refused(sample_database, kafka):
-    """F47: 10 of 592 were."""
+    """10 of 592 were."""
     variables = {"SHUTDOWN_DRAIN_SECONDS": "4", "KAFKA_BOOTSTRAP": kafka.bootstrap}
     async with (
         started("api", sample_database.app_url, **variables) as one,
@@ -430,7 +430,7 @@ async def test_topic_that_a_broker_made_or_that_expires__ends_a_worker_with_1(sa
 
 
 async def test_broker_never_reached__nobody_is_ready_and_the_reason_is_told(sample_database):
-    """F48: a wrong KAFKA_BOOTSTRAP came up ready. Calls are taken all the same."""
+    """A wrong KAFKA_BOOTSTRAP came up ready. Calls are taken all the same."""
     for mode in ("worker", "api", "all"):
         async with started(mode, sample_database.app_url) as program, httpx2.AsyncClient() as client:
             await program.until_serving(client)
@@ -459,9 +459,31 @@ async def test_broker_down_after_it_was_there__a_worker_is_not_ready_but_an_api_
                 assert await program.stopped() == 0
 
 
+async def test_started_while_the_broker_is_away__is_ready_as_those_that_were_there_before(sample_database, kafka):
+    """Else a restart within an outage of Kafka would take the write side out of rotation, copy by copy."""
+    prefix = kafka.prefix()
+    kafka.create_topics(prefix)
+    async with proxied(f"kafka://{kafka.bootstrap}") as (proxy, url):
+        variables = {"KAFKA_BOOTSTRAP": url.removeprefix("kafka://"), "TOPIC_PREFIX": prefix}
+        async with started("api", sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+            await program.until_ready(client)
+            with psycopg.connect(sample_database.owner_url, autocommit=True) as conn:
+                async with asyncio.timeout(60):
+                    while conn.execute("SELECT 1 FROM broker_reached").fetchone() is None:  # noqa: ASYNC110
+                        await asyncio.sleep(0.02)
+            assert await program.stopped() == 0
+        await proxy.down()
+        for mode, status in (("worker", 503), ("api", 200), ("all", 200)):
+            async with started(mode, sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+                await program.until_serving(client)
+                answer = await client.get(f"{program.url}/readyz")
+                assert (mode, answer.status_code, answer.json()["kafka"]) == (mode, status, "down")
+                assert await program.stopped() == 0
+
+
 @pytest.mark.parametrize("mode", ["api", "worker", "all"])
 async def test_wrong_password__ends_the_process_at_once_with_the_reason(sample_database, mode):
-    """F48: it waited for ever, and an `api` said nothing."""
+    """It waited for ever, and an `api` said nothing."""
     wrong = sample_database.app_url.replace("postgresql://", "").partition("@")
     url = f"postgresql://{wrong[0].partition(':')[0]}:hunter2@{wrong[2]}"
     async with started(mode, url) as program:
@@ -492,7 +514,7 @@ def test_migrate_as_a_role_that_owns_nothing__one_sentence(sample_database):
 
 
 async def test_several_hosts__the_first_that_answers_is_used(sample_database):
-    """F48: a cluster's address (RFC 3986 knows no such host, libpq does) ended in a ValueError."""
+    """A cluster's address (RFC 3986 knows no such host, libpq does) ended in a ValueError."""
     rest, _, name = sample_database.app_url.rpartition("/")
     user, _, host = rest.rpartition("@")
     several = f"{user}@127.0.0.1:1,{host}/{name}?target_session_attrs=read-write"

@@ -185,7 +185,7 @@ def _reading(tuning: Tuning) -> tuple[Reader, _DeafBroker, _Client]:
 
 
 async def test_stop_cancelled_while_the_client_says_goodbye__the_client_is_closed_all_the_same():
-    """F26: a process that gave its workers too little time left a client that fetched on for nobody."""
+    """A process that gave its workers too little time left a client that fetched on for nobody."""
     reader, broker, client = _reading(Tuning())
     closing = asyncio.create_task(reader._close())
     async with asyncio.timeout(30):
@@ -198,7 +198,7 @@ async def test_stop_cancelled_while_the_client_says_goodbye__the_client_is_close
 
 
 async def test_stop__the_record_in_hand_and_the_goodbye_share_one_grace():
-    """F26: 10 seconds, 5 for the offsets and 5 more were over what the process gave."""
+    """10 seconds, 5 for the offsets and 5 more were over what the process gave."""
     reader, _, client = _reading(Tuning(grace=0.5))
     reader._idle.clear()
     began = time.monotonic()

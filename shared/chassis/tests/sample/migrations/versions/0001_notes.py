@@ -12,6 +12,7 @@ def upgrade() -> None:
     op.execute(ddl("idempotency_v1"))
     op.execute(ddl("idempotency_v2"))
     op.execute(ddl("inbox_v1"))
+    op.execute(ddl("broker_v1"))
     op.execute(
         "CREATE TABLE note (id uuid PRIMARY KEY, owner uuid NOT NULL, text text NOT NULL,"
         " weight int NOT NULL DEFAULT 0, version int NOT NULL DEFAULT 1);"
@@ -20,4 +21,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE note, idempotency, inbox, held")
+    op.execute("DROP TABLE note, idempotency, inbox, held, broker_reached")
