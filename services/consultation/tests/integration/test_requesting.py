@@ -104,7 +104,7 @@ async def test_assessment__its_member_is_written_once(rig: Rig):
     """R1: the same again changes nothing, another date makes a version, another member is refused, by topic held."""
     owner, other = uuid4(), uuid4()
     assessment, made = await assess(rig, owner)
-    assert (made.status_code, made.json()["version"], made.headers["ETag"][:3]) == (201, 1, '"1.')
+    assert (made.status_code, made.json()["version"], made.headers["ETag"]) == (201, 1, '"1"')
     _, again = await assess(rig, owner, assessment)
     assert (again.status_code, again.json()["version"]) == (200, 1)
     service = rig.caller(uuid4(), "service")
