@@ -19,6 +19,7 @@ from pydantic import AwareDatetime, BaseModel, TypeAdapter
 from tests.api.service_under_test import MODULES, PEOPLE, ROLES, ServiceUnderTest, application
 
 from booking_chassis.application import EXPOSED
+from booking_chassis.cursors import encode_cursor
 from booking_chassis.field_errors import CODES
 from booking_chassis.testing import Issuer
 
@@ -199,7 +200,8 @@ def _address(service: ServiceUnderTest, path: str, query: dict[str, str]) -> str
 
 
 def _as_cursor(payload: bytes, *, right: bool) -> str:
-    digest = hashlib.blake2b(payload, digest_size=6, key=b"booking cursor").digest() if right else b"123456"
+    signed = b"products\x00" + payload
+    digest = hashlib.blake2b(signed, digest_size=6, key=b"booking cursor").digest() if right else b"123456"
     return base64.urlsafe_b64encode(digest + payload).decode().rstrip("=")
 
 
@@ -211,6 +213,7 @@ CURSORS = [
     "x",
     "%F0%9F%98%80",
     "a" * 1024,
+    encode_cursor(uuid4(), of="another list"),
     *(_as_cursor(payload, right=right) for payload in PAYLOADS for right in (False, True)),
 ]
 
@@ -226,6 +229,35 @@ def test_cursor__that_cannot_be_ours_is_422_on_every_list(service: ServiceUnderT
             answer = service.client.request(method, address, headers=_all_roles(service))
             told = (answer.status_code, answer.json().get("code"))
             assert told == (422, "invalid_cursor"), (operation["operationId"], cursor, answer.text)
+
+
+def _switches(schema: dict[str, Any], schemas: dict[str, Any], at: str = "") -> Iterator[str]:
+    """Where a body has true or false, or one of some numbers: as JSON pointers, in nested objects too."""
+    for name, field in schemas[schema["$ref"].rsplit("/", 1)[1]]["properties"].items():
+        for kind in field.get("anyOf", [field]):
+            if "$ref" in kind:
+                yield from _switches(kind, schemas, f"{at}/{name}")
+            elif kind.get("type") == "boolean" or any(isinstance(one, int) for one in kind.get("enum", [])):
+                yield f"{at}/{name}"
+
+
+@pytest.mark.servers
+def test_switch_in_a_body__of_another_json_type_is_422(service: ServiceUnderTest):
+    """A text or a number is no `true`, and `true` is no number, however near they are to each other in Python."""
+    schemas = application(service.name).openapi()["components"]["schemas"]
+    for method, path, operation in _operations(service.name):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        if "$ref" not in content.get("schema", {}):
+            continue
+        for at in _switches(content["schema"], schemas):
+            for value in ("true", "0", 1.0, []) if "fold" in at else ("true", "on", 1, 0, 1.0, []):
+                body: Any = value
+                for name in reversed(at.split("/")[1:]):
+                    body = {name: body}
+                address, headers = _address(service, path, {}), _all_roles(service) | {"If-Match": '"1"'}
+                answer = service.client.request(method, address, json=body, headers=headers)
+                told = [one["code"] for one in answer.json().get("errors", []) if one["pointer"] == at]
+                assert (answer.status_code, told) == (422, ["wrong_type"]), (operation["operationId"], at, value, told)
 
 
 NO_INSTANTS = [

@@ -61,6 +61,10 @@ class TestMidtrans:
     def test_what_a_status_means(self, status: str, fraud: str, meaning: str | None) -> None:
         assert MIDTRANS.parse(raw(status, fraud_status=fraud)).status == meaning
 
+    @pytest.mark.parametrize("fraud", [5, 0, True, [], {}, ["accept"]])
+    def test_fraud_status_that_is_no_text__is_nobody_s_word_for_money(self, fraud: object) -> None:
+        assert MIDTRANS.parse(raw("settlement", fraud_status=fraud)).status is None
+
     def test_partial_refund__says_what_went_back(self) -> None:
         said = MIDTRANS.parse(raw("partial_refund", refund_amount="100000.00", refunds=[{"refund_key": "r1"}]))
         assert (said.amount, said.returned, said.provider_refund_id) == (

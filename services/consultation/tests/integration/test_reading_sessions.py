@@ -121,6 +121,8 @@ async def test_list__filters_and_the_waiting_list(rig: Rig):
     assert (await caller.get(f"/v1/sessions?cursor={first['next_cursor']}")).status_code == 422
     assert (await caller.get("/v1/sessions?status=nonsense")).status_code == 422
     assert (await caller.get("/v1/sessions?from=2026-12-01T00:00:00")).status_code == 422
+    reversed_range = (await caller.get("/v1/sessions?from=2026-12-02&to=2026-12-01")).json()
+    assert [(error["pointer"], error["code"]) for error in reversed_range["errors"]] == [("?to", "invalid_time")]
     member = rig.caller(UUID(late["user_id"]), "member")
     shown = (await member.get(f"/v1/sessions?from={early['starts_at']}")).json()["items"]
     assert [item["id"] for item in shown] == [late["id"]]

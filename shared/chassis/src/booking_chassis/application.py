@@ -37,7 +37,6 @@ EXPOSED = (
     "Allow",
     "Consistency-Token",
     "ETag",
-    "Idempotency-Replayed",
     "Location",
     "Retry-After",
     "Trace-Id",

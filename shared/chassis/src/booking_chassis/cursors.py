@@ -27,14 +27,14 @@ _KINDS: dict[str, Callable[[Any], _Part]] = {
 }
 
 
-def encode_cursor(*parts: datetime | date | UUID | int | str) -> str:
-    """The sort key of a page's last row, as text that callers give back unread."""
+def encode_cursor(*parts: datetime | date | UUID | int | str, of: str) -> str:
+    """The sort key of a page's last row, as text that callers give back unread. `of` names the list."""
     payload = json.dumps([_tagged(part) for part in parts], separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(_digest(payload) + payload).decode().rstrip("=")
+    return base64.urlsafe_b64encode(_digest(payload, of) + payload).decode().rstrip("=")
 
 
-def decode_cursor(text: str, *types: type) -> tuple[Any, ...]:
-    """The parts again; Problem 422 for what we did not write, or for another list's cursor when `types` are given.
+def decode_cursor(text: str, *types: type, of: str) -> tuple[Any, ...]:
+    """The parts again; Problem 422 for what we did not write, or wrote for a list of another name or sort key.
 
     Nothing is built of a payload before its digest fits, and what then comes out must be written as it was sent: a
     forged one cannot hold what `encode_cursor` never wrote.
@@ -42,10 +42,10 @@ def decode_cursor(text: str, *types: type) -> tuple[Any, ...]:
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         payload = raw[_CHECK:]
-        if not hmac.compare_digest(_digest(payload), raw[:_CHECK]):
+        if not hmac.compare_digest(_digest(payload, of), raw[:_CHECK]):
             raise bad_cursor()
         parts: tuple[_Part, ...] = tuple(_KINDS[kind](value) for kind, value in json.loads(payload))
-        ours = encode_cursor(*parts) == text and all(map(_storable, parts))
+        ours = encode_cursor(*parts, of=of) == text and all(map(_storable, parts))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise bad_cursor() from None
     if not ours or (types and tuple(type(part) for part in parts) != types):
@@ -85,9 +85,9 @@ def _tagged(part: datetime | date | UUID | int | str) -> tuple[str, str | int]:
             return "s", part
 
 
-def _digest(payload: bytes) -> bytes:
+def _digest(payload: bytes, of: str) -> bytes:
     # No secret: it tells a damaged cursor from a good one. A forged one shows nothing that a filter would not show.
-    return hashlib.blake2b(payload, digest_size=_CHECK, key=b"booking cursor").digest()
+    return hashlib.blake2b(of.encode() + b"\x00" + payload, digest_size=_CHECK, key=b"booking cursor").digest()
 
 
 @dataclass(frozen=True, slots=True)

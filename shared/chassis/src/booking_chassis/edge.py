@@ -19,7 +19,7 @@ from booking_chassis.failures import described
 from booking_chassis.health import Health
 from booking_chassis.methods import Methods, allow
 from booking_chassis.metrics import HttpMetrics
-from booking_chassis.parameters import check_query
+from booking_chassis.parameters import check_address
 from booking_chassis.problem_handlers import problem_response
 from booking_chassis.problems import Problem, stale_version
 from booking_chassis.strict_json import check_json
@@ -91,8 +91,9 @@ class Edge:
     async def _body(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
         if "\x00" in scope["path"]:
             raise Problem(400, "bad_request", "The address holds U+0000.")
-        if scope["query_string"]:
-            check_query(scope["query_string"])
+        for part in (scope.get("raw_path"), scope["query_string"]):
+            if part:
+                check_address(part)
         if any(b"\x00" in value for _, value in scope["headers"]):
             raise Problem(400, "bad_request", "A header holds U+0000.")
         if b"content-length" not in headers and b"transfer-encoding" not in headers:

@@ -83,10 +83,10 @@ def _calls(dependant: Dependant) -> list[Any]:
     return [dependant.call, *(call for one in dependant.dependencies for call in _calls(one))]
 
 
-def check_query(query: bytes) -> None:
-    """Problem 400 for a query that is not UTF-8 or holds U+0000, in whatever form."""
+def check_address(part: bytes) -> None:
+    """Problem 400 for a path or query that is not UTF-8 or holds U+0000, in whatever form."""
     try:
-        text = unquote_plus(query.decode("ascii"), errors="strict")
+        text = unquote_plus(part.decode("ascii"), errors="strict")
     except ValueError:
         raise Problem(400, "bad_request", "The address is not UTF-8.") from None
     if "\x00" in text:

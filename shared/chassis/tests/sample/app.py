@@ -76,7 +76,7 @@ def router(database: Database) -> APIRouter:
 
     @routes.get("/notes", responses=problem_responses())
     async def list_notes(page: Page, caller: Caller) -> PageOf[Note]:
-        after = decode_cursor(page.cursor, UUID)[0] if page.cursor else UUID(int=0)
+        after = decode_cursor(page.cursor, UUID, of="notes")[0] if page.cursor else UUID(int=0)
         async with database.autocommit() as conn, conn.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 "SELECT id, text, weight, version FROM note WHERE owner = %s AND id > %s ORDER BY id LIMIT %s",
@@ -85,7 +85,7 @@ def router(database: Database) -> APIRouter:
             rows = await cursor.fetchall()
         more = len(rows) > page.limit
         items = [Note(**row) for row in rows[: page.limit]]
-        return PageOf(**page_of(items, encode_cursor(items[-1].id) if more else None))
+        return PageOf(**page_of(items, encode_cursor(items[-1].id, of="notes") if more else None))
 
     @routes.get("/notes/{note_id}", responses=problem_responses(404))
     async def read_note(note_id: UUID, caller: Caller, wish: Consistency, response: Response) -> Note:

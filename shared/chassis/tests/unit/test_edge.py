@@ -170,6 +170,13 @@ async def test_frameworks_own_answers__are_problems_too(offline, method, path, s
     assert "canary" not in answer.text
 
 
+@pytest.mark.parametrize("path", ["%FF", "%C3%28", "%ED%A0%80", "%C0%80", "a%E2%82"])
+async def test_address__whose_path_is_not_utf8_is_400(offline, path):
+    async with offline() as (client, _):
+        answer = await client.get(f"/v1/raw/{path}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
 GET_PATHS = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/notes", "/v1/notes/nonsense", "/v1/nothing")
 
 

@@ -29,18 +29,22 @@ PARTS = st.one_of(
 
 @given(st.lists(PARTS, max_size=4))
 def test_cursor__comes_back(parts):
-    assert decode_cursor(encode_cursor(*parts)) == tuple(parts)
+    assert decode_cursor(encode_cursor(*parts, of="notes"), of="notes") == tuple(parts)
 
 
 @given(st.text(max_size=80))
 def test_cursor__any_text_is_parts_or_422(text):
     with pytest.raises(Problem) as refused:
-        decode_cursor(text)
+        decode_cursor(text, of="notes")
     assert refused.value.status == 422
 
 
 def _as_cursor(payload: bytes, digest: bytes | None = None) -> str:
-    return base64.urlsafe_b64encode((_digest(payload) if digest is None else digest) + payload).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode((_digest(payload, "notes") if digest is None else digest) + payload)
+        .decode()
+        .rstrip("=")
+    )
 
 
 JSONS = st.recursive(
@@ -54,7 +58,7 @@ JSONS = st.recursive(
 def test_cursor__what_we_never_wrote_is_422_even_with_a_right_digest(value, right):
     payload = json.dumps(value).encode()
     with pytest.raises(Problem) as refused:
-        decode_cursor(_as_cursor(payload, None if right else b"123456"), datetime, UUID)
+        decode_cursor(_as_cursor(payload, None if right else b"123456"), datetime, UUID, of="notes")
     assert (refused.value.status, refused.value.code) == (422, "invalid_cursor")
 
 
@@ -70,16 +74,23 @@ def test_cursor__what_we_never_wrote_is_422_even_with_a_right_digest(value, righ
 @pytest.mark.parametrize("digest", [None, b"123456"])
 def test_cursor__forged_parts_are_422(payload, digest):
     with pytest.raises(Problem) as refused:
-        decode_cursor(_as_cursor(payload, digest))
+        decode_cursor(_as_cursor(payload, digest), of="notes")
     assert refused.value.code == "invalid_cursor"
 
 
 def test_cursor_of_another_list__is_422():
-    cursor = encode_cursor(datetime.now(UTC), uuid4())
-    assert decode_cursor(cursor, datetime, type(uuid4()))
-    for types in ((date, type(uuid4())), (datetime,), (str, str)):
+    cursor = encode_cursor(datetime.now(UTC), uuid4(), of="notes")
+    assert decode_cursor(cursor, datetime, UUID, of="notes")
+    for types in ((date, UUID), (datetime,), (str, str)):
         with pytest.raises(Problem):
-            decode_cursor(cursor, *types)
+            decode_cursor(cursor, *types, of="notes")
+
+
+def test_cursor_of_another_list_with_the_same_key__is_422():
+    cursor = encode_cursor(uuid4(), of="transactions")
+    with pytest.raises(Problem) as refused:
+        decode_cursor(cursor, UUID, of="products")
+    assert refused.value.code == "invalid_cursor"
 
 
 def test_consistency_token__comes_back():

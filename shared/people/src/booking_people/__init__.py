@@ -5,7 +5,7 @@ Each function gives what is kept, or raises `Unusable` with a sentence that says
 
 from booking_people.addresses import MOST_EMAIL, email, mailto
 from booking_people.errors import Unusable
-from booking_people.names import MOST_NAME, MOST_PARAGRAPH, name, one_line, paragraph
+from booking_people.names import MOST_NAME, MOST_PARAGRAPH, is_visible, name, one_line, paragraph
 from booking_people.phones import MOST_PHONE, phone, whatsapp_digits
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "MOST_PHONE",
     "Unusable",
     "email",
+    "is_visible",
     "mailto",
     "name",
     "one_line",

@@ -35,7 +35,7 @@ def name(text: str) -> str:
     """A name on one line, in NFC, with single spaces; Unusable for nothing visible, too much, or control characters."""
     spaced = "".join(" " if unicodedata.category(c) == "Zs" else c for c in text).strip()
     kept = " ".join(part for part in _spelled(spaced).split(" ") if part)
-    if not 0 < len(kept) <= MOST_NAME or not _is_visible(kept) or any(_is_refused(c) for c in kept):
+    if not 0 < len(kept) <= MOST_NAME or not is_visible(kept) or any(_is_refused(c) for c in kept):
         raise Unusable(f"a name is 1 to {MOST_NAME} characters on one line, without control characters")
     return kept
 
@@ -84,7 +84,8 @@ def _is_shaped(c: str) -> bool:
     return unicodedata.category(c)[0] in "LMS" or unicodedata.category(c) == "Cn"
 
 
-def _is_visible(text: str) -> bool:
+def is_visible(text: str) -> bool:
+    """Whether a reader sees anything of it: a letter, a digit or a sign that is not blank in itself."""
     return any(
         (unicodedata.category(c)[0] in "LNPS" or unicodedata.category(c) == "Cn") and c not in _BLANK for c in text
     )

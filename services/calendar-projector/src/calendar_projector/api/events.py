@@ -56,7 +56,7 @@ def events_router(database: Database, zone: str) -> APIRouter:
         Without a person the caller's own in whatever role (an admin's: everybody's). Others' calendars are an admin's.
         """
         first, last = span(start, end, zone)
-        after, after_id = decode_cursor(cursor, datetime, UUID) if cursor else (None, None)
+        after, after_id = decode_cursor(cursor, datetime, UUID, of="calendar") if cursor else (None, None)
         if not caller.has("admin") and (practitioner_id or user_id) and caller.sub not in {practitioner_id, user_id}:
             raise not_found()
         await visible(database, consistency)
@@ -68,7 +68,11 @@ def events_router(database: Database, zone: str) -> APIRouter:
                 found = await queries.of_pair(conn, practitioner_id, user_id, wanted)
         language = language_for(caller.locale, wish)
         last_one = found[limit - 1] if len(found) > limit else None
-        more = encode_cursor(last_one.starts_at, last_one.session_id) if last_one and last_one.starts_at else None
+        more = (
+            encode_cursor(last_one.starts_at, last_one.session_id, of="calendar")
+            if last_one and last_one.starts_at
+            else None
+        )
         return PageOf[CalendarEvent](**page_of([calendar_event(entry, language) for entry in found[:limit]], more))
 
     @router.get("/busy", responses=problem_responses(404))

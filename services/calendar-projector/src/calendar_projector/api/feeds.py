@@ -91,10 +91,10 @@ def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
     @router.get("")
     async def list_calendar_feeds(caller: Person, page: Page) -> PageOf[FeedAddress]:  # pyright: ignore[reportUnusedFunction]
         """The caller's own feeds, newest first."""
-        before = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        before = decode_cursor(page.cursor, UUID, of="feeds")[0] if page.cursor else None
         async with database.autocommit() as conn:
             found = await feeds.of_person(conn, caller.sub, before=before, limit=page.limit + 1)
-        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        more = encode_cursor(found[page.limit - 1].id, of="feeds") if len(found) > page.limit else None
         return PageOf[FeedAddress](**page_of([shown(feed) for feed in found[: page.limit]], more))
 
     @router.delete("/{feed_id}", status_code=204, responses=problem_responses(404))

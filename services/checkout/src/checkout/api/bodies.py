@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.fields import FieldInfo
 
 from booking_contracts.money import DECIMALS
-from booking_people import MOST_EMAIL, MOST_NAME, MOST_PARAGRAPH, MOST_PHONE, email, name, paragraph, phone
+from booking_people import MOST_EMAIL, MOST_NAME, MOST_PARAGRAPH, MOST_PHONE, email, is_visible, name, paragraph, phone
 from checkout.directory import text
 
 
@@ -17,7 +17,7 @@ class Body(BaseModel):
 
 
 def _storable(value: str) -> str:
-    if not value.strip():
+    if not is_visible(value):
         raise ValueError("not empty")
     return paragraph(value)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from booking_chassis.auth import Caller, require
 from booking_chassis.consistency import Consistency, stamp
@@ -44,7 +44,7 @@ class ProfileBody(Body):
     profession: PersonName | None = None
     timezone: Zone | None = None
     tiers: list[Tier] | None = Field(default=None, max_length=50)
-    active: bool | None = None
+    active: StrictBool | None = None
     phone: Phone | None = None
     email: Email | None = None
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from booking_chassis.auth import AdminCaller, Caller
 from booking_chassis.consistency import stamp
@@ -30,8 +30,8 @@ class ProductBody(Body):
     duration_minutes: Minutes = 60
     payment_ttl_minutes: Minutes = Field(default=1_440, description="Time to pay (P3).", le=525_600)
     request_limit_minutes: Minutes = Field(default=10_080, description="Time for the practitioner to answer (R4).")
-    auto_start: bool = False
-    active: bool = True
+    auto_start: StrictBool = False
+    active: StrictBool = True
 
 
 class ProductView(BaseModel):
@@ -63,10 +63,10 @@ def products_router(database: Database, known: Any) -> APIRouter:
     @router.get("")
     async def list_products(_caller: Caller, page: Page) -> PageOf[ProductView]:
         """The catalogue, newest first."""
-        below = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        below = decode_cursor(page.cursor, UUID, of="products")[0] if page.cursor else None
         async with database.autocommit() as conn:
             found = await catalogue.page(conn, below=below, limit=page.limit + 1)
-        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        more = encode_cursor(found[page.limit - 1].id, of="products") if len(found) > page.limit else None
         return PageOf[ProductView](**page_of([_view(one) for one in found[: page.limit]], more))
 
     @router.get("/{product_id}", responses=problem_responses(404))

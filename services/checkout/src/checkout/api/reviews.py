@@ -85,10 +85,10 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
         state: Annotated[Literal["open", "settled"] | None, Query(description="Only these.")] = None,
     ) -> PageOf[ReviewView]:
         """All reviews, newest first."""
-        below = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        below = decode_cursor(page.cursor, UUID, of="payment-reviews")[0] if page.cursor else None
         async with database.autocommit() as conn:
             found = await reviews.page(conn, state=state, below=below, limit=page.limit + 1)
-        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        more = encode_cursor(found[page.limit - 1].id, of="payment-reviews") if len(found) > page.limit else None
         return PageOf[ReviewView](**page_of([_view(one) for one in found[: page.limit]], more))
 
     @router.post(

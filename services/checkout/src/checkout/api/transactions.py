@@ -96,12 +96,12 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
     ) -> PageOf[TransactionView]:
         """The caller's own, an admin's all; newest first."""
         owner = user_id if caller.has("admin") else caller.sub
-        before = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        before = decode_cursor(page.cursor, UUID, of="transactions")[0] if page.cursor else None
         if user_id not in (None, owner):
             return PageOf[TransactionView](items=[])
         async with database.autocommit() as conn:
             found = await reading.page(conn, owner=owner, status=status, below=before, limit=page.limit + 1)
-        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        more = encode_cursor(found[page.limit - 1].id, of="transactions") if len(found) > page.limit else None
         return PageOf[TransactionView](**page_of(found[: page.limit], more))
 
     @router.get("/{transaction_id}", responses=problem_responses(404))

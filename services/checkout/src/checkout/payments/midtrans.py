@@ -172,7 +172,9 @@ def _notification(said: Mapping[str, Any], body: bytes) -> Notification:
 
 
 def _status(said: Mapping[str, Any]) -> PaymentStatus | None:
-    return meaning(text(said.get("transaction_status")), text(said.get("fraud_status")))
+    fraud = said.get("fraud_status")
+    word = "" if fraud is None else text(fraud) if isinstance(fraud, str) else repr(fraud)  # None: it says nothing
+    return meaning(text(said.get("transaction_status")), word)
 
 
 def _returned(said: Mapping[str, Any], currency: object) -> Money | None:

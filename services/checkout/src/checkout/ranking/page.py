@@ -73,10 +73,10 @@ def month_of(cursor: str | None, months: Months, tier: str) -> date:
 
 
 def _decoded(cursor: str) -> tuple[date, str, int, UUID, int]:
-    return decode_cursor(cursor, date, str, int, UUID, int)  # pyright: ignore[reportReturnType] - as the types say
+    return decode_cursor(cursor, date, str, int, UUID, int, of="ranking")  # pyright: ignore[reportReturnType] - as the types say
 
 
 def cursor_of(last: Listed, month: date, tier: str) -> str:
     """Return the cursor after a page's last practitioner."""
     place = -(last.productivity * _PRODUCTIVITY + last.activity * _ACTIVITY + last.completeness)
-    return encode_cursor(month, tier, place, last.id, last.rank)
+    return encode_cursor(month, tier, place, last.id, last.rank, of="ranking")

@@ -5,11 +5,22 @@ from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from booking_chassis.instants import InstantIn
 from booking_contracts.fields import Instant, LocalTime, ProductKind
 from booking_contracts.sessions import SessionStatus
+from booking_people import is_visible
 from consultation import whatsapp
 from consultation.session.lifecycle import ReasonCode
 from consultation.session.times import LocalTimes
@@ -31,13 +42,29 @@ def _time(value: Any) -> time:
     return time.fromisoformat(value)
 
 
+def _number(value: Any) -> Any:
+    # To Python True is 1, and so is 1.0.
+    if type(value) is not int:
+        raise PydanticCustomError("int_type", "it is the number 0 or 1")
+    return value
+
+
+def _seen(value: str) -> str:
+    if not is_visible(value):
+        raise ValueError("nothing of this text can be seen")
+    return value
+
+
 DateIn = Annotated[
     date, BeforeValidator(_date, json_schema_input_type=str), Field(json_schema_extra={"format": "date"})
 ]
 TimeIn = Annotated[
     time, BeforeValidator(_time, json_schema_input_type=str), Field(json_schema_extra={"format": "HH:MM"})
 ]
-FreeTextIn = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+FreeTextIn = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), AfterValidator(_seen)
+]
+FoldIn = Annotated[Literal[0, 1], BeforeValidator(_number)]
 LinkIn = Annotated[str, StringConstraints(max_length=4_096)]  # the link rule has its own limits, with its own code
 
 
@@ -59,11 +86,11 @@ class ScheduleIn(_In):
     time_start: TimeIn = Field(examples=["09:00"])
     time_end: TimeIn = Field(examples=["10:00"])
     timezone: Annotated[str, StringConstraints(max_length=64)] | None = Field(default=None, examples=["Asia/Jakarta"])
-    ends_next_day: bool = False
-    fold: Literal[0, 1] | None = Field(
+    ends_next_day: StrictBool = False
+    fold: FoldIn | None = Field(
         default=None, examples=[None], description="Which of two, where the zone has the time twice: 0 is the first."
     )
-    fold_end: Literal[0, 1] | None = Field(
+    fold_end: FoldIn | None = Field(
         default=None,
         examples=[None],
         description="The same for `time_end`. Left out, it is `fold`; where that would end before the start, 1.",

@@ -11,7 +11,7 @@ from pydantic import WithJsonSchema
 from booking_chassis.consistency import Consistency
 from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_chassis.instants import BoundIn, InstantIn, bound_at
-from booking_chassis.problems import not_found, problem_responses
+from booking_chassis.problems import not_found, problem_responses, unprocessable
 from booking_contracts.sessions import SessionStatus
 from consultation import listing, reading
 from consultation.api.answers import person_of, shown, stamp_session
@@ -26,10 +26,15 @@ Bound = Annotated[
 ]
 BOUND = " An instant (RFC 3339), or a date in the platform's zone."
 READ = problem_responses(401, 403, 404, 422, 429, 503)
+NO_RANGE = unprocessable(
+    "invalid_time",
+    "The range is not one.",
+    errors=[{"pointer": "?to", "code": "invalid_time", "detail": "it is before from"}],
+)
 _KEYS: dict[str, tuple[type, ...]] = {
-    "newest": (str, UUID),
-    "by_start": (str, datetime, UUID),
-    "waiting": (str, datetime, UUID),
+    "newest": (UUID,),
+    "by_start": (datetime, UUID),
+    "waiting": (datetime, UUID),
 }
 
 
@@ -59,18 +64,21 @@ def _list_route(router: APIRouter, desk: Desk) -> None:
         await consistency.visible(desk.database, CONSUMER, TOKENS)
         zone = desk.platform_timezone
         first, last_before = (bound_at(text, zone) if text else None for text in (start, end))
+        if first and last_before and last_before < first:
+            raise NO_RANGE
         wanted = Filter("scheduled" if status == "pending" else status, first, last_before)
         after = _position(wanted, page.cursor)
         async with desk.database.autocommit() as conn:
             rows, last = await listing.page(conn, person_of(caller), wanted, limit=page.limit, after=after)
-        cursor = encode_cursor(wanted.order, *last) if last else None
+        cursor = encode_cursor(*last, of=f"sessions {wanted.order}") if last else None
         return PageOf(**page_of([SessionOut.of(row, caller.sub) for row in rows], cursor))
 
 
 def _position(wanted: Filter, cursor: str | None) -> Position | None:
     if cursor is None:
         return None
-    return decode_cursor(cursor, *_KEYS[wanted.order])[1:]  # pyright: ignore[reportReturnType] - as its types say
+    order = wanted.order
+    return decode_cursor(cursor, *_KEYS[order], of=f"sessions {order}")  # pyright: ignore[reportReturnType] - as its types say
 
 
 def _one_route(router: APIRouter, desk: Desk) -> None:
@@ -100,17 +108,18 @@ def _history_route(router: APIRouter, desk: Desk) -> None:
     @router.get("/{session_id}/history", summary="Who did what and when, newest first")
     async def read_history(session_id: UUID, caller: Reader, page: Page, response: Response) -> PageOf[HistoryItemOut]:
         """Every event of the session, with the words that were not erased (E2)."""
-        before = decode_cursor(page.cursor, int)[0] if page.cursor else None
+        before = decode_cursor(page.cursor, int, of=f"history {session_id}")[0] if page.cursor else None
         async with desk.database.autocommit() as conn:
             items = await reading.history(conn, session_id, person_of(caller))
         if items is None:
             raise not_found()
-        shown_page = PageOf[HistoryItemOut](**_newest_first(items, page.limit, before))
+        shown_page = PageOf[HistoryItemOut](**_newest_first(items, page.limit, before, session_id))
         stamp_session(response, session_id, items[-1].version, shown_page)
         return shown_page
 
 
-def _newest_first(items: list[reading.HistoryItem], limit: int, before: int | None) -> dict[str, Any]:
+def _newest_first(items: list[reading.HistoryItem], limit: int, before: int | None, session_id: UUID) -> dict[str, Any]:
     rest = [item for item in reversed(items) if before is None or item.version < before]
     shown_items = [HistoryItemOut.model_validate(asdict(item)) for item in rest[:limit]]
-    return page_of(shown_items, encode_cursor(rest[limit - 1].version) if len(rest) > limit else None)
+    more = encode_cursor(rest[limit - 1].version, of=f"history {session_id}") if len(rest) > limit else None
+    return page_of(shown_items, more)

@@ -108,12 +108,12 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
                 return page_of([], None)
             values["recipient_id"] = str(caller.sub)
         if page.cursor:
-            (values["before"],) = decode_cursor(page.cursor, UUID)
+            (values["before"],) = decode_cursor(page.cursor, UUID, of="notifications")
         query, values["limit"] = _list_query(values), page.limit + 1
         async with database.autocommit() as conn:
             rows = await _rows(conn, query, values)
         items, more = rows[: page.limit], rows[page.limit :]
-        return page_of(items, encode_cursor(items[-1]["id"]) if more else None)
+        return page_of(items, encode_cursor(items[-1]["id"], of="notifications") if more else None)
 
     @routes.get("/{notification_id}", response_model=Notification, responses=problem_responses(401, 404, 422, 429, 503))
     async def read_notification(notification_id: UUID, caller: Caller, response: Response, wish: Consistency) -> Any:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from booking_chassis.auth import Caller
 from booking_chassis.consistency import stamp
@@ -46,8 +46,8 @@ class Channels(BaseModel):
     """Which channels a person wants."""
 
     model_config = ConfigDict(extra="forbid")
-    email: bool
-    whatsapp: bool
+    email: StrictBool
+    whatsapp: StrictBool
 
 
 class NewPreferences(BaseModel):

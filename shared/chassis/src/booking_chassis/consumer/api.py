@@ -111,10 +111,10 @@ def held_records_router(
     @router.get("", responses=problem_responses(422))
     async def list_held_records(page: Page, _caller: Principal = administrator) -> PageOf[HeldRecord]:
         """What is held now, newest first."""
-        before = decode_cursor(page.cursor, UUID)[0] if page.cursor else None
+        before = decode_cursor(page.cursor, UUID, of="held-records")[0] if page.cursor else None
         async with database.autocommit() as conn:
             found = await held.page(conn, list(rules), before=before, limit=page.limit + 1)
-        more = encode_cursor(found[page.limit - 1].id) if len(found) > page.limit else None
+        more = encode_cursor(found[page.limit - 1].id, of="held-records") if len(found) > page.limit else None
         return PageOf[HeldRecord](**page_of([_summary(one) for one in found[: page.limit]], more))
 
     @router.get("/{held_id}", responses=problem_responses(404, 422))
