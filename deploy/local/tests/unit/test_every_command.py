@@ -1,6 +1,7 @@
 """Each command of `booking` on a folder that isn't a stack, on one that is down, half-dead or another's: a sentence
 that tells what to do, exit code 1, nothing made, never a traceback."""
 
+import fcntl
 import json
 import os
 import pwd
@@ -18,6 +19,7 @@ from booking_local.servers.ports import free_port
 from booking_local.stack import programs, reports, secrets
 from booking_local.stack.layout import Layout
 from booking_local.stack.ports import choose
+from booking_local.stack.progress import Progress
 
 STARTING = {("up",), ("demo",), ("bench",)}
 """They start what is missing, or have no stack at all."""
@@ -107,6 +109,19 @@ def test_status_of_dead_servers__keeps_their_rows_and_marks_them(closed, capfd):
     for name in ("postgres", "kafka", "checkout-all"):
         (row,) = [line for line in out.splitlines() if name in line]
         assert row.split()[1:] == ["-", "dead"]
+
+
+def test_stack_that_was_ready_and_has_a_dead_server__is_not_called_ready(closed, capfd):
+    """The first line said "ready" above the rows of the dead, for whoever reads no further."""
+    with closed.lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        Progress(os.getpid(), "ready").write(closed)
+        code, out, _ = said(("status",), closed.folder, capfd)
+        assert (code, out.splitlines()[0]) == (1, f"The stack in {closed.folder}: not ready")
+        code, out, _ = said(("status", "--json"), closed.folder, capfd)
+        assert (code, json.loads(out)["phase"]) == (1, "not ready")
 
 
 def test_unreadable_endpoints__a_sentence(closed, capfd):

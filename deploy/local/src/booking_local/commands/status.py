@@ -27,12 +27,15 @@ def status(state: State = None, as_json: AsJson = False) -> None:
 
 def look(layout: Layout) -> dict[str, Any]:
     """The stack's phase and a row for each program that should run: its `pid` (None: there is none), whether it is
-    `alive`, and whether it is `ready`, which is asked of itself, within some three seconds."""
+    `alive`, and whether it is `ready`, which is asked of itself, within some three seconds. A stack that was ready
+    once is in the phase `ready` only while each of its rows is."""
     if not layout.endpoints.exists():
         return {"phase": progress.read(layout).get("phase", "down"), "ready": False, "processes": []}
     processes = asyncio.run(_rows(layout, control.endpoints(layout)))
     phase = progress.read(layout).get("phase", "unknown") if control.supervisor_pid(layout) else "without supervisor"
     ready = phase == "ready" and all(one["alive"] and one["ready"] for one in processes)
+    if phase == "ready" and not ready:
+        phase = "not ready"
     return {"phase": phase, "ready": ready, "processes": processes}
 
 
