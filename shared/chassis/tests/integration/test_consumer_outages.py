@@ -249,6 +249,24 @@ async def test_topic_recreated__offsets_begin_anew_and_versions_tell_old_from_ne
     assert await rig.applied(key) == [1, 2, 3]
 
 
+async def test_topic_gone_for_a_while__is_read_again_soon_after_it_was_made_anew(rig: Rig, kafka):
+    """The group shares out what is left; by itself the client asks for topics each 5 minutes only, and shows no lag."""
+    keys = [uuid4() for _ in range(6)]
+    shown = figures.ASSIGNED.labels(rig.name)._value
+    before = shown.get()
+    async with rig.consuming(topics=[SESSIONS, ASSESSMENTS]):
+        await rig.send(*(session_event(key, 1) for key in keys))
+        await until(lambda: shown.get() == before + 12, "both are shared out")
+        await until(rig.caught_up)
+        await _delete_topic(rig)
+        await until(lambda: shown.get() == before + 6, "one is left")
+        kafka.create_topics(rig.prefix, [SESSIONS.name])
+        await rig.send(*(session_event(key, 2) for key in keys))
+        await until(lambda: _at_least(rig, 12), "read again", patience=60)
+    for key in keys:
+        assert await rig.applied(key) == [1, 2]
+
+
 async def test_partitions_raised__versions_keep_the_order_across_the_change(rig: Rig):
     keys = [uuid4() for _ in range(20)]
     await rig.send(*(session_event(key, v) for v in (1, 2) for key in keys))
@@ -338,6 +356,15 @@ async def _delete_records(rig: Rig, partition: int, *, before: int) -> None:
     try:
         where = TopicPartition(rig.prefix + SESSIONS.name, partition)
         await admin.delete_records({where: RecordsToDelete(before_offset=before)})
+    finally:
+        await admin.close()
+
+
+async def _delete_topic(rig: Rig) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=rig.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics([rig.prefix + SESSIONS.name])
     finally:
         await admin.close()
 

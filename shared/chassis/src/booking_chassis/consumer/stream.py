@@ -24,6 +24,7 @@ def subscribe(
         reader.bootstrap.split(","),
         client_id=f"booking-{reader.name}",
         consumer_only=True,
+        metadata_max_age_ms=int(tuning.metadata_age * 1000),
         allow_auto_create_topics=False,  # K20: it would create them with one partition and replica
         apply_types=False,
         graceful_timeout=1.0,  # the reader has waited already, with its own deadline (K19)

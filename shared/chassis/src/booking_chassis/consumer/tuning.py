@@ -34,6 +34,9 @@ class Tuning:
     heartbeat_interval: float = 3.0
     max_poll_interval: float = 300.0
     fetch_wait: float = 0.5
+    metadata_age: float = 10.0
+    """How soon a topic that was lost and made again is read: the client would ask for topics each 5 minutes only, and
+    until then the group has none of its partitions, so no lag of them either."""
     batch_size: int = 1
     """Records that are handed over together at most: those of one transaction of a `BatchConsumer`."""
     lanes: int = 4
