@@ -2,6 +2,9 @@
 
 import sys
 
-from booking_local.cli import main
+try:
+    from booking_local.cli import main
+except KeyboardInterrupt:  # Ctrl-C before there is anything to stop: importing takes a moment
+    sys.exit(130)
 
 sys.exit(main())

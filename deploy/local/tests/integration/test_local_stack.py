@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from deploy.local.tests.command import booking
 
-from booking_local.stack import control, pids, supervisor
+from booking_local.stack import control, pids, progress, supervisor
 from booking_local.stack.layout import Layout
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
@@ -186,6 +186,20 @@ def test_up_ended_in_the_middle__leaves_no_process(folder):
         starting.send_signal(signal.SIGINT)
         assert starting.wait(60) == 130
     until("all of it is gone", lambda: not living_in(folder))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, writes /dev/full")
+def test_log_that_cannot_be_written__the_stack_comes_up_and_nothing_is_left(folder):
+    """On a full disk a failed start left Kafka: what the log could not take ended the stopping."""
+    layout = Layout(folder)
+    words = [sys.executable, "-m", "booking_local.stack.supervisor", str(folder), "--without-services"]
+    with Path("/dev/full").open("w") as full, subprocess.Popen(words, stdout=full, stderr=full) as stack:
+        until("ready", lambda: progress.read(layout).get("phase") == "ready" or stack.poll() is not None)
+        assert stack.poll() is None
+        stack.send_signal(signal.SIGTERM)
+        assert stack.wait(60) == 0
+    assert living_in(folder) == []
+    assert not layout.endpoints.exists()
 
 
 def test_server_dead_or_frozen__status_says_so_in_time_and_again_when_it_is_back(folder):

@@ -6,6 +6,8 @@ import json
 import os
 import pwd
 import shutil
+import subprocess
+import sys
 import tempfile
 import uuid
 from importlib import import_module
@@ -122,6 +124,22 @@ def test_stack_that_was_ready_and_has_a_dead_server__is_not_called_ready(closed,
         assert (code, out.splitlines()[0]) == (1, f"The stack in {closed.folder}: not ready")
         code, out, _ = said(("status", "--json"), closed.folder, capfd)
         assert (code, json.loads(out)["phase"]) == (1, "not ready")
+
+
+INTERRUPTED = """
+import runpy, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "booking_local.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+runpy.run_module("booking_local", run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_the_program_is_still_loading__ends_without_a_word():
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
 
 
 def test_unreadable_endpoints__a_sentence(closed, capfd):

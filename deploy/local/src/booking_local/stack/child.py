@@ -93,7 +93,10 @@ class Child:
             await gone(self.process, None)
             if self._stopping:
                 return
-            self.changed()
+            try:
+                self.changed()
+            except OSError as broken:  # likewise below: a full disk must not end the watch
+                self.say(f"{self.name} ended, which can't be written down: {broken}")
             pause = _FIRST_PAUSE if time.monotonic() - began > _GOOD_RUN else pause
             self.say(f"{self.name} {_how(self.process.returncode)}; starting it again in {pause:.1f} s")
             self.restarts = self.restarts + 1

@@ -33,6 +33,7 @@ def sentence(broken: BaseException, layout: Layout) -> str:
         named = [one for one in broken.exceptions if isinstance(one, Failure)]
         broken = named[0] if named else broken.exceptions[0]
     full = isinstance(broken, OSError) and broken.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = full or getattr(broken, "sqlstate", None) == "53100"  # PostgreSQL's DiskFull, which has several wordings
     if full or NO_SPACE in str(broken):  # PostgreSQL and Kafka say it in their own words
         return DISK_FULL.format(folder=layout.folder)
     if isinstance(broken, Failure):

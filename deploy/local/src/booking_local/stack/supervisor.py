@@ -89,8 +89,9 @@ class Supervisor:
             await self._stop_all()
 
     def say(self, sentence: str) -> None:
-        """One line in the supervisor's log."""
-        print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {sentence}", flush=True)
+        """One line in the supervisor's log, which may be on a full disk: that must keep nothing from being stopped."""
+        with contextlib.suppress(OSError):
+            print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {sentence}", flush=True)
 
     async def _start(self) -> None:
         await asyncio.to_thread(self._given.check)
@@ -208,7 +209,8 @@ class Supervisor:
 
     async def _stop_all(self) -> None:
         self._nursery.close()
-        self._phase("stopping" if self.progress.phase != "failed" else "failed")
+        with contextlib.suppress(OSError):  # a full disk keeps nothing from being stopped
+            self._phase("stopping" if self.progress.phase != "failed" else "failed")
         servers = [child for child in self._children if child.name in ("postgres", "kafka")]
         stand_ins = [child for child in self._children if child.name in programs.STANDINS]
         services = [child for child in self._children if child not in servers and child not in stand_ins]
@@ -260,7 +262,8 @@ def main(arguments: list[str] | None = None) -> int:
         progress.phase, progress.message = "failed", sentence(broken, layout)
         with contextlib.suppress(OSError):
             progress.write(layout)
-        print(progress.message, flush=True)
+        with contextlib.suppress(OSError):
+            print(progress.message, flush=True)
         # Whatever the failure kept us from stopping, or from even hearing of: a failed start leaves no process.
         pids.end(pids.leftovers(layout), seconds=10)
         return 1
