@@ -58,6 +58,18 @@ SPOILED = (
         "in the topic, and there is no row",
     ),
     Spoiled(
+        "notifier",
+        "UPDATE preference SET whatsapp = NOT whatsapp WHERE person_id = %(member)s",
+        "booking.notifier.preferences.v1 = its rows",
+        "differs in the topic from its row",
+    ),
+    Spoiled(
+        "calendar",
+        "UPDATE person_language SET language = 'id' WHERE person_id = %(member)s",
+        "the calendar's languages = preferences",
+        "language is 'id', should be 'en'",
+    ),
+    Spoiled(
         "calendar",
         "UPDATE user_schedule_{slot} SET row_version = row_version - 1 WHERE session_id = %(session)s",
         "booking.calendar.user-schedule.v1 = its rows",
@@ -158,6 +170,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, System
 def played(own: tuple[Path, System]) -> tuple[Cast, dict[str, str]]:
     """One practitioner and one member with two sessions on the calendar; their ids by name."""
     story = cast(own[1])
+    chosen = {"channels": {"email": True, "whatsapp": True}, "language": "en"}
+    story.system.put(story.member, "notifier", "/v1/preferences", chosen)
     sales = [story.paid(), story.paid()]
     sessions: list[dict[str, Any]] = []
     for number, sale in enumerate(sales):

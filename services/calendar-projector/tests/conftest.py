@@ -27,7 +27,7 @@ from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import partition_of, uuid7
 from booking_contracts.record import Record
-from booking_contracts.topics import ERASURES, PRACTITIONERS, SESSIONS, USER_SCHEDULE, Topic
+from booking_contracts.topics import ERASURES, PRACTITIONERS, PREFERENCES, SESSIONS, USER_SCHEDULE, Topic
 from calendar_projector.app import build
 from calendar_projector.projection.batch import fold
 from calendar_projector.projection.merge import Slot, merge
@@ -303,7 +303,7 @@ async def world(fresh_database, kafka) -> AsyncIterator[World]:
     """A fresh database and fresh topics."""
     databases = fresh_database("calendar")
     prefix = kafka.prefix()
-    kafka.create_topics(prefix, [SESSIONS.name, ERASURES.name, PRACTITIONERS.name, USER_SCHEDULE.name])
+    kafka.create_topics(prefix, [t.name for t in (SESSIONS, ERASURES, PRACTITIONERS, PREFERENCES, USER_SCHEDULE)])
     settings = settings_for(databases, kafka.bootstrap, prefix)
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
     await producer.start()

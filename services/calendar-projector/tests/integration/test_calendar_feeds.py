@@ -2,14 +2,18 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import pytest
 from icalendar import Calendar
 
-from booking_contracts.directory import PersonErased
-from booking_contracts.topics import ERASURES
+from booking_chassis.consumer.reading import Poison, read
+from booking_chassis.consumer.rules import Rules
+from booking_contracts.directory import PersonErased, PersonPreferences
+from booking_contracts.record import Record
+from booking_contracts.topics import ERASURES, PREFERENCES
+from calendar_projector.subscribers import CONSUMER, subscriptions
 
 pytestmark = pytest.mark.servers
 
@@ -89,6 +93,42 @@ async def test_a_feed_whose_reader_wishes_a_language_has_it_and_never_refuses_th
     answer = await ground.running.get(path, Accept_Language=header)
     assert answer.status_code == 200
     assert f"X-WR-CALNAME:{name}" in answer.text
+
+
+async def test_a_feed_and_events_speak_the_language_that_the_person_chose_and_follow_a_later_choice(
+    ground, story, make_record
+):
+    """N2: chosen once and for all readers; no header has a say. Copies and late records change nothing."""
+    person = uuid4()
+    await ground.put(story(member=person).requested().scheduled(on=SOON))
+    path = _path(await _made(ground, person))
+    rules = Rules(CONSUMER, subscriptions())
+
+    async def chosen(language: Literal["id", "en"], version: int) -> None:
+        event = PersonPreferences(person_id=person, email=True, whatsapp=False, language=language)
+        item = read(make_record(PREFERENCES, person, event, version), sequenced=True)
+        assert not isinstance(item, Poison)
+        async with ground.running.service.database.transaction() as conn:
+            await rules.take(conn, item)
+
+    async def speaks(**headers: str) -> tuple[str, str]:
+        feed = Calendar.from_ical((await ground.running.get(path, **headers)).content)
+        events = f"/v1/calendar/events?start={SOON}&end={SOON + timedelta(days=1)}"
+        (event,) = (await ground.running.get(events, "member", sub=person, **headers)).json()["items"]
+        return str(feed["X-WR-CALNAME"]), event["title"]
+
+    indonesian, english = ("Jadwal konsultasi", "Sesi konsultasi"), ("Consultations", "Consultation")
+    assert await speaks() == indonesian
+    choices: list[tuple[Literal["id", "en"], int, tuple[str, str]]] = [
+        ("en", 1, english),
+        ("id", 3, indonesian),
+        ("id", 3, indonesian),
+        ("en", 2, indonesian),
+        ("en", 4, english),
+    ]
+    for language, version, expected in choices:
+        await chosen(language, version)
+        assert await speaks() == await speaks(Accept_Language="en") == await speaks(Accept_Language="id") == expected
 
 
 async def test_a_revoked_feed_is_gone_at_once_and_looks_like_one_that_never_was(ground):
@@ -172,19 +212,39 @@ async def test_nothing_secret_is_stored_and_the_token_is_never_logged(ground, ca
     assert token[22:] not in str(rows)
 
 
-async def test_an_erased_person_loses_all_feeds_and_gets_no_new_one(world, make_record, until):
-    """E4: by the erasures topic, through the real consumer."""
+async def test_an_erased_person_loses_all_feeds_and_the_language_and_gets_none_again(world, make_record, until):
+    """E4: by the erasures topic, through the real consumer; a choice that comes after its person's erasure too."""
     person, other = uuid4(), uuid4()
+
+    def choice(of: UUID, version: int) -> Record:
+        event = PersonPreferences(person_id=of, email=True, whatsapp=True, language="en")
+        return make_record(PREFERENCES, of, event, version)
+
     async with world.running("all") as running:
         for owner in (person, person, other):
             assert (await running.call("POST", FEEDS, "member", sub=owner)).status_code == 201
+        await world.tell(choice(person, 1), choice(other, 1))
+
+        async def languages() -> bool:
+            return await world.rows("SELECT count(*) FROM person_language") == [(2,)]
+
+        await until(languages)
         await world.tell(make_record(ERASURES, person, PersonErased(), 1))
 
         async def forgotten() -> bool:
             return await world.rows("SELECT count(*) FROM feed") == [(1,)]
 
         await until(forgotten)
+        await world.tell(choice(person, 2))
+
+        async def taken() -> bool:
+            return await world.rows(
+                "SELECT version FROM inbox WHERE topic = %s AND key = %s", PREFERENCES.name, str(person)
+            ) == [(2,)]
+
+        await until(taken)
         assert await world.rows("SELECT person_id FROM feed") == [(other,)]
+        assert await world.rows("SELECT person_id, language FROM person_language") == [(other, "en")]
         refused = await running.call("POST", FEEDS, "member", sub=person)
         assert (refused.status_code, refused.json()["code"]) == (403, "person_erased"), "the token is still valid"
         stream = await running.get("/v1/calendar/stream", "member", sub=person)

@@ -16,8 +16,8 @@ import pytest
 import uvicorn
 
 from booking_chassis.consistency import ConsistencyToken
-from booking_contracts.directory import PractitionerProfile
-from booking_contracts.topics import PRACTITIONERS
+from booking_contracts.directory import PersonPreferences, PractitionerProfile
+from booking_contracts.topics import PRACTITIONERS, PREFERENCES
 
 pytestmark = pytest.mark.servers
 
@@ -59,8 +59,11 @@ class Stream:
         raise AssertionError("the stream ended")
 
 
-async def test_open_calendars_learn_of_changes_as_they_happen(world, story, until):
-    """C3: the own ones alone; across processes; a session that went to another practitioner leaves."""
+async def test_open_calendars_learn_of_changes_as_they_happen(world, story, make_record, until):
+    """C3: the own ones alone; across processes; a session that went to another practitioner leaves.
+
+    N2: in the language that is chosen by then.
+    """
     one = story().requested().scheduled()
     before, other = one.practitioner, uuid4()
     async with world.running("api") as api, world.running("worker"), _served(api) as base:
@@ -76,13 +79,17 @@ async def test_open_calendars_learn_of_changes_as_they_happen(world, story, unti
             await world.tell(*one.records)
             for stream in streams[:2]:
                 name, data = await _change(stream)
-                assert (name, data["id"], data["status"]) == ("change", str(one.id), "scheduled")
+                assert (name, data["id"], data["title"]) == ("change", str(one.id), "Sesi konsultasi")
             await world.tell(*one.changed(other).records[2:])
             for stream in streams[:2]:
                 assert await _change(stream) == ("removed", {"id": str(one.id)})
+            choice = PersonPreferences(person_id=one.member, email=True, whatsapp=True, language="en")
+            await world.tell(make_record(PREFERENCES, one.member, choice, 1))
+            await until(lambda: world.rows("SELECT FROM person_language"))
             await world.tell(*one.scheduled(start=10).records[3:])
             name, data = await _change(streams[0])
             assert (name, data["extendedProps"]["practitioner_id"]) == ("change", str(other))
+            assert data["title"] == "Consultation"
             foreign = asyncio.create_task(_change(streams[2]))
             done, _ = await asyncio.wait([foreign], timeout=0.3)
             assert not done

@@ -10,8 +10,9 @@ from booking_chassis.service import Service
 from booking_outbox.relay import Relay
 from booking_outbox.wake import Waker
 from notifier.api import notifications, preferences, whatsapp
-from notifier.ledger.marked import PUBLISHED
+from notifier.ledger.marked import PUBLISHED as MESSAGES
 from notifier.mail.channel import MailChannel
+from notifier.people import PUBLISHED as PREFERENCES
 from notifier.sending.patience import Patience
 from notifier.sending.worker import Sender
 from notifier.settings import Settings
@@ -50,7 +51,7 @@ def build(settings: Settings) -> Service:
         database_url=settings.database_url,
         bootstrap=settings.kafka_bootstrap,
         topic_prefix=settings.topic_prefix,
-        topics=[PUBLISHED],
+        topics=[MESSAGES, PREFERENCES],
         lock_name="notifier-relay",
         wake=waker,
         kafka_options={"compression_type": settings.relay_compression},

@@ -1,6 +1,6 @@
 """Product rule E4 here: contact, name, preferences and held contact records go, waiting messages are dropped.
 
-The ledger stays: it holds ids only.
+The ledger stays: it holds ids only. The row of preferences stays, empty: it has the version of their tombstone.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from booking_chassis.consumer import forget_key
 from booking_chassis.idempotency import forget_answers
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
 from notifier.ledger.marked import changing
-from notifier.people import lock_person
+from notifier.people import FORGET, lock_person
 
 _DROP_WAITING = changing(
     "state = 'skipped', reason = 'erased', not_before = NULL",
@@ -29,6 +29,6 @@ async def erase(conn: psycopg.AsyncConnection[Any], person_id: UUID, at: datetim
     await conn.execute("INSERT INTO erased VALUES (%s, %s) ON CONFLICT DO NOTHING", [person_id, at])
     await conn.execute("DELETE FROM contact WHERE person_id = %s", [person_id])
     await conn.execute("DELETE FROM practitioner WHERE id = %s", [person_id])
-    await conn.execute("DELETE FROM preference WHERE person_id = %s", [person_id])
+    await conn.execute(FORGET, {"person": person_id})
     await conn.execute(_DROP_WAITING, {"person": str(person_id)})
     await forget_answers(conn, person_id)

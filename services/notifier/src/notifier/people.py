@@ -1,13 +1,48 @@
 """Who people are and what they chose, as the directory's topics and the people themselves tell."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 
+from booking_contracts.topics import PREFERENCES
+from booking_outbox.topics import StateTopic
 from notifier.rules.channels import Preferences
 from notifier.rules.decide import ADMINS
+
+TOPIC: LiteralString = "booking.notifier.preferences.v1"
+assert PREFERENCES.name == TOPIC  # a statement's text must be literal; this holds the two together
+_MARK: LiteralString = f"INSERT INTO outbox (topic, key) SELECT '{TOPIC}', person_id::text FROM changed"  # noqa: S608
+
+# A change of a person's row and its mark for the topic are one statement: neither exists without the other.
+CHOOSE: LiteralString = f"""
+WITH changed AS (
+    INSERT INTO preference AS p (person_id, email, whatsapp, language, version)
+    VALUES (%(person)s, %(email)s, %(whatsapp)s, %(language)s, 1)
+    ON CONFLICT (person_id) DO UPDATE SET
+        email = excluded.email, whatsapp = excluded.whatsapp, language = excluded.language, version = p.version + 1,
+        updated_at = clock_timestamp()
+    RETURNING p.person_id)
+{_MARK}"""  # noqa: S608 - literals only
+
+# An erased person's row stays, empty, with its version, which never restarts: the topic's tombstone (E4).
+FORGET: LiteralString = f"""
+WITH changed AS (
+    UPDATE preference p SET email = NULL, whatsapp = NULL, language = NULL, version = p.version + 1,
+        updated_at = clock_timestamp()
+    WHERE p.person_id = %(person)s AND p.language IS NOT NULL
+    RETURNING p.person_id)
+{_MARK}"""  # noqa: S608 - literals only
+
+PUBLISHED = StateTopic(
+    PREFERENCES,
+    """SELECT person_id::text AS key, version::bigint AS version, updated_at AS occurred_at,
+              CASE WHEN language IS NOT NULL THEN json_build_object('person_id', person_id, 'email', email,
+                  'whatsapp', whatsapp, 'language', language)::text END AS value
+       FROM preference WHERE person_id = ANY(%(keys)s::text[]::uuid[])""",
+    all_keys="SELECT person_id::text AS key FROM preference",
+)
 
 NOBODY: tuple[Preferences, str | None] = (Preferences(), None)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx2
@@ -19,7 +19,10 @@ from services.notifier.tests.integration.conftest import Running
 
 from booking_chassis.application import create_app
 from booking_chassis.testing import Issuer
+from booking_contracts.directory import PersonPreferences
+from booking_contracts.topics import PREFERENCES
 from notifier.app import build
+from notifier.people import PUBLISHED
 from notifier.sending.record import recover
 from notifier.whatsapp.statuses import MOST_TRIES
 
@@ -275,6 +278,35 @@ async def test_preferences__of_an_erased_person_are_not_written_again(serve):
     body = {"channels": {"email": True, "whatsapp": True}, "language": "id"}
     refused = await served.call("PUT", "/v1/preferences", "member", sub=case.member, json=body)
     assert (refused.status_code, refused.json()["code"]) == (403, "person_erased")
+
+
+async def test_preferences__are_published_with_each_choice_and_end_in_a_tombstone(serve):
+    """N2, E4: what a choice and an erasure leave for the relay."""
+    case, served = Case(), await serve(sending=False)
+
+    async def told() -> list[tuple[int, Any]]:
+        """Version and value of what the relay would send now; the marks are taken away, as it does."""
+        marks = await served.running.query("DELETE FROM outbox WHERE topic = %s RETURNING key", PREFERENCES.name)
+        async with served.running.database.autocommit() as conn:
+            found = await conn.execute(PUBLISHED.query.encode(), {"keys": [mark["key"] for mark in marks]})
+            rows = [(row[1], row[3]) for row in await found.fetchall()]
+        return [(version, value and PersonPreferences.model_validate_json(value)) for version, value in rows]
+
+    async def choose(language: str, **headers: str) -> int:
+        body = {"channels": {"email": True, "whatsapp": False}, "language": language}
+        answer = await served.call("PUT", "/v1/preferences", "member", sub=case.member, json=body, headers=headers)
+        return answer.status_code
+
+    def chosen(language: Literal["id", "en"]) -> PersonPreferences:
+        return PersonPreferences(person_id=case.member, email=True, whatsapp=False, language=language)
+
+    assert (await choose("en"), await told()) == (200, [(1, chosen("en"))])
+    assert (await choose("id"), await told()) == (200, [(2, chosen("id"))])
+    assert (await choose("en", **{"If-Match": '"1"'}), await told()) == (412, []), "nothing changed, nothing is told"
+    await served.running.tell(case.erased(case.member))
+    assert await told() == [(3, None)]
+    left = (await served.call("GET", "/v1/preferences", "member", sub=case.member)).json()
+    assert left == {"channels": {"email": True, "whatsapp": True}, "language": "id", "version": 0}
 
 
 # Meta's webhook -------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from services.notifier.tests.given import Case
 from services.notifier.tests.unit.test_notifier_texts import HOSTILE
 
+from booking_chassis.languages import Language
 from booking_contracts.decode import decode
 from booking_contracts.zones import zone
 from notifier.mail.address import sender
@@ -21,7 +22,6 @@ from notifier.mail.channel import MailChannel
 from notifier.mail.invitation import invitation, to_ical
 from notifier.mail.message import compose
 from notifier.mail.smtp import Server
-from notifier.rules.channels import Language
 from notifier.sending.channel import BadAddress, Contact
 from notifier.texts.material import Letter, Names
 from notifier.texts.render import Text, render

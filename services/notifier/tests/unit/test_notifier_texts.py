@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from services.notifier.tests.given import LINK, Case, now
 
+from booking_chassis.languages import Language
 from booking_contracts.decode import decode
 from booking_contracts.money import Money
 from booking_contracts.zones import known_zones, zone
 from notifier.mail import compile_layout
-from notifier.rules.channels import Language
 from notifier.rules.decide import ADMINS, decide
 from notifier.rules.table import Template
 from notifier.texts import clean

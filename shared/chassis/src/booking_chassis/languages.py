@@ -34,9 +34,10 @@ def accepted(header: str | None) -> Language | None:
     return best[1] if best else None
 
 
-def language_for(locale: str | None, wish: Language | None) -> Language:
-    """The person's own language where their locale is known and has one of ours, else what the header wishes."""
-    return language_of(locale) or wish or DEFAULT
+def language_for(chosen: Language | None, locale: str | None, wish: Language | None) -> Language:
+    """The language that the person chose, else that of their locale where it is one of ours, else what the header
+    wishes, else Indonesian."""
+    return chosen or language_of(locale) or wish or DEFAULT
 
 
 _Header = Annotated[

@@ -144,18 +144,20 @@ def test_locale__has_a_language_of_ours_or_none(locale, language):
 
 
 @pytest.mark.parametrize(
-    ("locale", "header", "language"),
+    ("chosen", "locale", "header", "language"),
     [
-        ("en", "id", "en"),
-        ("id", "en", "id"),
-        (None, "en", "en"),
-        ("fr", "en", "en"),
-        (None, "*", "id"),
-        ("fr", None, "id"),
+        ("en", "id", "id", "en"),
+        ("id", "en", "en", "id"),
+        (None, "en", "id", "en"),
+        (None, "id", "en", "id"),
+        (None, None, "en", "en"),
+        (None, "fr", "en", "en"),
+        (None, None, "*", "id"),
+        (None, "fr", None, "id"),
     ],
 )
-def test_language__is_the_persons_own_then_the_wish_then_indonesian(locale, header, language):
-    assert language_for(locale, accepted(header)) == language
+def test_language__is_the_choice_then_the_locale_then_the_wish_then_indonesian(chosen, locale, header, language):
+    assert language_for(chosen, locale, accepted(header)) == language
 
 
 class _Inner(BaseModel):

@@ -1,6 +1,7 @@
-"""Who people are now, told by checkout on the `booking.directory.*` topics; contacts are kept apart (E4)."""
+"""Who people are now, told by checkout on the `booking.directory.*` topics, and what they chose, told
+by notifier; contacts are kept apart (E4)."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from booking_contracts.event import Event
@@ -33,6 +34,17 @@ class PersonContact(Event):
     phone: Code | None = None
     locale: Code
     timezone: ZoneName
+
+
+class PersonPreferences(Event):
+    """What a person chose at the notifier, as it is now (N2). The calendar writes its words in this language; whoever
+    never chose has no record, and a tombstone says that the person was erased (E4)."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.notifier"
+    person_id: UUID
+    email: bool
+    whatsapp: bool
+    language: Literal["id", "en"]
 
 
 class PersonErased(Event):

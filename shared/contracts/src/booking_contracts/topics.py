@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.calendar import UserScheduleRow
-from booking_contracts.directory import PersonContact, PersonErased, PractitionerProfile
+from booking_contracts.directory import PersonContact, PersonErased, PersonPreferences, PractitionerProfile
 from booking_contracts.event import Event
 from booking_contracts.notifications import (
     NotificationAmbiguous,
@@ -48,6 +48,14 @@ MAX_RECORD_BYTES = 1_048_576
 _EVERY = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MAX_RECORD_BYTES)}
 _FOR_EVER = {**_EVERY, "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _COMPACTED = {**_EVERY, "cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
+# Small, soon rolled segments and an eager cleaner: an erased value must be gone from disk within a day (E4).
+_FORGETTING = {
+    **_COMPACTED,
+    "segment.ms": str(_HOUR_MS),
+    "min.cleanable.dirty.ratio": "0.01",
+    "max.compaction.lag.ms": str(6 * _HOUR_MS),
+    "delete.retention.ms": str(7 * _DAY_MS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +153,7 @@ CONTACTS = _topic(
     key="person_id",
     source="/booking/checkout",
     state=True,
-    # Small, soon rolled segments and an eager cleaner: an erased value must be gone from disk within a day (E4).
-    config={
-        **_COMPACTED,
-        "segment.ms": str(_HOUR_MS),
-        "min.cleanable.dirty.ratio": "0.01",
-        "max.compaction.lag.ms": str(6 * _HOUR_MS),
-        "delete.retention.ms": str(7 * _DAY_MS),
-    },
+    config=_FORGETTING,
     about="Contact data as they are now; a tombstone erases. Readable by notifier and consultation alone.",
     events=(PersonContact,),
 )
@@ -179,6 +180,15 @@ NOTIFICATIONS = _topic(
         NotificationAmbiguous,
         NotificationSkipped,
     ),
+)
+PREFERENCES = _topic(
+    "booking.notifier.preferences.v1",
+    key="person_id",
+    source="/booking/notifier",
+    state=True,
+    config=_FORGETTING,
+    about="What each person chose, channels and language, as it is now; a tombstone erases.",
+    events=(PersonPreferences,),
 )
 USER_SCHEDULE = _topic(
     "booking.calendar.user-schedule.v1",
@@ -207,6 +217,7 @@ TOPICS: tuple[Topic, ...] = (
     CONTACTS,
     ERASURES,
     NOTIFICATIONS,
+    PREFERENCES,
     USER_SCHEDULE,
     ASSESSMENTS,
 )

@@ -130,6 +130,12 @@ COPIES = (
         f"SELECT person_id AS id, {_digest('name', 'phone', 'locale')} FROM contact",
     ),
     Copy(
+        "the calendar's languages = preferences", "notifier",
+        "SELECT person_id AS id, language FROM preference WHERE language IS NOT NULL",
+        "calendar",
+        "SELECT person_id AS id, language FROM person_language",
+    ),
+    Copy(
         "the notifier's contacts = people", "checkout",
         f"SELECT id, {_digest('name', 'email', 'phone', 'locale', 'timezone')} FROM person {_ACTIVE}",
         "notifier",

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS, Topic
+from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, PREFERENCES, SESSIONS, TRANSACTIONS, Topic
 from booking_local.audit.finding import Difference, Section
 from booking_local.audit.published import Progress, read_topic, told
 from booking_local.audit.rows import LISTED
@@ -45,7 +45,7 @@ READERS = {
     "checkout": {"checkout-sessions": (SESSIONS,)},
     "consultation": {"consultation": (TRANSACTIONS, PRACTITIONERS, CONTACTS, ERASURES)},
     "notifier": {"notifier": (TRANSACTIONS, SESSIONS, PRACTITIONERS, CONTACTS, ERASURES)},
-    "calendar": {"calendar-projector": (PRACTITIONERS, ERASURES)},
+    "calendar": {"calendar-projector": (PRACTITIONERS, PREFERENCES, ERASURES)},
 }
 """Who reads which sequenced topics: a reader that never took anything has no row that would say so. The calendar's
 versions of sessions are its rows' own (`copies`)."""

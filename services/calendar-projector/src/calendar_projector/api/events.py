@@ -17,7 +17,7 @@ from booking_chassis.principal import Principal
 from booking_chassis.problems import not_found, problem_responses
 from calendar_projector.api.instants import INVALID_RANGE, span
 from calendar_projector.api.models import CalendarEvent, Interval, calendar_event
-from calendar_projector.calendar import queries
+from calendar_projector.calendar import people, queries
 from calendar_projector.calendar.consistency import visible
 from calendar_projector.calendar.queries import Range
 
@@ -66,7 +66,8 @@ def events_router(database: Database, zone: str) -> APIRouter:
                 found = await queries.of_person(conn, caller.sub, wanted)
             else:
                 found = await queries.of_pair(conn, practitioner_id, user_id, wanted)
-        language = language_for(caller.locale, wish)
+            chosen = await people.language_chosen(conn, caller.sub)
+        language = language_for(chosen, caller.locale, wish)
         last_one = found[limit - 1] if len(found) > limit else None
         more = (
             encode_cursor(last_one.starts_at, last_one.session_id, of="calendar")

@@ -19,7 +19,7 @@ from booking_chassis.languages import AcceptedLanguage, language_for
 from booking_chassis.principal import Principal
 from booking_chassis.problems import Problem, conflict, not_found, problem_responses
 from calendar_projector.api.erased import ERASED
-from calendar_projector.calendar import feeds, queries
+from calendar_projector.calendar import feeds, people, queries
 from calendar_projector.calendar.feeds import MOST_FEEDS, Feed, Tokens
 from calendar_projector.calendar.ics import render, tag
 from calendar_projector.calendar.queries import Range
@@ -139,7 +139,8 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
             now = datetime.now(UTC)
             wanted = Range(now - timedelta(days=_KEPT_DAYS), now + timedelta(days=_AHEAD_DAYS), _MOST)
             entries = await queries.of_person(conn, person, wanted)
-        language = language_for(None, wish)
+            chosen = await people.language_chosen(conn, person)
+        language = language_for(chosen, None, wish)
         headers = {**_PRIVATE, "ETag": tag(entries, language)}
         if _matches(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)

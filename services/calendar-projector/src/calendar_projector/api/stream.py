@@ -17,7 +17,7 @@ from booking_chassis.principal import Principal
 from booking_chassis.problems import problem_responses
 from calendar_projector.api.erased import ERASED
 from calendar_projector.api.models import calendar_event
-from calendar_projector.calendar import feeds, queries
+from calendar_projector.calendar import people, queries
 from calendar_projector.changes import EVERYBODY, Hub
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
@@ -34,7 +34,7 @@ def stream_router(database: Database, hub: Hub) -> APIRouter:
     async def present(caller: Person) -> None:
         """Before the answer begins: 403 for who was erased."""
         async with database.autocommit() as conn:
-            if await feeds.is_erased(conn, caller.sub):
+            if await people.is_erased(conn, caller.sub):
                 raise ERASED
 
     @router.get(
@@ -50,12 +50,11 @@ def stream_router(database: Database, hub: Hub) -> APIRouter:
     ) -> AsyncIterable[ServerSentEvent]:
         """The caller's own changes, as long as the token is valid. Nothing is kept for who is away: after `ready` read
         the calendar once."""
-        language = language_for(caller.locale, wish)
         stopping: asyncio.Event = request.app.state.health.stopping
         async with hub.changes_of(str(caller.sub)) as queue:
             yield ServerSentEvent(event="ready", data={}, retry=_RETRY_MS)
             while (session := await _next(queue, stopping, caller.expires_at)) is not None:
-                yield await _event(database, caller.sub, session, language)
+                yield await _event(database, caller, session, wish)
 
     return router
 
@@ -73,16 +72,19 @@ async def _next(queue: "asyncio.Queue[str]", stopping: asyncio.Event, until: flo
             wait.cancel()
 
 
-async def _event(database: Database, person: UUID, session: str, language: Language) -> ServerSentEvent:
+async def _event(database: Database, caller: Principal, session: str, wish: Language | None) -> ServerSentEvent:
     if session == EVERYBODY:
         return _REFRESH
     try:
         async with database.autocommit() as conn:
             found = await queries.by_ids(conn, [UUID(session)])
+            # Looked up with each change: a stream lives long, and what was chosen since holds (N2).
+            chosen = await people.language_chosen(conn, caller.sub)
     except DatabaseDown:
         return _REFRESH
     # A session that went to another practitioner is theirs no more: they learn that it left, nothing else (E1).
-    mine = [entry for entry in found if person in {entry.practitioner_id, entry.user_id} and entry.starts_at]
+    mine = [entry for entry in found if caller.sub in {entry.practitioner_id, entry.user_id} and entry.starts_at]
     if not mine:
         return ServerSentEvent(event="removed", data={"id": session})
+    language = language_for(chosen, caller.locale, wish)
     return ServerSentEvent(event="change", data=calendar_event(mine[0], language).model_dump(mode="json"))

@@ -15,6 +15,7 @@ from uuid import UUID
 import psycopg
 
 from booking_contracts.ids import uuid7
+from calendar_projector.calendar import people
 
 MOST_FEEDS = 20
 """Per person: enough for every device, too few to fill a table."""
@@ -65,8 +66,8 @@ class ErasedError(Exception):
 
 async def make(conn: psycopg.AsyncConnection[Any], person: UUID) -> Feed | None:
     """A new feed of the person; None if there are too many already; ErasedError. Within a transaction."""
-    await _lock(conn, person)
-    if await is_erased(conn, person):
+    await people.lock(conn, person)
+    if await people.is_erased(conn, person):
         raise ErasedError
     row = await (await conn.execute("SELECT count(*) FROM feed WHERE person_id = %s", (person,))).fetchone()
     if row is None or row[0] >= MOST_FEEDS:
@@ -97,20 +98,3 @@ async def owner(conn: psycopg.AsyncConnection[Any], feed: UUID) -> UUID | None:
     """Whose calendar the feed shows; None if it was revoked."""
     row = await (await conn.execute("SELECT person_id FROM feed WHERE id = %s", (feed,))).fetchone()
     return row[0] if row else None
-
-
-async def is_erased(conn: psycopg.AsyncConnection[Any], person: UUID) -> bool:
-    """Whether the person was erased; their token may still be valid."""
-    found = await conn.execute("SELECT 1 FROM erased_person WHERE person_id = %s", (person,))
-    return await found.fetchone() is not None
-
-
-async def forget(conn: psycopg.AsyncConnection[Any], person: UUID) -> None:
-    """Delete all feeds of an erased person, and make none any more (E4). Within a transaction."""
-    await _lock(conn, person)
-    await conn.execute("INSERT INTO erased_person (person_id) VALUES (%s) ON CONFLICT DO NOTHING", (person,))
-    await conn.execute("DELETE FROM feed WHERE person_id = %s", (person,))
-
-
-async def _lock(conn: psycopg.AsyncConnection[Any], person: UUID) -> None:
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (str(person),))

@@ -1,7 +1,7 @@
 """What a person wants: by which channels and in which language (N2)."""
 
 from collections.abc import Callable
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -13,17 +13,11 @@ from booking_chassis.consistency import stamp
 from booking_chassis.database import Database
 from booking_chassis.etag import Conditions, Preconditions
 from booking_chassis.idempotency import Idempotency, Written
+from booking_chassis.languages import Language
 from booking_chassis.problems import forbidden, problem_responses
 from notifier.ledger.marked import inserting
-from notifier.people import lock_person, preferences_of
-from notifier.rules.channels import Language, language
-
-_WRITE: LiteralString = """
-INSERT INTO preference AS p (person_id, email, whatsapp, language, version)
-VALUES (%(person)s, %(email)s, %(whatsapp)s, %(language)s, 1)
-ON CONFLICT (person_id) DO UPDATE SET
-    email = excluded.email, whatsapp = excluded.whatsapp, language = excluded.language, version = p.version + 1,
-    updated_at = clock_timestamp()"""
+from notifier.people import CHOOSE, lock_person, preferences_of
+from notifier.rules.channels import language
 
 # Timers that were written down for one channel only also get the channel that was switched on since.
 _WIDEN = inserting("""
@@ -112,13 +106,14 @@ async def _write(
         raise forbidden("person_erased", "This person was erased; nothing is written again.")
     conditions.check((await _now(conn, person_id)).version)
     wanted = chosen.channels.model_dump()
-    await conn.execute(_WRITE, {"person": person_id, **wanted, "language": chosen.language})
+    await conn.execute(CHOOSE, {"person": person_id, **wanted, "language": chosen.language})
     on = [channel for channel, is_on in wanted.items() if is_on]
     await conn.execute(_WIDEN, {"recipient": str(person_id), "channels": on})
 
 
 async def _now(conn: psycopg.AsyncConnection, person_id: UUID) -> PreferencesNow:
-    cursor = await conn.execute("SELECT version FROM preference WHERE person_id = %s", [person_id])
+    chosen = "SELECT version FROM preference WHERE person_id = %s AND language IS NOT NULL"
+    cursor = await conn.execute(chosen, [person_id])
     row = await cursor.fetchone()
     preferences, locale = (await preferences_of(conn, {str(person_id)}))[str(person_id)]
     return PreferencesNow(

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from booking_chassis.languages import Language, language_for
 from notifier.rules.decide import ADMINS
 
 Channel = Literal["email", "whatsapp"]
-Language = Literal["id", "en"]
 
 CHANNELS: tuple[Channel, ...] = ("email", "whatsapp")
 
@@ -38,6 +38,4 @@ def channels_to_write(recipient_id: str, preferences: Preferences, *, is_timer: 
 
 def language(preferences: Preferences, profile_locale: str | None) -> Language:
     """The chosen language, else that of the profile's locale (`en`, `en-GB`, ...), else Indonesian."""
-    if preferences.language is not None:
-        return preferences.language
-    return "en" if (profile_locale or "").lower().replace("_", "-").partition("-")[0] == "en" else "id"
+    return language_for(preferences.language, profile_locale, None)

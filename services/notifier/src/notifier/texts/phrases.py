@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from notifier.rules.channels import Language
+from booking_chassis.languages import Language
 
 
 @dataclass(frozen=True, slots=True)
