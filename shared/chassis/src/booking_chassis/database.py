@@ -265,6 +265,9 @@ def _connect_args(url: str, application_name: str, statement_timeout: float) -> 
         "idle_in_transaction_session_timeout": 15000,
         "timezone": "UTC",
         "jit": "off",
+        # A prepared statement keeps the plan that it got: on the empty tables of a fresh deployment that would be to
+        # read them whole, for hours, while they grow. Everything that a request asks has its index.
+        "enable_seqscan": "off",
     }
     options = " ".join(f"-c {name}={value}" for name, value in session.items())
     return {

@@ -102,6 +102,7 @@ async def _discarded(database: Database) -> frozenset[tuple[str, int]]:
 
 
 async def _switch(conn: psycopg.AsyncConnection[Any]) -> int:
+    await conn.execute("SET LOCAL enable_seqscan = on")  # whole tables are read here
     await conn.execute("DELETE FROM consulted_session")
     done = await conn.execute("INSERT INTO consulted_session SELECT * FROM consulted_session_rebuilt")
     await conn.execute("DELETE FROM consulted_session_rebuilt")
