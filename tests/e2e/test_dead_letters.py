@@ -55,7 +55,8 @@ def test_poison_between_good_ones__is_held_shown_and_discarded_and_what_waited_f
 
     replayed = dead_letters(state, "replay", ids["consultation", "gap"])
     assert replayed.returncode != 0, "what stands before it still cannot be read"
-    assert "still in the way" in replayed.stdout + replayed.stderr
+    blocking = ids["consultation", "undecodable"]
+    assert f"Record {blocking} of the same key is in the way, undecodable" in replayed.stderr
 
     for service in READERS:
         discarded = dead_letters(state, "discard", ids[service, "undecodable"])
