@@ -55,8 +55,7 @@ def test_poison_between_good_ones__is_held_shown_and_discarded_and_what_waited_f
 
     replayed = dead_letters(state, "replay", ids["consultation", "gap"])
     assert replayed.returncode != 0, "what stands before it still cannot be read"
-    blocking = ids["consultation", "undecodable"]
-    assert f"Record {blocking} of the same key is in the way, undecodable" in replayed.stderr
+    assert f"Record {poison} of the same key is in the way, undecodable" in replayed.stderr
 
     for service in READERS:
         discarded = dead_letters(state, "discard", ids[service, "undecodable"])

@@ -6,7 +6,7 @@ import contextlib
 import logging
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from booking_chassis.consumer.within import within
 from booking_chassis.database import Database
@@ -51,11 +51,14 @@ class Ends:
     async def _asked(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         client = await self._started()
         partitions = [TopicPartition(self._topic, p) for p in sorted(client.partitions_for_topic(self._topic) or ())]
+        if not partitions:
+            # The topic is gone. Of one made anew this client would learn five minutes later; the next one asks at once.
+            raise UnknownTopicOrPartitionError(self._topic)
         return await client.beginning_offsets(partitions), await client.end_offsets(partitions)
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._client is None:
             client = AIOKafkaConsumer(self._topic, bootstrap_servers=self._bootstrap, group_id=None)
+            self._client = client  # before it is started: whatever ends the start, `close` stops it
             await client.start()
-            self._client = client
         return self._client
