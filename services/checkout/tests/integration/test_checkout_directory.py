@@ -166,6 +166,14 @@ class TestProfiles:
         await asyncio.gather(*(shop.admin.put(path, {"bio": f"Bio {n}"}) for n in range(8)))
         assert (await shop.admin.get(path)).json()["version"] == before + 8
 
+    async def test_null__removes_what_may_be_absent_and_keeps_the_rest(self, shop: Shop) -> None:
+        """Also `tiers`: one null took the person off the ranked list."""
+        path = f"/v1/practitioners/{shop.practitioner.id}"
+        before = (await shop.admin.put(path, {"bio": "Lama", "profession": "Psikolog"})).json()
+        given = {"tiers": None, "active": None, "timezone": None, "name": None, "bio": None}
+        after = (await shop.admin.put(path, given)).json()
+        assert after == {**before, "bio": None, "version": before["version"] + 1}
+
 
 class TestErasure:
     """E4."""

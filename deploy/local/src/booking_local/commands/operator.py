@@ -41,5 +41,7 @@ def ask(layout: Layout, service: str, method: str, path: str, *, patient: bool =
         raise LookupError(path)
     if answer.status_code >= 300:
         problem = answer.json()
-        raise Failure(f"{service} refused: {problem.get('detail') or problem.get('title')} ({problem.get('code')})")
+        said = problem.get("detail") or problem.get("title")
+        errors = "; ".join(f"{e.get('pointer')}: {e.get('detail')}" for e in problem.get("errors") or ())
+        raise Failure(f"{service} refused: {said} ({problem.get('code')})" + (f" {errors}" if errors else ""))
     return answer.json() if answer.content else None

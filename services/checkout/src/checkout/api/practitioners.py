@@ -36,7 +36,8 @@ ADMINS_OWN = ("tiers", "active")
 
 
 class ProfileBody(Body):
-    """What is left out stays as it is. `tiers` and `active` are an admin's."""
+    """What is left out stays as it is, and what cannot be absent stays at null; null removes the rest. `tiers` and
+    `active` are an admin's."""
 
     name: PersonName | None = None
     photo_url: WebAddress | None = None
@@ -176,11 +177,11 @@ def _profile(
     if not name:
         error = {"pointer": "/name", "code": "missing", "detail": "A practitioner needs a name."}
         raise unprocessable("invalid_request", errors=[error])
-    if "tiers" in given:
-        given["tiers"] = sorted(set(given["tiers"] or []))
-    for field in ("timezone", "active"):
+    for field in ("timezone", "active", "tiers"):
         if given.get(field, ...) is None:
             del given[field]
+    if "tiers" in given:
+        given["tiers"] = sorted(set(given["tiers"]))
     for field in ("bio", "profession", "photo_url"):
         if field in given:
             given[field] = given[field] or None
