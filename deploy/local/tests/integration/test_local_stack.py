@@ -54,7 +54,7 @@ async def read(endpoints):
         rows = owner.execute("SELECT id FROM kept").fetchall()
     consumer = AIOKafkaConsumer(TOPIC, bootstrap_servers=endpoints["kafka"], auto_offset_reset="earliest")
     async with consumer:
-        record = await asyncio.wait_for(consumer.getone(), 30)
+        record = await asyncio.wait_for(consumer.getone(), 60)
     return rows, record.value
 
 

@@ -84,7 +84,7 @@ async def test_timer__whose_answer_is_lost_and_its_database_with_it__waits_and_i
     )
     lost, stop = proxy.lose_answer(b"{SessionFailed}", loss="silence"), asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
-    await asyncio.wait_for(lost.happened.wait(), 20)
+    await asyncio.wait_for(lost.happened.wait(), 60)
     await proxy.down()
     await until(lambda: _waits(worker))
     assert worker.progress().backlog == 1

@@ -63,7 +63,7 @@ class Deployed:
         assert self.process is not None
         if self.process.returncode is None:
             self.process.send_signal(number)
-        return await asyncio.wait_for(self.process.wait(), 30)
+        return await asyncio.wait_for(self.process.wait(), 60)
 
     async def publish(self, *records: Record) -> None:
         producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")

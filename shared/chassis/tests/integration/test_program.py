@@ -244,7 +244,7 @@ async def test_stop__not_ready_at_once_and_requests_are_taken_until_the_drain_is
                     assert (await client.get(f"{program.url}/v1/context")).status_code == 200
                 await asyncio.sleep(0.05)
         assert "stopping" in states
-        assert await asyncio.wait_for(program.process.wait(), 30) == 0
+        assert await asyncio.wait_for(program.process.wait(), 60) == 0
 
 
 async def test_stop__who_waits_for_a_version_gets_an_honest_answer(sample_database):
@@ -384,7 +384,7 @@ async def test_started_before_its_database__becomes_ready_alone():
 
 async def test_unsafe_database__ends_the_process_with_1(sample_database):
     async with started("api", sample_database.app_url, DATABASE_ALLOW_UNSAFE="false") as program:
-        assert await asyncio.wait_for(program.process.wait(), 30) == 1
+        assert await asyncio.wait_for(program.process.wait(), 60) == 1
         output = await program.output()
     assert "fsync=off" in output
     assert "then start again" in output
@@ -423,7 +423,7 @@ async def test_topic_that_a_broker_made_or_that_expires__ends_a_worker_with_1(sa
     await kafka_admin.create_topics(kafka.bootstrap, prefix, topics=[dataclasses.replace(SESSIONS, **differs)])
     settings = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "TOPIC_PREFIX": prefix}
     async with started("worker", sample_database.app_url, **settings) as program:
-        assert await asyncio.wait_for(program.process.wait(), 30) == 1
+        assert await asyncio.wait_for(program.process.wait(), 60) == 1
         output = await program.output()
     assert says in output
     assert "then start again" in output
@@ -487,7 +487,7 @@ async def test_wrong_password__ends_the_process_at_once_with_the_reason(sample_d
     wrong = sample_database.app_url.replace("postgresql://", "").partition("@")
     url = f"postgresql://{wrong[0].partition(':')[0]}:hunter2@{wrong[2]}"
     async with started(mode, url) as program:
-        assert await asyncio.wait_for(program.process.wait(), 30) == 1
+        assert await asyncio.wait_for(program.process.wait(), 60) == 1
         output = await program.output()
     (said,) = [json.loads(line) for line in output.splitlines() if "database_refuses" in line]
     assert said["level"] == "critical"
@@ -553,7 +553,7 @@ async def test_sockets__a_body_that_drips_is_ended(sample_database):
         await program.until_serving(client)
         reader, writer = await asyncio.open_connection("127.0.0.1", int(program.url.rpartition(":")[2]))
         writer.write(b"POST /v1/raw HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
-        ended = asyncio.create_task(asyncio.wait_for(reader.read(), 10))
+        ended = asyncio.create_task(asyncio.wait_for(reader.read(), 60))
         while not ended.done():
             writer.write(b"x")
             await asyncio.wait([ended], timeout=0.05)
@@ -570,6 +570,6 @@ async def _spoken(program: Running, text: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(text)
-        return await asyncio.wait_for(reader.readline(), 5)
+        return await asyncio.wait_for(reader.readline(), 60)
     finally:
         writer.transport.abort()

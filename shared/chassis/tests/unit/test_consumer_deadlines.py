@@ -78,7 +78,7 @@ async def test_within__cancels_the_work_with_its_caller():
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 60)
 
 
 async def test_progress__is_not_alive_when_the_watch_itself_hangs():
@@ -94,7 +94,7 @@ async def test_progress__is_not_alive_when_the_watch_itself_hangs():
         while reader.progress().alive(patience=0.05):  # noqa: ASYNC110 -- only time passes here
             await asyncio.sleep(0.01)
 
-    await asyncio.wait_for(seen(), 5)
+    await asyncio.wait_for(seen(), 60)
     assert reader.progress().backlog == 1
 
 
@@ -139,7 +139,7 @@ async def test_a_stop__ends_a_reader_whose_broker_accepts_and_says_nothing():
         bootstrap = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         reader = Reader(name="n", group_id="n", topics=["t"], bootstrap=bootstrap, take=take, tuning=Tuning())
         running = asyncio.create_task(reader.run(stop))
-        await asyncio.wait_for(connected.wait(), 20)
+        await asyncio.wait_for(connected.wait(), 60)
         began = time.monotonic()
         stop.set()
         await asyncio.wait_for(running, 60)

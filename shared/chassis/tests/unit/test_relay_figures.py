@@ -97,7 +97,7 @@ async def test_process_that_serves_requests_only__counts_what_waits_for_the_rela
     relay = Watched()
     app = create_app(Service("sample", "Sample", settings_for(NOWHERE), Database(NOWHERE), workers=[relay]), mode="api")
     async with app.router.lifespan_context(app):
-        await asyncio.wait_for(relay.counting.wait(), 10)
+        await asyncio.wait_for(relay.counting.wait(), 60)
         text = app.state.health.figures().decode()
     assert 'booking_relay_lag_events{topic="booking.sessions"} 68.0' in text
     assert "booking_relay_leader 0.0" in text

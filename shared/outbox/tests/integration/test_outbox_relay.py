@@ -168,7 +168,7 @@ async def test_mark_that_commits_while_a_batch_is_in_flight__is_not_deleted_with
 
     monkeypatch.setattr("booking_outbox.term.settle", settle_after_the_commit)
     await outbox.start(outbox.relay())
-    await asyncio.wait_for(committed.wait(), 30)
+    await asyncio.wait_for(committed.wait(), 60)
     await outbox.until_empty()
     assert_published(await outbox.records(), await outbox.event_ids())
 
@@ -204,7 +204,7 @@ async def test_stop__is_graceful_and_gives_the_lock_back(outbox: Outbox, monkeyp
     conn = await outbox.connect()
     await outbox.sessions(conn, 50)
     running = await outbox.start(outbox.relay())
-    await asyncio.wait_for(taken.wait(), 30)
+    await asyncio.wait_for(taken.wait(), 60)
     stopped = asyncio.create_task(running.stop())
     await until(lambda: _async(running.stopping.is_set()))
     answer.set()

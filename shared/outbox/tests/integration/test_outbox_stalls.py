@@ -110,7 +110,7 @@ async def test_loop_that_does_not_turn__is_not_alive(outbox: Outbox, monkeypatch
 
     monkeypatch.setattr("booking_outbox.term.Term.run", hang)
     running = await outbox.start(outbox.relay())
-    await asyncio.wait_for(hanging.wait(), 30)
+    await asyncio.wait_for(hanging.wait(), 60)
     await until(lambda: _async(not running.relay.progress().alive(patience=0.5)))
     running.task.cancel()
     await asyncio.gather(running.task, return_exceptions=True)
