@@ -166,7 +166,7 @@ async def test_past__is_read_with_the_rights_of_today(rig: Rig):
     session = await rig.scheduled(sold)
     old = rig.practitioner_of(sold)
     await rig.tell(sold, sold.reassigned(new))
-    past = f"/v1/sessions/{session['id']}?as_of={datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}"
+    past = f"/v1/sessions/{session['id']}?as_of={datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%S.%fZ')}"
     assert (await old.get(past)).status_code == 404
     assert (await old.get(f"/v1/sessions/{session['id']}/history")).status_code == 404
     shown = (await rig.practitioner_of(sold).get(f"/v1/sessions/{session['id']}")).json()
