@@ -14,7 +14,7 @@ from tests.api.service_under_test import MODULES, PEOPLE, ServiceUnderTest, sett
 from booking_chassis.consumer.reading import read
 from booking_chassis.consumer.rules import Rules
 from booking_chassis.service import Service
-from booking_contracts.record import Record
+from booking_contracts.decode import Record
 from booking_contracts.topics import topic_named
 
 

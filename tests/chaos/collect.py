@@ -19,9 +19,8 @@ from tests.chaos.history import Operation
 from tests.chaos.kafka import started
 from tests.chaos.stack import SERVICES, Stack
 
-from booking_contracts.decode import decode
+from booking_contracts.decode import Record, decode
 from booking_contracts.errors import ContractError, NewerVersion
-from booking_contracts.record import Record
 from booking_contracts.topics import TOPICS
 
 _EVENTS = """

@@ -28,7 +28,7 @@ _BUILD_SECONDS = 600.0
 _CALL_SECONDS = 5.0
 
 
-class Unavailable(Exception):  # noqa: N818  (no error: the faults that need it are skipped, with this sentence)
+class Unavailable(Exception):
     """Why this machine has no toxiproxy."""
 
 

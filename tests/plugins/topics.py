@@ -3,8 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from booking_contracts.kafka_admin import create_topics
-from booking_contracts.topics import TOPICS, topic_named
+from booking_contracts.topics import TOPICS, create_topics, topic_named
 
 
 def create_all(bootstrap: str, prefix: str, names: list[str] | None = None) -> None:

@@ -22,10 +22,10 @@ from booking_chassis.consumer import BatchConsumer
 from booking_chassis.consumer.reading import read
 from booking_chassis.service import Mode, Service
 from booking_chassis.testing import Issuer
+from booking_contracts.decode import Record
 from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
-from booking_contracts.record import Record
 from booking_contracts.topics import SESSIONS
 from checkout.app import build
 from checkout.settings import Settings

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 from services.checkout.tests.rig import session_record
 
+from booking_contracts.decode import Record
 from booking_contracts.event import Event
-from booking_contracts.record import Record
 from booking_contracts.sessions import (
     ResultReplaced,
     ResultUploaded,

@@ -24,12 +24,12 @@ from booking_chassis.application import create_app
 from booking_chassis.consumer import Consumer
 from booking_chassis.consumer.reading import read
 from booking_chassis.service import Mode, Service
+from booking_contracts.decode import Record
 from booking_contracts.directory import PersonContact, PersonErased, PractitionerProfile
 from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
 from booking_contracts.money import Money
-from booking_contracts.record import Record
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, TRANSACTIONS, Topic
 from booking_contracts.transactions import (
     PractitionerAssigned,

@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from booking_contracts.decode import Record
 from booking_contracts.directory import PersonContact, PersonErased, PractitionerProfile
 from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
 from booking_contracts.money import Money
-from booking_contracts.record import Record
 from booking_contracts.sessions import (
     PractitionerChanged,
     PreviousSchedule,

@@ -1,7 +1,7 @@
 """The one way a command of this package says no: a sentence that tells what to do, exit code 1."""
 
 
-class Failure(Exception):  # noqa: N818  (a sentence for a person, no programming error)
+class Failure(Exception):
     """Something that a person can put right. The message is that sentence."""
 
 

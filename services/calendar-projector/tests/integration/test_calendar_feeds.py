@@ -10,8 +10,8 @@ from icalendar import Calendar
 
 from booking_chassis.consumer.reading import Poison, read
 from booking_chassis.consumer.rules import Rules
+from booking_contracts.decode import Record
 from booking_contracts.directory import PersonErased, PersonPreferences
-from booking_contracts.record import Record
 from booking_contracts.topics import ERASURES, PREFERENCES
 from calendar_projector.subscribers import CONSUMER, subscriptions
 

@@ -8,8 +8,7 @@ import pytest
 
 from booking_chassis.database import Database
 from booking_contracts.calendar import UserScheduleRow
-from booking_contracts.decode import decode
-from booking_contracts.record import Record
+from booking_contracts.decode import Record, decode
 from booking_contracts.topics import USER_SCHEDULE
 from calendar_projector.projection.merge import Merged
 from calendar_projector.projection.projector import Projector

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from booking_chassis.consumer.reading import Poison, read
 from booking_contracts.corpus import NAMES, golden
-from booking_contracts.record import Record
+from booking_contracts.decode import Record
 from calendar_projector.projection.batch import fold
 from calendar_projector.projection.recognise import recognise
 

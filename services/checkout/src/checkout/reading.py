@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from pydantic import BaseModel, Field
 
 from booking_chassis.problems import not_found
-from booking_contracts.fields import Instant
+from booking_contracts.event import Instant
 from booking_store import load
 from checkout.payments import sessions
 from checkout.payments.reviews import ReviewRow

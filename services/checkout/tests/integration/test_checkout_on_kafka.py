@@ -16,9 +16,8 @@ from services.checkout.tests.midtrans_server import MidtransServer
 from services.checkout.tests.rig import Rig, manual, rig_of, session_record, settings, until
 from services.checkout.tests.sessions import Session
 
-from booking_contracts.decode import Decoded, decode
+from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.ids import partition_of
-from booking_contracts.record import Record
 from booking_contracts.sessions import SessionStarted
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, TRANSACTIONS, Topic, topic_named
 from booking_contracts.zones import zone

@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - named as what is said of a command: refused, stale, busy
 """Why a command was not carried out. Nothing here knows of HTTP; `api/problems.py` translates.
 
 ConsultationError

@@ -64,7 +64,7 @@ class Given:
     sale_version: int | None = None
 
 
-class _TryAgain(Exception):  # noqa: N818 - no error, an order to the loop below
+class _TryAgain(Exception):
     """What stood in the way is gone already."""
 
 

@@ -162,7 +162,7 @@ class KeptAssessment:
     created: bool = False
 
 
-class OtherOwner(Exception):  # noqa: N818 - a fact about the assessment
+class OtherOwner(Exception):
     """Whose an assessment is, is written once (events.md)."""
 
 

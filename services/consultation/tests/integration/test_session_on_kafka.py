@@ -9,9 +9,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from services.consultation.tests.rig import Rig, Sold, record_of, rig_of, schedule, settings, until
 
-from booking_contracts.decode import decode
+from booking_contracts.decode import Record, decode
 from booking_contracts.ids import partition_of
-from booking_contracts.record import Record
 from booking_contracts.topics import ASSESSMENTS, CONTACTS, PRACTITIONERS, SESSIONS, TRANSACTIONS
 
 pytestmark = pytest.mark.servers

@@ -17,7 +17,7 @@ from services.notifier.tests.smtp_server import Inbox, smtp_server
 from booking_chassis.consumer.reading import Poison, read
 from booking_chassis.consumer.rules import Rules
 from booking_chassis.database import Database
-from booking_contracts.record import Record
+from booking_contracts.decode import Record
 from booking_contracts.topics import topic_named
 from notifier.app import senders_of
 from notifier.sending.worker import Sender

@@ -21,8 +21,7 @@ from services.notifier.tests.cloud_api import Meta, cloud_api
 from services.notifier.tests.given import Case
 from services.notifier.tests.smtp_server import Inbox, smtp_server
 
-from booking_contracts.decode import Decoded, decode
-from booking_contracts.record import Record
+from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.topics import NOTIFICATIONS, TOPICS
 
 pytestmark = pytest.mark.servers

@@ -7,7 +7,7 @@ import pytest
 from services.notifier.tests.given import Case, now
 
 from booking_contracts.decode import decode
-from booking_contracts.registry import EVENTS
+from booking_contracts.topics import EVENTS
 from notifier.rules.decide import ADMINS, Fence, Wanted, decide
 from notifier.rules.table import TABLE
 

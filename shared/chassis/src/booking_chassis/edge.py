@@ -145,7 +145,7 @@ class Edge:
             )
 
 
-class _Enough(OSError):  # noqa: N818 - a circumstance, not an error
+class _Enough(OSError):
     """Ends a stream whose headers were all that was asked for; the framework takes it for a caller who went away."""
 
 

@@ -28,7 +28,7 @@ _RERUNS = 5
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
-class IdempotencyTwin(Exception):  # noqa: N818 - a circumstance to handle, not an error
+class IdempotencyTwin(Exception):
     """Another request with this key has just committed: leave the transaction and ask `replayed` for its answer."""
 
 

@@ -8,7 +8,7 @@ import time
 import structlog
 from aiokafka.errors import KafkaError
 
-from booking_contracts.kafka_admin import compare_topics
+from booking_contracts.topics import compare_topics
 
 log = structlog.get_logger(__name__)
 

@@ -32,8 +32,7 @@ from booking_chassis.consumer import metrics as figures
 from booking_chassis.database import Database, DatabaseDown
 from booking_contracts.decode import Decoded
 from booking_contracts.ids import partition_of
-from booking_contracts.kafka_admin import create_topics
-from booking_contracts.topics import ASSESSMENTS, SESSIONS
+from booking_contracts.topics import ASSESSMENTS, SESSIONS, create_topics
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres
 

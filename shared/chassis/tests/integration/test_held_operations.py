@@ -25,8 +25,7 @@ from shared.chassis.tests.poison import send_unreadable, spoiled
 from booking_chassis.consumer import Hold, held, held_records_router, operations
 from booking_chassis.consumer.errors import HeldNotFound, StillHeld
 from booking_chassis.principal import Principal
-from booking_contracts.decode import Decoded
-from booking_contracts.record import Record
+from booking_contracts.decode import Decoded, Record
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS
 
 pytestmark = pytest.mark.servers

@@ -29,8 +29,7 @@ from tests.plugins.servers import Databases
 
 from booking_chassis import migrations
 from booking_chassis.testing import Issuer
-from booking_contracts import kafka_admin
-from booking_contracts.topics import SESSIONS, TOPICS
+from booking_contracts.topics import SESSIONS, TOPICS, create_topics
 
 pytestmark = pytest.mark.servers
 PROGRAM = [sys.executable, "-m", "shared.chassis.tests.sample"]
@@ -420,7 +419,7 @@ async def test_worker__serves_health_and_no_routes(sample_database, kafka):
 )
 async def test_topic_that_a_broker_made_or_that_expires__ends_a_worker_with_1(sample_database, kafka, differs, says):
     prefix = kafka.prefix()
-    await kafka_admin.create_topics(kafka.bootstrap, prefix, topics=[dataclasses.replace(SESSIONS, **differs)])
+    await create_topics(kafka.bootstrap, prefix, topics=[dataclasses.replace(SESSIONS, **differs)])
     settings = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "TOPIC_PREFIX": prefix}
     async with started("worker", sample_database.app_url, **settings) as program:
         assert await asyncio.wait_for(program.process.wait(), 60) == 1

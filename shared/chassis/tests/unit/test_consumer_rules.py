@@ -16,8 +16,7 @@ from booking_chassis.consumer.reading import Poison, describe, digest_of, key_te
 from booking_chassis.consumer.retry import Backoff, is_transient
 from booking_chassis.consumer.rules import verdict
 from booking_chassis.database import DatabaseDown
-from booking_contracts.decode import Decoded
-from booking_contracts.record import Record
+from booking_contracts.decode import Decoded, Record
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS, Topic
 
 

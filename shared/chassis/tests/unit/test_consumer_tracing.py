@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from shared.chassis.tests.consumer_rig import session_event
 
 from booking_chassis.consumer.tracing import note, record_span
-from booking_contracts.record import Record
+from booking_contracts.decode import Record
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

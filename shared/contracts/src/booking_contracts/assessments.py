@@ -3,8 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
-from booking_contracts.event import Event
-from booking_contracts.fields import Instant
+from booking_contracts.event import Event, Instant
 
 
 class AssessmentCompleted(Event):

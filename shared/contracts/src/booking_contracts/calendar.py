@@ -4,8 +4,7 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from booking_contracts.event import Event
-from booking_contracts.fields import Instant, LocalTime, ScheduleVersion, ZoneName
+from booking_contracts.event import Event, Instant, LocalTime, ScheduleVersion, ZoneName
 from booking_contracts.sessions import SessionStatus
 
 

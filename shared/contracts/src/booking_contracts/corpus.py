@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from booking_contracts.record import Record
+from booking_contracts.decode import Record
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 NAMES = sorted(path.stem for path in CORPUS.glob("*.json"))

@@ -4,8 +4,7 @@ by notifier; contacts are kept apart (E4)."""
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from booking_contracts.event import Event
-from booking_contracts.fields import Code, Link, Text, ZoneName
+from booking_contracts.event import Code, Event, Link, Text, ZoneName
 
 
 class PractitionerProfile(Event):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from booking_contracts.errors import Undecodable
-from booking_contracts.fields import UUID_IN_ANY_CASE
+from booking_contracts.event import UUID_IN_ANY_CASE
 
 JSON = "application/json"
 

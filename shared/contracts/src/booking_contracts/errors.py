@@ -10,7 +10,7 @@ class ContractError(Exception):
     """A record that this release cannot read."""
 
 
-class Undecodable(ContractError):  # noqa: N818 a finding, not a fault of ours
+class Undecodable(ContractError):
     """The record breaks the published language; `reason` says how, without quoting its content."""
 
     def __init__(self, reason: str) -> None:
@@ -18,9 +18,9 @@ class Undecodable(ContractError):  # noqa: N818 a finding, not a fault of ours
         self.reason = reason
 
 
-class NewerVersion(ContractError):  # noqa: N818 likewise
+class NewerVersion(ContractError):
     """A newer major version of a type that this release knows: readers come first, so hold it, never bin it."""
 
-    def __init__(self, type: str) -> None:  # noqa: A002 the CloudEvents attribute's name
-        super().__init__(f"{type} is newer than this release")
-        self.type = type
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is newer than this release")
+        self.type = name

@@ -1,12 +1,89 @@
-"""What every event has: a type with a version, strict fields, one compact JSON form."""
+"""What every event is made of: kinds of value with one spelling each, a type with a version and strict fields, one
+compact JSON form, and one JSON Schema as its writer keeps it: closed, and never null."""
 
 import json
-from typing import Any, ClassVar, Self, cast
+import re
+from datetime import UTC, datetime, time
+from typing import Annotated, Any, ClassVar, Literal, Self, cast, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+"""As we write it."""
+
+UUID_IN_ANY_CASE = UUID_PATTERN.replace("a-f", "a-fA-F")
+"""As others may write it (RFC 9562 §4): Swift and SQL Server write capitals."""
 
 
-class Part(BaseModel):
+def _utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:  # 0001-01-01T00:00+14:00 lies before the first year there is
+        raise ValueError("the instant lies outside of the years 1 to 9999") from error
+
+
+def _whole_minute(local: time) -> time:
+    if local.second or local.microsecond or local.tzinfo is not None:
+        raise ValueError("a local time is HH:MM, without seconds and zone")
+    return local
+
+
+def _hh_mm(local: time) -> str:
+    return f"{local.hour:02}:{local.minute:02}"
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A moment, always in UTC and written with `Z` (RFC 3339)."""
+
+LocalTime = Annotated[
+    time,
+    AfterValidator(_whole_minute),
+    PlainSerializer(_hh_mm, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
+]
+"""A wall clock's `HH:MM`, without zone: the zone stands beside it."""
+
+Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+"""A short name made for machines: a provider, a template, an error code."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
+"""Words for people that may be public: a product's name, a profile's bio. Never free text of a session (E4)."""
+
+ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+"""An IANA zone name such as `Asia/Jakarta`. Whether it exists was checked when the event was decided."""
+
+Link = Annotated[str, StringConstraints(min_length=1, max_length=2_048)]
+"""An address in the canonical form that product.md S3 describes."""
+
+Minutes = Annotated[int, Field(ge=0, le=10_000_000)]
+ScheduleVersion = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""0 before the first schedule, then +1 by every change of it: the iCalendar SEQUENCE and the fence of N4."""
+
+Attempt = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+ProductKind = Literal["verification", "counseling"]
+Channel = Literal["email", "whatsapp"]
+
+RECIPIENT = re.compile(f"^(admins|{UUID_PATTERN})$")
+Recipient = Annotated[str, StringConstraints(pattern=RECIPIENT.pattern)]
+"""A person's id, or `admins`: one mail to all of the setting `admin_emails`."""
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
+class _Frozen(type(BaseModel)):
+    """Tells the type checker of `frozen`: a subclass may then narrow what its base declares."""
+
+
+class Part(BaseModel, metaclass=_Frozen):
     """A value inside an event. Frozen and strict; a field that it does not declare is refused when it is made."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ser_json_inf_nan="strings")
@@ -59,3 +136,56 @@ def has_nul(value: object) -> bool:
             return any(has_nul(key) or has_nul(item) for key, item in cast("dict[str, object]", value).items())
         case _:
             return False
+
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Schema = dict[str, Any]
+
+
+def schema_uri(name: str, version: int) -> str:
+    """The `ce_dataschema`, which is the `$id` of the schema file of this type and major version."""
+    return f"https://schemas.booking.example/{name}.v{version}.json"
+
+
+def schema_of(event: type[Event]) -> Schema:
+    """The closed schema: what a writer of this release may write. A reader takes the same one, opened (`opened`)."""
+    raw = event.model_json_schema()
+    definitions = cast("dict[str, Schema]", raw.pop("$defs", {}))
+    body = _plain(raw, definitions)
+    body["description"] = " ".join((event.__doc__ or "").split())
+    return {
+        "$schema": DIALECT,
+        "$id": schema_uri(event.TYPE, event.TYPE_VERSION),
+        "title": event.TYPE,
+        **body,
+    }
+
+
+def opened(schema: Any) -> Any:
+    """The schema as a reader applies it: fields that it does not know are allowed, at every depth."""
+    match schema:
+        case dict():
+            items = cast("Schema", schema).items()
+            return {name: opened(value) for name, value in items if name != "additionalProperties"}
+        case list():
+            return [opened(item) for item in cast("list[Any]", schema)]
+        case _:
+            return schema
+
+
+def _plain(node: Schema, definitions: dict[str, Schema]) -> Schema:
+    """Without references, pydantic's titles and defaults, and without the null that a writer leaves out."""
+    if "$ref" in node:
+        return _plain(definitions[node["$ref"].rpartition("/")[2]], definitions)
+    if "anyOf" in node:
+        (only,) = [option for option in node["anyOf"] if option != {"type": "null"}]
+        return _plain(only, definitions)
+    plain = {name: value for name, value in node.items() if name not in {"title", "default", "description"}}
+    if plain.get("type") == "object":
+        properties = cast("dict[str, Schema]", plain.get("properties", {}))
+        plain["properties"] = {name: _plain(value, definitions) for name, value in properties.items()}
+        plain["additionalProperties"] = False
+    if "items" in plain:
+        plain["items"] = _plain(plain["items"], definitions)
+    return plain

@@ -3,8 +3,7 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from booking_contracts.event import Event
-from booking_contracts.fields import Attempt, Channel, Code, Instant, Recipient
+from booking_contracts.event import Attempt, Channel, Code, Event, Instant, Recipient
 
 NotificationState = Literal["pending", "sending", "sent", "delivered", "failed", "ambiguous", "skipped"]
 

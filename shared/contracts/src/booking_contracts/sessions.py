@@ -4,8 +4,7 @@ from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from booking_contracts.event import Event, Part
-from booking_contracts.fields import Instant, Link, LocalTime, ProductKind, ScheduleVersion, ZoneName
+from booking_contracts.event import Event, Instant, Link, LocalTime, Part, ProductKind, ScheduleVersion, ZoneName
 
 SessionStatus = Literal["pending_negotiation", "scheduled", "on_progress", "completed", "canceled", "failed"]
 CancelReason = Literal["canceled_by_member", "canceled_by_practitioner", "other"]
@@ -42,7 +41,7 @@ class ScheduleRequested(SessionEvent):
     """A member with a paid Transaction asked for a session (R1, R2). Notifier tells the practitioner (R3), who must
     answer by `respond_by` (R4)."""
 
-    status: Literal["pending_negotiation"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    status: Literal["pending_negotiation"]
     assessment_id: UUID | None = None
     kind: ProductKind
     respond_by: Instant
@@ -52,7 +51,7 @@ class ScheduleRequested(SessionEvent):
 class _Schedule(SessionEvent):
     """Local date and times as the practitioner gave them, and the instants computed from them once (S1)."""
 
-    status: Literal["scheduled"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    status: Literal["scheduled"]
     schedule_version: ScheduleVersion
     scheduled_date: date
     time_start: LocalTime
@@ -82,7 +81,7 @@ class PractitionerChanged(SessionEvent):
     """The Transaction was reassigned while the session was open: it waits for the new practitioner's answer (P2).
     Notifier tells all three, the calendar takes the session out of ranges and feeds (C1)."""
 
-    status: Literal["pending_negotiation"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    status: Literal["pending_negotiation"]
     previous_practitioner_id: UUID
     previous_status: Literal["pending_negotiation", "scheduled"]
     previous: PreviousTime | None = None
@@ -94,7 +93,7 @@ class SessionStarted(SessionEvent):
     """The practitioner flagged the session as running, or the system did at its start time where the product says so.
     Checkout refuses reassignment from now on (P2)."""
 
-    status: Literal["on_progress"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    status: Literal["on_progress"]
     started_at: Instant
 
 
@@ -102,7 +101,7 @@ class ResultUploaded(SessionEvent):
     """The practitioner uploaded a recording or notes, which completes the session. Notifier tells the member, checkout
     counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4)."""
 
-    status: Literal["completed"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    status: Literal["completed"]
     result_id: UUID
     has_link: bool
     has_notes: bool
@@ -112,7 +111,7 @@ class ResultReplaced(SessionEvent):
     """The practitioner replaced the result of a completed session; the earlier one stays in the history.
     It counts as activity (L2), never again as productivity."""
 
-    status: Literal["completed"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    status: Literal["completed"]
     result_id: UUID
     has_link: bool
     has_notes: bool
@@ -123,7 +122,7 @@ class SessionCanceled(SessionEvent):
     """The member or the practitioner canceled with a reason (S5). Notifier tells the other side, the calendar marks the
     session as canceled (C1), the member may request again (R2)."""
 
-    status: Literal["canceled"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    status: Literal["canceled"]
     reason_code: CancelReason
     reason_id: UUID | None = None
     previous_status: Literal["pending_negotiation", "scheduled"]
@@ -136,7 +135,7 @@ class SessionFailed(SessionEvent):
     """An admin failed the session, or the system did: no answer in time (R4), or the payment was reversed (P5).
     Notifier tells both, the calendar marks the session as failed (C1), the member may request again (R2)."""
 
-    status: Literal["failed"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    status: Literal["failed"]
     reason_code: FailReason
     reason_id: UUID | None = None
     previous_status: Literal["pending_negotiation", "scheduled", "on_progress"]

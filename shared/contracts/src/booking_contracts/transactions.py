@@ -3,8 +3,7 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from booking_contracts.event import Event, Part
-from booking_contracts.fields import Code, Instant, Minutes, ProductKind, Text
+from booking_contracts.event import Code, Event, Instant, Minutes, Part, ProductKind, Text
 from booking_contracts.money import Money
 
 ReviewCause = Literal["after_expiry", "after_cancel", "wrong_amount", "wrong_currency", "second_payment"]
@@ -29,19 +28,20 @@ class TransactionEvent(Event):
     NAMESPACE: ClassVar[str] = "com.booking.checkout"
     transaction_id: UUID
     user_id: UUID
-    practitioner_id: UUID | None = None
+    practitioner_id: UUID | None
 
 
 class _LockedEvent(TransactionEvent):
     """The pair is locked: `practitioner_id` changes by reassignment alone (P2)."""
 
-    practitioner_id: UUID  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
+    practitioner_id: UUID
 
 
 class TransactionCreated(TransactionEvent):
     """A member chose a product; price and limits are copied into the sale (P1). Consultation learns of the Transaction;
     no practitioner is set yet, `PractitionerAssigned` follows at once."""
 
+    practitioner_id: UUID | None = None
     product: ProductSnapshot
     price: Money
     provider: Code

@@ -4,9 +4,7 @@ import dataclasses
 
 import pytest
 
-from booking_contracts import kafka_admin
-from booking_contracts.kafka_admin import TopicMismatch
-from booking_contracts.topics import SESSIONS, Topic, assert_topics, create_topics
+from booking_contracts.topics import SESSIONS, Topic, TopicMismatch, assert_topics, create_topics
 
 pytestmark = pytest.mark.servers
 
@@ -37,4 +35,4 @@ async def test_a_topic_that_differs_is_named(kafka, wanted: Topic, finding: str)
     prefix = kafka.prefix()
     await create_topics(kafka.bootstrap, prefix)
     with pytest.raises(TopicMismatch, match=finding):
-        await kafka_admin.assert_topics(kafka.bootstrap, prefix, [wanted])
+        await assert_topics(kafka.bootstrap, prefix, [wanted])

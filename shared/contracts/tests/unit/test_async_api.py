@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from booking_contracts.generate.__main__ import CONTRACTS
+from booking_contracts.generate import CONTRACTS
 
 Json = dict[str, Any]
 DOCUMENT: Json = json.loads((CONTRACTS / "asyncapi.json").read_text("utf-8"))

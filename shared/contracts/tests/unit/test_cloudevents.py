@@ -8,8 +8,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event, to_
 from cloudevents.core.exceptions import CloudEventValidationError
 
 from booking_contracts.corpus import NAMES, golden
-from booking_contracts.decode import decode
-from booking_contracts.record import Record
+from booking_contracts.decode import Record, decode
 
 
 def _read(record: Record):

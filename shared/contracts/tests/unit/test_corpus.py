@@ -5,16 +5,16 @@ import json
 
 import pytest
 
-from booking_contracts import registry, upcasters
+from booking_contracts import decode as decoding
 from booking_contracts.corpus import NAMES, golden
-from booking_contracts.decode import decode, from_store
+from booking_contracts.decode import Record, Upcaster, decode, from_store, upcast
 from booking_contracts.errors import NewerVersion, Undecodable
-from booking_contracts.record import Record
 from booking_contracts.sessions import SessionScheduled
+from booking_contracts.topics import EVENTS
 
 
 def test_every_version_of_every_type_has_a_golden_record():
-    wanted = {f"{e.TYPE}.v{v}" for e in registry.EVENTS.values() for v in range(1, e.TYPE_VERSION + 1)}
+    wanted = {f"{e.TYPE}.v{v}" for e in EVENTS.values() for v in range(1, e.TYPE_VERSION + 1)}
     assert set(NAMES) == wanted
 
 
@@ -80,13 +80,14 @@ def test_a_stored_type_that_nobody_knows_is_undecodable():
         from_store("SessionDreamt", 1, "{}")
 
 
-def test_an_old_version_is_upcast_step_by_step():
-    steps: dict[tuple[str, int], upcasters.Upcaster] = {
+def test_an_old_version_is_upcast_step_by_step(monkeypatch: pytest.MonkeyPatch):
+    steps: dict[tuple[str, int], Upcaster] = {
         ("X", 1): lambda data: {**data, "b": data["a"]},
         ("X", 2): lambda data: {**data, "c": data["b"]},
     }
-    assert upcasters.upcast("X", 1, 3, {"a": 1}, steps) == {"a": 1, "b": 1, "c": 1}
-    assert upcasters.upcast("X", 3, 3, {"a": 1}, steps) == {"a": 1}
+    monkeypatch.setattr(decoding, "UPCASTERS", steps)
+    assert upcast("X", 1, 3, {"a": 1}) == {"a": 1, "b": 1, "c": 1}
+    assert upcast("X", 3, 3, {"a": 1}) == {"a": 1}
 
 
 def test_an_old_version_without_upcaster_is_undecodable(monkeypatch: pytest.MonkeyPatch):
@@ -97,7 +98,7 @@ def test_an_old_version_without_upcaster_is_undecodable(monkeypatch: pytest.Monk
 
 def test_an_old_version_with_its_upcaster_is_read(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(SessionScheduled, "TYPE_VERSION", 2)
-    monkeypatch.setattr(upcasters, "UPCASTERS", {("SessionScheduled", 1): lambda data: {**data, "schedule_version": 9}})
+    monkeypatch.setattr(decoding, "UPCASTERS", {("SessionScheduled", 1): lambda data: {**data, "schedule_version": 9}})
     event = decode(golden("SessionScheduled.v1")).event
     assert isinstance(event, SessionScheduled)
     assert event.schedule_version == 9

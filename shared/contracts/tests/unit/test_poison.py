@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_contracts.corpus import NAMES, golden
-from booking_contracts.decode import decode
+from booking_contracts.decode import Record, decode
 from booking_contracts.errors import ContractError, Undecodable
-from booking_contracts.record import Record
 
 GOOD = golden("SessionScheduled.v1")
 CONTACT = golden("PersonContact.v1")

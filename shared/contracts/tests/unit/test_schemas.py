@@ -11,11 +11,9 @@ import jsonschema
 import pytest
 
 from booking_contracts.corpus import NAMES, golden
-from booking_contracts.generate.__main__ import CONTRACTS, outdated
-from booking_contracts.generate.async_api import document
-from booking_contracts.generate.json_schema import opened, schema_of
-from booking_contracts.registry import EVENTS
-from booking_contracts.topics import TOPICS
+from booking_contracts.event import opened, schema_of
+from booking_contracts.generate import CONTRACTS, document, outdated
+from booking_contracts.topics import EVENTS, TOPICS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its dependencies warn on import

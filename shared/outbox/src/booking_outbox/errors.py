@@ -12,17 +12,17 @@ class OutboxError(Exception):
     """The outbox's own errors."""
 
 
-class StoreOlderThanTopic(OutboxError):  # noqa: N818 - named for what happened
+class StoreOlderThanTopic(OutboxError):
     """The topic holds one of our records that the store has never written, so the store is an older copy."""
 
 
-class LeadLost(OutboxError):  # noqa: N818 - named for what happened
+class LeadLost(OutboxError):
     """Nothing may be sent or deleted any more: the session that held the lock is gone or was silent for too long."""
 
 
-class Unpublished(OutboxError):  # noqa: N818 - named for what happened
+class Unpublished(OutboxError):
     """A batch was not acknowledged. It may be in the topic or not."""
 
 
-class LockBusy(OutboxError):  # noqa: N818 - named for what happened
+class LockBusy(OutboxError):
     """The leader did not give its lock up in time."""

@@ -7,7 +7,8 @@ built once.
 
 from functools import lru_cache
 
-from booking_contracts.registry import full_type, schema_uri
+from booking_contracts.event import schema_uri
+from booking_contracts.topics import full_type
 from booking_outbox.encoding import VARINT, header, header_name
 
 _ID, _SUBJECT = header_name("ce_id") + VARINT[36], header_name("ce_subject")  # an id is a UUID's 36 characters

@@ -8,10 +8,9 @@ import pytest
 from shared.outbox.tests.conftest import Outbox, assert_published, firsts, header, key_of, put_profile, until
 from shared.store.tests.sample.session import Session, append
 
-from booking_contracts.decode import decode
+from booking_contracts.decode import Record, decode
 from booking_contracts.envelope import read_headers
 from booking_contracts.ids import partition_of, state_id
-from booking_contracts.record import Record
 from booking_contracts.topics import PRACTITIONERS, SESSIONS
 from booking_outbox import Waker
 from booking_outbox.publisher import Publisher

@@ -19,7 +19,7 @@ class StoreError(Exception):
     """The append was not made; nothing was changed."""
 
 
-class StreamConflict(StoreError):  # noqa: N818 - named for what happened
+class StreamConflict(StoreError):
     """The stream is not at the expected version any more."""
 
 
@@ -27,11 +27,11 @@ class Contended(StreamConflict):
     """PostgreSQL kept choosing this command as the victim (40P01, 40001)."""
 
 
-class IdempotencyTwin(StoreError):  # noqa: N818 - named for what happened
+class IdempotencyTwin(StoreError):
     """A request with the same idempotency key committed first; read its record and answer from it."""
 
 
-class Overlap(StoreError):  # noqa: N818 - named for what happened
+class Overlap(StoreError):
     """An exclusion constraint refused the rows (23P01).
 
     ``person_ids`` are those PostgreSQL named, empty when it named none.
@@ -43,7 +43,7 @@ class Overlap(StoreError):  # noqa: N818 - named for what happened
         self.person_ids = person_ids
 
 
-class UniqueConflict(StoreError):  # noqa: N818 - named for what happened
+class UniqueConflict(StoreError):
     """A unique constraint of the aggregate refused the row; ``code`` is what its AppendSql calls it."""
 
     def __init__(self, constraint: str, code: str) -> None:
@@ -52,9 +52,9 @@ class UniqueConflict(StoreError):  # noqa: N818 - named for what happened
         self.code = code
 
 
-class GuardFailed(StoreError):  # noqa: N818 - named for what happened
+class GuardFailed(StoreError):
     """The statement wrote nothing: its guard found no row, or the expected version is not in the stream."""
 
 
-class TooLarge(StoreError):  # noqa: N818 - named for what happened
+class TooLarge(StoreError):
     """An event's data is over 512 KiB, which no topic would take."""

@@ -6,8 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from booking_contracts.kafka_admin import compare_topics
-from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS
+from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS, compare_topics
 from booking_local.audit import calendar, claims, copies, folds, messages, published, states, versions, zones
 from booking_local.audit.finding import Section
 from booking_local.audit.published import Progress

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from booking_contracts.generate.json_schema import schema_of
+from booking_contracts.event import schema_of
 from booking_contracts.topics import SESSIONS
 
 Schedule = Literal["keep", "set", "clear"]

@@ -23,11 +23,11 @@ _KEEP_SETTLED = "UPDATE held SET consumer = %(past)s WHERE consumer = %(consumer
 State = Literal["active", "building", "retired", "discarded"]
 
 
-class RebuildRunning(Exception):  # noqa: N818 an answer to an operator
+class RebuildRunning(Exception):
     """A generation is being built already."""
 
 
-class NothingToGoBackTo(Exception):  # noqa: N818 an answer to an operator
+class NothingToGoBackTo(Exception):
     """No retired generation is kept."""
 
 

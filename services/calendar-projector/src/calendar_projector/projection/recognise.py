@@ -12,9 +12,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from booking_contracts.event import Event
-from booking_contracts.fields import UUID_PATTERN
-from booking_contracts.generate.json_schema import Schema, schema_of
+from booking_contracts.event import UUID_PATTERN, Event, Schema, schema_of
 from booking_contracts.topics import SESSIONS
 
 _DATE = r"(?:[1-9]\d{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"

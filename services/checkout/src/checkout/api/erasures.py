@@ -12,7 +12,7 @@ from booking_chassis.auth import AdminCaller
 from booking_chassis.context import RequestContext
 from booking_chassis.database import Database
 from booking_chassis.problems import not_found, problem_responses, unavailable
-from booking_contracts.fields import Instant
+from booking_contracts.event import Instant
 from booking_store import StreamConflict
 from checkout.api.person import ERASED
 from checkout.asking import by_person

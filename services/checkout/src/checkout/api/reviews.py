@@ -13,7 +13,7 @@ from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, 
 from booking_chassis.etag import Preconditions
 from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.problems import conflict, not_found, problem_responses
-from booking_contracts.fields import Instant
+from booking_contracts.event import Instant
 from booking_contracts.ids import uuid7
 from checkout import reading
 from checkout.api.bodies import Body, Reason

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from booking_contracts.fields import Instant
+from booking_contracts.event import Instant
 from checkout.transaction.row import read_row
 from checkout.transaction.state import Existing, Status
 

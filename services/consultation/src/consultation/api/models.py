@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from booking_chassis.instants import InstantIn
-from booking_contracts.fields import Instant, LocalTime, ProductKind
+from booking_contracts.event import Instant, LocalTime, ProductKind
 from booking_contracts.sessions import SessionStatus
 from booking_people import is_visible
 from consultation import whatsapp

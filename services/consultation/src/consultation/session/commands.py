@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from booking_contracts.fields import ProductKind
+from booking_contracts.event import ProductKind
 from consultation.session.lifecycle import CommandName, ReasonCode, Role
 from consultation.session.times import LocalTimes
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from booking_contracts.fields import ProductKind
+from booking_contracts.event import ProductKind
 from consultation.session.times import Slot
 
 

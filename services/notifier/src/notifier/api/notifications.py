@@ -19,7 +19,7 @@ from booking_chassis.idempotency import Idempotency, Written
 from booking_chassis.instants import InstantOut
 from booking_chassis.principal import Principal
 from booking_chassis.problems import conflict, not_found, problem_responses
-from booking_contracts.fields import RECIPIENT
+from booking_contracts.event import RECIPIENT
 from booking_contracts.notifications import NotificationState
 from booking_contracts.topics import PRACTITIONERS, SESSIONS, TRANSACTIONS
 from notifier.ledger.marked import changing

@@ -37,7 +37,7 @@ class Server:
     step_timeout: float = 15.0
 
 
-class _Answered(Exception):  # noqa: N818 - a way out of the conversation, not an error
+class _Answered(Exception):
     """The server said no; carries the outcome."""
 
     def __init__(self, outcome: Outcome) -> None:

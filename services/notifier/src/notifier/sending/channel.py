@@ -18,11 +18,11 @@ class Contact:
     phone: str | None = None
 
 
-class NoAddress(Exception):  # noqa: N818 - a finding
+class NoAddress(Exception):
     """Nobody knows an address of this recipient (yet): wait for it (N5)."""
 
 
-class BadAddress(Exception):  # noqa: N818 - likewise
+class BadAddress(Exception):
     """The address is none that we would ever send to: terminal."""
 
 

@@ -14,8 +14,7 @@ from booking_chassis.consumer.retry import Backoff, is_transient
 from booking_chassis.consumer.rules import Failure, Rules, Taken
 from booking_chassis.consumer.tuning import Tuning
 from booking_chassis.database import Database
-from booking_contracts.decode import Decoded
-from booking_contracts.record import Record
+from booking_contracts.decode import Decoded, Record
 
 log = logging.getLogger("booking.consumer")
 

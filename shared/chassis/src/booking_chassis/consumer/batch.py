@@ -26,8 +26,7 @@ from booking_chassis.consumer.subscription import Subscription
 from booking_chassis.consumer.tuning import Tuning
 from booking_chassis.consumer.watch import Watch
 from booking_chassis.database import Database
-from booking_contracts.decode import Decoded
-from booking_contracts.record import Record
+from booking_contracts.decode import Decoded, Record
 from booking_contracts.topics import Topic
 from booking_outbox.faults import crash_point
 from booking_outbox.progress import Progress

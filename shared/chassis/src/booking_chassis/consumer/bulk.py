@@ -40,7 +40,7 @@ WHERE i.consumer = %s AND i.topic = k.topic AND i.key = k.key
 """
 
 
-class Overtaken(OSError):  # noqa: N818
+class Overtaken(OSError):
     """Another copy of this consumer made one of the version rows first; the batch is tried again (transient)."""
 
 

@@ -14,19 +14,19 @@ class ConsumerError(Exception):
     """Root of the consumer's own errors."""
 
 
-class Hold(ConsumerError):  # noqa: N818 -- reads as an order: `raise Hold(...)`
+class Hold(ConsumerError):
     """Raised by an apply: hold the record at once, without further tries (reason "failed")."""
 
 
-class PositionLost(ConsumerError):  # noqa: N818
+class PositionLost(ConsumerError):
     """Raised by `Positions.advance`: the stored position is not the expected one, so roll back all and seek again."""
 
 
-class HeldNotFound(ConsumerError):  # noqa: N818
+class HeldNotFound(ConsumerError):
     """No unsettled held record has this id."""
 
 
-class StillHeld(ConsumerError):  # noqa: N818
+class StillHeld(ConsumerError):
     """The key's records were tried in order and one of them, perhaps an earlier one, is still held."""
 
     def __init__(self, blocking: UUID, reason: str, error: str | None) -> None:

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from booking_chassis.consumer.reading import digest_of, key_text
-from booking_contracts.record import Record
+from booking_contracts.decode import Record
 
 Reason = Literal["gap", "undecodable", "failed"]
 Settled = Literal["applied", "superseded", "discarded"]

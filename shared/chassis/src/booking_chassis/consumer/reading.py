@@ -9,9 +9,8 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from booking_contracts.decode import Decoded, decode
+from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.envelope import one_spelling
-from booking_contracts.record import Record
 
 LONGEST_KEY = 512
 """Bytes. An index row of PostgreSQL takes at most 2,700; our keys are UUIDs."""

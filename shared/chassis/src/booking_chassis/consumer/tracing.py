@@ -7,8 +7,8 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from booking_contracts.decode import Record
 from booking_contracts.envelope import traceparent_in
-from booking_contracts.record import Record
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 

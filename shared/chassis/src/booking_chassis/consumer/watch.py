@@ -13,7 +13,7 @@ from booking_chassis.consumer.reader import Reader
 from booking_chassis.consumer.rules import Taken
 from booking_chassis.consumer.tuning import Tuning
 from booking_chassis.database import Database
-from booking_contracts.record import Record
+from booking_contracts.decode import Record
 
 log = logging.getLogger("booking.consumer")
 

@@ -1,15 +1,50 @@
-"""The AsyncAPI 3.0 document: channels with their Kafka bindings, messages with headers and keys."""
+"""`python -m booking_contracts.generate [--check]`: what is made of the event classes and the topic catalogue (JSON
+Schemas, the AsyncAPI document, the page of events) is written, or it is said which files are out of date."""
 
+import argparse
 import json
 import re
-from typing import Any
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
 
 from booking_contracts.corpus import NAMES, golden
 from booking_contracts.decode import foreign_source
-from booking_contracts.event import Event
-from booking_contracts.fields import UUID_IN_ANY_CASE
-from booking_contracts.generate.json_schema import schema_of
-from booking_contracts.topics import TOPICS, Topic
+from booking_contracts.event import UUID_IN_ANY_CASE, Event, Schema, schema_of
+from booking_contracts.topics import EVENTS, TOPICS, Topic
+
+CONTRACTS = Path(__file__).resolve().parents[2]
+PAGE = CONTRACTS.parents[1] / "docs" / "events.md"
+
+
+def generated() -> Iterator[tuple[Path, str]]:
+    """Each generated file with the text that it should have today."""
+    for event in EVENTS.values():
+        path = CONTRACTS / "schemas" / f"{event.TYPE}.v{event.TYPE_VERSION}.json"
+        yield path, json.dumps(schema_of(event), indent=2, ensure_ascii=False) + "\n"
+    yield CONTRACTS / "asyncapi.json", json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    yield PAGE, page()
+
+
+def outdated() -> list[Path]:
+    """The files that are missing or whose text is no longer the generated one."""
+    return [path for path, text in generated() if not path.exists() or path.read_text("utf-8") != text]
+
+
+def main() -> int:
+    """Write, or with `--check` only look; 1 if something was out of date and is not written."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of date")
+    if parser.parse_args().check:
+        for path in outdated():
+            sys.stderr.write(f"out of date: {path}; run `make generate`\n")
+        return 1 if outdated() else 0
+    for path, text in generated():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return 0
+
 
 _UUID = {"type": "string", "format": "uuid"}
 _TEXT = {"type": "string", "minLength": 1}
@@ -18,7 +53,7 @@ _NUMBERS = {"retention.ms", "retention.bytes", "delete.retention.ms", "max.messa
 
 
 def document() -> dict[str, Any]:
-    """The whole document, in the order of the catalogue."""
+    """The AsyncAPI 3.0 document, in the catalogue's order: channels with bindings, messages with headers and keys."""
     events = {event.TYPE: (topic, event) for topic in TOPICS for event in topic.events}
     return {
         "asyncapi": "3.0.0",
@@ -137,3 +172,76 @@ def _headers(topic: Topic, event: type[Event]) -> dict[str, Any]:
 
 def _sequence(topic: Topic) -> str:
     return "The row's version." if topic.state else "The aggregate's version, from 1 without gaps."
+
+
+_HEAD = """<!-- Generated from shared/contracts by `python -m booking_contracts.generate`; do not edit. -->
+
+# The events
+
+This page is generated from the docstrings of the event classes. Every record is a CloudEvent in Kafka's binary mode:
+the value is the data alone, the rest are headers. The schemas are in `shared/contracts/schemas/`, one real record of
+each type in `shared/contracts/corpus/`, the AsyncAPI document is `shared/contracts/asyncapi.json`.
+
+A UUID may come in capitals, as key, in a header or in the value: it is the same UUID (RFC 9562 §4). Of our own headers,
+by exactly these names, none may be null, doubled or malformed, or the record is held; any other header is ignored,
+whatever it holds. A `traceparent` that is malformed, or one of several different ones, is as none.
+`booking.assessments.v1` is another system's: there `ce_id` is any text, `ce_actor` and `ce_correlationid` may be
+missing, and `ce_sequence` is ignored.
+
+| topic | key | kind | kept | written by |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """The event catalogue page of the documentation, made of the classes' docstrings."""
+    return _HEAD + "".join(map(_row, TOPICS)) + "".join(map(_section, TOPICS))
+
+
+def _row(topic: Topic) -> str:
+    kind = "the row as it is now" if topic.state else "events, versions 1, 2, 3"
+    return f"| `{topic.name}` | `{topic.key}` | {kind} | {_kept(topic)} | `{topic.source}` |\n"
+
+
+def _kept(topic: Topic) -> str:
+    if topic.compacted:
+        return "the last of each key"
+    milliseconds = int(topic.config["retention.ms"])
+    return "for ever" if milliseconds < 0 else f"{milliseconds // 86_400_000} days"
+
+
+def _section(topic: Topic) -> str:
+    return f"\n## {topic.name}\n\n{topic.about}\n" + "".join(map(_event, topic.events))
+
+
+def _event(event: type[Event]) -> str:
+    schema = schema_of(event)
+    fields = _fields(schema)
+    table = "| field | type |\n| --- | --- |\n" + "".join(fields) if fields else "No fields.\n"
+    return f"\n### {event.TYPE}\n\n`{event.full_type()}`. {schema['description']}\n\n{table}"
+
+
+def _fields(schema: Schema) -> list[str]:
+    required = cast("list[str]", schema.get("required", []))
+    properties = cast("dict[str, Schema]", schema["properties"])
+    return [
+        f"| `{name}`{'' if name in required else ', optional'} | {_type_of(value)} |\n"
+        for name, value in properties.items()
+    ]
+
+
+def _type_of(value: Schema) -> str:
+    if "const" in value:
+        return f"`{value['const']}`"
+    if "enum" in value:
+        return ", ".join(f"`{option}`" for option in cast("list[Any]", value["enum"]))
+    if value["type"] == "object":
+        properties = cast("dict[str, Schema]", value["properties"])
+        return "{" + ", ".join(f"`{name}`: {_type_of(inner)}" for name, inner in properties.items()) + "}"
+    if value["type"] == "array":
+        return f"list of {_type_of(value['items'])}"
+    return str(value.get("format", value["type"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
