@@ -21,11 +21,11 @@ from benchmarks.pgbench import pgbench
 from benchmarks.system import Database as Place
 from benchmarks.system import System
 from benchmarks.world import World, body_of, numbered
-from booking_chassis.database import Database
-from booking_chassis.etag import Conditions
-from booking_chassis.idempotency import IdempotencyKey
 from booking_contracts.ids import uuid7
 from booking_outbox import Waker
+from booking_process.database import Database
+from booking_web.etag import Conditions
+from booking_web.idempotency import IdempotencyKey
 from consultation.api.models import ScheduleIn
 from consultation.handlers import Done, give, now
 from consultation.links import MeetingLinks

@@ -16,8 +16,8 @@ from benchmarks.harness import Contestant, Figures, Goal, Report, Scale, compare
 from benchmarks.system import Database as Place
 from benchmarks.system import System
 from benchmarks.world import World, body_of
-from booking_chassis.database import Database
 from booking_contracts.zones import zone
+from booking_process.database import Database
 from calendar_projector.calendar import queries
 from checkout.ranking import listing
 from checkout.ranking.months import Months

@@ -14,9 +14,9 @@ from benchmarks.harness import Contestant, Figures, Goal, Report, Scale, compare
 from benchmarks.system import Database as Place
 from benchmarks.system import System
 from benchmarks.world import World
-from booking_chassis.database import Database
 from booking_contracts.topics import SESSIONS
 from booking_outbox import EventTopic, Relay, Waker
+from booking_process.database import Database
 from calendar_projector.projection.generations import begin_rebuild
 from calendar_projector.projection.merge import Merged
 from calendar_projector.projection.projector import Projector

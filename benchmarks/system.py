@@ -169,6 +169,6 @@ def system() -> Iterator[System]:
 
 
 def _migrate(owner_url: str, module: str) -> None:
-    from booking_chassis.migrations import upgrade
+    from booking_process.migrations import upgrade
 
     upgrade(owner_url, f"{module}:migrations")

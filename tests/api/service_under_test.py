@@ -14,8 +14,8 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from booking_chassis.application import create_app
-from booking_chassis.testing import Issuer
+from booking_web.application import create_app
+from booking_web.testing import Issuer
 
 MODULES = {
     "checkout": "checkout",

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, TypeAdapter
 from tests.api.service_under_test import MODULES, PEOPLE, ROLES, ServiceUnderTest, application
 
-from booking_chassis.application import EXPOSED
-from booking_chassis.cursors import encode_cursor
-from booking_chassis.field_errors import CODES
-from booking_chassis.testing import Issuer
+from booking_web.application import EXPOSED
+from booking_web.cursors import encode_cursor
+from booking_web.field_errors import CODES
+from booking_web.testing import Issuer
 
 ROOT = Path(__file__).resolve().parents[2]
 READABLE_BY_PAGES = {
@@ -163,7 +163,7 @@ def _keys(node: ast.Dict) -> Iterator[str]:
 
 
 def test_cors__exposes_every_header_that_the_code_sets():
-    folders = [ROOT / "shared/chassis/src", *(ROOT / "services").glob("*/src/*/api")]
+    folders = [ROOT / "shared/web/src", ROOT / "shared/inbox/src", *(ROOT / "services").glob("*/src/*/api")]
     files = [file for folder in folders for file in folder.rglob("*.py") if file.name not in ASK_OTHERS]
     named = {name.lower() for file in files for name in _headers_set(ast.parse(file.read_text("utf-8")))}
     assert {"etag", "consistency-token", "location", "retry-after", "allow", "accept-encoding"} <= named

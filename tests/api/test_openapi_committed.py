@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.api.service_under_test import MODULES, application
 
-from booking_chassis.openapi import printed
+from booking_web.openapi import printed
 
 SERVICES = Path(__file__).resolve().parents[2] / "services"
 

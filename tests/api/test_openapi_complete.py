@@ -14,7 +14,7 @@ from tests.api.contract.lint import PROBLEM, RULES
 from tests.api.test_access_matrix import MATRIX, PROOF
 from tests.rules import pages
 
-from booking_chassis.problems import CODES
+from booking_web.problems import CODES
 
 ROOT = SERVICES.parent
 DOCUMENTS = {name: read(committed_file(name)) for name in NAMES}

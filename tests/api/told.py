@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from services.notifier.tests.given import Case
 from tests.api.service_under_test import MODULES, PEOPLE, ServiceUnderTest, settings_of
 
-from booking_chassis.consumer.reading import read
-from booking_chassis.consumer.rules import Rules
-from booking_chassis.service import Service
 from booking_contracts.decode import Record
 from booking_contracts.topics import topic_named
+from booking_inbox.reading import read
+from booking_inbox.rules import Rules
+from booking_process.service import Service
 
 
 def tell(service: ServiceUnderTest, records: Iterable[Record]) -> None:

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from shared.chassis.tests.consumer_rig import Message
-from shared.chassis.tests.poison import spoiled
+from shared.inbox.tests.consumer_rig import Message
+from shared.inbox.tests.poison import spoiled
 from tests.e2e.conftest import system_of
 from tests.e2e.kafka_log import everything
 from tests.e2e.system import Cast, System, booking, cast, local_stack, until

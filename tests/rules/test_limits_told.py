@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from booking_chassis.problems import USUAL
-from booking_chassis.settings import ServiceSettings
+from booking_process.settings import ServiceSettings
+from booking_web.problems import USUAL
 from calendar_projector.api.instants import LONGEST_DAYS
 
 API = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text("utf-8")

@@ -9,8 +9,8 @@ import calendar_projector.app
 import checkout.app
 import consultation.app
 import notifier.app
-from booking_chassis.consumer import BatchConsumer, Consumer
-from booking_chassis.settings import ServiceSettings
+from booking_inbox import BatchConsumer, Consumer
+from booking_process.settings import ServiceSettings
 from calendar_projector.settings import Settings as CalendarSettings
 from checkout.settings import Settings as CheckoutSettings
 from consultation.settings import Settings as ConsultationSettings

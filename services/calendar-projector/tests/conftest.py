@@ -18,16 +18,16 @@ from fastapi import FastAPI
 from psycopg.rows import dict_row
 from pydantic import SecretStr
 
-from booking_chassis.application import create_app
-from booking_chassis.consumer import Tuning
-from booking_chassis.service import Service
-from booking_chassis.testing import Issuer
 from booking_contracts import sessions as told
 from booking_contracts.decode import Record
 from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import partition_of, uuid7
 from booking_contracts.topics import ERASURES, PRACTITIONERS, PREFERENCES, SESSIONS, USER_SCHEDULE, Topic
+from booking_inbox import Tuning
+from booking_process.service import Service
+from booking_web.application import create_app
+from booking_web.testing import Issuer
 from calendar_projector.app import build
 from calendar_projector.projection.batch import fold
 from calendar_projector.projection.merge import Slot, merge

@@ -17,16 +17,16 @@ import psycopg
 from pydantic import SecretStr
 from services.checkout.tests.midtrans_server import SERVER_KEY, MidtransServer
 
-from booking_chassis.application import create_app
-from booking_chassis.consumer import BatchConsumer
-from booking_chassis.consumer.reading import read
-from booking_chassis.service import Mode, Service
-from booking_chassis.testing import Issuer
 from booking_contracts.decode import Record
 from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
 from booking_contracts.topics import SESSIONS
+from booking_inbox import BatchConsumer
+from booking_inbox.reading import read
+from booking_process.service import Mode, Service
+from booking_web.application import create_app
+from booking_web.testing import Issuer
 from checkout.app import build
 from checkout.settings import Settings
 from checkout.workers.timer import Timer

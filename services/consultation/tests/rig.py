@@ -20,10 +20,6 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from booking_chassis.application import create_app
-from booking_chassis.consumer import Consumer
-from booking_chassis.consumer.reading import read
-from booking_chassis.service import Mode, Service
 from booking_contracts.decode import Record
 from booking_contracts.directory import PersonContact, PersonErased, PractitionerProfile
 from booking_contracts.envelope import Envelope
@@ -41,6 +37,10 @@ from booking_contracts.transactions import (
     TransactionPaid,
     TransactionRefunded,
 )
+from booking_inbox import Consumer
+from booking_inbox.reading import read
+from booking_process.service import Mode, Service
+from booking_web.application import create_app
 from consultation.app import build
 from consultation.settings import Settings
 

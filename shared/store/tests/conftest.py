@@ -10,9 +10,9 @@ import pytest
 from shared.store.tests.sample.session import TABLES
 from tests.plugins.servers import Databases, PostgresServer
 
-import booking_chassis
 import booking_outbox
-from booking_store import ddl
+import booking_store
+from booking_process.ddl import ddl
 
 
 @dataclass
@@ -40,7 +40,12 @@ class Connections:
 def migrate(databases: Databases) -> None:
     app = urlsplit(databases.app_url).username or ""
     with psycopg.connect(databases.owner_url, autocommit=True) as conn:
-        for text in (ddl("events_v1"), booking_outbox.ddl("outbox_v1"), booking_chassis.ddl("idempotency_v1"), TABLES):
+        for text in (
+            booking_store.ddl("events_v1"),
+            booking_outbox.ddl("outbox_v1"),
+            ddl("booking_web", "idempotency_v1"),
+            TABLES,
+        ):
             conn.execute(text.replace("{app}", app).encode())
 
 

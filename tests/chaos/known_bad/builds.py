@@ -95,9 +95,9 @@ def no_idempotency(idempotency):
 BUILDS = {
     "relay_cursor": ("booking_outbox.reading", relay_cursor),
     "relay_deletes_a_range": ("booking_outbox.reading", relay_deletes_a_range),
-    "acknowledges_before_commit": ("booking_chassis.consumer.reader", acknowledges_before_commit),
+    "acknowledges_before_commit": ("booking_inbox.reader", acknowledges_before_commit),
     "sends_before_the_ledger": ("notifier.sending.worker", sends_before_the_ledger),
-    "no_version_guard": ("booking_chassis.consumer.inbox", no_version_guard),
-    "no_idempotency": ("booking_chassis.idempotency", no_idempotency),
+    "no_version_guard": ("booking_inbox.inbox", no_version_guard),
+    "no_idempotency": ("booking_web.idempotency", no_idempotency),
     "no_constraint": ("", None),
 }

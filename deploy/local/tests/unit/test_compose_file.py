@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from booking_chassis.settings import ServiceSettings, load_settings
 from booking_local.containers import write_secret_files
 from booking_local.stack.layout import Layout
 from booking_local.stack.programs import MODULES
 from booking_local.stack.secrets import DATABASES, load, load_or_make
+from booking_process.settings import ServiceSettings, load_settings
 
 ROOT = Path(__file__).resolve().parents[4]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))

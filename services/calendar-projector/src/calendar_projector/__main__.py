@@ -2,7 +2,7 @@
 
 import sys
 
-from booking_chassis import program
+from booking_web import program
 from calendar_projector.app import build
 from calendar_projector.settings import Settings
 

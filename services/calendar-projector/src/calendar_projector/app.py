@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from booking_chassis.consumer import Consumer, Tuning
-from booking_chassis.consumer.api import held_records_router
-from booking_chassis.consumer.rules import Rules
-from booking_chassis.database import Database
-from booking_chassis.service import Service
+from booking_inbox import Consumer, Tuning
+from booking_inbox.api import held_records_router
+from booking_inbox.rules import Rules
 from booking_outbox import Relay, Waker
+from booking_process.database import Database
+from booking_process.service import Service
 from calendar_projector.api.events import events_router
 from calendar_projector.api.feeds import feeds_router, public_feeds_router
 from calendar_projector.api.projections import projections_router

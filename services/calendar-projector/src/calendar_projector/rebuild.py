@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from psycopg.errors import LockNotAvailable
 
-from booking_chassis import jobs
-from booking_chassis.database import Database
-from booking_chassis.settings import SettingsError, load_settings
+from booking_process import jobs
+from booking_process.database import Database
+from booking_process.settings import SettingsError, load_settings
 from calendar_projector.projection import generations
 from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
 from calendar_projector.projection.state import State, state

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from booking_chassis.settings import ServiceSettings
+from booking_process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.consumer import Subscription, forget_key
 from booking_contracts.decode import Decoded
 from booking_contracts.directory import PersonPreferences
 from booking_contracts.topics import ERASURES, PRACTITIONERS, PREFERENCES
+from booking_inbox import Subscription, forget_key
 from calendar_projector.calendar import people
 
 CONSUMER = "calendar-projector"

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from booking_chassis.migrations import downgrade, upgrade
+from booking_process.migrations import downgrade, upgrade
 
 pytestmark = pytest.mark.servers
 

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 from icalendar import Calendar
 
-from booking_chassis.consumer.reading import Poison, read
-from booking_chassis.consumer.rules import Rules
 from booking_contracts.decode import Record
 from booking_contracts.directory import PersonErased, PersonPreferences
 from booking_contracts.topics import ERASURES, PREFERENCES
+from booking_inbox.reading import Poison, read
+from booking_inbox.rules import Rules
 from calendar_projector.subscribers import CONSUMER, subscriptions
 
 pytestmark = pytest.mark.servers

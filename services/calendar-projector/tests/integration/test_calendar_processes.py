@@ -15,9 +15,9 @@ import httpx2
 import pytest
 import uvicorn
 
-from booking_chassis.consistency import ConsistencyToken
 from booking_contracts.directory import PersonPreferences, PractitionerProfile
 from booking_contracts.topics import PRACTITIONERS, PREFERENCES
+from booking_web.consistency import ConsistencyToken
 
 pytestmark = pytest.mark.servers
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from booking_chassis.consistency import ConsistencyToken
+from booking_web.consistency import ConsistencyToken
 from calendar_projector.calendar import queries
 from calendar_projector.calendar.queries import Range
 

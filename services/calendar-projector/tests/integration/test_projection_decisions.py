@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from booking_chassis.consumer.errors import StillHeld
+from booking_inbox.errors import StillHeld
 from calendar_projector.projection import by_hand, generations
 from calendar_projector.projection.generations import Generation
 from calendar_projector.projection.merge import Slot

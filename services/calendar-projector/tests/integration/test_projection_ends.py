@@ -5,8 +5,8 @@ import time
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from booking_chassis.database import Database
 from booking_contracts.topics import SESSIONS
+from booking_process.database import Database
 from calendar_projector.projection.ends import Ends
 
 pytestmark = pytest.mark.servers

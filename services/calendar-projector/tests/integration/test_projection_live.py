@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from booking_chassis.database import Database
 from booking_contracts.calendar import UserScheduleRow
 from booking_contracts.decode import Record, decode
 from booking_contracts.topics import USER_SCHEDULE
+from booking_process.database import Database
 from calendar_projector.projection.merge import Merged
 from calendar_projector.projection.projector import Projector
 from calendar_projector.projection.runner import Kafka

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from aiokafka import TopicPartition
 
-from booking_chassis.consumer import PositionLost
 from booking_contracts.topics import SESSIONS
+from booking_inbox import PositionLost
 from booking_outbox import Progress
 from calendar_projector.projection import generations
 from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning

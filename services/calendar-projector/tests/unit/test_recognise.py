@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_chassis.consumer.reading import Poison, read
 from booking_contracts.corpus import NAMES, golden
 from booking_contracts.decode import Record
+from booking_inbox.reading import Poison, read
 from calendar_projector.projection.batch import fold
 from calendar_projector.projection.recognise import recognise
 

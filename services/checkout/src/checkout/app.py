@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from fastapi import Depends
 
-from booking_chassis.consumer import BatchConsumer, Tuning, held_records_router
-from booking_chassis.consumer.batch import BATCH_SIZE
-from booking_chassis.database import Database
-from booking_chassis.service import Service, Worker
 from booking_contracts.topics import SESSIONS
 from booking_contracts.zones import zone
+from booking_inbox import BatchConsumer, Tuning, held_records_router
+from booking_inbox.batch import BATCH_SIZE
 from booking_outbox import Relay, Waker
+from booking_process.database import Database
+from booking_process.service import Service, Worker
 from booking_store import StreamConflict
 from checkout.api.erasures import erasures_router
 from checkout.api.me import me_router

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from booking_chassis.context import Context
-from booking_chassis.etag import UNCONDITIONAL, Conditions
-from booking_chassis.idempotency import IdempotencyKey
-from booking_chassis.principal import Principal
 from booking_store import Cause
+from booking_web.context import Context
+from booking_web.etag import UNCONDITIONAL, Conditions
+from booking_web.idempotency import IdempotencyKey
+from booking_web.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.database import Database
-from booking_chassis.etag import Conditions
-from booking_chassis.problems import not_found
 from booking_contracts.ids import uuid7
+from booking_process.database import Database
+from booking_web.etag import Conditions
+from booking_web.problems import not_found
 from checkout import catalogue
 from checkout.asking import Asked
 from checkout.catalogue import Product

@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from booking_chassis import jobs, logs
-from booking_chassis.database import Database
-from booking_chassis.settings import SettingsError, load_settings
 from booking_contracts.topics import ERASURES
 from booking_contracts.zones import zone
+from booking_process import jobs, logs
+from booking_process.database import Database
+from booking_process.settings import SettingsError, load_settings
 from booking_store import Cause
 from checkout.app import database_of
 from checkout.asking import Asked, by_system

@@ -11,9 +11,9 @@ import psycopg
 from psycopg.rows import dict_row
 from pydantic import BaseModel, Field
 
-from booking_chassis.problems import not_found
 from booking_contracts.event import Instant
 from booking_store import load
+from booking_web.problems import not_found
 from checkout.payments import sessions
 from checkout.payments.reviews import ReviewRow
 from checkout.transaction.row import review_row

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from booking_chassis.settings import PrivateWebAddress, ServiceSettings
+from booking_process.settings import PrivateWebAddress, ServiceSettings
 
 
 class Settings(ServiceSettings):

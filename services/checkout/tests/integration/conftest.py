@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from services.checkout.tests.midtrans_server import MidtransServer, midtrans_server
 from services.checkout.tests.rig import Rig, Shop, rig_of, settings
-from shared.chassis.tests.proxy import Proxy, proxied
+from shared.process.tests.proxy import Proxy, proxied
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from services.checkout.tests.midtrans_server import MidtransServer
 from services.checkout.tests.rig import Rig, Shop, manual, signature
-from shared.chassis.tests.proxy import Proxy
+from shared.process.tests.proxy import Proxy
 
 from booking_contracts.ids import uuid7
 

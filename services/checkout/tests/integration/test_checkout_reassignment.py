@@ -10,7 +10,7 @@ import pytest
 from services.checkout.tests.rig import Shop, until
 from services.checkout.tests.sessions import Session
 
-from booking_chassis.consumer.reading import read
+from booking_inbox.reading import read
 from booking_store import Cause
 from checkout.asking import Asked
 from checkout.transaction.commands import Candidate, Reassign

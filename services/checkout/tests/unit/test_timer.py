@@ -2,7 +2,7 @@
 
 import asyncio
 
-from booking_chassis.database import DatabaseDown
+from booking_process.database import DatabaseDownError
 from checkout.workers.timer import Timer
 
 
@@ -49,7 +49,7 @@ async def test_step_within_its_time__is_life():
 
 
 async def test_database_away__is_waited_for():
-    step, stop = Step(DatabaseDown()), asyncio.Event()
+    step, stop = Step(DatabaseDownError()), asyncio.Event()
     timer = Timer("t", 60.0, step, allowed=0.0)
     running = asyncio.create_task(timer.run(stop))
     async with asyncio.timeout(30):

@@ -1,6 +1,6 @@
 """`python -m consultation api|worker|all|migrate|openapi`."""
 
-from booking_chassis import program
+from booking_web import program
 from consultation.app import build
 from consultation.settings import Settings
 

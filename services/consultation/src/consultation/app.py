@@ -1,11 +1,11 @@
 """The composition root of consultation: the only place that reads settings and wires things. No I/O happens here."""
 
-from booking_chassis.consumer import Consumer, Tuning
-from booking_chassis.consumer.api import held_records_router
-from booking_chassis.database import Database
-from booking_chassis.service import Service
 from booking_contracts.topics import SESSIONS
+from booking_inbox import Consumer, Tuning
+from booking_inbox.api import held_records_router
 from booking_outbox import EventTopic, Relay, Waker
+from booking_process.database import Database
+from booking_process.service import Service
 from consultation.api.assessments import assessments_router
 from consultation.api.commands import commands_router
 from consultation.api.queries import queries_router

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from booking_chassis.database import Database
 from booking_contracts.topics import CONTACTS, PRACTITIONERS, TRANSACTIONS
+from booking_process.database import Database
 from consultation.handlers import Clock
 from consultation.links import MeetingLinks, ResultLinks
 

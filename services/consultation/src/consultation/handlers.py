@@ -8,7 +8,6 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.etag import UNCONDITIONAL, Conditions
 from booking_contracts.ids import uuid7
 from booking_store import (
     GuardFailed,
@@ -21,6 +20,7 @@ from booking_store import (
     UniqueConflict,
     load_with_key,
 )
+from booking_web.etag import UNCONDITIONAL, Conditions
 from consultation import conflicts
 from consultation.errors import Busy, KeyReused, NotYet, Refused, Stale
 from consultation.metrics import APPEND_SECONDS, counted

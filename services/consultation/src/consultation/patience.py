@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from booking_chassis import closing
 from booking_store import Remembered
+from booking_web import closing
 from consultation.errors import NotYet
 from consultation.handlers import Done
 

@@ -7,10 +7,10 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import tuple_row
 
-from booking_chassis.consumer import forget_key
-from booking_chassis.idempotency import forget_answers
 from booking_contracts.directory import PersonContact, PractitionerProfile
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
+from booking_inbox import forget_key
+from booking_web.idempotency import forget_answers
 
 Connection = psycopg.AsyncConnection[Any]
 

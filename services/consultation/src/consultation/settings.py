@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from booking_chassis.settings import ServiceSettings
+from booking_process.settings import ServiceSettings
 from consultation.links.meeting import SHAPES, MeetingLinks
 from consultation.links.result import DEFAULT_HOSTS, ResultLinks
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.consumer import Hold, Subscription
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.decode import Decoded
 from booking_contracts.directory import PersonContact, PersonErased, PractitionerProfile
@@ -17,6 +16,7 @@ from booking_contracts.transactions import (
     TransactionEvent,
     TransactionRefunded,
 )
+from booking_inbox import Hold, Subscription
 from consultation import people, sales
 from consultation.errors import Refused
 from consultation.handlers import Clock, give

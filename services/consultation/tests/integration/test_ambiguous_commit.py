@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from services.consultation.tests.rig import Rig, rig_of, schedule, settings, until
-from shared.chassis.tests.proxy import Loss, Proxy, proxied
+from shared.process.tests.proxy import Loss, Proxy, proxied
 
 from consultation.workers import timers
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from services.consultation.tests.rig import Rig, schedule, until
 
-from booking_chassis.consistency import ConsistencyToken
+from booking_web.consistency import ConsistencyToken
 from consultation.workers import timers
 
 pytestmark = pytest.mark.servers

@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 from services.consultation.tests.rig import DRIVE, Rig, record_of, schedule
 
-from booking_chassis.consumer import Hold
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.topics import ASSESSMENTS
+from booking_inbox import Hold
 
 pytestmark = pytest.mark.servers
 WHEN = "2026-11-01T08:00:00Z"

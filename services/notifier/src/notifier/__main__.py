@@ -1,6 +1,6 @@
 """`python -m notifier api|worker|all|migrate|openapi`."""
 
-from booking_chassis import program
+from booking_web import program
 from notifier.app import build
 from notifier.settings import Settings
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from booking_chassis.consumer import Consumer, Tuning
-from booking_chassis.consumer.api import held_records_router
-from booking_chassis.database import Database
-from booking_chassis.service import Service
+from booking_inbox import Consumer, Tuning
+from booking_inbox.api import held_records_router
 from booking_outbox.relay import Relay
 from booking_outbox.wake import Waker
+from booking_process.database import Database
+from booking_process.service import Service
 from notifier.api import notifications, preferences, whatsapp
 from notifier.ledger.marked import PUBLISHED as MESSAGES
 from notifier.mail.channel import MailChannel

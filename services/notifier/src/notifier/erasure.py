@@ -9,9 +9,9 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.consumer import forget_key
-from booking_chassis.idempotency import forget_answers
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
+from booking_inbox import forget_key
+from booking_web.idempotency import forget_answers
 from notifier.ledger.marked import changing
 from notifier.people import FORGET, lock_person
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from booking_chassis.settings import PrivateWebAddress, ServiceSettings
 from booking_people import email
+from booking_process.settings import PrivateWebAddress, ServiceSettings
 from notifier.mail.address import sender
 from notifier.mail.smtp import Server
 from notifier.sending.patience import Patience

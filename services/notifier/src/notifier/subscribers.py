@@ -5,12 +5,12 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.consumer.subscription import Subscription
 from booking_contracts.decode import Decoded
 from booking_contracts.directory import PersonContact, PractitionerProfile
 from booking_contracts.sessions import PractitionerChanged, SessionEvent, SessionRescheduled, SessionScheduled
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS
 from booking_contracts.transactions import TransactionCreated
+from booking_inbox.subscription import Subscription
 from notifier.erasure import erase
 from notifier.ledger.decided import supersede, write_down
 from notifier.people import lock_person

@@ -14,11 +14,11 @@ from psycopg.rows import dict_row
 from services.notifier.tests.cloud_api import Meta, cloud_api
 from services.notifier.tests.smtp_server import Inbox, smtp_server
 
-from booking_chassis.consumer.reading import Poison, read
-from booking_chassis.consumer.rules import Rules
-from booking_chassis.database import Database
 from booking_contracts.decode import Record
 from booking_contracts.topics import topic_named
+from booking_inbox.reading import Poison, read
+from booking_inbox.rules import Rules
+from booking_process.database import Database
 from notifier.app import senders_of
 from notifier.sending.worker import Sender
 from notifier.settings import Settings

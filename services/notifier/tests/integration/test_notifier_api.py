@@ -17,10 +17,10 @@ from prometheus_client import REGISTRY
 from services.notifier.tests.given import Case, now
 from services.notifier.tests.integration.conftest import Running
 
-from booking_chassis.application import create_app
-from booking_chassis.testing import Issuer
 from booking_contracts.directory import PersonPreferences
 from booking_contracts.topics import PREFERENCES
+from booking_web.application import create_app
+from booking_web.testing import Issuer
 from notifier.app import build
 from notifier.people import PUBLISHED
 from notifier.sending.record import recover
@@ -189,7 +189,7 @@ async def test_resend__what_is_on_its_way_or_unknown_is_refused(serve):
 
 async def test_consistency_token__the_list_waits_or_refuses(serve):
     """api.md: never silently stale."""
-    from booking_chassis.consistency import ConsistencyToken
+    from booking_web.consistency import ConsistencyToken
 
     case, served = Case(), await serve(sending=False)
     await served.running.tell(case.requested())

@@ -5,8 +5,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from booking_chassis.migrations import downgrade, upgrade
 from booking_contracts.topics import PREFERENCES
+from booking_process.migrations import downgrade, upgrade
 
 pytestmark = pytest.mark.servers
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from services.notifier.tests.given import Case
 from services.notifier.tests.unit.test_notifier_texts import HOSTILE
 
-from booking_chassis.languages import Language
 from booking_contracts.decode import decode
 from booking_contracts.zones import zone
+from booking_web.languages import Language
 from notifier.mail.address import sender
 from notifier.mail.channel import MailChannel
 from notifier.mail.invitation import invitation, to_ical

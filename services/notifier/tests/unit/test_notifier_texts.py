@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from services.notifier.tests.given import LINK, Case, now
 
-from booking_chassis.languages import Language
 from booking_contracts.decode import decode
 from booking_contracts.money import Money
 from booking_contracts.zones import known_zones, zone
+from booking_web.languages import Language
 from notifier.mail import compile_layout
 from notifier.rules.decide import ADMINS, decide
 from notifier.rules.table import Template

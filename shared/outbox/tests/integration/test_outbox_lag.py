@@ -5,8 +5,8 @@ import os
 import signal
 
 import pytest
-from shared.chassis.tests.proxy import proxied
 from shared.outbox.tests.conftest import Outbox, put_profile, until
+from shared.process.tests.proxy import proxied
 from tests.plugins.servers import KafkaServer
 
 from booking_contracts.topics import PRACTITIONERS, SESSIONS

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from shared.chassis.tests.proxy import proxied
 from shared.outbox.tests.conftest import Outbox, assert_published, until
+from shared.process.tests.proxy import proxied
 
 from booking_outbox import Relay
 from booking_outbox.errors import LeadLost

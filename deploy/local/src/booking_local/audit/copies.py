@@ -14,10 +14,10 @@ from datetime import datetime
 
 import psycopg
 
-from booking_chassis.settings import ServiceSettings
 from booking_contracts.zones import zone
 from booking_local.audit.finding import Section
 from booking_local.audit.rows import compare, rows
+from booking_process.settings import ServiceSettings
 
 PATIENCE = 5.0  # seconds that copies may lag on a running system: consumers were waited for before
 LOOK_AGAIN = 0.5

@@ -6,11 +6,11 @@ from typing import Any
 
 import typer
 
-from booking_chassis.broker import broker_answers
 from booking_local.commands import AsJson, State, layout_of
 from booking_local.stack import control, pids, progress
 from booking_local.stack.health import ask
 from booking_local.stack.layout import Layout
+from booking_process.broker import broker_answers
 
 app = typer.Typer()
 SERVERS = ("postgres", "kafka")

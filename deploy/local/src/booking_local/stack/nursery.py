@@ -22,11 +22,11 @@ import time
 from typing import Any
 
 LIBRARIES = (
-    "booking_chassis.application",
-    "booking_chassis.server",
-    "booking_chassis.program",
-    "booking_chassis.consumer",
-    "booking_chassis.consumer.api",
+    "booking_web.application",
+    "booking_process.server",
+    "booking_web.program",
+    "booking_inbox",
+    "booking_inbox.api",
     "booking_outbox",
     "booking_contracts.topics",
     "booking_contracts.decode",

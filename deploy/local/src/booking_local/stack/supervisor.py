@@ -95,7 +95,7 @@ class Supervisor:
 
     async def _start(self) -> None:
         await asyncio.to_thread(self._given.check)
-        more = ["alembic.command", "booking_chassis.migrations"] if databases.stale(self.layout) else []
+        more = ["alembic.command", "booking_process.migrations"] if databases.stale(self.layout) else []
         self._nursery.open(self.layout.log_of("supervisor"), more, programs.mark_of(self.layout))
         async with asyncio.TaskGroup() as together:
             postgres = together.create_task(self._start_postgres())

@@ -7,14 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from booking_chassis.auth import Caller, require
-from booking_chassis.consistency import Consistency
-from booking_chassis.cursors import PageOf, decode_cursor, encode_cursor, page_of
-from booking_chassis.database import Database
-from booking_chassis.instants import BoundIn
-from booking_chassis.languages import AcceptedLanguage, language_for
-from booking_chassis.principal import Principal
-from booking_chassis.problems import not_found, problem_responses
+from booking_process.database import Database
+from booking_web.auth import Caller, require
+from booking_web.consistency import Consistency
+from booking_web.cursors import PageOf, decode_cursor, encode_cursor, page_of
+from booking_web.instants import BoundIn
+from booking_web.languages import AcceptedLanguage, language_for
+from booking_web.principal import Principal
+from booking_web.problems import not_found, problem_responses
 from calendar_projector.api.instants import INVALID_RANGE, span
 from calendar_projector.api.models import CalendarEvent, Interval, calendar_event
 from calendar_projector.calendar import people, queries

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from booking_chassis.instants import bound_at
-from booking_chassis.problems import Problem, unprocessable
+from booking_web.instants import bound_at
+from booking_web.problems import Problem, unprocessable
 
 LONGEST_DAYS = 400
 

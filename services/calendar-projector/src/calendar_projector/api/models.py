@@ -4,8 +4,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from booking_chassis.instants import InstantOut
-from booking_chassis.languages import Language
+from booking_web.instants import InstantOut
+from booking_web.languages import Language
 from calendar_projector.calendar.queries import Entry
 from calendar_projector.calendar.text import title
 

@@ -6,12 +6,12 @@ import psycopg
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from booking_chassis.auth import AdminCaller
-from booking_chassis.cursors import PageOf
-from booking_chassis.database import Database
-from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.instants import InstantOut
-from booking_chassis.problems import conflict, not_found, problem_responses, unavailable
+from booking_process.database import Database
+from booking_web.auth import AdminCaller
+from booking_web.cursors import PageOf
+from booking_web.idempotency import Idempotency, Written
+from booking_web.instants import InstantOut
+from booking_web.problems import conflict, not_found, problem_responses, unavailable
 from calendar_projector.projection import generations
 from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
 from calendar_projector.projection.state import NAME, State, state

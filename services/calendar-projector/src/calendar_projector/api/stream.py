@@ -10,11 +10,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from booking_chassis.auth import require
-from booking_chassis.database import Database, DatabaseDown
-from booking_chassis.languages import AcceptedLanguage, Language, language_for
-from booking_chassis.principal import Principal
-from booking_chassis.problems import problem_responses
+from booking_process.database import Database, DatabaseDownError
+from booking_web.auth import require
+from booking_web.languages import AcceptedLanguage, Language, language_for
+from booking_web.principal import Principal
+from booking_web.problems import problem_responses
 from calendar_projector.api.erased import ERASED
 from calendar_projector.api.models import calendar_event
 from calendar_projector.calendar import people, queries
@@ -80,7 +80,7 @@ async def _event(database: Database, caller: Principal, session: str, wish: Lang
             found = await queries.by_ids(conn, [UUID(session)])
             # Looked up with each change: a stream lives long, and what was chosen since holds (N2).
             chosen = await people.language_chosen(conn, caller.sub)
-    except DatabaseDown:
+    except DatabaseDownError:
         return _REFRESH
     # A session that went to another practitioner is theirs no more: they learn that it left, nothing else (E1).
     mine = [entry for entry in found if caller.sub in {entry.practitioner_id, entry.user_id} and entry.starts_at]

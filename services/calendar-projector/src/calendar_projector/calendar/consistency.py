@@ -3,11 +3,11 @@
 import asyncio
 from uuid import UUID
 
-from booking_chassis import closing
-from booking_chassis.consistency import ConsistencyToken, ConsistencyWish
-from booking_chassis.database import Database
-from booking_chassis.problems import unavailable
 from booking_contracts.topics import PRACTITIONERS
+from booking_process.database import Database
+from booking_web import closing
+from booking_web.consistency import ConsistencyToken, ConsistencyWish
+from booking_web.problems import unavailable
 from calendar_projector.subscribers import CONSUMER
 
 _FIRST_POLL, _SLOWEST_POLL = 0.004, 0.05

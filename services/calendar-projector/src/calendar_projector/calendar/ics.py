@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from booking_chassis.languages import Language
+from booking_web.languages import Language
 from calendar_projector.calendar.queries import Entry
 from calendar_projector.calendar.text import calendar_name, title
 

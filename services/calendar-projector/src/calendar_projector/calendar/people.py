@@ -5,7 +5,7 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.languages import Language
+from booking_web.languages import Language
 
 
 async def language_chosen(conn: psycopg.AsyncConnection[Any], person: UUID) -> Language | None:

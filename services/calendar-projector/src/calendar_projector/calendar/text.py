@@ -1,6 +1,6 @@
 """The few words that a calendar shows; never a person's name (api.md)."""
 
-from booking_chassis.languages import Language
+from booking_web.languages import Language
 
 _SESSION = {"id": "Sesi konsultasi", "en": "Consultation"}
 _STATUS = {

@@ -1,5 +1,5 @@
 from alembic import context
 
-from booking_chassis.migrations import run_migrations
+from booking_process.migrations import run_migrations
 
 run_migrations(context)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from booking_chassis.consumer.reading import Poison, key_text, read, record_of
 from booking_contracts.decode import Decoded, Record
+from booking_inbox.reading import Poison, key_text, read, record_of
 from calendar_projector.projection.facts import fact
 from calendar_projector.projection.fold import Patch
 from calendar_projector.projection.recognise import Plain, recognise

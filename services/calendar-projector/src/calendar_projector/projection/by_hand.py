@@ -14,10 +14,10 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.consumer import operations
-from booking_chassis.consumer.errors import HeldNotFound, StillHeld
-from booking_chassis.consumer.operations import Report
-from booking_chassis.consumer.rules import Rules
+from booking_inbox import operations
+from booking_inbox.errors import HeldNotFound, StillHeld
+from booking_inbox.operations import Report
+from booking_inbox.rules import Rules
 from calendar_projector.projection import generations
 from calendar_projector.projection.merge import Slot
 from calendar_projector.projection.slot_inbox import rules_of

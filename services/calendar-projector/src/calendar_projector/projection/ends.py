@@ -8,9 +8,9 @@ import logging
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from booking_chassis.consumer.within import within
-from booking_chassis.database import Database
 from booking_contracts.topics import SESSIONS
+from booking_inbox.within import within
+from booking_process.database import Database
 
 log = logging.getLogger("booking.projector")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from booking_chassis.consumer.errors import PositionLost
+from booking_inbox.errors import PositionLost
 
 _ENSURE = """
 INSERT INTO projection_position (generation, topic, partition)

@@ -6,13 +6,13 @@ import logging
 import time
 from dataclasses import replace
 
-from booking_chassis.consumer import Tuning
-from booking_chassis.consumer.retry import is_transient
-from booking_chassis.consumer.watch import publish_held
-from booking_chassis.database import Database
-from booking_chassis.failures import described
 from booking_contracts.topics import SESSIONS
+from booking_inbox import Tuning
+from booking_inbox.retry import is_transient
+from booking_inbox.watch import publish_held
 from booking_outbox import Progress
+from booking_process.database import Database
+from booking_process.failures import described
 from calendar_projector.projection import metrics
 from calendar_projector.projection.ends import Ends
 from calendar_projector.projection.generations import Generation, generations

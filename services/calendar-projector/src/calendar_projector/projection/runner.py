@@ -13,16 +13,16 @@ from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 
-from booking_chassis.consumer import Hold, PositionLost, Tuning, metrics
-from booking_chassis.consumer.probe import answers
-from booking_chassis.consumer.reader import Reader
-from booking_chassis.consumer.reading import Poison, describe
-from booking_chassis.consumer.retry import Backoff, is_transient
-from booking_chassis.consumer.rules import Failure
-from booking_chassis.database import Database
-from booking_chassis.supervision import is_meant
 from booking_contracts.topics import SESSIONS
+from booking_inbox import Hold, PositionLost, Tuning, metrics
+from booking_inbox.probe import answers
+from booking_inbox.reader import Reader
+from booking_inbox.reading import Poison, describe
+from booking_inbox.retry import Backoff, is_transient
+from booking_inbox.rules import Failure
 from booking_outbox import Progress, crash_point
+from booking_process.database import Database
+from booking_process.supervision import is_meant
 from calendar_projector.projection.batch import decoded, fold_in_turns
 from calendar_projector.projection.merge import Merged, Slot, merge
 from calendar_projector.projection.positions import Positions, Step

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.consumer import Subscription
-from booking_chassis.consumer.rules import Rules
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import SESSIONS
+from booking_inbox import Subscription
+from booking_inbox.rules import Rules
 from calendar_projector.projection.facts import fact
 from calendar_projector.projection.fold import Patch
 from calendar_projector.projection.merge import Merged, Slot, apply_one

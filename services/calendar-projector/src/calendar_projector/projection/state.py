@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 from pydantic import BaseModel, Field
 
-from booking_chassis.instants import InstantOut
 from booking_contracts.topics import SESSIONS
+from booking_web.instants import InstantOut
 from calendar_projector.projection.generations import Generation, generations
 from calendar_projector.projection.metrics import LAG
 

@@ -8,12 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from booking_chassis.auth import AdminCaller
-from booking_chassis.context import RequestContext
-from booking_chassis.database import Database
-from booking_chassis.problems import not_found, problem_responses, unavailable
 from booking_contracts.event import Instant
+from booking_process.database import Database
 from booking_store import StreamConflict
+from booking_web.auth import AdminCaller
+from booking_web.context import RequestContext
+from booking_web.problems import not_found, problem_responses, unavailable
 from checkout.api.person import ERASED
 from checkout.asking import by_person
 from checkout.erasure import erase

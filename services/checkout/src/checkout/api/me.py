@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from booking_chassis.auth import Caller, require
-from booking_chassis.consistency import stamp
-from booking_chassis.context import RequestContext
-from booking_chassis.database import Database
-from booking_chassis.etag import Preconditions
-from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.problems import not_found, problem_responses
+from booking_process.database import Database
+from booking_web.auth import Caller, require
+from booking_web.consistency import stamp
+from booking_web.context import RequestContext
+from booking_web.etag import Preconditions
+from booking_web.idempotency import Idempotency, Written
+from booking_web.problems import not_found, problem_responses
 from checkout.api.bodies import Body, Email, Locale, PersonName, Phone, Zone
 from checkout.api.person import ERASED, ROLES, cause_of
 from checkout.directory import people

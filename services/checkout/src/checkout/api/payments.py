@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
-from booking_chassis.context import RequestContext
-from booking_chassis.database import Database
-from booking_chassis.problems import Problem, not_found, problem_responses, unavailable
+from booking_process.database import Database
 from booking_store import Cause, StreamConflict
+from booking_web.context import RequestContext
+from booking_web.problems import Problem, not_found, problem_responses, unavailable
 from checkout.asking import Asked
 from checkout.payments.provider import BadBodyError, BadSignatureError, Provider
 from checkout.payments.receive import receive

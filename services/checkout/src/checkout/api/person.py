@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-from booking_chassis.auth import Caller
-from booking_chassis.context import Context, RequestContext
-from booking_chassis.database import Database
-from booking_chassis.principal import Principal
-from booking_chassis.problems import forbidden
+from booking_process.database import Database
 from booking_store import Cause
+from booking_web.auth import Caller
+from booking_web.context import Context, RequestContext
+from booking_web.principal import Principal
+from booking_web.problems import forbidden
 from checkout.directory import people
 
 ROLES = ("member", "practitioner", "admin")

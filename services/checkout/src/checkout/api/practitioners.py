@@ -8,17 +8,17 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field, StrictBool
 
-from booking_chassis.auth import Caller, require
-from booking_chassis.consistency import Consistency, stamp
-from booking_chassis.context import RequestContext
-from booking_chassis.cursors import Page, PageOf, page_of
-from booking_chassis.database import Database
-from booking_chassis.etag import Preconditions
-from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.principal import Principal
-from booking_chassis.problems import forbidden, not_found, problem_responses, unprocessable
 from booking_contracts.topics import SESSIONS
+from booking_process.database import Database
 from booking_store import Cause
+from booking_web.auth import Caller, require
+from booking_web.consistency import Consistency, stamp
+from booking_web.context import RequestContext
+from booking_web.cursors import Page, PageOf, page_of
+from booking_web.etag import Preconditions
+from booking_web.idempotency import Idempotency, Written
+from booking_web.principal import Principal
+from booking_web.problems import forbidden, not_found, problem_responses, unprocessable
 from checkout import catalogue
 from checkout.api.bodies import Body, Email, Paragraph, PersonName, Phone, Tier, WebAddress, Zone
 from checkout.api.person import ERASED, cause_of

@@ -6,13 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, StrictBool
 
-from booking_chassis.auth import AdminCaller, Caller
-from booking_chassis.consistency import stamp
-from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_chassis.database import Database
-from booking_chassis.etag import Preconditions
-from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.problems import not_found, problem_responses
+from booking_process.database import Database
+from booking_web.auth import AdminCaller, Caller
+from booking_web.consistency import stamp
+from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_web.etag import Preconditions
+from booking_web.idempotency import Idempotency, Written
+from booking_web.problems import not_found, problem_responses
 from checkout import catalogue
 from checkout.api.bodies import Body, Minutes, PersonName, Price, Tier
 from checkout.api.person import ERASED

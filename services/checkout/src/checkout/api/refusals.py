@@ -1,6 +1,6 @@
 """Why a Transaction is not changed, as the document shows it (409); `transaction/decider.py` decides."""
 
-from booking_chassis.problems import conflict
+from booking_web.problems import conflict
 from checkout.transaction.decider import NOT_REFUNDABLE
 
 CHANGED = conflict("changed_meanwhile", "It kept changing while this was decided. Try again.")

@@ -6,15 +6,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from booking_chassis.auth import AdminCaller
-from booking_chassis.consistency import stamp
-from booking_chassis.context import RequestContext
-from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_chassis.etag import Preconditions
-from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.problems import conflict, not_found, problem_responses
 from booking_contracts.event import Instant
 from booking_contracts.ids import uuid7
+from booking_web.auth import AdminCaller
+from booking_web.consistency import stamp
+from booking_web.context import RequestContext
+from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_web.etag import Preconditions
+from booking_web.idempotency import Idempotency, Written
+from booking_web.problems import conflict, not_found, problem_responses
 from checkout import reading
 from checkout.api.bodies import Body, Reason
 from checkout.api.person import ERASED

@@ -6,16 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
-from booking_chassis.auth import AdminCaller, Caller, require
-from booking_chassis.consistency import Consistency, stamp
-from booking_chassis.context import RequestContext
-from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_chassis.etag import Preconditions
-from booking_chassis.idempotency import Idempotency
-from booking_chassis.instants import InstantIn
-from booking_chassis.principal import Principal
-from booking_chassis.problems import not_found, problem_responses
 from booking_contracts.topics import SESSIONS
+from booking_web.auth import AdminCaller, Caller, require
+from booking_web.consistency import Consistency, stamp
+from booking_web.context import RequestContext
+from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_web.etag import Preconditions
+from booking_web.idempotency import Idempotency
+from booking_web.instants import InstantIn
+from booking_web.principal import Principal
+from booking_web.problems import not_found, problem_responses
 from checkout import reading
 from checkout.api import refusals
 from checkout.api.bodies import Body, Reason

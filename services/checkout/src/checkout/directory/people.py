@@ -11,11 +11,11 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from booking_chassis.principal import Principal
-from booking_chassis.problems import Problem
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
 from booking_people import email, name, phone
 from booking_store import Cause
+from booking_web.principal import Principal
+from booking_web.problems import Problem
 from checkout.directory import text
 from checkout.ranking import listing
 

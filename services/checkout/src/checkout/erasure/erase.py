@@ -13,12 +13,12 @@ from uuid import UUID
 import psycopg
 from psycopg.errors import DeadlockDetected
 
-from booking_chassis.consumer import forget_key
-from booking_chassis.database import Database
-from booking_chassis.idempotency import forget_answers
 from booking_contracts.directory import PersonErased
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS
+from booking_inbox import forget_key
+from booking_process.database import Database
 from booking_store import AppendSql, StreamConflict, load
+from booking_web.idempotency import forget_answers
 from checkout.asking import Asked
 from checkout.directory import people
 from checkout.ranking import listing

@@ -3,9 +3,9 @@
 import asyncio
 from uuid import UUID
 
-from booking_chassis.database import Database
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
+from booking_process.database import Database
 from checkout.ranking.rebuild import log_of
 
 LOOK_EVERY = 0.1  # seconds

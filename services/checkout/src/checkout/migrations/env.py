@@ -2,6 +2,6 @@
 
 from alembic import context
 
-from booking_chassis.migrations import run_migrations
+from booking_process.migrations import run_migrations
 
 run_migrations(context)

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.database import Database
 from booking_contracts.ids import uuid7
+from booking_process.database import Database
 from booking_store import StreamConflict
 from checkout.asking import Asked
 from checkout.payments import reviews, stored

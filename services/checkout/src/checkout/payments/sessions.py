@@ -6,8 +6,8 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.database import Database
 from booking_contracts.money import Money
+from booking_process.database import Database
 from checkout.payments.provider import Order, Provider, ProviderError
 
 

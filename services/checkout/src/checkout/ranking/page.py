@@ -8,7 +8,7 @@ import psycopg
 from psycopg.rows import class_row
 from pydantic import Field
 
-from booking_chassis.cursors import bad_cursor, decode_cursor, encode_cursor
+from booking_web.cursors import bad_cursor, decode_cursor, encode_cursor
 from checkout.directory.public_profile import PublicProfile
 from checkout.ranking.months import Months, before
 

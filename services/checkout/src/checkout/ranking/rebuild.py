@@ -14,11 +14,11 @@ from uuid import UUID
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from booking_chassis.consumer.reading import record_of
-from booking_chassis.database import Database
 from booking_contracts.decode import Decoded, decode
 from booking_contracts.errors import ContractError
 from booking_contracts.topics import SESSIONS, Topic
+from booking_inbox.reading import record_of
+from booking_process.database import Database
 from checkout.ranking import consulted, figures, listing
 from checkout.ranking.consulted import REBUILT, Consulted
 from checkout.ranking.months import Months

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.problems import Problem, conflict, not_found, unprocessable
 from booking_store import GuardFailed, IdempotencyKey, IdempotencyTwin, Remembered, StreamConflict
+from booking_web.problems import Problem, conflict, not_found, unprocessable
 from checkout.asking import Asked
 from checkout.transaction.commands import Command
 from checkout.transaction.decider import decide

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from booking_chassis.database import Database
+from booking_process.database import Database
 from checkout.erasure import erase
 from checkout.payments import stored
 from checkout.ranking import listing

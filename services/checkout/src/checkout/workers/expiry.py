@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from booking_chassis.database import Database
-from booking_chassis.problems import Problem
+from booking_process.database import Database
 from booking_store import StreamConflict
+from booking_web.problems import Problem
 from checkout.asking import Asked, by_system
 from checkout.payments.provider import Provider, ProviderError
 from checkout.payments.receive import receive
@@ -58,11 +58,8 @@ class Expiry:
                 return
             async with self.database.autocommit() as conn:
                 await perform(conn, transaction_id, Expire(asked.now), asked)
-        except (Problem, StreamConflict, ProviderError) as error:
-            # Paid or canceled meanwhile (wrong_status), or the provider is down: no expiry now.
-            if isinstance(error, Problem) and error.status >= 500:
-                raise
-            return
+        except (Problem, StreamConflict, ProviderError):
+            return  # paid or canceled meanwhile (wrong_status), or the provider is down: no expiry now
         self.poke()
 
     async def _provider_has_spoken(self, transaction_id: UUID, name: str) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Gauge
 
-from booking_chassis.database import Database
+from booking_process.database import Database
 
 OPEN_REVIEWS = Gauge("checkout_payment_reviews_open", "Payment reviews that wait for an admin.", ["cause"])
 OLDEST_REFUND = Gauge("checkout_refund_oldest_seconds", "Age of the oldest refund without the provider's word.")

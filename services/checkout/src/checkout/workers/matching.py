@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from booking_chassis.database import Database, DatabaseDown
+from booking_process.database import Database, DatabaseDownError
 from checkout.asking import by_system
 from checkout.payments import reviews, stored
 from checkout.payments.receive import Received, settle
@@ -28,7 +28,7 @@ class Matching:
         while last is not None:
             try:
                 last = await self._one(None, last)
-            except DatabaseDown:
+            except DatabaseDownError:
                 raise
             except Exception:
                 log.exception("a notification could not be decided", extra={"after": str(last)})

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from booking_chassis.database import Database
+from booking_process.database import Database
 from checkout.payments import sessions
 from checkout.payments.provider import Provider
 from checkout.workers.backoff import WAIT, Backoff

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 from psycopg.rows import class_row
 
-from booking_chassis.database import Database
 from booking_contracts.money import Money
+from booking_process.database import Database
 from checkout.asking import by_system
 from checkout.payments import reviews
 from checkout.payments.provider import Provider, ProviderDownError, ProviderRefusedError, RefundOrder

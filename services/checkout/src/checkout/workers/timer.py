@@ -5,8 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from booking_chassis.database import DatabaseDown
 from booking_outbox.progress import Progress
+from booking_process.database import DatabaseDownError
 
 Step = Callable[[], Awaitable[int]]
 """Does what is due now, a bounded part of it, and returns how much; 0 for nothing left."""
@@ -41,7 +41,7 @@ class Timer:
             try:
                 self._backlog = await self._step()
                 self._waiting_for = None
-            except DatabaseDown:
+            except DatabaseDownError:
                 self._backlog, self._waiting_for = 0, "postgres"
             finally:
                 self._began_at = None

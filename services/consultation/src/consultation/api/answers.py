@@ -7,10 +7,10 @@ import psycopg
 from fastapi import Response
 from pydantic import BaseModel
 
-from booking_chassis.consistency import stamp
-from booking_chassis.context import Context
-from booking_chassis.principal import Principal
 from booking_store import Remembered
+from booking_web.consistency import stamp
+from booking_web.context import Context
+from booking_web.principal import Principal
 from consultation import reading
 from consultation.api.models import SessionOut
 from consultation.desk import SERVICE

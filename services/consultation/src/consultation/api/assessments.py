@@ -6,12 +6,12 @@ from uuid import UUID
 import psycopg
 from fastapi import APIRouter, Depends, Response
 
-from booking_chassis.auth import require
-from booking_chassis.consistency import stamp
-from booking_chassis.etag import Conditions, Preconditions
-from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.principal import Principal
-from booking_chassis.problems import conflict, problem_responses
+from booking_web.auth import require
+from booking_web.consistency import stamp
+from booking_web.etag import Conditions, Preconditions
+from booking_web.idempotency import Idempotency, Written
+from booking_web.principal import Principal
+from booking_web.problems import conflict, problem_responses
 from consultation import sales
 from consultation.api.models import AssessmentIn, AssessmentOut
 from consultation.desk import SERVICE, Desk

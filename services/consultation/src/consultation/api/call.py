@@ -6,13 +6,13 @@ from uuid import UUID
 
 from fastapi import Depends, Response
 
-from booking_chassis.auth import require
-from booking_chassis.consistency import Consistency, ConsistencyWish
-from booking_chassis.context import RequestContext
-from booking_chassis.etag import Conditions, Preconditions, RequiredPreconditions
-from booking_chassis.idempotency import Idempotency, IdempotencyKey
-from booking_chassis.principal import Principal
 from booking_store import Remembered
+from booking_web.auth import require
+from booking_web.consistency import Consistency, ConsistencyWish
+from booking_web.context import RequestContext
+from booking_web.etag import Conditions, Preconditions, RequiredPreconditions
+from booking_web.idempotency import Idempotency, IdempotencyKey
+from booking_web.principal import Principal
 from consultation.api.answers import origin_of, person_of, row_after, shown
 from consultation.api.models import SessionOut
 from consultation.api.problems import as_problems

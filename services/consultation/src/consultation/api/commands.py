@@ -4,9 +4,9 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from booking_chassis.principal import Principal
-from booking_chassis.problems import problem_responses
 from booking_contracts.ids import uuid7
+from booking_web.principal import Principal
+from booking_web.problems import problem_responses
 from consultation import people
 from consultation.api import refusals
 from consultation.api.call import Admin, Call, ConditionalCall, Party, Practitioner

@@ -17,10 +17,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from booking_chassis.instants import InstantIn
 from booking_contracts.event import Instant, LocalTime, ProductKind
 from booking_contracts.sessions import SessionStatus
 from booking_people import is_visible
+from booking_web.instants import InstantIn
 from consultation import whatsapp
 from consultation.session.lifecycle import ReasonCode
 from consultation.session.times import LocalTimes

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from booking_chassis.problems import Problem, conflict, forbidden, not_found, stale_version, unprocessable
+from booking_web.problems import Problem, conflict, forbidden, not_found, stale_version, unprocessable
 from consultation.errors import (
     AlreadyRequested,
     Busy,

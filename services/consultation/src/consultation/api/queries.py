@@ -8,11 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import WithJsonSchema
 
-from booking_chassis.consistency import Consistency
-from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_chassis.instants import BoundIn, InstantIn, bound_at
-from booking_chassis.problems import not_found, problem_responses, unprocessable
 from booking_contracts.sessions import SessionStatus
+from booking_web.consistency import Consistency
+from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_web.instants import BoundIn, InstantIn, bound_at
+from booking_web.problems import not_found, problem_responses, unprocessable
 from consultation import listing, reading
 from consultation.api.answers import person_of, shown, stamp_session
 from consultation.api.call import Reader

@@ -1,6 +1,6 @@
 """Why a session is not changed, as the document shows it; `problems.py` makes them of the domain's errors."""
 
-from booking_chassis.problems import Problem, conflict, unprocessable
+from booking_web.problems import Problem, conflict, unprocessable
 
 _SESSION = "0198d2a0-7777-7000-8000-000000000007"
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from booking_chassis.problems import problem_responses
 from booking_store import Remembered
+from booking_web.problems import problem_responses
 from consultation.api.answers import person_of, row_after, shown
 from consultation.api.call import Call, Member, after_commit
 from consultation.api.commands import REFUSED

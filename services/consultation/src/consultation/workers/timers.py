@@ -17,9 +17,9 @@ from uuid import UUID
 
 import psycopg
 
-from booking_chassis.database import Database, DatabaseDown
 from booking_contracts.ids import uuid7
 from booking_outbox.progress import Progress
+from booking_process.database import Database, DatabaseDownError
 from consultation.errors import Busy, Refused
 from consultation.handlers import Clock, give
 from consultation.metrics import TIMER_LATENESS
@@ -72,7 +72,7 @@ class Timer:
             try:
                 await self.tick(stop)
                 pause, self._waiting_for = self._poll_seconds, None
-            except DatabaseDown:
+            except DatabaseDownError:
                 pause, self._waiting_for = _AFTER_A_FAILURE, "postgres"
             await _wait(stop, pause)
 
@@ -120,7 +120,7 @@ class Timer:
             # Somebody acted meanwhile. If it is still due, the next tick sees it.
             log.info("timer found the session changed", extra={"timer": self.name, "outcome": str(error)})
             return False
-        except DatabaseDown:
+        except DatabaseDownError:
             raise
         except Exception:
             # One session's trouble never stops another's timer; it is tried again at every poll, and seen in the log.

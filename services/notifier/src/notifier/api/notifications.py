@@ -10,18 +10,18 @@ from fastapi import APIRouter, Depends, Query, Response
 from psycopg.rows import dict_row
 from pydantic import BaseModel, Field
 
-from booking_chassis.auth import AdminCaller, Caller
-from booking_chassis.consistency import Consistency, stamp
-from booking_chassis.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_chassis.database import Database
-from booking_chassis.etag import Preconditions
-from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.instants import InstantOut
-from booking_chassis.principal import Principal
-from booking_chassis.problems import conflict, not_found, problem_responses
 from booking_contracts.event import RECIPIENT
 from booking_contracts.notifications import NotificationState
 from booking_contracts.topics import PRACTITIONERS, SESSIONS, TRANSACTIONS
+from booking_process.database import Database
+from booking_web.auth import AdminCaller, Caller
+from booking_web.consistency import Consistency, stamp
+from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_web.etag import Preconditions
+from booking_web.idempotency import Idempotency, Written
+from booking_web.instants import InstantOut
+from booking_web.principal import Principal
+from booking_web.problems import conflict, not_found, problem_responses
 from notifier.ledger.marked import changing
 from notifier.rules.channels import Channel
 from notifier.subscribers import CONSUMER

@@ -8,13 +8,13 @@ import psycopg
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, StrictBool
 
-from booking_chassis.auth import Caller
-from booking_chassis.consistency import stamp
-from booking_chassis.database import Database
-from booking_chassis.etag import Conditions, Preconditions
-from booking_chassis.idempotency import Idempotency, Written
-from booking_chassis.languages import Language
-from booking_chassis.problems import forbidden, problem_responses
+from booking_process.database import Database
+from booking_web.auth import Caller
+from booking_web.consistency import stamp
+from booking_web.etag import Conditions, Preconditions
+from booking_web.idempotency import Idempotency, Written
+from booking_web.languages import Language
+from booking_web.problems import forbidden, problem_responses
 from notifier.ledger.marked import inserting
 from notifier.people import CHOOSE, lock_person, preferences_of
 from notifier.rules.channels import language

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from booking_chassis.database import Database
-from booking_chassis.problems import Problem, forbidden, problem_responses
+from booking_process.database import Database
+from booking_web.problems import Problem, forbidden, problem_responses
 from notifier import metrics
 from notifier.whatsapp.statuses import apply_status
 from notifier.whatsapp.webhook import genuine, statuses

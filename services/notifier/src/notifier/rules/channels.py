@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from booking_chassis.languages import Language, language_for
+from booking_web.languages import Language, language_for
 from notifier.rules.decide import ADMINS
 
 Channel = Literal["email", "whatsapp"]

@@ -11,10 +11,10 @@ import psycopg
 import structlog
 from opentelemetry.trace import SpanKind
 
-from booking_chassis.database import Database, DatabaseDown
-from booking_chassis.telemetry import linked_span
 from booking_outbox.faults import crash_point
 from booking_outbox.progress import Progress
+from booking_process.database import Database, DatabaseDownError
+from booking_process.telemetry import linked_span
 from notifier import metrics
 from notifier.sending import refusal
 from notifier.sending.channel import Channel
@@ -106,7 +106,7 @@ class Sender:
                 await self._housekeep()
                 idle = not await self._send_next(stop)
                 self._waiting_for = None
-            except DatabaseDown:
+            except DatabaseDownError:
                 self._waiting_for = "postgres"
                 await _sleep(_DATABASE_PAUSE, stop)
                 continue
@@ -199,7 +199,7 @@ class Sender:
                 async with self._database.transaction() as conn:
                     state = await record(conn, attempt, outcome, self._patience, pause=pause)
                 break
-            except (DatabaseDown, psycopg.Error) as error:
+            except (DatabaseDownError, psycopg.Error) as error:
                 # The outcome is known here alone: keep it until the database takes it, or until we are killed.
                 _log.warning("record_delayed", channel=self._channel.name, error=type(error).__name__)
                 await asyncio.sleep(_DATABASE_PAUSE)
@@ -220,7 +220,7 @@ class Sender:
         paced = patience.pace > 0 and isinstance(outcome, Accepted | Unknown)
         if not paced and not isinstance(outcome, Later):
             return
-        with suppress(DatabaseDown, psycopg.Error):
+        with suppress(DatabaseDownError, psycopg.Error):
             async with self._database.transaction() as conn:
                 match outcome:
                     case Accepted() | Unknown():

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from babel.numbers import format_currency
 
-from booking_chassis.languages import Language
 from booking_contracts.money import DECIMALS, Money
+from booking_web.languages import Language
 
 _LOCALE: dict[Language, str] = {"id": "id_ID", "en": "en_GB"}
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 from babel.dates import format_datetime
 
-from booking_chassis.languages import Language
 from booking_contracts.zones import Zone, zone_named
 from booking_contracts.zones import zone as known_zone
+from booking_web.languages import Language
 
 _DAY = {"id": "EEEE, d MMMM y", "en": "EEEE, d MMMM y"}
 _TIME = {"id": "HH.mm", "en": "HH:mm"}

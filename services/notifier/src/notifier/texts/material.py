@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from booking_chassis.languages import Language
 from booking_contracts.event import Event
 from booking_contracts.zones import Zone
+from booking_web.languages import Language
 from notifier.rules.decide import ADMINS
 from notifier.rules.table import Template
 from notifier.texts import clean

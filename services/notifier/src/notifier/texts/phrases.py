@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from booking_chassis.languages import Language
+from booking_web.languages import Language
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from booking_chassis.languages import Language
+from booking_web.languages import Language
 from notifier.texts import clean
 from notifier.texts.material import Letter, material
 from notifier.texts.phrases import PHRASES

@@ -5,7 +5,7 @@ from importlib.resources import files
 from alembic import op
 
 import booking_outbox
-from booking_chassis.ddl import ddl as chassis_ddl
+from booking_process.ddl import ddl
 
 revision = "0001"
 down_revision = None
@@ -13,8 +13,8 @@ down_revision = None
 
 def upgrade() -> None:
     op.execute(booking_outbox.ddl("outbox_v1"))
-    op.execute(chassis_ddl("idempotency_v1"))
-    op.execute(chassis_ddl("inbox_v1"))
+    op.execute(ddl("booking_web", "idempotency_v1"))
+    op.execute(ddl("booking_inbox", "inbox_v1"))
     op.execute((files("calendar_projector") / "migrations" / "calendar_v1.sql").read_text("utf-8"))
 
 

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from booking_chassis.ddl import ddl
+from booking_process.ddl import ddl
 
 revision = "0004"
 down_revision = "0003"
@@ -12,7 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("SET lock_timeout = '5s'")
-    op.execute(ddl("idempotency_v2"))
+    op.execute(ddl("booking_web", "idempotency_v2"))
 
 
 def downgrade() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from alembic import op
 
-import booking_chassis
 import booking_outbox
 import booking_store
+from booking_process.ddl import ddl
 
 revision = "0001"
 down_revision = None
@@ -23,8 +23,8 @@ def upgrade() -> None:
     for text in (
         booking_store.ddl("events_v1"),
         booking_outbox.ddl("outbox_v1"),
-        booking_chassis.ddl("idempotency_v1"),
-        booking_chassis.ddl("inbox_v1"),
+        ddl("booking_web", "idempotency_v1"),
+        ddl("booking_inbox", "inbox_v1"),
         TABLES.read_text(encoding="utf-8"),
     ):
         op.execute(text)

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from booking_chassis.ddl import ddl
+from booking_process.ddl import ddl
 
 revision = "0005"
 down_revision = "0004"
@@ -12,7 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("SET lock_timeout = '5s'")
-    op.execute(ddl("broker_v1"))
+    op.execute(ddl("booking_process", "broker_v1"))
 
 
 def downgrade() -> None:

@@ -4,8 +4,8 @@ from importlib.resources import files
 
 from alembic import op
 
-from booking_chassis.ddl import ddl as chassis_ddl
 from booking_outbox import ddl as outbox_ddl
+from booking_process.ddl import ddl
 
 revision = "0001"
 down_revision = None
@@ -28,8 +28,8 @@ _TABLES = (
 
 def upgrade() -> None:
     op.execute(outbox_ddl("outbox_v1"))
-    op.execute(chassis_ddl("inbox_v1"))
-    op.execute(chassis_ddl("idempotency_v1"))
+    op.execute(ddl("booking_inbox", "inbox_v1"))
+    op.execute(ddl("booking_web", "idempotency_v1"))
     op.execute((files("notifier") / "migrations" / "sql" / "notifier_v1.sql").read_text(encoding="utf-8"))
 
 

@@ -1,5 +1,0 @@
-from alembic import context
-
-from booking_chassis.migrations import run_migrations
-
-run_migrations(context)

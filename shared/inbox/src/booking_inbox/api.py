@@ -1,0 +1,201 @@
+"""`/v1/held-records`: what an operator sees and does (api.md). Admins only; values may hold contact data."""
+
+import base64
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from booking_inbox import held, operations
+from booking_inbox.errors import HeldNotFound, StillHeld
+from booking_inbox.held import Held
+from booking_inbox.operations import Report
+from booking_inbox.rules import Rules
+from booking_process.database import Database
+from booking_web.auth import require
+from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_web.idempotency import Idempotency, IdempotencyTwin
+from booking_web.instants import InstantOut
+from booking_web.principal import Principal
+from booking_web.problems import Problem, conflict, not_found, problem_responses
+
+SETTLED = conflict("already_settled", "This record is not held any more.")
+
+
+def still_held(asked: UUID, found: StillHeld) -> Problem:
+    """409: the record in the way, which may be the one that was asked for, and why it is."""
+    which = "This record" if found.blocking == asked else f"Record {found.blocking} of the same key"
+    why = found.error or "its predecessor is missing"
+    detail = f"{which} is in the way, {found.reason}: {why}"
+    return conflict("still_held", detail, blocking=found.blocking, reason=found.reason, error=found.error)
+
+
+_EXAMPLE = UUID("0198d2a0-6666-7000-8000-000000000006")
+STILL_HELD = still_held(UUID(int=0), StillHeld(_EXAMPLE, "undecodable", "Undecodable: the value is not JSON"))
+"""As the document shows it."""
+
+Operation = Callable[..., Awaitable[Report | StillHeld]]
+"""As `operations.replay` and `operations.discard`."""
+
+
+class HasRules(Protocol):
+    """A Consumer or BatchConsumer; it need not run in this process."""
+
+    name: str
+    rules: Rules
+
+
+class HeldRecord(BaseModel):
+    """A held record as lists show it."""
+
+    id: UUID
+    topic: str = Field(examples=["consultation.sessions.v1"])
+    partition: int
+    offset: int
+    key: str | None = Field(examples=["0198d2a0-1111-7000-8000-000000000001"])
+    consumer: str = Field(examples=["notifier.v1"])
+    version: int | None
+    reason: held.Reason
+    attempts: int
+    error: str | None = Field(examples=["expected version 2, found 3"])
+    held_at: InstantOut
+    outcome: held.Settled | None = Field(examples=[None])
+    settled_at: InstantOut | None = Field(examples=[None])
+
+
+class Content(BaseModel):
+    """Bytes: as text where they are text, always as base64."""
+
+    base64: str = Field(examples=["e30="])
+    text: str | None = Field(examples=["{}"])
+
+
+class Header(BaseModel):
+    """One header of the record."""
+
+    name: str = Field(examples=["ce_type"])
+    value: Content | None
+
+
+class WholeHeldRecord(HeldRecord):
+    """A held record with its bytes."""
+
+    settled_by: str | None = Field(examples=[None])
+    raw_key: Content | None
+    headers: list[Header]
+    value: Content | None
+
+
+def held_records_router(
+    consumer: HasRules | Sequence[HasRules],
+    database: Database,
+    admin: Callable[..., Any] | None = None,
+    *,
+    replay: Operation = operations.replay,
+    discard: Operation = operations.discard,
+    past: Sequence[str] = (),
+) -> APIRouter:
+    """The routes for these consumers' held records. `admin` is the dependency that lets only admins in.
+
+    `replay` and `discard` stand in for the usual ones; `past` names consumers that are no more: their settled records
+    are still shown.
+    """
+    consumers: Sequence[HasRules] = consumer if isinstance(consumer, Sequence) else [consumer]
+    rules = {one.name: one.rules for one in consumers}
+    known = {*rules, *past}
+    router = APIRouter(prefix="/v1/held-records", tags=["held records"], responses=problem_responses(401, 403, 503))
+    administrator: Any = Depends(admin or require("admin"))
+
+    @router.get("", responses=problem_responses(422))
+    async def list_held_records(page: Page, _caller: Principal = administrator) -> PageOf[HeldRecord]:
+        """What is held now, newest first."""
+        before = decode_cursor(page.cursor, UUID, of="held-records")[0] if page.cursor else None
+        async with database.autocommit() as conn:
+            found = await held.page(conn, list(rules), before=before, limit=page.limit + 1)
+        more = encode_cursor(found[page.limit - 1].id, of="held-records") if len(found) > page.limit else None
+        return PageOf[HeldRecord](**page_of([_summary(one) for one in found[: page.limit]], more))
+
+    @router.get("/{held_id}", responses=problem_responses(404, 422))
+    async def show_held_record(held_id: UUID, _caller: Principal = administrator) -> WholeHeldRecord:
+        """One held record with its bytes, also after it was settled."""
+        async with database.autocommit() as conn:
+            return _whole(_ours(await held.find(conn, held_id), known))
+
+    @router.post("/{held_id}/replay", responses=problem_responses(404, SETTLED, STILL_HELD, 422))
+    async def replay_held_record(
+        held_id: UUID,
+        idempotency: Idempotency,
+        caller: Principal = administrator,
+    ) -> WholeHeldRecord:
+        """Apply the key's held records in order, this one included; 409 `still_held` names the one in the way."""
+        return await _settled(rules, database, held_id, idempotency, replay, by=caller.actor("admin"))
+
+    @router.post("/{held_id}/discard", responses=problem_responses(404, SETTLED, STILL_HELD, 422))
+    async def discard_held_record(
+        held_id: UUID,
+        idempotency: Idempotency,
+        caller: Principal = administrator,
+    ) -> WholeHeldRecord:
+        """Give it up: its version counts as taken, what waited for it follows. The audit shows it for ever."""
+        return await _settled(rules, database, held_id, idempotency, discard, by=caller.actor("admin"))
+
+    return router
+
+
+async def _settled(
+    rules: dict[str, Rules], database: Database, held_id: UUID, idempotency: Idempotency, operation: Any, *, by: str
+) -> WholeHeldRecord:
+    outcome = None
+    try:
+        async with database.transaction() as conn:
+            found = _ours(await held.find(conn, held_id), rules)
+            if await idempotency.replayed(conn, idempotency.key) is None:
+                outcome = await operation(rules[found.consumer], conn, held_id, by=by)
+                if not isinstance(outcome, StillHeld):
+                    await idempotency.remember(conn, idempotency.key, status=200, object_id=held_id, version=None)
+            found = _ours(await held.find(conn, held_id), rules)
+    except HeldNotFound:
+        raise conflict("already_settled", "This record is not held any more.") from None
+    except IdempotencyTwin:
+        async with database.autocommit() as conn:
+            found = _ours(await held.find(conn, held_id), rules)
+    if isinstance(outcome, StillHeld):  # only now: the tries are noted, what went before it was applied
+        raise still_held(held_id, outcome)
+    return _whole(found)
+
+
+def _ours(found: Held | None, consumers: Collection[str]) -> Held:
+    if found is None or found.consumer not in consumers:
+        raise not_found()
+    return found
+
+
+def _fields(found: Held) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in HeldRecord.model_fields}
+
+
+def _summary(found: Held) -> HeldRecord:
+    return HeldRecord(**_fields(found))
+
+
+def _whole(found: Held) -> WholeHeldRecord:
+    record = found.record
+    return WholeHeldRecord(
+        **_fields(found),
+        settled_by=found.settled_by,
+        raw_key=_content(record.key),
+        headers=[Header(name=name, value=_content(value)) for name, value in record.headers],
+        value=_content(record.value),
+    )
+
+
+def _content(data: bytes | None) -> Content | None:
+    if data is None:
+        return None
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = None
+    return Content(base64=base64.b64encode(data).decode(), text=text)

@@ -1,0 +1,1 @@
+"""What every process needs beneath its work: settings, database, migrations, logs, telemetry, health, workers."""

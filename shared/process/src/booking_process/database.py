@@ -1,0 +1,280 @@
+"""PostgreSQL for a service: SQLAlchemy's pool, psycopg's own connections, and an end to every wait.
+
+Connections are in autocommit: a command's statement is one round trip (architecture.md). A lost, refused or silent
+database becomes DatabaseDownError, a 503 with Retry-After at the edge; nothing here retries, since a lost COMMIT is
+ambiguous.
+"""
+
+import asyncio
+import os
+import re
+import select
+import socket
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util import greenlet_spawn
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+__all__ = ["Database", "DatabaseDownError", "Deadline", "UnsafeDatabaseError", "request_deadline"]
+
+_IDLE_BEFORE_PING = 30.0
+_PING_SECONDS = 2.0
+_NEVER = float("inf")
+# SQLSTATE classes: connection lost, out of resources, canceled or shut down, system error; a lock not got; a standby.
+_REFUSED = ("08", "53", "57", "58", "55P03", "25006")
+
+# A connection's failure has no SQLSTATE in libpq, only words.
+_NO_ENTRY = re.compile(
+    r"authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects"
+    r"|role .* does not exist|database .* does not exist"
+    r"|not permitted to log in|permission denied for database|does not support SSL|certificate|no password supplied"
+    r"|invalid .* value:|authentication method requirement",
+    re.IGNORECASE,
+)
+
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+_DURABILITY = "SELECT name, setting, source FROM pg_settings WHERE name = ANY(%s) ORDER BY name"
+_SET_BY = {
+    "user": "by ALTER ROLE",
+    "database": "by ALTER DATABASE",
+    "database user": "by ALTER ROLE IN DATABASE",
+    "configuration file": "in postgresql.conf",
+    "command line": "on the server's command line",
+}
+
+
+class Deadline:
+    """When (in loop time) the request in hand must have its answer; moved to never once the answer has begun."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: float = _NEVER) -> None:
+        self.at = at
+
+
+_NONE = Deadline()
+
+request_deadline: ContextVar[Deadline] = ContextVar("request_deadline", default=_NONE)
+"""Set by the edge for each request; outside of requests there is none."""
+
+
+class DatabaseDownError(Exception):
+    """The database is away, refuses, has no connection left or stays silent. What was sent may have been done."""
+
+    def __init__(self, why: str = "unreachable", *, reason: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+        self.reason = reason
+        """PostgreSQL's or the network's own words, for logs; empty when a connection was lost later on."""
+
+    @property
+    def refuses_us(self) -> bool:
+        """Whether it answers and lets us in by no means as long as the settings are these."""
+        return _NO_ENTRY.search(self.reason) is not None
+
+
+class UnsafeDatabaseError(Exception):
+    """PostgreSQL would acknowledge what it can lose (K37)."""
+
+
+class Database:
+    """The connections of one process to its one database.
+
+    `autocommit()` and `transaction()` hand out psycopg connections; SQLAlchemy Core may use `engine` (autocommit too).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        pool_timeout: float = 3.0,
+        statement_timeout: float = 10.0,
+        transaction_deadline: float = 120.0,
+        application_name: str = "booking",
+    ) -> None:
+        self.url = str(url)
+        self._statement_timeout = statement_timeout
+        self._transaction_deadline = transaction_deadline
+        # The engine that an AsyncEngine wraps: importing sqlalchemy.ext.asyncio would load the whole ORM at each start.
+        self._engine = create_engine(
+            "postgresql+psycopg_async://",
+            isolation_level="AUTOCOMMIT",
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=pool_timeout,
+            pool_use_lifo=True,
+            pool_reset_on_return=None,  # _give_back() looks at the transaction's status, which costs no round trip
+            use_native_hstore=False,
+            connect_args=_connect_args(str(url), application_name, statement_timeout),
+        )
+
+    @cached_property
+    def engine(self) -> "AsyncEngine":
+        """SQLAlchemy's view of the same pool, in autocommit."""
+        from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415 - see __init__
+
+        return AsyncEngine(self._engine)
+
+    @asynccontextmanager
+    async def autocommit(self, *, deadline: float | None = None) -> AsyncGenerator[psycopg.AsyncConnection]:
+        """A connection whose every statement commits by itself. `deadline`: in seconds."""
+        async with self._connection(deadline or self._statement_timeout + 2) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self, *, deadline: float | None = None) -> AsyncGenerator[psycopg.AsyncConnection]:
+        """A connection within BEGIN and COMMIT; an exception rolls back. `deadline`: seconds for the whole of it."""
+        async with self._connection(deadline or self._transaction_deadline) as connection, connection.transaction():
+            yield connection
+
+    async def ping(self, *, deadline: float = 2.0) -> None:
+        """DatabaseDownError unless the database answers within `deadline` seconds."""
+        async with self.autocommit(deadline=deadline) as connection:
+            await connection.execute("SELECT 1")
+
+    async def assert_durable(self) -> None:
+        """UnsafeDatabaseError unless an acknowledged commit survives a crash (K37).
+
+        Asked as the run-time role itself: `synchronous_commit` may be off for a role or a database alone.
+        """
+        async with self.autocommit() as connection:
+            rows = await connection.execute(_DURABILITY, [list(_DURABLE)])
+            off = [
+                f"{name}={setting} ({_SET_BY.get(source, source)})"
+                for name, setting, source in await rows.fetchall()
+                if setting not in {"on", "remote_apply"}
+            ]
+        if off:
+            raise UnsafeDatabaseError(
+                f"PostgreSQL runs with {', '.join(off)}: acknowledged commits could get lost. Set it to on where it "
+                "is set, then start again."
+            )
+
+    async def close(self) -> None:
+        """Closes what is idle; connections in use close when given back."""
+        await greenlet_spawn(self._engine.dispose)
+
+    @asynccontextmanager
+    async def _connection(self, seconds: float) -> AsyncGenerator[psycopg.AsyncConnection]:
+        proxy, connection = await self._taken()
+        loop = asyncio.get_running_loop()
+        # The server may be stopped or cut off and answer nothing, not even a cancel request: psycopg would wait another
+        # ten seconds for it (K31). Shutting the socket ends the wait at once, and the error says so.
+        silent = loop.call_at(min(loop.time() + seconds, request_deadline.get().at), _cut, connection)
+        try:
+            yield connection
+        except psycopg.Error as error:
+            if connection.closed or (error.sqlstate or "").startswith(_REFUSED):
+                connection.pgconn.finish()
+                raise DatabaseDownError(error.sqlstate or "lost") from error
+            raise
+        except asyncio.CancelledError:
+            connection.pgconn.finish()
+            raise
+        finally:
+            silent.cancel()
+            _give_back(proxy, connection)
+
+    async def _taken(self) -> tuple[PoolProxiedConnection, psycopg.AsyncConnection]:
+        while True:
+            try:
+                proxy = await greenlet_spawn(self._engine.raw_connection)
+            except PoolTimeout:
+                raise DatabaseDownError("pool exhausted") from None
+            except (SQLAlchemyError, psycopg.Error, OSError) as error:
+                raise DatabaseDownError("unreachable", reason=_told(error)) from error
+            connection = cast("psycopg.AsyncConnection", proxy.driver_connection)
+            try:
+                if await _alive(proxy, connection):
+                    return proxy, connection
+                await greenlet_spawn(proxy.invalidate)
+            except BaseException:
+                connection.pgconn.finish()
+                proxy.close()
+                raise
+
+
+def _told(error: BaseException) -> str:
+    """Why no connection came: the addresses tried and what each said, without a password (libpq never shows it)."""
+    return " ".join(str(getattr(error, "orig", None) or error).split()) or type(error).__name__
+
+
+async def _alive(proxy: PoolProxiedConnection, connection: psycopg.AsyncConnection) -> bool:
+    """Whether an idle connection still works, for the price of a system call.
+
+    A connection that the server closed is readable; one that a firewall forgot shows nothing, so after a while of
+    idleness it is asked. Asking each time (pre_ping) would cost a third of a command.
+    """
+    if connection.closed or _readable(connection):
+        return False
+    if time.monotonic() - proxy.info.get("used_at", time.monotonic()) < _IDLE_BEFORE_PING:
+        return True
+    timer = asyncio.get_running_loop().call_later(_PING_SECONDS, _cut, connection)
+    try:
+        await connection.execute("SELECT 1")
+    except psycopg.Error:
+        return False
+    finally:
+        timer.cancel()
+    return True
+
+
+def _readable(connection: psycopg.AsyncConnection) -> bool:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poll.poll(0))
+
+
+def _give_back(proxy: PoolProxiedConnection, connection: psycopg.AsyncConnection) -> None:
+    # Whoever leaves a transaction open, or is interrupted within a statement, must not hand its rest to the next one.
+    if not connection.closed and connection.info.transaction_status is not TransactionStatus.IDLE:
+        connection.pgconn.finish()
+    proxy.info["used_at"] = time.monotonic()
+    proxy.close()
+
+
+def _cut(connection: psycopg.AsyncConnection) -> None:
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as same:
+        same.shutdown(socket.SHUT_RDWR)
+
+
+def _connect_args(url: str, application_name: str, statement_timeout: float) -> dict[str, Any]:
+    given = conninfo_to_dict(url)  # libpq's own reading: several hosts, sslmode, target_session_attrs
+    session = {
+        "statement_timeout": int(statement_timeout * 1000),
+        "lock_timeout": 5000,
+        # A process stopped in mid-transaction keeps its row locks; who took over its partitions waits so long (F14).
+        "idle_in_transaction_session_timeout": 15000,
+        "timezone": "UTC",
+        "jit": "off",
+        # A prepared statement keeps the plan that it got: on the empty tables of a fresh deployment that would be to
+        # read them whole, for hours, while they grow. Everything that a request asks has its index.
+        "enable_seqscan": "off",
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in session.items())
+    return {
+        **given,
+        "application_name": application_name,
+        "connect_timeout": 5,
+        "keepalives": 1,
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15000,
+        "options": f"{given.get('options') or ''} {options}".strip(),
+    }

@@ -1,0 +1,135 @@
+"""Logs: one JSON object a line on standard output, with trace ids, without user data or secrets (T18, T31)."""
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from opentelemetry import trace
+
+from booking_process.failures import described
+
+_SECRET_FIELDS = re.compile(
+    r"(?i)password|secret|token|authorization|api_?key|cookie|signature|email|phone|^name$|^body$|^text$"
+)
+_SECRETS = (
+    (re.compile(r"(?i)(postgres(?:ql)?://[^:/@\s]*):[^@\s]*@"), r"\1:***@"),
+    (re.compile(r"(?i)bearer\s+[A-Za-z0-9._~+/=-]+"), "Bearer ***"),
+    (re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9._-]+"), "***"),
+    (re.compile(r"(/calendar/feeds/)[^\s/?\"']+"), r"\1***"),
+)
+
+
+class Repeats(logging.Filter):
+    """Lets one complaint of a library through at most every ten seconds, and says then how many were left out.
+
+    aiokafka asks for a missing topic, or a broker that is away, several times a second and logs each answer: tens of
+    thousands of lines in minutes, under which nobody finds the one that says what to do. Our own lines all pass.
+    """
+
+    SECONDS = 10.0
+    LIBRARIES = ("aiokafka", "faststream", "psycopg", "sqlalchemy", "asyncio")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for a line whose text, before its values are put in, was let through less than ten seconds ago."""
+        if record.name.partition(".")[0] not in self.LIBRARIES:
+            return True
+        what = (record.name, str(record.msg))
+        until, left_out = self._seen.get(what, (0.0, 0))
+        now = time.monotonic()
+        if now < until:
+            self._seen[what] = (until, left_out + 1)
+            return False
+        if len(self._seen) > 1_000:  # texts that hold their values: forget rather than grow
+            self._seen.clear()
+        self._seen[what] = (now + self.SECONDS, 0)
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like this were left out)", ()
+        return True
+
+
+def configure(level: str = "info", *, service: str = "") -> None:
+    """Sets up structlog and the standard library's logging alike; call it once, first."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _with_service(service),
+        _with_trace,
+        _errors_described,
+        _redacted,
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(Repeats())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(serializer=json.dumps, default=str),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("uvicorn.access", "httpx2", "httpcore2", "aiokafka", "faststream", "alembic.runtime.plugins"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def redacted_text(text: str) -> str:
+    """The text without passwords of addresses, bearer tokens and secret feed addresses."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _with_service(name: str) -> Any:
+    def add(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if name:
+            event["service"] = name
+        return event
+
+    return add
+
+
+def _with_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        event.setdefault("trace_id", f"{span.trace_id:032x}")
+        event["span_id"] = f"{span.span_id:016x}"
+    return event
+
+
+def _errors_described(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    info = event.pop("exc_info", None)
+    if info:
+        error: object = info[1] if isinstance(info, tuple) else info  # pyright: ignore[reportUnknownVariableType]
+        error = error if isinstance(error, BaseException) else sys.exc_info()[1]
+        if error is not None:
+            event.update(described(error))
+    return event
+
+
+def _redacted(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for field, value in event.items():
+        if _SECRET_FIELDS.search(field):
+            event[field] = "***"
+        elif isinstance(value, str):
+            event[field] = redacted_text(value)
+    return event

@@ -1,0 +1,126 @@
+"""Reading one's own writes across services (api.md): a token names a version, and a reader waits until it has it."""
+
+import asyncio
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+import psycopg
+from fastapi import Depends, Header, Query, Response
+from pydantic import BaseModel
+
+from booking_process.database import Database
+from booking_web import closing
+from booking_web.etag import etag
+from booking_web.problems import Problem, unavailable
+
+_MOST_TOKENS = 8
+_FIRST_POLL = 0.004
+_SLOWEST_POLL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyToken:
+    """``checkout:transaction:<id>:<version>``."""
+
+    service: str
+    kind: str
+    id: str
+    version: int
+
+    def encode(self) -> str:
+        """As it stands in the Consistency-Token header."""
+        text = f"{self.service}:{self.kind}:{self.id}:{self.version}"
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "ConsistencyToken":
+        """Problem 422 for what is no token."""
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode("ascii")
+            service, kind, key, version = raw.split(":")
+        except (ValueError, binascii.Error):
+            raise _bad_token() from None
+        if not (service and kind and key) or not version.isdecimal() or len(version) > 9 or "\x00" in raw:
+            raise _bad_token()
+        return cls(service, kind, key, int(version))
+
+
+def _bad_token() -> Problem:
+    return Problem(422, "invalid_consistency_token", "The Consistency-Token is none of ours.")
+
+
+def stamp(  # noqa: PLR0917
+    response: Response,
+    service: str,
+    kind: str,
+    id: UUID | str,  # noqa: A002
+    version: int,
+    shown: BaseModel | None = None,
+) -> None:
+    """Puts the ETag and the Consistency-Token of an object on its answer.
+
+    Give the body as `shown` where it shows anything beside the versioned row, so that the ETag changes with it.
+    """
+    response.headers["ETag"] = etag(version, shown)
+    response.headers["Consistency-Token"] = ConsistencyToken(service, kind, str(id), version).encode()
+
+
+async def wait_visible(database: Database, consumer: str, topic: str, key: str, version: int, wait: float) -> None:  # noqa: PLR0917
+    """Returns once `consumer` has applied `version` of `key`; Problem 503 `not_yet_visible` after `wait` seconds.
+
+    Never silently stale: a caller who named a version gets that version or a refusal.
+    """
+    loop = asyncio.get_running_loop()
+    until, pause = loop.time() + wait, _FIRST_POLL
+    while True:
+        async with database.autocommit() as connection:
+            if await _has(connection, consumer, topic, key, version):
+                return
+        if (left := until - loop.time()) <= 0:
+            raise unavailable("not_yet_visible", "That version has not arrived here yet. Try again.", retry_after=1)
+        await closing.pause(min(pause, left))
+        pause = min(pause * 2, _SLOWEST_POLL)
+
+
+async def _has(connection: psycopg.AsyncConnection, consumer: str, topic: str, key: str, version: int) -> bool:
+    found = await connection.execute(
+        "SELECT version >= %s FROM inbox WHERE consumer = %s AND topic = %s AND key = %s",
+        [version, consumer, topic, key],
+    )
+    row = await found.fetchone()
+    return bool(row and row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyWish:
+    """The tokens that the caller sent and how long they would wait, in seconds."""
+
+    tokens: tuple[ConsistencyToken, ...]
+    wait: float
+
+    async def visible(self, database: Database, consumer: str, topics: dict[str, str]) -> None:
+        """Waits for each token whose `service:kind` is in `topics` (kind to logical topic name); ignores the others."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.wait
+        for token in self.tokens:
+            if topic := topics.get(f"{token.service}:{token.kind}"):
+                left = max(0.0, until - loop.time())
+                await wait_visible(database, consumer, topic, token.id, token.version, left)
+
+
+async def _wish(
+    tokens: Annotated[
+        str | None,
+        Header(alias="Consistency-Token", max_length=2048, description="Tokens of earlier answers, by commas."),
+    ] = None,
+    wait: Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="Seconds to wait for them.")] = 2.0,
+) -> ConsistencyWish:
+    texts: list[Any] = [text.strip() for text in (tokens or "").split(",") if text.strip()]
+    return ConsistencyWish(tuple(ConsistencyToken.decode(text) for text in texts[:_MOST_TOKENS]), wait)
+
+
+Consistency = Annotated[ConsistencyWish, Depends(_wish)]
+"""What the caller must see, as a parameter of a route."""

@@ -1,0 +1,265 @@
+"""The outermost layer of every request, one pure ASGI middleware: ids, limits, methods, strict bodies, headers, 500s.
+
+One layer instead of eight: each costs a coroutine and a closure per message, and here they share what they look up.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+import structlog
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from booking_process.database import Deadline, request_deadline
+from booking_process.failures import described
+from booking_process.health import Health
+from booking_process.metrics import HttpMetrics
+from booking_web.closing import closing, stopping
+from booking_web.context import SCOPE_KEY, Context, context_of, route_template
+from booking_web.etag import conditions_of
+from booking_web.methods import Methods, allow
+from booking_web.parameters import check_address
+from booking_web.problem_handlers import problem_response
+from booking_web.problems import Problem, stale_version
+from booking_web.strict_json import check_json
+
+log = structlog.get_logger("http")
+
+_SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"strict-transport-security", b"max-age=31536000"),
+]
+_SLOW_SECONDS = 1.0
+_OURS = frozenset({name for name, _ in _SECURITY_HEADERS})
+_OF_A_BODY = frozenset({b"content-type", b"content-length"})
+
+
+class Edge:
+    """Wraps the application; see the module."""
+
+    def __init__(
+        self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, body_seconds: float, deadline: float, health: Health
+    ) -> None:
+        self._app = app
+        self._health = health
+        self._metrics = metrics
+        self._max_body = max_body
+        self._body_seconds = body_seconds
+        self._deadline = deadline
+        self._methods = Methods()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send, self._methods, self._health.stopping)
+        token = request_deadline.set(exchange.deadline)
+        ending = closing.set(self._health.closing)
+        try:
+            if b"authorization" in exchange.headers:
+                conditions_of(scope)  # a malformed one is refused on every route
+            body = await self._body(scope, receive, exchange.headers)
+            # Only now: a slow body that is still allowed must not use up the time that the database has (T6).
+            exchange.deadline.at = asyncio.get_running_loop().time() + self._deadline
+            if scope["method"] == "OPTIONS" and (methods := exchange.methods()):
+                await Response(status_code=204, headers={"Allow": allow(methods)})(scope, receive, exchange.send)
+            else:
+                await self._app(exchange.scope, _replayed(body, receive), exchange.send)
+        except Problem as problem:
+            await exchange.refuse(problem)
+        except asyncio.CancelledError:
+            # The server gives up what a stop can't wait for; unanswered, it would say 500 itself.
+            if exchange.status or not self._health.closing.is_set():
+                raise
+            await exchange.refuse(stopping())
+        except Exception as error:
+            if exchange.enough:  # of a stream that was asked for by HEAD
+                return
+            # The framework's own 500 would re-raise, and the server would log the message with whatever data is in it.
+            log.error("unhandled_error", **described(error), request_id=exchange.context.request_id)  # noqa: TRY400
+            if exchange.status:
+                raise
+            await exchange.refuse(Problem(500, "internal_error", "Something went wrong here. Try again later."))
+        finally:
+            request_deadline.reset(token)
+            closing.reset(ending)
+            self._observe(scope["method"], exchange)
+
+    async def _body(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+        if "\x00" in scope["path"]:
+            raise Problem(400, "bad_request", "The address holds U+0000.")
+        for part in (scope.get("raw_path"), scope["query_string"]):
+            if part:
+                check_address(part)
+        if any(b"\x00" in value for _, value in scope["headers"]):
+            raise Problem(400, "bad_request", "A header holds U+0000.")
+        if b"content-length" not in headers and b"transfer-encoding" not in headers:
+            return b""
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                body = await self._read(receive, headers)
+        except TimeoutError:
+            raise _too_slow(self._body_seconds) from None
+        if body and headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
+            raise _encoded()
+        # A provider's notification carries no bearer token: its route reads the raw bytes and answers by its own rules.
+        if body and b"authorization" in headers:
+            if not _is_json(headers.get(b"content-type", b"")):
+                raise Problem(415, "unsupported_media_type", "Send JSON, as application/json.")
+            check_json(body)
+        return body
+
+    async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length[:12]) > self._max_body:
+            raise _too_large(self._max_body)
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "bad_request", "The body ended early.")
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > self._max_body:
+                raise _too_large(self._max_body)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+    def _observe(self, method: str, exchange: "_Exchange") -> None:
+        seconds = time.perf_counter() - exchange.started
+        route = route_template(exchange.scope) or "unmatched"
+        self._metrics.observe(method, route, exchange.status or 499, seconds)
+        if exchange.status >= 500 or seconds > _SLOW_SECONDS:
+            log.warning(
+                "http_request",
+                method=method,
+                route=route,
+                status=exchange.status,
+                seconds=round(seconds, 4),
+                request_id=exchange.context.request_id,
+                trace_id=exchange.context.trace_id,
+            )
+
+
+class _Enough(OSError):
+    """Ends a stream whose headers were all that was asked for; the framework takes it for a caller who went away."""
+
+
+class _Exchange:
+    """One request and its answer.
+
+    HEAD is answered by what answers GET, and its body left away: so both have the same headers (RFC 9110 §9.3.2).
+    """
+
+    def __init__(self, scope: Scope, send: Send, methods: Methods, stopping: asyncio.Event) -> None:
+        self.started = time.perf_counter()
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.context: Context = context_of(self.headers)
+        self.deadline = Deadline()
+        self._methods = methods
+        self.status = 0
+        self._stopping = stopping
+        self.enough = False
+        self._head = scope["method"] == "HEAD"
+        self._send = send
+        self._over = False
+        scope[SCOPE_KEY] = self.context
+        self.scope: Scope = {**scope, "method": "GET"} if self._head else scope
+
+    def methods(self) -> frozenset[str]:
+        """What may be asked of the path."""
+        return self._methods.of(self.scope["app"].routes, self.scope["path"])
+
+    async def send(self, message: Message) -> None:
+        if self._over:
+            return
+        if message["type"] == "http.response.start":
+            if (judged := self._judged(message)) is not None:
+                await self._instead(judged, message)
+                return
+            self.status = message["status"]
+            self.deadline.at = float("inf")  # a stream goes on as long as it likes
+            self._complete(message.setdefault("headers", []))
+        elif self._head:
+            if message.get("more_body", False):
+                self.enough = True
+                raise _Enough
+            return
+        await self._send(message)
+        if self._head:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _complete(self, headers: list[tuple[bytes, bytes]]) -> None:
+        given = {name for name, _ in headers} & _OURS
+        headers.extend(header for header in _SECURITY_HEADERS if header[0] not in given)
+        headers.append((b"x-request-id", self.context.request_id.encode()))
+        headers.append((b"trace-id", self.context.trace_id.encode()))
+        if self._stopping.is_set() and b"connection" not in dict(headers):
+            headers.append((b"connection", b"close"))  # the next request goes to a copy that stays
+        if b"cache-control" not in dict(headers):
+            headers.append((b"cache-control", b"no-store"))
+        if self.status == 405:  # the router knows the methods of the last route only, not of the path (§15.5.6)
+            headers[:] = [header for header in headers if header[0] != b"allow"]
+            headers.append((b"allow", allow(self.methods()).encode()))
+
+    def _judged(self, start: Message) -> int | None:
+        """What this request's conditions make of the answer to a read that carries an ETag (RFC 9110 §13.2.2)."""
+        # Without a token it is a calendar application's feed, which has its own, lenient reading.
+        if start["status"] != 200 or self.scope["method"] != "GET" or b"authorization" not in self.headers:
+            return None
+        tag = dict(start.get("headers", ())).get(b"etag")
+        return conditions_of(self.scope).of_read(tag.decode("latin-1")) if tag else None
+
+    async def _instead(self, status: int, start: Message) -> None:
+        if status == 304:
+            kept = [header for header in start["headers"] if header[0] not in _OF_A_BODY]
+            await self.send({"type": "http.response.start", "status": 304, "headers": kept})
+            await self.send({"type": "http.response.body", "body": b""})
+        else:
+            await self.refuse(stale_version())
+        self._over = True
+
+    async def refuse(self, problem: Problem) -> None:
+        await problem_response(problem, self.scope["path"])(self.scope, _nothing_more, self.send)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    handed_over = False
+
+    async def replay() -> Message:
+        nonlocal handed_over
+        if handed_over:
+            return await receive()
+        handed_over = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _is_json(content_type: bytes) -> bool:
+    kind = content_type.partition(b";")[0].strip().lower()
+    return kind.startswith(b"application/") and (kind.endswith((b"/json", b"+json")))
+
+
+async def _nothing_more() -> Any:
+    return {"type": "http.disconnect"}
+
+
+def _encoded() -> Problem:
+    # RFC 9110 §15.5.16: which codings would be taken.
+    headers = {"Accept-Encoding": "identity"}
+    return Problem(415, "unsupported_media_type", "Send the body as it is, without Content-Encoding.", headers=headers)
+
+
+def _too_large(limit: int) -> Problem:
+    # The rest of the body stays unread, so the connection cannot be used again.
+    return Problem(413, "too_large", f"The body is over {limit} bytes.", headers={"Connection": "close"})
+
+
+def _too_slow(seconds: float) -> Problem:
+    # Before any token was looked at: whoever sends a byte a minute would hold connections for nothing (T6).
+    return Problem(408, "timeout", f"The body took longer than {seconds:g} seconds.", headers={"Connection": "close"})

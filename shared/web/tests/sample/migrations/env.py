@@ -1,0 +1,5 @@
+from alembic import context
+
+from booking_process.migrations import run_migrations
+
+run_migrations(context)

@@ -1,0 +1,243 @@
+"""The small parts: ETags, cursors, consistency tokens, the limit, problems, traces, failures."""
+
+import asyncio
+import base64
+import json
+import time
+from datetime import UTC, date, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booking_outbox.progress import Progress
+from booking_process.broker import broker_answers
+from booking_process.failures import described
+from booking_process.supervision import Supervisor
+from booking_process.telemetry import span_context
+from booking_web.consistency import ConsistencyToken
+from booking_web.cursors import _digest, decode_cursor, encode_cursor
+from booking_web.problems import Problem, pointer
+from booking_web.rate_limit import RateLimit
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"))
+PARTS = st.one_of(
+    st.datetimes(timezones=st.just(UTC)), st.dates(), st.uuids(), st.integers(1 - 2**63, 2**63 - 1), TEXTS
+)
+
+
+@given(st.lists(PARTS, max_size=4))
+def test_cursor__comes_back(parts):
+    assert decode_cursor(encode_cursor(*parts, of="notes"), of="notes") == tuple(parts)
+
+
+@given(st.text(max_size=80))
+def test_cursor__any_text_is_parts_or_422(text):
+    with pytest.raises(Problem) as refused:
+        decode_cursor(text, of="notes")
+    assert refused.value.status == 422
+
+
+def _as_cursor(payload: bytes, digest: bytes | None = None) -> str:
+    return (
+        base64.urlsafe_b64encode((_digest(payload, "notes") if digest is None else digest) + payload)
+        .decode()
+        .rstrip("=")
+    )
+
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from("tuis"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=8,
+)
+
+
+@given(JSONS, st.booleans())
+def test_cursor__what_we_never_wrote_is_422_even_with_a_right_digest(value, right):
+    payload = json.dumps(value).encode()
+    with pytest.raises(Problem) as refused:
+        decode_cursor(_as_cursor(payload, None if right else b"123456"), datetime, UUID, of="notes")
+    assert (refused.value.status, refused.value.code) == (422, "invalid_cursor")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'[["u",5]]', b'[["i",1e400]]', b'[["u",[]]]', b'[["d",7]]', b'[["t",null]]', b'[["i","5"]]', b'[["i",true]]',
+        b'[["s",5]]', b'[["u","{0198d2a0-1111-7000-8000-000000000001}"]]', b"[[[],1]]", b"[5]", b"5", b"null", b"",
+        b'[["t","2026-12-01T00:00:00"]]', b'[["i",9223372036854775808]]', b'[["s","\\u0000"]]', b'[["s","\\ud800"]]',
+        b'[["u", "0198d2a0-1111-7000-8000-000000000001"]]', b"\xff\xff", b"[" * 500,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("digest", [None, b"123456"])
+def test_cursor__forged_parts_are_422(payload, digest):
+    with pytest.raises(Problem) as refused:
+        decode_cursor(_as_cursor(payload, digest), of="notes")
+    assert refused.value.code == "invalid_cursor"
+
+
+def test_cursor_of_another_list__is_422():
+    cursor = encode_cursor(datetime.now(UTC), uuid4(), of="notes")
+    assert decode_cursor(cursor, datetime, UUID, of="notes")
+    for types in ((date, UUID), (datetime,), (str, str)):
+        with pytest.raises(Problem):
+            decode_cursor(cursor, *types, of="notes")
+
+
+def test_cursor_of_another_list_with_the_same_key__is_422():
+    cursor = encode_cursor(uuid4(), of="transactions")
+    with pytest.raises(Problem) as refused:
+        decode_cursor(cursor, UUID, of="products")
+    assert refused.value.code == "invalid_cursor"
+
+
+def test_consistency_token__comes_back():
+    token = ConsistencyToken("checkout", "transaction", str(uuid4()), 7)
+    assert ConsistencyToken.decode(token.encode()) == token
+
+
+@given(st.text(max_size=60))
+def test_consistency_token__any_text_is_a_token_or_422(text):
+    try:
+        ConsistencyToken.decode(text)
+    except Problem as refused:
+        assert refused.status == 422  # noqa: PT017
+
+
+def test_limit__lets_a_burst_pass_then_a_steady_rate(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limit = RateLimit(60)
+    assert [limit.wait("a") for _ in range(60)] == [0.0] * 60
+    wait = limit.wait("a")
+    assert 0 < wait <= 1.0
+    assert limit.wait("b") == 0.0
+    now += wait
+    assert limit.wait("a") == 0.0
+    assert limit.wait("a") > 0
+
+
+def test_limit_of_zero__is_off():
+    assert not any(RateLimit(0).wait("a") for _ in range(10_000))
+
+
+def test_limit__forgets_who_stays_away(monkeypatch):
+    monkeypatch.setattr("booking_web.rate_limit._MOST_KEPT", 10)
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limit = RateLimit(60)
+    for who in range(1000):
+        now += 1.0
+        limit.wait(who)
+    assert len(limit._due) <= 11
+
+
+def test_problem__cannot_hold_what_json_cannot():
+    problem = Problem(409, "overlap", "No.", conflicts=[{"id": uuid4(), "at": datetime.now(UTC)}])
+    assert isinstance(problem.extras["conflicts"][0]["at"], str)
+
+
+def test_pointer__escapes():
+    assert pointer(("a/b", "c~d", 0)) == "/a~1b/c~0d/0"
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "x", "00-" + "0" * 32 + "-" + "1" * 16 + "-01", "00-" + "1" * 32 + "-" + "0" * 16 + "-01"]
+)
+def test_traceparent__malformed_is_no_link(text):
+    assert span_context(text) is None
+
+
+def test_traceparent__is_a_link():
+    context = span_context("00-" + "1" * 32 + "-" + "2" * 16 + "-01")
+    assert context is not None
+    assert context.is_remote
+    assert context.trace_flags.sampled
+
+
+def test_failure__tells_where_but_not_what():
+    try:
+        try:
+            raise KeyError("ayu@example.com")  # noqa: TRY301
+        except KeyError as cause:
+            raise ValueError("canary") from cause
+    except ValueError as error:
+        fields = described(error)
+    assert fields["error"] == "builtins.ValueError"
+    assert fields["caused_by"] == "builtins.KeyError"
+    assert "test_failure__tells_where_but_not_what" in fields["where"][-1]
+    assert "canary" not in str(fields)
+    assert "ayu" not in str(fields)
+
+
+async def test_broker__silent_or_absent_does_not_answer():
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(swallow, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        assert not await broker_answers(f"127.0.0.1:{port}", timeout=0.1)
+    assert not await broker_answers("127.0.0.1:1")
+    assert not await broker_answers("nonsense")
+
+
+class _Worker:
+    """Fails, ends or works, as told."""
+
+    def __init__(self, *ends: BaseException | None) -> None:
+        self.name = "w"
+        self.runs = 0
+        self._ends = list(ends)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        self.runs += 1
+        if self._ends:
+            if (end := self._ends.pop(0)) is not None:
+                raise end
+            return
+        await stop.wait()
+
+    def progress(self) -> Progress:
+        return Progress(backlog=0, moved_at=time.monotonic())
+
+
+async def test_worker_that_fails_or_ends__is_started_again(monkeypatch):
+    monkeypatch.setattr("booking_process.supervision._FIRST_PAUSE", 0.001)
+    # The last is what a Kafka client that closes gives to whoever waits for it: nobody meant the worker.
+    worker = _Worker(ValueError(), None, OSError(), asyncio.CancelledError())
+    supervisor = Supervisor([worker])
+    supervisor.start()
+    async with asyncio.timeout(30):
+        while worker.runs < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    await supervisor.stop(1)
+    assert worker.runs == 5
+
+
+async def test_worker_ended_by_a_stray_cancellation__is_started_again(monkeypatch):
+    """Kafka's client lets one out of its stop(); the worker would be gone for good, with nobody the wiser (K9)."""
+    monkeypatch.setattr("booking_process.supervision._FIRST_PAUSE", 0.001)
+    worker = _Worker(asyncio.CancelledError())
+    supervisor = Supervisor([worker])
+    supervisor.start()
+    async with asyncio.timeout(30):
+        while worker.runs < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    await supervisor.stop(1)
+    assert worker.runs == 2
+
+
+async def test_worker_that_does_not_stop__is_cancelled_in_time():
+    class Deaf(_Worker):
+        async def run(self, stop: asyncio.Event) -> None:
+            await asyncio.sleep(60)
+
+    supervisor = Supervisor([Deaf()])
+    supervisor.start()
+    await asyncio.sleep(0)
+    began = time.monotonic()
+    await supervisor.stop(0.1)
+    assert time.monotonic() - began < 30  # it would be 60
