@@ -9,14 +9,16 @@ from booking_outbox.relay import Relay
 from booking_outbox.wake import Waker
 from booking_process.database import Database
 from booking_process.service import Service
-from notifier.api import notifications, preferences, whatsapp
-from notifier.ledger.marked import PUBLISHED as MESSAGES
+from notifier import preferences
+from notifier.api import whatsapp
+from notifier.kafka import CONSUMER, SUBSCRIPTIONS
+from notifier.ledger import http as ledger
+from notifier.ledger.store import PUBLISHED as MESSAGES
 from notifier.mail.channel import MailChannel
 from notifier.people import PUBLISHED as PREFERENCES
 from notifier.sending.patience import Patience
 from notifier.sending.worker import Sender
 from notifier.settings import Settings
-from notifier.subscribers import CONSUMER, SUBSCRIPTIONS
 from notifier.whatsapp.channel import WhatsAppChannel
 from notifier.whatsapp.client import CloudApi
 
@@ -63,7 +65,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         database=database,
         routers=[
-            notifications.router(database, committed),
+            ledger.router(database, CONSUMER, committed),
             preferences.router(database, committed),
             whatsapp.router(
                 database,

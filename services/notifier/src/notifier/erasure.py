@@ -12,10 +12,10 @@ import psycopg
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
 from booking_inbox import forget_key
 from booking_web.idempotency import forget_answers
-from notifier.ledger.marked import changing
+from notifier.ledger.store import ledger_update
 from notifier.people import FORGET, lock_person
 
-_DROP_WAITING = changing(
+_DROP_WAITING = ledger_update(
     "state = 'skipped', reason = 'erased', not_before = NULL",
     "n.recipient_id = %(person)s AND n.state = 'pending'",
 )

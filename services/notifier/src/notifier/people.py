@@ -8,8 +8,8 @@ import psycopg
 
 from booking_contracts.topics import PREFERENCES
 from booking_outbox.topics import StateTopic
-from notifier.rules.channels import Preferences
-from notifier.rules.decide import ADMINS
+from notifier.rules.delivery import Preferences
+from notifier.rules.table import ADMINS
 
 TOPIC: LiteralString = "booking.notifier.preferences.v1"
 assert PREFERENCES.name == TOPIC  # a statement's text must be literal; this holds the two together

@@ -20,9 +20,9 @@ from booking_inbox.reading import Poison, read
 from booking_inbox.rules import Rules
 from booking_process.database import Database
 from notifier.app import senders_of
+from notifier.kafka import CONSUMER, SUBSCRIPTIONS
 from notifier.sending.worker import Sender
 from notifier.settings import Settings
-from notifier.subscribers import CONSUMER, SUBSCRIPTIONS
 
 # `migrate` reads all settings, of which only the database's address matters to it.
 ENVIRONMENT = {

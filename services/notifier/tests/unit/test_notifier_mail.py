@@ -23,7 +23,7 @@ from notifier.mail.invitation import invitation, to_ical
 from notifier.mail.message import compose
 from notifier.mail.smtp import Server
 from notifier.sending.channel import BadAddress, Contact
-from notifier.texts.material import Letter, Names
+from notifier.texts.letter import Letter, Names
 from notifier.texts.render import Text, render
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

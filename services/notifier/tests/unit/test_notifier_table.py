@@ -8,8 +8,7 @@ from services.notifier.tests.given import Case, now
 
 from booking_contracts.decode import decode
 from booking_contracts.topics import EVENTS
-from notifier.rules.decide import ADMINS, Fence, Wanted, decide
-from notifier.rules.table import TABLE
+from notifier.rules.table import ADMINS, TABLE, Fence, PlannedMessage, messages_for
 
 NEW = uuid4()
 
@@ -24,7 +23,7 @@ def asked(case, record):
     }
     meta = decode(record)
     assert meta.event is not None
-    wanted = decide(meta.event, actor=meta.meta.actor, at=meta.meta.time)
+    wanted = messages_for(meta.event, actor=meta.meta.actor, at=meta.meta.time)
     return {(people.get(w.recipient_id, "somebody else"), w.template) for w in wanted}
 
 
@@ -69,7 +68,9 @@ def test_practitioner_changed__new_one_old_one_and_member_are_told():
     record = case.changed(NEW)
     meta = decode(record)
     assert meta.event is not None
-    wanted = {(w.recipient_id, w.template) for w in decide(meta.event, actor="system", at=now()) if w.fence is None}
+    wanted = {
+        (w.recipient_id, w.template) for w in messages_for(meta.event, actor="system", at=now()) if w.fence is None
+    }
     assert wanted == {
         (str(NEW), "session_requested"),
         (str(old), "practitioner_released"),
@@ -92,7 +93,7 @@ def test_scheduled__reminders_are_due_a_day_and_an_hour_before_and_fenced_by_the
     case, starts_at = Case(), datetime(2026, 12, 24, 2, tzinfo=UTC)
     event = decode(case.scheduled(starts_at)).event
     assert event is not None
-    timers = {w.template: w for w in decide(event, actor=case.by_practitioner, at=now()) if w.fence}
+    timers = {w.template: w for w in messages_for(event, actor=case.by_practitioner, at=now()) if w.fence}
     assert timers["reminder_24h"].due_at == starts_at - timedelta(hours=24)
     assert timers["reminder_1h"].due_at == starts_at - timedelta(hours=1)
     assert {t.fence for t in timers.values()} == {Fence(1, "scheduled")}
@@ -105,7 +106,7 @@ def test_scheduled__the_days_reminder_is_of_use_only_if_it_was_not_due_with_the_
     case, at = Case(), now()
     event = decode(case.scheduled(at + timedelta(hours=hours), at)).event
     assert event is not None
-    (wanted, _) = (w for w in decide(event, actor=case.by_practitioner, at=at) if w.template == "reminder_24h")
+    (wanted, _) = (w for w in messages_for(event, actor=case.by_practitioner, at=at) if w.template == "reminder_24h")
     assert wanted.useful_until == wanted.due_at + (timedelta(hours=6) if useful else timedelta())
 
 
@@ -114,8 +115,8 @@ def test_requested__nudges_are_due_after_one_and_three_days():
     case, at = Case(), datetime(2026, 11, 22, tzinfo=UTC)
     event = decode(case.requested(at)).event
     assert event is not None
-    wanted = {w.template: w for w in decide(event, actor=case.by_member, at=at)}
+    wanted = {w.template: w for w in messages_for(event, actor=case.by_member, at=at)}
     assert wanted["request_unanswered"].due_at == at + timedelta(hours=24)
     assert wanted["request_unanswered_admins"].due_at == at + timedelta(hours=72)
     assert wanted["request_unanswered"].fence == Fence(0, "pending_negotiation")
-    assert wanted["session_requested"] == Wanted(str(case.practitioner), "session_requested", at)
+    assert wanted["session_requested"] == PlannedMessage(str(case.practitioner), "session_requested", at)

@@ -18,12 +18,9 @@ from booking_contracts.money import Money
 from booking_contracts.zones import known_zones, zone
 from booking_web.languages import Language
 from notifier.mail import compile_layout
-from notifier.rules.decide import ADMINS, decide
-from notifier.rules.table import Template
-from notifier.texts import clean
-from notifier.texts.amounts import amount
-from notifier.texts.dates import moment, span, zone_at, zone_of
-from notifier.texts.material import Letter, Names, material
+from notifier.rules.table import ADMINS, Template, messages_for
+from notifier.texts.formats import amount, moment, safe_header, safe_name, safe_parameter, span, zone_at, zone_of
+from notifier.texts.letter import Letter, Names, template_values
 from notifier.texts.render import render
 from notifier.whatsapp.templates import CATALOGUE, message, parameters
 
@@ -49,7 +46,7 @@ def every_letter(language: Language = "id", names=NAMES, there=JAKARTA):
     for record in records:
         decoded = decode(record)
         assert decoded.event is not None
-        for wanted in decide(decoded.event, actor=decoded.meta.actor, at=decoded.meta.time):
+        for wanted in messages_for(decoded.event, actor=decoded.meta.actor, at=decoded.meta.time):
             yield Letter(
                 wanted.template,
                 wanted.recipient_id,
@@ -258,7 +255,7 @@ def test_any_name__the_pages_structure_stays_the_same(name, other):
 @given(HOSTILE)
 def test_any_text__a_header_is_one_line_without_encoded_words(text):
     """T14: no control character, no RFC 2047 word for a library to decode into a line of its own."""
-    header = clean.header(text)
+    header = safe_header(text)
     assert not re.search(r"=\?|\?=", header)
     assert header == " ".join(header.split())
     assert all(ord(c) >= 32 and c not in "\x7f\x85\u2028\u2029" for c in header)
@@ -268,7 +265,7 @@ def test_any_text__a_header_is_one_line_without_encoded_words(text):
 @given(HOSTILE)
 def test_any_name__a_parameter_is_what_meta_accepts_and_holds_no_address(text):
     """T17: no newline, tab, more than four spaces, bidirectional override or link."""
-    parameter = clean.parameter(clean.name(text, "someone"))
+    parameter = safe_parameter(safe_name(text, "someone"))
     assert parameter
     assert not re.search(r"[\n\t\r]| {5}|[\u202a-\u202e\u2066-\u2069]|://|(?i:\bwww\.)", parameter)
     assert not re.search(r"(?i)\bevil\.(com|example/)", parameter)
@@ -277,7 +274,7 @@ def test_any_name__a_parameter_is_what_meta_accepts_and_holds_no_address(text):
 def test_names__titles_with_dots_stay_whole():
     """T17 must not eat Indonesian academic titles."""
     for whole in ("Dr. Sari Dewi, S.Psi., M.Psi.", "R.A. Kartini", "H. M. Idris, S.Kom", "I Gusti N.", "O'Brien-Smith"):
-        assert clean.name(whole, "?") == whole
+        assert safe_name(whole, "?") == whole
 
 
 @pytest.mark.parametrize(
@@ -290,7 +287,7 @@ def test_names__titles_with_dots_stay_whole():
 )
 def test_names__joiners_stay_in_mails_and_messages(name):
     """A joiner shapes its letters: without it the name is another word, and the emoji falls apart."""
-    assert clean.name(name, "?") == clean.header(name) == clean.parameter(name) == name
+    assert safe_name(name, "?") == safe_header(name) == safe_parameter(name) == name
     letter = next(letter for letter in every_letter("en", names=Names(name, name, name)) if not letter.to_member)
     text = render(letter)
     assert name in text.plain
@@ -315,4 +312,4 @@ def test_any_name__a_whatsapp_message_keeps_its_shape(name):
     body = message(hostile, uuid4(), "6281234567890")
     (component,) = body["template"]["components"]
     assert [set(p) for p in component["parameters"]] == [{"type", "text"}] * 4
-    assert material(hostile)["meeting_link"] == LINK
+    assert template_values(hostile)["meeting_link"] == LINK

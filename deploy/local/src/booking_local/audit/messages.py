@@ -84,13 +84,13 @@ async def _compare(
     ledger: psycopg.AsyncConnection[Any], batch: Sequence[_Stored], silent: set[str], section: Section
 ) -> int:
     """Compare one batch; return how many of its events the ledger knows."""
-    from notifier.rules.decide import decide  # noqa: PLC0415  (likewise)
+    from notifier.rules.table import messages_for  # noqa: PLC0415  (likewise)
 
     cursor = await ledger.execute(_LEDGER, [[stored.id for stored in batch]])
     found = {(cause, recipient, template): due async for cause, recipient, template, due in cursor}
     for stored in batch:
         event = from_store(stored.type, stored.type_version, stored.data)
-        for wanted in decide(event, actor=stored.actor, at=stored.occurred_at):
+        for wanted in messages_for(event, actor=stored.actor, at=stored.occurred_at):
             section.counts["asked for"] += 1
             due_at = found.get((stored.id, wanted.recipient_id, wanted.template))
             if due_at is not None:

@@ -56,7 +56,7 @@ def _states() -> list[tuple[str, StateTopic]]:
     """Each state topic that is ours, with the service whose rows it says."""
     from calendar_projector.publish import ROWS  # noqa: PLC0415  (only an audit in a checkout knows a service's rows)
     from checkout.publishing import PUBLISHED as DIRECTORY  # noqa: PLC0415
-    from notifier.ledger.marked import PUBLISHED as MESSAGES  # noqa: PLC0415
+    from notifier.ledger.store import PUBLISHED as MESSAGES  # noqa: PLC0415
     from notifier.people import PUBLISHED as PREFERENCES  # noqa: PLC0415
 
     directory = [("checkout", one) for one in DIRECTORY if isinstance(one, StateTopic)]

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from functools import lru_cache
 
 from booking_people import Unusable, email
-from notifier.texts import clean
+from notifier.texts.formats import safe_header
 
 # Not every server announces 8BITMIME, and we don't ask.
 SEVEN_BITS = policy.SMTP.clone(cte_type="7bit")
@@ -30,7 +30,7 @@ def sender(text: str) -> Address:
             'not of the form `Name <address>`; a name with any of ()<>[]:;@\\," needs double quotes around it'
         )
     display = _unquoted(found["quoted"]) if found["quoted"] is not None else (found["plain"] or "").strip()
-    if not display.isascii() or clean.header(display) != display:
+    if not display.isascii() or safe_header(display) != display:
         raise ValueError("the name before the address must be plain ASCII on one line, without `=?`")
     try:
         address = Address(display, addr_spec=email(found["named"] if found["bare"] is None else found["bare"]))

@@ -7,11 +7,11 @@ from booking_people import Unusable, email
 from notifier.mail import smtp
 from notifier.mail.invitation import invitation
 from notifier.mail.message import Mail, compose
-from notifier.rules.channels import Channel as ChannelName
-from notifier.rules.decide import ADMINS
+from notifier.rules.delivery import Channel as ChannelName
+from notifier.rules.table import ADMINS
 from notifier.sending.channel import BadAddress, Contact, NoAddress
 from notifier.sending.outcome import Outcome
-from notifier.texts.material import Letter
+from notifier.texts.letter import Letter
 from notifier.texts.render import render
 
 

@@ -20,9 +20,8 @@ from booking_contracts.sessions import (
     SessionRescheduled,
     SessionScheduled,
 )
-from booking_people import mailto
-from notifier.texts import clean
-from notifier.texts.material import Letter, material, meeting_link, session_time
+from booking_people import mailto, one_line
+from notifier.texts.letter import Letter, meeting_link, session_time, template_values
 
 Method = Literal["REQUEST", "CANCEL"]
 UID_DOMAIN = "booking"
@@ -78,7 +77,7 @@ def _event(invitation: Invitation, organizer: str, attendee: str, now: datetime)
     event.add("dtend", invitation.ends_at.astimezone(UTC))
     event.add("status", "CANCELLED" if invitation.method == "CANCEL" else "CONFIRMED")
     event.add("transp", "TRANSPARENT" if invitation.method == "CANCEL" else "OPAQUE")  # the time is free again
-    event.add("summary", vText(clean.one_line(invitation.summary)))
+    event.add("summary", vText(one_line(invitation.summary)))
     event.add("organizer", vCalAddress(mailto(organizer)))
     event.add("attendee", _attendee(attendee))
     if invitation.link is not None:
@@ -112,6 +111,6 @@ def _is_timer(letter: Letter) -> bool:
 
 
 def _summary(letter: Letter) -> str:
-    values = material(letter)
+    values = template_values(letter)
     word = {"id": "Konsultasi dengan", "en": "Consultation with"}[letter.language]
     return f"{word} {values['other_name']}"

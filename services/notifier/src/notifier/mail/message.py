@@ -9,7 +9,7 @@ from uuid import UUID
 
 from notifier.mail.address import SEVEN_BITS, sender
 from notifier.mail.invitation import Invitation, to_ical
-from notifier.texts import clean
+from notifier.texts.formats import safe_header
 from notifier.texts.render import Text
 
 
@@ -44,7 +44,7 @@ def compose(
     message["Date"] = format_datetime(now)
     message["From"] = origin
     message["To"] = [Address(addr_spec=recipient) for recipient in recipients]
-    message["Subject"] = clean.header(text.subject)
+    message["Subject"] = safe_header(text.subject)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text.plain)
     message.add_alternative(text.html, subtype="html")

@@ -1,4 +1,4 @@
-"""Product rule N1 as data: which event tells whom what, and which timers it sets.
+"""Product rule N1: which event tells whom what, and which timers it sets; as data, then for one event.
 
 A message of an event is due at once. A timer is due some time after the event or before the session starts; it belongs
 to one version of the schedule (N4), and `useful_for` says how late it may still leave.
@@ -6,8 +6,9 @@ to one version of the schedule (N4), and `useful_for` says how late it may still
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
 
 from booking_contracts.event import Event
 from booking_contracts.sessions import (
@@ -49,9 +50,11 @@ Template = Literal[
     "request_unanswered_admins",
 ]
 
+ADMINS = "admins"
+
 
 @dataclass(frozen=True, slots=True)
-class Timer:
+class TimerRule:
     """When a message leaves that does not leave at once.
 
     `offset` counts from the event, or from the session's start where `anchor` says so. The message leaves only while
@@ -72,15 +75,15 @@ class Rule:
 
     to: Role
     template: Template
-    timer: Timer | None = None
+    timer: TimerRule | None = None
 
 
 # A reminder that left while the notifier was down still helps for a while. The day's reminder of a session that was set
 # less than a day ahead tells nobody anything new: the invitation has just left.
-_DAY_BEFORE = Timer("start", timedelta(hours=-24), timedelta(hours=6), "scheduled", tells_nothing_if_due=True)
-_HOUR_BEFORE = Timer("start", timedelta(hours=-1), timedelta(minutes=55), "scheduled")
-_AFTER_A_DAY = Timer("event", timedelta(hours=24), timedelta(hours=48), "pending_negotiation")
-_AFTER_THREE_DAYS = Timer("event", timedelta(hours=72), timedelta(days=30), "pending_negotiation")
+_DAY_BEFORE = TimerRule("start", timedelta(hours=-24), timedelta(hours=6), "scheduled", tells_nothing_if_due=True)
+_HOUR_BEFORE = TimerRule("start", timedelta(hours=-1), timedelta(minutes=55), "scheduled")
+_AFTER_A_DAY = TimerRule("event", timedelta(hours=24), timedelta(hours=48), "pending_negotiation")
+_AFTER_THREE_DAYS = TimerRule("event", timedelta(hours=72), timedelta(days=30), "pending_negotiation")
 
 _REMINDERS = (
     Rule("member", "reminder_24h", _DAY_BEFORE),
@@ -112,3 +115,65 @@ TABLE: Mapping[type[Event], tuple[Rule, ...]] = {
     PaymentNeedsReview: (Rule("admins", "payment_review"),),
     RefundFailed: (Rule("admins", "refund_failed"),),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The version and status of the session for which a timer was set; in any other it must not leave (N4)."""
+
+    schedule_version: int
+    status: SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMessage:
+    """One message that one event asks for. `recipient_id` is a person's id or `admins`."""
+
+    recipient_id: str
+    template: Template
+    due_at: datetime
+    useful_until: datetime | None = None
+    fence: Fence | None = None
+
+
+def messages_for(event: Event, *, actor: str, at: datetime) -> tuple[PlannedMessage, ...]:
+    """What this event asks for, each (recipient, template) once; nothing for an event that N1 does not name."""
+    messages: dict[tuple[str, Template], PlannedMessage] = {}
+    for rule in TABLE.get(type(event), ()):
+        message = _message(rule, event, actor, at)
+        messages.setdefault((message.recipient_id, message.template), message)
+    return tuple(messages.values())
+
+
+def _message(rule: Rule, event: Any, actor: str, at: datetime) -> PlannedMessage:
+    recipient_id = _recipient(rule.to, event, actor)
+    if rule.timer is None:
+        return PlannedMessage(recipient_id, rule.template, at)
+    due_at = _due(rule.timer, event, at)
+    fence = Fence(getattr(event, "schedule_version", 0), rule.timer.while_status)
+    told_already = rule.timer.tells_nothing_if_due and due_at <= at
+    useful_until = due_at if told_already else due_at + rule.timer.useful_for
+    return PlannedMessage(recipient_id, rule.template, due_at, useful_until, fence)
+
+
+def _recipient(role: Role, event: Any, actor: str) -> str:
+    match role:
+        case "member":
+            return str(event.user_id)
+        case "practitioner":
+            return str(event.practitioner_id)
+        case "previous_practitioner":
+            return str(event.previous_practitioner_id)
+        case "other_side":
+            return str(_other_side(event, actor))
+        case "admins":
+            return ADMINS
+
+
+def _other_side(event: Any, actor: str) -> UUID:
+    acted_by_practitioner = actor.partition(":")[2] == str(event.practitioner_id)
+    return event.user_id if acted_by_practitioner else event.practitioner_id
+
+
+def _due(timer: TimerRule, event: Any, at: datetime) -> datetime:
+    return (event.starts_at if timer.anchor == "start" else at) + timer.offset

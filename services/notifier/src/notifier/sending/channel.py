@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from notifier.rules.channels import Channel as ChannelName
+from notifier.rules.delivery import Channel as ChannelName
 from notifier.sending.outcome import Outcome
-from notifier.texts.material import Letter
+from notifier.texts.letter import Letter
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,15 @@ from psycopg.rows import dict_row
 from booking_contracts.decode import from_store
 from booking_contracts.errors import ContractError
 from booking_contracts.zones import Zone
-from notifier.ledger.marked import changing
-from notifier.rules.channels import Channel as ChannelName
-from notifier.rules.channels import Preferences, channels, language
-from notifier.rules.decide import ADMINS, Fence
-from notifier.rules.relevance import Present, skip_reason
+from notifier.ledger.store import ledger_update
+from notifier.rules.delivery import Channel as ChannelName
+from notifier.rules.delivery import CurrentState, Preferences, channels, language, skip_reason
+from notifier.rules.table import ADMINS, Fence
 from notifier.sending.channel import BadAddress, Channel, Contact, NoAddress
 from notifier.sending.patience import Patience
 from notifier.sending.refusal import asks_again
-from notifier.texts.dates import zone_of
-from notifier.texts.material import Letter, Names
+from notifier.texts.formats import zone_of
+from notifier.texts.letter import Letter, Names
 
 # Chosen first, by indexes alone, however long the queue is; only then joined with what is told.
 _NEXT: LiteralString = """
@@ -61,12 +60,12 @@ SELECT p.id, coalesce(r.name, c.name) AS name, c.email, c.phone, c.locale, coale
 FROM unnest(%s::uuid[]) p(id) LEFT JOIN contact c ON c.person_id = p.id LEFT JOIN practitioner r ON r.id = p.id
      LEFT JOIN preference e ON e.person_id = p.id LEFT JOIN erased x ON x.person_id = p.id"""
 
-_SKIP = changing("state = 'skipped', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
+_SKIP = ledger_update("state = 'skipped', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
 # It may have been taken: that nobody tries it again changes nothing about what is known of it.
-_LEAVE_IT = changing("state = 'ambiguous', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
-_FAIL = changing("state = 'failed', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
-_ENDS: dict[str, LiteralString] = {"skipped": _SKIP, "ambiguous": _LEAVE_IT, "failed": _FAIL}
-_START = changing(
+_LEAVE_IT = ledger_update("state = 'ambiguous', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
+_FAIL = ledger_update("state = 'failed', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
+_ENDS: dict[str, bytes] = {"skipped": _SKIP, "ambiguous": _LEAVE_IT, "failed": _FAIL}
+_START = ledger_update(
     """state = 'sending', attempts = n.attempts + 1, reason = NULL, provider_message_id = NULL, locale = %(locale)s,
        sending_until = clock_timestamp() + make_interval(secs => %(lease)s)""",
     "n.id = %(id)s",
@@ -127,7 +126,7 @@ async def take_next(
         return _settled(row, "pending", "unreadable")
     people = await _people(conn, row)
     if (
-        reason := skip_reason(_fence(row), row["useful_until"], _present(row, people, channel.name), row["now"])
+        reason := skip_reason(_fence(row), row["useful_until"], _current_state(row, people, channel.name), row["now"])
     ) is not None:
         return await _settle(conn, row, "skipped", reason)
     contact = _contact(people.get(row["recipient_id"]))
@@ -199,9 +198,9 @@ def _fence(row: dict[str, Any]) -> Fence | None:
     return None if row["fence_version"] is None else Fence(row["fence_version"], row["fence_status"])
 
 
-def _present(row: dict[str, Any], people: dict[str, dict[str, Any]], channel: ChannelName) -> Present:
+def _current_state(row: dict[str, Any], people: dict[str, dict[str, Any]], channel: ChannelName) -> CurrentState:
     recipient = people.get(row["recipient_id"], {})
-    return Present(
+    return CurrentState(
         schedule_version=row["schedule_version"],
         status=row["status"],
         recipient_erased=bool(recipient.get("erased")),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from notifier.ledger.marked import changing
+from notifier.ledger.store import ledger_update
 from notifier.sending.claim import Attempt
 from notifier.sending.outcome import Accepted, Later, Outcome, ProviderDown, Refused, Unknown
 from notifier.sending.patience import Patience, backoff
@@ -15,29 +15,29 @@ from notifier.sending.patience import Patience, backoff
 _MINE: LiteralString = "n.id = %(id)s AND n.attempts = %(number)s AND n.state IN ('sending', 'ambiguous')"
 _AFTER: LiteralString = "clock_timestamp() + make_interval(secs => %(seconds)s)"
 
-_SENT = changing(
+_SENT = ledger_update(
     "state = 'sent', reason = NULL, sending_until = NULL, not_before = NULL, provider_message_id = %(provider_id)s",
     _MINE,
 )
 # An earlier attempt may have been taken: that this one was not changes nothing about it.
-_FAILED = changing(
+_FAILED = ledger_update(
     """state = CASE WHEN n.ambiguities > 0 THEN 'ambiguous' ELSE 'failed' END, reason = %(code)s,
        sending_until = NULL, not_before = NULL""",
     _MINE,
 )
 # Not taken, for certain: back to where it was. An earlier attempt's ambiguity stays, and so does its one more try.
-_AGAIN = changing(
+_AGAIN = ledger_update(
     f"""state = CASE WHEN n.ambiguities > 0 THEN 'ambiguous' ELSE 'pending' END, reason = %(code)s,
         sending_until = NULL,
         not_before = {_AFTER}""",
     "n.id = %(id)s AND n.attempts = %(number)s AND n.state = 'sending'",
 )
-_AMBIGUOUS = changing(
+_AMBIGUOUS = ledger_update(
     f"""state = 'ambiguous', reason = %(code)s, sending_until = NULL, ambiguities = n.ambiguities + 1,
         not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE NULL END""",
     "n.id = %(id)s AND n.attempts = %(number)s AND n.state = 'sending'",
 )
-_CRASHED = changing(
+_CRASHED = ledger_update(
     f"""state = 'ambiguous', reason = 'worker_died', sending_until = NULL, ambiguities = n.ambiguities + 1,
         not_before = CASE WHEN n.ambiguities = 0 THEN {_AFTER} ELSE NULL END""",
     """n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp()
@@ -48,12 +48,12 @@ _TOLD: LiteralString = "n.state = 'sending' AND n.reason IS NOT NULL"
 _AS_TOLD: LiteralString = (
     "state = CASE WHEN n.not_before IS NULL THEN 'failed' ELSE 'pending' END, sending_until = NULL"
 )
-_FAILED_ALREADY = changing(
+_FAILED_ALREADY = ledger_update(
     _AS_TOLD,
     f"""n.id = %(id)s AND n.attempts = %(number)s AND {_TOLD}
        AND (%(provider_id)s::text IS NULL OR n.provider_message_id = %(provider_id)s)""",
 )
-_CRASHED_AND_TOLD = changing(
+_CRASHED_AND_TOLD = ledger_update(
     _AS_TOLD,
     f"""n.channel = %(channel)s AND n.sending_until < clock_timestamp() AND n.id <> ALL(%(alive)s) AND {_TOLD}""",
 )

@@ -3,34 +3,31 @@
 Undefined names are errors: a text without its time or link must fail loudly and never leave half empty.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
 from booking_web.languages import Language
-from notifier.texts import clean
-from notifier.texts.material import Letter, material
-from notifier.texts.phrases import PHRASES
+from notifier.texts.formats import safe_header
+from notifier.texts.letter import PHRASES, Letter, template_values
 
 
-def _environment(*, autoescape: bool) -> Environment:
-    loader = PackageLoader("notifier", "texts")
-    # Plain text must not be escaped; HTML has an environment of its own.
+def _environment(*, escape: bool) -> Environment:
     return Environment(
-        loader=loader,
+        loader=PackageLoader("notifier", "texts"),
         undefined=StrictUndefined,
-        autoescape=autoescape,  # noqa: S701
+        autoescape=select_autoescape(default=escape, default_for_string=escape),
         trim_blocks=True,
         cache_size=-1,
     )
 
 
-_PLAIN = _environment(autoescape=False)
-_HTML = _environment(autoescape=True)
+_PLAIN = _environment(escape=False)  # plain text must not be escaped
+_HTML = _environment(escape=True)
 _LAYOUT = _HTML.from_string((resources.files("notifier.mail") / "layout.html").read_text(encoding="utf-8"))
 
 
@@ -45,10 +42,10 @@ class Text:
 
 def render(letter: Letter) -> Text:
     """The words of one mail. jinja2.UndefinedError when the event lacks what the template speaks of."""
-    values = material(letter)
+    values = template_values(letter)
     name = f"{letter.language}/{letter.template}.j2"
     plain, html = _PLAIN.get_template(name), _HTML.get_template(name)
-    subject = clean.header(_block(plain, "subject", values))
+    subject = safe_header(_block(plain, "subject", values))
     return Text(subject, _plain(plain, values, letter.language), _html(html, values, letter.language, subject))
 
 
@@ -59,19 +56,23 @@ def _plain(template: Template, values: Mapping[str, Any], language: Language) ->
 
 
 def _html(template: Template, values: Mapping[str, Any], language: Language, subject: str) -> str:
-    paragraphs = [Markup(paragraph) for paragraph in _paragraphs(template, values)]  # noqa: S704 - autoescaped above
-    facts = [(Markup(label), Markup(value)) for label, value in _facts(template, values)]  # noqa: S704 - autoescaped
+    paragraphs = _escaped(_paragraphs(template, values))
     link_label = _block(template, "link_label", values).strip()
     return _LAYOUT.render(
         language=language,
         subject=subject,
         preview=paragraphs[min(1, len(paragraphs) - 1)],
         paragraphs=paragraphs,
-        facts=facts,
+        facts=[_escaped(fact) for fact in _facts(template, values)],
         link=values["meeting_link"] if link_label else None,
         link_label=link_label,
         footer=PHRASES[language].footer,
     )
+
+
+def _escaped(texts: Iterable[str]) -> list[Markup]:
+    """Texts that the template's environment has escaped already."""
+    return [Markup(text) for text in texts]  # noqa: S704
 
 
 def _paragraphs(template: Template, values: Mapping[str, Any]) -> list[str]:

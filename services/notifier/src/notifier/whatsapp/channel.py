@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from booking_people import Unusable, phone, whatsapp_digits
-from notifier.rules.channels import Channel as ChannelName
+from notifier.rules.delivery import Channel as ChannelName
 from notifier.sending.channel import BadAddress, Contact, NoAddress
 from notifier.sending.outcome import Outcome
-from notifier.texts.material import Letter
+from notifier.texts.letter import Letter
 from notifier.whatsapp.client import CloudApi
 from notifier.whatsapp.templates import message
 

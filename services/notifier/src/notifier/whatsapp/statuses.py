@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from notifier.ledger.marked import changing
+from notifier.ledger.store import ledger_update
 from notifier.sending import refusal
 from notifier.sending.outcome import ProviderDown, Refused
 from notifier.whatsapp.errors import outcome_of
@@ -24,13 +24,13 @@ _SAME_WAMID: LiteralString = (
     "(n.provider_message_id IS NULL OR %(wamid)s::text IS NULL OR n.provider_message_id = %(wamid)s)"
 )
 
-_SENT = changing(
+_SENT = ledger_update(
     """state = 'sent', reason = NULL, sending_until = NULL, not_before = NULL,
        provider_message_id = coalesce(%(wamid)s, n.provider_message_id)""",
     # Not a fresh `pending`: an admin's resend must not be called off by a late word about the attempt before.
     f"{_MESSAGE} AND (n.state IN ('sending', 'ambiguous'))",
 )
-_DELIVERED = changing(
+_DELIVERED = ledger_update(
     """state = 'delivered', reason = NULL, sending_until = NULL, not_before = NULL, delivered_at = %(at)s,
        provider_message_id = coalesce(%(wamid)s, n.provider_message_id)""",
     f"{_MESSAGE} AND n.state IN ('sending', 'ambiguous', 'sent', 'failed')",
@@ -40,7 +40,7 @@ _DELIVERED = changing(
 _ENDS: LiteralString = """(%(for_good)s OR (NOT %(us)s AND n.attempts >= %(most)s)
     OR greatest(n.due_at, n.queued_at) < clock_timestamp() - %(give_up)s::interval)"""
 _LATER: LiteralString = "clock_timestamp() + make_interval(secs => least(5 * 2 ^ least(n.attempts - 1, 10), 900))"
-_FAILED = changing(
+_FAILED = ledger_update(
     f"""state = CASE WHEN {_ENDS} THEN 'failed' ELSE 'pending' END, reason = %(code)s, sending_until = NULL,
        not_before = CASE WHEN {_ENDS} THEN NULL ELSE {_LATER} END,
        provider_message_id = CASE WHEN {_ENDS} THEN coalesce(%(wamid)s, n.provider_message_id) END""",

@@ -9,8 +9,8 @@ from importlib import resources
 from typing import Any
 from uuid import UUID
 
-from notifier.texts import clean
-from notifier.texts.material import Letter, material
+from notifier.texts.formats import safe_parameter
+from notifier.texts.letter import Letter, template_values
 
 CATALOGUE: dict[str, dict[str, Any]] = json.loads(
     (resources.files("notifier.whatsapp") / "templates.json").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ CATALOGUE: dict[str, dict[str, Any]] = json.loads(
 
 def parameters(letter: Letter) -> list[str]:
     """The values of the template's places, in order. KeyError when the event lacks one: none leaves half empty."""
-    values = material(letter)
+    values = template_values(letter)
     return [_parameter(name, values[name]) for name in CATALOGUE[letter.template]["parameters"]]
 
 
@@ -48,4 +48,4 @@ def message(letter: Letter, notification_id: UUID, phone: str) -> dict[str, Any]
 def _parameter(name: str, value: Any) -> str:
     if value is None:
         raise KeyError(name)
-    return clean.parameter(str(value))
+    return safe_parameter(str(value))

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
 from fastapi import APIRouter, Depends, Query, Response
 from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composed
 from pydantic import BaseModel, Field
 
 from booking_contracts.event import RECIPIENT
@@ -22,9 +23,8 @@ from booking_web.idempotency import Idempotency, Written
 from booking_web.instants import InstantOut
 from booking_web.principal import Principal
 from booking_web.problems import conflict, not_found, problem_responses
-from notifier.ledger.marked import changing
-from notifier.rules.channels import Channel
-from notifier.subscribers import CONSUMER
+from notifier.ledger.store import ledger_update
+from notifier.rules.delivery import Channel
 
 TOPICS_OF_TOKENS = {
     "checkout:transaction": TRANSACTIONS.name,
@@ -32,26 +32,24 @@ TOPICS_OF_TOKENS = {
     "consultation:session": SESSIONS.name,
 }
 
-_COLUMNS: LiteralString = """id, cause_event_id, recipient_id, channel, template, locale, state, reason, attempts,
-    due_at, session_id, transaction_id, provider_message_id, delivered_at, changed_at, version"""
-_LIST: LiteralString = f"SELECT {_COLUMNS} FROM notification WHERE true"  # noqa: S608 - literals only
-_ONE: LiteralString = f"SELECT {_COLUMNS} FROM notification WHERE id = %(id)s"  # noqa: S608
-_OWN: LiteralString = " AND recipient_id = %(recipient_id)s"
-_RESEND = changing(
+_SELECT = SQL("""
+    SELECT id, cause_event_id, recipient_id, channel, template, locale, state, reason, attempts, due_at, session_id,
+        transaction_id, provider_message_id, delivered_at, changed_at, version
+    FROM notification WHERE true""")
+_CONDITIONS = {
+    "id": SQL(" AND id = %(id)s"),
+    "recipient_id": SQL(" AND recipient_id = %(recipient_id)s"),
+    "state": SQL(" AND state = %(state)s"),
+    "channel": SQL(" AND channel = %(channel)s"),
+    "session_id": SQL(" AND session_id = %(session_id)s"),
+    "transaction_id": SQL(" AND transaction_id = %(transaction_id)s"),
+    "before": SQL(" AND id < %(before)s"),
+}
+_RESEND = ledger_update(
     """state = 'pending', reason = NULL, ambiguities = 0, queued_at = clock_timestamp(), not_before = clock_timestamp(),
        provider_message_id = NULL, delivered_at = NULL""",
     "n.id = %(id)s",
 )
-
-
-_CONDITIONS: dict[str, LiteralString] = {
-    "recipient_id": "recipient_id = %(recipient_id)s",
-    "state": "state = %(state)s",
-    "channel": "channel = %(channel)s",
-    "session_id": "session_id = %(session_id)s",
-    "transaction_id": "transaction_id = %(transaction_id)s",
-    "before": "id < %(before)s",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +92,14 @@ class Notification(BaseModel):
     version: int
 
 
-def router(database: Database, committed: Callable[[], None]) -> APIRouter:
-    """The routes of `/v1/notifications`."""
+def router(database: Database, consumer: str, committed: Callable[[], None]) -> APIRouter:
+    """The routes of `/v1/notifications`. `consumer` is the name under which records are taken over."""
     routes = APIRouter(prefix="/v1/notifications", tags=["notifications"])
 
     @routes.get("", response_model=PageOf[Notification], responses=problem_responses(401, 422, 429, 503))
     async def list_notifications(caller: Caller, page: Page, wish: Consistency, chosen: Chosen) -> Any:
         """The caller's own messages, newest first; an admin's list holds everybody's, those to `admins` too."""
-        await wish.visible(database, CONSUMER, TOPICS_OF_TOKENS)
+        await wish.visible(database, consumer, TOPICS_OF_TOKENS)
         values = {name: value for name, value in asdict(chosen).items() if value is not None}
         if not caller.has("admin"):
             if values.get("recipient_id", str(caller.sub)) != str(caller.sub):
@@ -109,16 +107,15 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
             values["recipient_id"] = str(caller.sub)
         if page.cursor:
             (values["before"],) = decode_cursor(page.cursor, UUID, of="notifications")
-        query, values["limit"] = _list_query(values), page.limit + 1
         async with database.autocommit() as conn:
-            rows = await _rows(conn, query, values)
+            rows = await _rows(conn, values, SQL(" ORDER BY id DESC LIMIT {}").format(page.limit + 1))
         items, more = rows[: page.limit], rows[page.limit :]
         return page_of(items, encode_cursor(items[-1]["id"], of="notifications") if more else None)
 
     @routes.get("/{notification_id}", response_model=Notification, responses=problem_responses(401, 404, 422, 429, 503))
     async def read_notification(notification_id: UUID, caller: Caller, response: Response, wish: Consistency) -> Any:
         """One message of the caller's own; an admin reads any."""
-        await wish.visible(database, CONSUMER, TOPICS_OF_TOKENS)
+        await wish.visible(database, consumer, TOPICS_OF_TOKENS)
         async with database.autocommit() as conn:
             row = await _one(conn, notification_id, caller)
         return _stamped(response, Notification(**row))
@@ -163,27 +160,19 @@ def _stamped(response: Response, shown: Notification) -> Notification:
     return shown
 
 
-def _list_query(values: dict[str, Any]) -> LiteralString:
-    """Only the conditions that were chosen: `(x IS NULL OR column = x)` would cost every plan its index."""
-    query = _LIST
-    for name, condition in _CONDITIONS.items():
-        if name in values:
-            query += f" AND {condition}"
-    return f"{query} ORDER BY id DESC LIMIT %(limit)s"
-
-
 async def _one(
     conn: psycopg.AsyncConnection, notification_id: UUID, caller: Principal, *, lock: bool = False
 ) -> dict[str, Any]:
-    query: LiteralString = _ONE if caller.has("admin") else _ONE + _OWN
-    values = {"id": notification_id, "recipient_id": str(caller.sub)}
-    rows = await _rows(conn, f"{query} FOR UPDATE" if lock else query, values)
+    chosen: dict[str, Any] = {"id": notification_id}
+    if not caller.has("admin"):
+        chosen["recipient_id"] = str(caller.sub)
+    rows = await _rows(conn, chosen, SQL(" FOR UPDATE" if lock else ""))
     if not rows:
         raise not_found()
     return rows[0]
 
 
-async def _rows(conn: psycopg.AsyncConnection, query: LiteralString, values: dict[str, Any]) -> list[dict[str, Any]]:
-    cursor = conn.cursor(row_factory=dict_row)
-    await cursor.execute(query, values)
-    return await cursor.fetchall()
+async def _rows(conn: psycopg.AsyncConnection, chosen: dict[str, Any], ending: SQL | Composed) -> list[dict[str, Any]]:
+    # Only the conditions that were chosen: `(x IS NULL OR column = x)` would cost every plan its index.
+    query = Composed([_SELECT, *(_CONDITIONS[name] for name in chosen), ending])
+    return await (await conn.cursor(row_factory=dict_row).execute(query, chosen)).fetchall()

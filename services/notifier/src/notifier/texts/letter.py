@@ -1,4 +1,4 @@
-"""What a text may speak of: the facts of the event that caused the message, in the reader's zone and language.
+"""One message to one reader, and what its text may speak of: the facts of the event that caused it.
 
 The facts come from the stored event, never from a profile that has changed since; names and addresses come from the
 directory at the moment of sending, because events hold ids only (E4).
@@ -11,13 +11,10 @@ from typing import Any
 
 from booking_contracts.event import Event
 from booking_contracts.zones import Zone
+from booking_people import one_line
 from booking_web.languages import Language
-from notifier.rules.decide import ADMINS
-from notifier.rules.table import Template
-from notifier.texts import clean
-from notifier.texts.amounts import amount
-from notifier.texts.dates import moment, span
-from notifier.texts.phrases import PHRASES
+from notifier.rules.table import ADMINS, Template
+from notifier.texts.formats import amount, moment, safe_name, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,75 @@ class Letter:
         return self.recipient_id == str(getattr(self.event, "user_id", ""))
 
 
-def material(letter: Letter) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """One language's words for codes and for people whose name we don't know (any more)."""
+
+    reader: str
+    member: str
+    practitioner: str
+    product: str
+    footer: str
+    no_date: str
+    reasons: dict[str, str]
+    review_causes: dict[str, str]
+
+
+PHRASES: dict[Language, Phrases] = {
+    "id": Phrases(
+        reader="Bapak/Ibu",
+        member="klien Anda",
+        practitioner="praktisi Anda",
+        product="Konsultasi",
+        footer="Pesan ini dikirim otomatis. Anda dapat memilih saluran dan bahasa pemberitahuan di pengaturan akun.",
+        no_date="belum terjadwal",
+        reasons={
+            "canceled_by_member": "dibatalkan oleh klien",
+            "canceled_by_practitioner": "dibatalkan oleh praktisi",
+            "practitioner_timeout": "praktisi tidak menjawab hingga batas waktu",
+            "payment_reversed": "pembayaran dikembalikan",
+            "technical": "kendala teknis",
+            "no_show_member": "klien tidak hadir",
+            "no_show_practitioner": "praktisi tidak hadir",
+            "other": "alasan lain",
+        },
+        review_causes={
+            "after_expiry": "uang datang setelah transaksi kedaluwarsa",
+            "after_cancel": "uang datang setelah transaksi dibatalkan",
+            "wrong_amount": "jumlahnya tidak sesuai",
+            "wrong_currency": "mata uangnya tidak sesuai",
+            "second_payment": "transaksi ini sudah dibayar",
+        },
+    ),
+    "en": Phrases(
+        reader="there",
+        member="your client",
+        practitioner="your practitioner",
+        product="Consultation",
+        footer="This message was sent automatically. You can choose channels and language in your account's settings.",
+        no_date="without a date so far",
+        reasons={
+            "canceled_by_member": "canceled by the client",
+            "canceled_by_practitioner": "canceled by the practitioner",
+            "practitioner_timeout": "the practitioner did not answer in time",
+            "payment_reversed": "the payment was returned",
+            "technical": "technical trouble",
+            "no_show_member": "the client did not come",
+            "no_show_practitioner": "the practitioner did not come",
+            "other": "another reason",
+        },
+        review_causes={
+            "after_expiry": "money came after the order had expired",
+            "after_cancel": "money came after the order was canceled",
+            "wrong_amount": "the amount is wrong",
+            "wrong_currency": "the currency is wrong",
+            "second_payment": "the order was already paid",
+        },
+    ),
+}
+
+
+def template_values(letter: Letter) -> Mapping[str, Any]:
     """The values for the templates: text that is safe to place, and booleans. Absent facts are absent keys."""
     return {**_people(letter), **_times(letter), **_money(letter), **_facts(letter)}
 
@@ -58,21 +123,21 @@ def material(letter: Letter) -> Mapping[str, Any]:
 def meeting_link(event: Event) -> str | None:
     """The event's link if it is a plain https address: consultation checked its shape (S3), we its harmlessness."""
     link = getattr(event, "meeting_link", None)
-    if link is None or not link.startswith("https://") or clean.one_line(link, 2048) != link:
+    if link is None or not link.startswith("https://") or one_line(link, 2048) != link:
         return None
     return None if any(c in link for c in " \"'<>`\\") else link
 
 
 def _people(letter: Letter) -> dict[str, Any]:
     words, names = PHRASES[letter.language], letter.names
-    member = clean.name(names.member, words.member)
-    practitioner = clean.name(names.practitioner, words.practitioner)
+    member = safe_name(names.member, words.member)
+    practitioner = safe_name(names.practitioner, words.practitioner)
     return {
-        "recipient_name": clean.name(names.recipient, words.reader),
+        "recipient_name": safe_name(names.recipient, words.reader),
         "member_name": member,
         "practitioner_name": practitioner,
         "other_name": practitioner if letter.to_member else member,
-        "product_name": clean.name(names.product, words.product),
+        "product_name": safe_name(names.product, words.product),
         "to_member": letter.to_member,
         "to_admins": letter.recipient_id == ADMINS,
         "by_recipient": letter.actor.partition(":")[2] == letter.recipient_id,
@@ -123,8 +188,8 @@ def _facts(letter: Letter) -> dict[str, Any]:
     if (cause := getattr(event, "cause", None)) is not None:
         facts["review_cause"] = words.review_causes.get(cause, words.review_causes["wrong_amount"])
     if (provider := getattr(event, "provider", None)) is not None:
-        facts["provider"] = clean.one_line(provider, 60)
+        facts["provider"] = one_line(provider, 60)
     if (refund_code := getattr(event, "code", None)) is not None:
-        facts["refund_code"] = clean.one_line(refund_code, 60)
+        facts["refund_code"] = one_line(refund_code, 60)
     facts["is_review"] = getattr(event, "review_id", None) is not None
     return facts

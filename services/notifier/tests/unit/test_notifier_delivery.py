@@ -4,12 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifier.rules.channels import Preferences, channels, channels_to_write, language
-from notifier.rules.decide import Fence
-from notifier.rules.relevance import Present, skip_reason, skipped_from_the_start
+from notifier.rules.delivery import (
+    CurrentState,
+    Preferences,
+    channels,
+    channels_to_write,
+    language,
+    skip_reason,
+    skipped_from_the_start,
+)
+from notifier.rules.table import Fence
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-HERE = Present(schedule_version=2, status="scheduled", recipient_erased=False, channel_wanted=True)
+HERE = CurrentState(schedule_version=2, status="scheduled", recipient_erased=False, channel_wanted=True)
 FENCE = Fence(2, "scheduled")
 
 

@@ -15,23 +15,9 @@ from booking_web.etag import Conditions, Preconditions
 from booking_web.idempotency import Idempotency, Written
 from booking_web.languages import Language
 from booking_web.problems import forbidden, problem_responses
-from notifier.ledger.marked import inserting
+from notifier.ledger.store import widen_timers
 from notifier.people import CHOOSE, lock_person, preferences_of
-from notifier.rules.channels import language
-
-# Timers that were written down for one channel only also get the channel that was switched on since.
-_WIDEN = inserting("""
-    INSERT INTO notification (id, cause_event_id, recipient_id, channel, template, locale, session_id, transaction_id,
-        due_at, fence_version, fence_status, useful_until, state, queued_at, not_before, changed_at, correlation_id,
-        traceparent)
-    SELECT uuidv7(), n.cause_event_id, n.recipient_id, w.channel, n.template, n.locale, n.session_id, n.transaction_id,
-        n.due_at, n.fence_version, n.fence_status, n.useful_until, 'pending', clock_timestamp(), n.due_at,
-        clock_timestamp(), n.correlation_id, n.traceparent
-    FROM notification n CROSS JOIN unnest(%(channels)s::text[]) w(channel)
-    WHERE n.recipient_id = %(recipient)s AND n.state = 'pending' AND n.fence_version IS NOT NULL
-      AND n.due_at > clock_timestamp()
-    ON CONFLICT ON CONSTRAINT notification_once DO NOTHING""")
-
+from notifier.rules.delivery import language
 
 ERASED = forbidden("person_erased", "This person was erased; nothing is written again.")
 
@@ -107,8 +93,7 @@ async def _write(
     conditions.check((await _now(conn, person_id)).version)
     wanted = chosen.channels.model_dump()
     await conn.execute(CHOOSE, {"person": person_id, **wanted, "language": chosen.language})
-    on = [channel for channel, is_on in wanted.items() if is_on]
-    await conn.execute(_WIDEN, {"recipient": str(person_id), "channels": on})
+    await widen_timers(conn, person_id, [channel for channel, is_on in wanted.items() if is_on])
 
 
 async def _now(conn: psycopg.AsyncConnection, person_id: UUID) -> PreferencesNow:

@@ -12,7 +12,7 @@ from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS
 from booking_contracts.transactions import TransactionCreated
 from booking_inbox.subscription import Subscription
 from notifier.erasure import erase
-from notifier.ledger.decided import supersede, write_down
+from notifier.ledger.store import plan_messages, supersede_timers
 from notifier.people import lock_person
 
 CONSUMER = "notifier"
@@ -27,7 +27,7 @@ async def apply_transaction(conn: Connection, record: Decoded) -> None:
             "INSERT INTO sale (transaction_id, product_name) VALUES (%s, %s) ON CONFLICT DO NOTHING",
             [record.event.transaction_id, record.event.product.name],
         )
-    await write_down(conn, record)
+    await plan_messages(conn, record)
 
 
 async def apply_session(conn: Connection, record: Decoded) -> None:
@@ -36,8 +36,8 @@ async def apply_session(conn: Connection, record: Decoded) -> None:
     if not isinstance(event, SessionEvent):
         return
     await _note_session(conn, event)
-    await write_down(conn, record)
-    await supersede(conn, event.session_id)
+    await plan_messages(conn, record)
+    await supersede_timers(conn, event.session_id)
 
 
 async def apply_practitioner(conn: Connection, record: Decoded) -> None:
