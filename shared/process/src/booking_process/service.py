@@ -1,9 +1,9 @@
 """A service as a value: what its composition root wires, and what the chassis makes a process of."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from fastapi import APIRouter
 
@@ -48,7 +48,8 @@ class Wakes(Protocol):
 class Service:
     """Everything of one service; building it does no I/O.
 
-    `migrations` is `"<package>:<folder>"`, None for a service without a database of its own. Hooks run in every mode:
+    `migrations` is `"<package>:<folder>"`, None for a service without a database of its own. `problems` says what an
+    error of the domain is to callers: the `booking_web.problems.Problem` of each kind. Hooks run in every mode:
     `on_start` before workers and requests, `on_stop` after them in reverse; none may need the database or the broker.
     """
 
@@ -62,5 +63,8 @@ class Service:
     migrations: str | None = None
     description: str = ""
     version: str = "1.0.0"
+    problems: Mapping[type[Exception], Callable[[Any], Exception]] = field(
+        default_factory=dict[type[Exception], Callable[[Any], Exception]]
+    )
     on_start: Sequence[Hook] = field(default_factory=list[Hook])
     on_stop: Sequence[Hook] = field(default_factory=list[Hook])

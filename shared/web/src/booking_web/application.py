@@ -83,7 +83,7 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
         ),
         RateLimit(settings.rate_limit_per_minute),
     )
-    problem_handlers.install(app)
+    problem_handlers.install(app, service.problems)
     app.include_router(health_router(health))
     if mode != "worker":
         for router in service.routers:

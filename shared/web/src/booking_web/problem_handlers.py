@@ -1,6 +1,7 @@
 """Everything that a framework may answer, as a problem: 404, 405, 422 and what our code raises."""
 
 import json
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote
@@ -37,13 +38,15 @@ def problem_response(problem: rfc9457.Problem, path: str) -> Response:
     return JSONResponse(content, problem.status, headers={**(problem.headers or {}), "content-type": CONTENT_TYPE})
 
 
-def install(app: FastAPI) -> None:
-    """Makes every error of the application a problem."""
+def install(app: FastAPI, of_domain: Mapping[type[Exception], Callable[[Any], Exception]]) -> None:
+    """Makes every error of the application a problem, the domain's as `of_domain` says."""
+    domain = {kind: _of_domain(problem) for kind, problem in of_domain.items()}
     handler = new_exception_handler(
         handlers={
             DatabaseDownError: _database_down,
             psycopg.DataError: _data_error,
             **dict.fromkeys(_VICTIMS, _rolled_back),
+            **domain,
         },
         http_exception_handler=_http_error,
         request_validation_handler=_validation_error,
@@ -59,6 +62,7 @@ def install(app: FastAPI) -> None:
         DatabaseDownError,
         psycopg.DataError,
         *_VICTIMS,
+        *domain,
     ):
         app.add_exception_handler(kind, handler)
     # Exception itself is the edge's: were it registered here, Starlette would answer and raise it again.
@@ -73,6 +77,15 @@ def _with_instance(content: dict[str, Any], request: Request, response: Response
     content = content | {"instance": _instance(request.scope["path"])}
     response.body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     return content, response
+
+
+def _of_domain(
+    problem: Callable[[Any], Exception],
+) -> Callable[[ExceptionHandler, Request, Exception], rfc9457.Problem]:
+    def made(_handler: ExceptionHandler, _request: Request, error: Exception) -> rfc9457.Problem:
+        return cast("rfc9457.Problem", problem(error))
+
+    return made
 
 
 def _http_error(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:

@@ -32,6 +32,10 @@ class NewNote(BaseModel):
     weight: int = 0
 
 
+class BlankError(Exception):
+    """A rule of the sample's domain, which knows nothing of HTTP."""
+
+
 class Note(BaseModel):
     """A note as its owner sees it."""
 
@@ -111,9 +115,15 @@ def router(database: Database) -> APIRouter:
     return routes
 
 
+async def blank() -> None:
+    """Refuses by the domain's rule."""
+    raise BlankError
+
+
 def oddities(database: Database) -> APIRouter:
     """Routes for what a well-behaved service does not do, and streams."""
     routes = APIRouter(prefix="/v1")
+    routes.add_api_route("/blank", blank)
 
     @routes.get("/boom")
     async def boom() -> None:
@@ -174,5 +184,6 @@ def build(settings: ServiceSettings) -> Service:
         settings=settings,
         database=database,
         routers=[router(database), oddities(database)],
+        problems={BlankError: lambda _error: conflict("blank", "A note says something.", current_text="")},
         migrations="shared.web.tests.sample:migrations",
     )

@@ -303,6 +303,13 @@ async def test_deadline__begins_when_the_body_has_come(offline):
     assert seen[1] >= arrived[0] + 12
 
 
+async def test_error_of_the_domain__is_the_problem_that_the_service_says(offline):
+    async with offline() as (client, _):
+        answer = await client.get("/v1/blank")
+    assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+    assert (answer.json()["code"], answer.json()["current_text"]) == ("blank", "")
+
+
 async def test_role_missing__is_403(offline):
     async with offline() as (client, issuer):
         answer = await client.delete("/v1/notes", headers=issuer.bearer("member", "practitioner"))

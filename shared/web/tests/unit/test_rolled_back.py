@@ -16,7 +16,7 @@ from booking_web.idempotency import IdempotencyScope, Written
 @pytest.mark.parametrize("error", [psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure])
 async def test_victim_of_others__is_503_and_may_try_again(error: type[Exception]) -> None:
     app = FastAPI()
-    problem_handlers.install(app)
+    problem_handlers.install(app, {})
 
     @app.put("/one")
     async def put() -> None:  # pyright: ignore[reportUnusedFunction]
