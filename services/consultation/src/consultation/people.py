@@ -1,18 +1,25 @@
 """Names, zones and numbers of people as consumed so far, and what an erasure takes away (product.md E4)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import tuple_row
 
-from booking_contracts.directory import PersonContact, PractitionerProfile
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
-from booking_inbox import forget_key
-from booking_web.idempotency import forget_answers
+from booking_people.copies import Copy, People
 
 Connection = psycopg.AsyncConnection[Any]
+
+PEOPLE = People(
+    "erased_person",
+    copies=(
+        Copy(PRACTITIONERS, "practitioner", ("name", "timezone")),
+        Copy(CONTACTS, "contact", ("name", "phone", "locale")),
+    ),
+)
 
 # An erased person's name is gone wherever it came from; `erased` says so, that null isn't taken for unknown (E5).
 _PARTIES = """
@@ -71,44 +78,11 @@ async def zone_of(conn: Connection, practitioner_id: UUID) -> str | None:
     return row[0] if row else None
 
 
-async def keep_profile(conn: Connection, profile: PractitionerProfile) -> None:
-    """The part of a practitioner's profile that this service shows."""
-    await conn.execute(
-        "INSERT INTO practitioner (id, name, timezone) SELECT %(id)s, %(name)s, %(zone)s "
-        "WHERE NOT EXISTS (SELECT 1 FROM erased_person WHERE person_id = %(id)s) "
-        "ON CONFLICT (id) DO UPDATE SET name = excluded.name, timezone = excluded.timezone",
-        {"id": profile.id, "name": profile.name, "zone": profile.timezone},
-    )
-
-
-async def keep_contact(conn: Connection, contact: PersonContact) -> None:
-    """The part of a person's contact data that this service needs, unless the person was erased."""
-    await conn.execute(
-        "INSERT INTO contact (person_id, name, phone, locale) SELECT %(id)s, %(name)s, %(phone)s, %(locale)s "
-        "WHERE NOT EXISTS (SELECT 1 FROM erased_person WHERE person_id = %(id)s) "
-        "ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, phone = excluded.phone, locale = excluded.locale",
-        {"id": contact.person_id, "name": contact.name, "phone": contact.phone, "locale": contact.locale},
-    )
-
-
-async def forget_profile(conn: Connection, practitioner_id: UUID) -> None:
-    """The profile was taken off its topic."""
-    await conn.execute("DELETE FROM practitioner WHERE id = %s", [practitioner_id])
-
-
-async def erase(conn: Connection, person_id: UUID) -> None:
+async def erase(conn: Connection, person_id: UUID, at: datetime) -> None:
     """E4: contact, name, all free text by that person, and about them as a member; safe to repeat.
 
-    Its lock comes before any row: words that a command is just writing are waited for and deleted below; a later
-    command waits in `is_erased` until this is committed, and keeps none.
+    Words that a command is just writing are waited for and deleted here; a later command waits in `is_erased` until
+    this is committed, and keeps none.
     """
-    await forget_key(conn, CONTACTS.name, str(person_id))
-    await forget_key(conn, PRACTITIONERS.name, str(person_id))
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('erase:' || %s::uuid, 0))", [person_id])
-    await conn.execute(
-        "INSERT INTO erased_person (person_id, erased_at) VALUES (%s, now()) ON CONFLICT DO NOTHING", [person_id]
-    )
-    await conn.execute("DELETE FROM contact WHERE person_id = %s", [person_id])
-    await conn.execute("DELETE FROM practitioner WHERE id = %s", [person_id])
-    await conn.execute(_ERASE_TEXT, {"person": person_id})
-    await forget_answers(conn, person_id)
+    async with PEOPLE.erasing(conn, person_id, at):
+        await conn.execute(_ERASE_TEXT, {"person": person_id})

@@ -8,7 +8,7 @@ import psycopg
 
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.decode import Decoded
-from booking_contracts.directory import PersonContact, PersonErased, PractitionerProfile
+from booking_contracts.directory import PersonErased
 from booking_contracts.topics import ASSESSMENTS, CONTACTS, ERASURES, PRACTITIONERS, TRANSACTIONS
 from booking_contracts.transactions import (
     PractitionerReassigned,
@@ -36,7 +36,7 @@ class Subscribers:
         """One for each topic that events.md lets this service read."""
         return (
             Subscription(TRANSACTIONS, self.transactions),
-            Subscription(PRACTITIONERS, self.practitioners),
+            Subscription(PRACTITIONERS, people.PEOPLE.follow),
             Subscription(CONTACTS, self.contacts),
             Subscription(ERASURES, self.erasures),
             Subscription(ASSESSMENTS, self.assessments),
@@ -60,24 +60,17 @@ class Subscribers:
             case _:
                 pass
 
-    async def practitioners(self, conn: Connection, decoded: Decoded) -> None:
-        """Name and zone of a practitioner as they are now."""
-        if isinstance(decoded.event, PractitionerProfile):
-            await people.keep_profile(conn, decoded.event)
-        elif decoded.kind == "tombstone":
-            await people.forget_profile(conn, UUID(decoded.meta.subject))
-
     async def contacts(self, conn: Connection, decoded: Decoded) -> None:
         """Name and number of a person as they are now; a tombstone erases, also what a late command left (E4)."""
-        if isinstance(decoded.event, PersonContact):
-            await people.keep_contact(conn, decoded.event)
-        elif decoded.kind == "tombstone":
-            await people.erase(conn, UUID(decoded.meta.subject))
+        if decoded.kind == "tombstone":
+            await people.erase(conn, UUID(decoded.meta.subject), decoded.meta.time)
+        else:
+            await people.PEOPLE.follow(conn, decoded)
 
     async def erasures(self, conn: Connection, decoded: Decoded) -> None:
         """E4."""
         if isinstance(decoded.event, PersonErased):
-            await people.erase(conn, UUID(decoded.meta.subject))
+            await people.erase(conn, UUID(decoded.meta.subject), decoded.meta.time)
 
     async def assessments(self, conn: Connection, decoded: Decoded) -> None:
         """R1: whose an assessment is, written once; a record that says another member is held."""

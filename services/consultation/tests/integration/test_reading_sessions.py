@@ -254,7 +254,7 @@ async def test_erasure_under_way__words_wait_for_it_and_are_not_kept(rig: Rig):
     sold = await rig.sell()
     session = await rig.requested(sold)
     async with rig.service.database.transaction() as conn:
-        await erase(conn, sold.member)
+        await erase(conn, sold.member, datetime.now(UTC))
         cancel = {"reason_code": "canceled_by_practitioner", "reason": "canary reason"}
         path = f"/v1/sessions/{session['id']}/cancel"
         canceling = asyncio.create_task(rig.practitioner_of(sold).post(path, cancel))

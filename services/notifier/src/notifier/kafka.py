@@ -6,18 +6,21 @@ from uuid import UUID
 import psycopg
 
 from booking_contracts.decode import Decoded
-from booking_contracts.directory import PersonContact, PractitionerProfile
 from booking_contracts.sessions import PractitionerChanged, SessionEvent, SessionRescheduled, SessionScheduled
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS
 from booking_contracts.transactions import TransactionCreated
 from booking_inbox.subscription import Subscription
-from notifier.erasure import erase
-from notifier.ledger.store import plan_messages, supersede_timers
-from notifier.people import lock_person
+from notifier.ledger.store import ledger_update, plan_messages, supersede_timers
+from notifier.people import FORGET, PEOPLE
 
 CONSUMER = "notifier"
 
 Connection = psycopg.AsyncConnection[Any]
+
+_DROP_WAITING = ledger_update(
+    "state = 'skipped', reason = 'erased', not_before = NULL",
+    "n.recipient_id = %(person)s AND n.state = 'pending'",
+)
 
 
 async def apply_transaction(conn: Connection, record: Decoded) -> None:
@@ -40,64 +43,32 @@ async def apply_session(conn: Connection, record: Decoded) -> None:
     await supersede_timers(conn, event.session_id)
 
 
-async def apply_practitioner(conn: Connection, record: Decoded) -> None:
-    """Notes the public name and zone; a tombstone removes them."""
-    event = record.event
-    if isinstance(event, PractitionerProfile):
-        await lock_person(conn, event.id)
-        await conn.execute(
-            """INSERT INTO practitioner (id, name, timezone) SELECT %(id)s, %(name)s, %(zone)s
-               WHERE NOT EXISTS (SELECT 1 FROM erased WHERE person_id = %(id)s)
-               ON CONFLICT (id) DO UPDATE SET name = excluded.name, timezone = excluded.timezone""",
-            {"id": event.id, "name": event.name, "zone": event.timezone},
-        )
-    elif record.kind == "tombstone":
-        await conn.execute("DELETE FROM practitioner WHERE id = %s", [UUID(record.meta.subject)])
-
-
 async def apply_contact(conn: Connection, record: Decoded) -> None:
-    """Notes a person's contact data; a tombstone deletes them.
-
-    Topics have no order among each other: a contact that comes after its person's erasure is not written again (E4).
-    """
-    event = record.event
-    if isinstance(event, PersonContact):
-        await lock_person(conn, event.person_id)
-        await conn.execute(
-            """INSERT INTO contact (person_id, name, email, phone, locale, timezone)
-               SELECT %(id)s, %(name)s, %(email)s, %(phone)s, %(locale)s, %(zone)s
-               WHERE NOT EXISTS (SELECT 1 FROM erased WHERE person_id = %(id)s)
-               ON CONFLICT (person_id) DO UPDATE SET
-                   name = excluded.name, email = excluded.email, phone = excluded.phone, locale = excluded.locale,
-                   timezone = excluded.timezone""",
-            {
-                "id": event.person_id,
-                "name": event.name,
-                "email": event.email,
-                "phone": event.phone,
-                "locale": event.locale,
-                "zone": event.timezone,
-            },
-        )
-        # Whoever waited for this address waits no longer (N5).
+    """Notes a person's contact data; whoever waited for this address waits no longer (N5)."""
+    await PEOPLE.follow(conn, record)
+    if record.event is not None:
         await conn.execute(
             """UPDATE notification SET not_before = clock_timestamp()
                WHERE recipient_id = %s AND state = 'pending' AND reason = 'no_address'""",
-            [str(event.person_id)],
+            [record.meta.subject],
         )
-    elif record.kind == "tombstone":
-        await conn.execute("DELETE FROM contact WHERE person_id = %s", [UUID(record.meta.subject)])
 
 
 async def apply_erasure(conn: Connection, record: Decoded) -> None:
-    """Deletes what E4 names."""
-    await erase(conn, UUID(record.meta.subject), record.meta.time)
+    """E4: contact, name, preferences and held contact records go, waiting messages are dropped.
+
+    The ledger stays: it holds ids only. So does the row of preferences, empty: it has the version of their tombstone.
+    """
+    person_id = UUID(record.meta.subject)
+    async with PEOPLE.erasing(conn, person_id, record.meta.time):
+        await conn.execute(FORGET, {"person": person_id})
+        await conn.execute(_DROP_WAITING, {"person": str(person_id)})
 
 
 SUBSCRIPTIONS = (
     Subscription(TRANSACTIONS, apply_transaction),
     Subscription(SESSIONS, apply_session),
-    Subscription(PRACTITIONERS, apply_practitioner),
+    Subscription(PRACTITIONERS, PEOPLE.follow),
     Subscription(CONTACTS, apply_contact),
     Subscription(ERASURES, apply_erasure),
 )

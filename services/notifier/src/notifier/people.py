@@ -6,10 +6,20 @@ from uuid import UUID
 
 import psycopg
 
-from booking_contracts.topics import PREFERENCES
+from booking_contracts.topics import CONTACTS, PRACTITIONERS, PREFERENCES
 from booking_outbox.topics import StateTopic
+from booking_people.copies import Copy, People
 from notifier.rules.delivery import Preferences
 from notifier.rules.table import ADMINS
+
+PEOPLE = People(
+    "erased",
+    copies=(
+        Copy(PRACTITIONERS, "practitioner", ("name", "timezone")),
+        Copy(CONTACTS, "contact", ("name", "email", "phone", "locale", "timezone")),
+    ),
+    key="'person:' || %(person)s::text, 0",
+)
 
 TOPIC: LiteralString = "booking.notifier.preferences.v1"
 assert PREFERENCES.name == TOPIC  # a statement's text must be literal; this holds the two together
@@ -63,11 +73,3 @@ async def preferences_of(
         preferences = Preferences() if email is None else Preferences(email, whatsapp, chosen)
         found[str(person_id)] = (preferences, locale)
     return found
-
-
-async def lock_person(conn: psycopg.AsyncConnection[Any], person_id: UUID) -> None:
-    """Serialise writers of one person's data until the transaction ends.
-
-    Without it a contact or preference written in the moment of an erasure would survive it: neither sees the other.
-    """
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"person:{person_id}"])

@@ -16,7 +16,7 @@ from booking_web.idempotency import Idempotency, Written
 from booking_web.languages import Language
 from booking_web.problems import forbidden, problem_responses
 from notifier.ledger.store import widen_timers
-from notifier.people import CHOOSE, lock_person, preferences_of
+from notifier.people import CHOOSE, PEOPLE, preferences_of
 from notifier.rules.delivery import language
 
 ERASED = forbidden("person_erased", "This person was erased; nothing is written again.")
@@ -87,9 +87,9 @@ def _stamped(response: Response, person_id: UUID, now: PreferencesNow) -> Prefer
 async def _write(
     conn: psycopg.AsyncConnection, person_id: UUID, chosen: NewPreferences, conditions: Conditions
 ) -> None:
-    await lock_person(conn, person_id)
-    if await (await conn.execute("SELECT FROM erased WHERE person_id = %s", [person_id])).fetchone() is not None:
-        raise forbidden("person_erased", "This person was erased; nothing is written again.")
+    await PEOPLE.lock(conn, person_id)
+    if await PEOPLE.is_erased(conn, person_id):
+        raise ERASED
     conditions.check((await _now(conn, person_id)).version)
     wanted = chosen.channels.model_dump()
     await conn.execute(CHOOSE, {"person": person_id, **wanted, "language": chosen.language})

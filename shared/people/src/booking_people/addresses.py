@@ -5,8 +5,7 @@ from urllib.parse import quote
 
 import idna
 
-from booking_people.errors import Unusable
-from booking_people.names import without_strays
+from booking_people.names import Unusable, without_strays
 
 MOST_EMAIL, _MOST_LOCAL, _MOST_DOMAIN = 254, 64, 253
 

@@ -8,8 +8,6 @@ Refused: control characters, overrides of the reading direction, halves of chara
 
 import unicodedata
 
-from booking_people.errors import Unusable
-
 MOST_NAME, MOST_PARAGRAPH = 200, 4_000
 
 _JOINERS = "\u200c\u200d"
@@ -29,6 +27,10 @@ _STRAY = frozenset(
 # Letters and signs by their category, and blank to every reader.
 _BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _VIRAMA = 9
+
+
+class Unusable(ValueError):
+    """What was given can be no name, number or address; the text says what is expected, never what was given."""
 
 
 def name(text: str) -> str:

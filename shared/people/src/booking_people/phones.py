@@ -8,8 +8,7 @@ eight digits (mobiles got a ninth in 2016).
 import re
 import unicodedata
 
-from booking_people.errors import Unusable
-from booking_people.names import without_strays
+from booking_people.names import Unusable, without_strays
 
 MOST_PHONE = 40
 REGION = "ID"

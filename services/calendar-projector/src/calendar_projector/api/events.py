@@ -17,9 +17,10 @@ from booking_web.principal import Principal
 from booking_web.problems import not_found, problem_responses
 from calendar_projector.api.instants import INVALID_RANGE, span
 from calendar_projector.api.models import CalendarEvent, Interval, calendar_event
-from calendar_projector.calendar import people, queries
+from calendar_projector.calendar import queries
 from calendar_projector.calendar.consistency import visible
 from calendar_projector.calendar.queries import Range
+from calendar_projector.people import language_chosen
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
 Instant = Annotated[BoundIn, Query(description="An instant (RFC 3339), or a date in the platform's zone.")]
@@ -66,7 +67,7 @@ def events_router(database: Database, zone: str) -> APIRouter:
                 found = await queries.of_person(conn, caller.sub, wanted)
             else:
                 found = await queries.of_pair(conn, practitioner_id, user_id, wanted)
-            chosen = await people.language_chosen(conn, caller.sub)
+            chosen = await language_chosen(conn, caller.sub)
         language = language_for(chosen, caller.locale, wish)
         last_one = found[limit - 1] if len(found) > limit else None
         more = (

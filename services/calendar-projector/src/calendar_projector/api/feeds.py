@@ -18,11 +18,11 @@ from booking_web.instants import InstantOut
 from booking_web.languages import AcceptedLanguage, language_for
 from booking_web.principal import Principal
 from booking_web.problems import Problem, conflict, not_found, problem_responses
-from calendar_projector.api.erased import ERASED
-from calendar_projector.calendar import feeds, people, queries
+from calendar_projector.calendar import feeds, queries
 from calendar_projector.calendar.feeds import MOST_FEEDS, Feed, Tokens
 from calendar_projector.calendar.ics import render, tag
 from calendar_projector.calendar.queries import Range
+from calendar_projector.people import ERASED, language_chosen
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
 
@@ -139,7 +139,7 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
             now = datetime.now(UTC)
             wanted = Range(now - timedelta(days=_KEPT_DAYS), now + timedelta(days=_AHEAD_DAYS), _MOST)
             entries = await queries.of_person(conn, person, wanted)
-            chosen = await people.language_chosen(conn, person)
+            chosen = await language_chosen(conn, person)
         language = language_for(chosen, None, wish)
         headers = {**_PRIVATE, "ETag": tag(entries, language)}
         if _matches(if_none_match, headers["ETag"]):

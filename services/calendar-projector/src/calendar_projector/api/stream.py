@@ -15,10 +15,10 @@ from booking_web.auth import require
 from booking_web.languages import AcceptedLanguage, Language, language_for
 from booking_web.principal import Principal
 from booking_web.problems import problem_responses
-from calendar_projector.api.erased import ERASED
 from calendar_projector.api.models import calendar_event
-from calendar_projector.calendar import people, queries
+from calendar_projector.calendar import queries
 from calendar_projector.changes import EVERYBODY, Hub
+from calendar_projector.people import ERASED, PEOPLE, language_chosen
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
 
@@ -34,7 +34,7 @@ def stream_router(database: Database, hub: Hub) -> APIRouter:
     async def present(caller: Person) -> None:
         """Before the answer begins: 403 for who was erased."""
         async with database.autocommit() as conn:
-            if await people.is_erased(conn, caller.sub):
+            if await PEOPLE.is_erased(conn, caller.sub):
                 raise ERASED
 
     @router.get(
@@ -79,7 +79,7 @@ async def _event(database: Database, caller: Principal, session: str, wish: Lang
         async with database.autocommit() as conn:
             found = await queries.by_ids(conn, [UUID(session)])
             # Looked up with each change: a stream lives long, and what was chosen since holds (N2).
-            chosen = await people.language_chosen(conn, caller.sub)
+            chosen = await language_chosen(conn, caller.sub)
     except DatabaseDownError:
         return _REFRESH
     # A session that went to another practitioner is theirs no more: they learn that it left, nothing else (E1).

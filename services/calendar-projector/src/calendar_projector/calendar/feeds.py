@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 
 from booking_contracts.ids import uuid7
-from calendar_projector.calendar import people
+from calendar_projector.people import PEOPLE
 
 MOST_FEEDS = 20
 """Per person: enough for every device, too few to fill a table."""
@@ -66,8 +66,8 @@ class ErasedError(Exception):
 
 async def make(conn: psycopg.AsyncConnection[Any], person: UUID) -> Feed | None:
     """A new feed of the person; None if there are too many already; ErasedError. Within a transaction."""
-    await people.lock(conn, person)
-    if await people.is_erased(conn, person):
+    await PEOPLE.lock(conn, person)
+    if await PEOPLE.is_erased(conn, person):
         raise ErasedError
     row = await (await conn.execute("SELECT count(*) FROM feed WHERE person_id = %s", (person,))).fetchone()
     if row is None or row[0] >= MOST_FEEDS:
