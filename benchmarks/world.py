@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 
 from booking_contracts.ids import uuid7
-from booking_store.wire import to_text
+from booking_store._statement import to_text
 from consultation.session.append import STREAM_TYPE, parameters
 from consultation.session.commands import Actor, Command, Request, Reschedule, Sale, Schedule, Start, UploadResult
 from consultation.session.decider import decide
@@ -147,8 +147,8 @@ class _Pattern:
                 told.append((command, event))
                 state = evolve(state, event)
         assert not isinstance(state, NotRequested)
-        given = parameters(state, sale_version=None, text=None)
-        extra = ("text_id", "author_id", "text", "link", "sale_version", "holds_time", "persons")
+        given = parameters(state, sale_version=None)
+        extra = ("sale_version", "holds_time", "persons")
         row = {name: value for name, value in given.items() if name not in extra} | {
             "id": _SESSION,
             "version": len(told),

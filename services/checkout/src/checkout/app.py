@@ -11,12 +11,13 @@ from booking_inbox.batch import BATCH_SIZE
 from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service, Worker
-from booking_store import StreamConflict
+from booking_store import Busy
 from checkout.api.erasures import erasures_router
 from checkout.api.me import me_router
 from checkout.api.payments import payments_router
 from checkout.api.person import known_person
 from checkout.api.practitioners import practitioners_router
+from checkout.api.problems import PROBLEMS
 from checkout.api.products import products_router
 from checkout.api.reviews import reviews_router
 from checkout.api.transactions import transactions_router
@@ -57,7 +58,7 @@ def build(settings: Settings) -> Service:
         database=database,
         bootstrap=settings.kafka_bootstrap,
         topic_prefix=settings.topic_prefix,
-        transient=(StreamConflict,),
+        transient=(Busy,),
         after_commit=waker.poke,
         tuning=Tuning(batch_size=BATCH_SIZE, gap_limit=settings.consumer_gap_limit),
     )
@@ -80,6 +81,7 @@ def build(settings: Settings) -> Service:
         ],
         workers=[_relay(settings, waker), consumer, *_timers(settings, database, providers, months, waker)],
         waker=waker,
+        problems=PROBLEMS,
         migrations="checkout:migrations",
         on_stop=[provider.close for provider in providers.values()],
     )

@@ -14,9 +14,9 @@ from booking_contracts.zones import zone
 from booking_process import jobs, logs
 from booking_process.database import Database
 from booking_process.settings import SettingsError, load_settings
-from booking_store import Cause
+from booking_store import Cause, CommandContext
 from checkout.app import database_of
-from checkout.asking import Asked, by_system
+from checkout.contexts import by_system
 from checkout.erasure import erase, proof
 from checkout.ranking.months import Months
 from checkout.ranking.rebuild import RebuildRunningError, log_of, rebuild
@@ -100,8 +100,8 @@ async def _replay_erasures(settings: Settings, database: Database, _arguments: S
                 cause = Cause(item.meta.actor, item.meta.correlation_id, str(item.meta.id))
                 person_id = UUID(item.meta.subject)
                 async with database.transaction() as conn:
-                    asked = Asked(cause, item.meta.time)
-                    await erase.forget(conn, person_id, asked, _months(settings), resend_after)
+                    context = CommandContext(cause, item.meta.time)
+                    await erase.forget(conn, person_id, context, _months(settings), resend_after)
                 persons.add(person_id)
     return {"erased": len(persons)}
 

@@ -18,7 +18,7 @@ from checkout.payments import sessions
 from checkout.payments.reviews import ReviewRow
 from checkout.transaction.row import review_row
 from checkout.transaction.state import Absent, Existing, State, evolve
-from checkout.transaction.stream import STREAM_TYPE, Read, read_at
+from checkout.transaction.stream import TRANSACTION, read_at
 from checkout.transaction.view import TransactionView, view_of, view_of_state
 
 
@@ -51,12 +51,12 @@ async def page(
 
 async def at_version(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, version: int) -> TransactionView:
     """Return a Transaction as it was at a version; its page's address as it is now."""
-    return await view(conn, await read_at(conn, transaction_id, version=version))
+    return await view(conn, transaction_id, *await read_at(conn, transaction_id, version=version))
 
 
 async def as_of(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, instant: datetime) -> TransactionView:
     """Return the fold of what was recorded by an instant (E5); 404 before the first event."""
-    return await view(conn, await read_at(conn, transaction_id, instant=instant))
+    return await view(conn, transaction_id, *await read_at(conn, transaction_id, instant=instant))
 
 
 async def review_at(conn: psycopg.AsyncConnection[Any], row: ReviewRow, version: int) -> ReviewRow:
@@ -66,7 +66,9 @@ async def review_at(conn: psycopg.AsyncConnection[Any], row: ReviewRow, version:
     """
     assert row.transaction_id is not None
     stored = [
-        one for one in await load(conn, row.transaction_id, up_to_version=version) if one.stream_type == STREAM_TYPE
+        one
+        for one in await load(conn, row.transaction_id, up_to_version=version)
+        if one.stream_type == TRANSACTION.stream_type
     ]
     state: State = Absent()
     shown: dict[str, Any] | None = None
@@ -96,7 +98,7 @@ def _shown(state: Existing, review_id: UUID) -> dict[str, Any] | None:
 
 async def history(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> list[HistoryItem]:
     """Return every event of a Transaction, newest first as all lists, with the words that are still there."""
-    stored = [one for one in reversed(await load(conn, transaction_id)) if one.stream_type == STREAM_TYPE]
+    stored = [one for one in reversed(await load(conn, transaction_id)) if one.stream_type == TRANSACTION.stream_type]
     datas = [json.loads(one.data) for one in stored]
     found = await conn.execute("SELECT id, text FROM free_text WHERE transaction_id = %s", [transaction_id])
     texts: dict[str, str] = {str(row[0]): row[1] for row in await found.fetchall()}
@@ -114,11 +116,11 @@ async def history(conn: psycopg.AsyncConnection[Any], transaction_id: UUID) -> l
     ]
 
 
-async def view(conn: psycopg.AsyncConnection[Any], found: Read) -> TransactionView:
+async def view(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, state: State, version: int) -> TransactionView:
     """Return what was read as the API shows it; 404 for a Transaction that isn't there."""
-    if isinstance(found.state, Absent):
+    if isinstance(state, Absent):
         raise not_found()
-    return view_of_state(found.state, found.version, await sessions.redirect_url(conn, found.id))
+    return view_of_state(state, version, await sessions.redirect_url(conn, transaction_id))
 
 
 async def _rows(

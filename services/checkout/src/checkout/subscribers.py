@@ -1,6 +1,7 @@
 """What checkout takes from the sessions topic: the ranking's figures (L2, L3), and a pair that must follow (P2)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,16 +11,12 @@ import psycopg
 
 from booking_contracts.decode import Decoded
 from booking_contracts.sessions import ResultUploaded, SessionStarted
-from booking_store import Cause, StreamConflict
-from checkout.asking import Asked
+from booking_store import Cause, CommandContext, Refused, handle
 from checkout.ranking import consulted, figures
 from checkout.ranking.consulted import Consulted
 from checkout.ranking.months import Months
 from checkout.transaction.commands import FollowSession
-from checkout.transaction.decider import decide
-from checkout.transaction.refusal import Refusal
-from checkout.transaction.state import Absent
-from checkout.transaction.stream import read, write
+from checkout.transaction.stream import TRANSACTION
 
 CONSUMER = "checkout-sessions"
 ATTEMPTS = 8
@@ -62,23 +59,8 @@ async def follow(conn: psycopg.AsyncConnection[Any], item: Decoded) -> None:
     """P2: a session that began with another practitioner than the Transaction's keeps them; the pair follows it."""
     if not isinstance(item.event, SessionStarted | ResultUploaded):
         return
-    for _ in range(ATTEMPTS):
-        found = await read(conn, item.event.transaction_id)
-        if isinstance(found.state, Absent):
-            return  # sold elsewhere (imported sessions): nothing of ours to follow
-        events = decide(FollowSession(item.event.practitioner_id), found.state)
-        if isinstance(events, Refusal) or not events:
-            return
-        asked = _because_of(item)
-        try:
-            await write(conn, found, events, cause=asked.cause, now=asked.now)
-        except StreamConflict:
-            continue
-        return
-    raise StreamConflict("the Transaction kept changing")
-
-
-def _because_of(item: Decoded) -> Asked:
     meta = item.meta
-    cause = Cause("system", meta.correlation_id, str(meta.id), meta.traceparent)
-    return Asked(cause, datetime.now(UTC))
+    context = CommandContext(Cause("system", meta.correlation_id, str(meta.id), meta.traceparent), datetime.now(UTC))
+    command = FollowSession(item.event.practitioner_id)
+    with suppress(Refused):  # sold elsewhere (imported sessions): nothing of ours to follow
+        await handle(conn, TRANSACTION, item.event.transaction_id, command, context, attempts=ATTEMPTS)

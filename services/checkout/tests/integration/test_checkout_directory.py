@@ -10,13 +10,11 @@ import pytest
 from services.checkout.tests.rig import Rig, Shop, manual, until
 
 from booking_contracts.zones import zone
-from booking_store import Cause
-from checkout.asking import Asked
+from booking_store import Cause, CommandContext, FreeText, handle
 from checkout.erasure.erase import forget
 from checkout.ranking.months import Months
 from checkout.transaction.commands import RequestRefund
-from checkout.transaction.perform import perform
-from checkout.transaction.row import Note
+from checkout.transaction.stream import TRANSACTION
 
 pytestmark = pytest.mark.servers
 PUBLIC = {"id", "name", "photo_url", "bio", "profession", "tiers", "timezone", "version"}
@@ -242,9 +240,9 @@ class TestErasure:
     async def test_erasure_under_way__words_wait_for_it_and_are_not_kept(self, shop: Shop) -> None:
         paid, other = await shop.paid(), uuid4()
         await shop.introduce(other)
-        asked = Asked(Cause("admin:" + str(uuid4()), str(uuid4()), None, None), datetime.now(UTC))
+        context = CommandContext(Cause("admin:" + str(uuid4()), str(uuid4())), datetime.now(UTC))
         async with shop.rig.service.database.transaction() as conn:
-            await forget(conn, shop.member.id, asked, Months(zone("Asia/Jakarta")), timedelta(days=1))
+            await forget(conn, shop.member.id, context, Months(zone("Asia/Jakarta")), timedelta(days=1))
             body = {"practitioner_id": str(other), "reason": "canary reason"}
             path = f"/v1/transactions/{paid['id']}/practitioner"
             saying = asyncio.create_task(shop.admin.put(path, body))
@@ -340,9 +338,9 @@ def _text(value: Any) -> str:
 
 async def refund_with_words(conn: psycopg.AsyncConnection[Any], transaction_id: str) -> None:
     """A refund with an admin's reason, in a transaction that is still open afterwards."""
-    asked = Asked(Cause("admin:" + str(uuid4()), str(uuid4()), None, None), datetime.now(UTC))
-    words = Note(uuid4(), uuid4(), "canary reason")
-    await perform(conn, UUID(transaction_id), RequestRefund(uuid4(), words.id), asked, note=words)
+    words = FreeText(uuid4(), uuid4(), "canary reason")
+    context = CommandContext(Cause("admin:" + str(uuid4()), str(uuid4())), datetime.now(UTC), text=words)
+    await handle(conn, TRANSACTION, UUID(transaction_id), RequestRefund(uuid4(), words.id), context)
 
 
 async def blocked_or_done(shop: Shop, task: asyncio.Task[Any]) -> bool:

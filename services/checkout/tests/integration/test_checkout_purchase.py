@@ -225,10 +225,10 @@ async def test_read_rows__equal_the_fold_of_their_streams(rig: Rig) -> None:
     assert rows
     async with rig.service.database.autocommit() as conn:
         for id_, version, *values in rows:
-            found = await read_at(conn, id_)
-            assert not isinstance(found.state, Absent)
-            fold = read_row(found.state)
-            assert (found.version, [fold[name] for name in columns]) == (version, values)
+            state, reached = await read_at(conn, id_)
+            assert not isinstance(state, Absent)
+            fold = read_row(state)
+            assert (reached, [fold[name] for name in columns]) == (version, values)
     counted = await rig.rows("SELECT user_id, open FROM unpaid WHERE open > 0 ORDER BY 1")
     awaiting = "SELECT user_id, count(*) FROM transaction WHERE status = 'awaiting_payment' GROUP BY 1 ORDER BY 1"
     assert counted == await rig.rows(awaiting)

@@ -11,10 +11,9 @@ from services.checkout.tests.rig import Shop, until
 from services.checkout.tests.sessions import Session
 
 from booking_inbox.reading import read
-from booking_store import Cause
-from checkout.asking import Asked
+from booking_store import Cause, CommandContext, handle
 from checkout.transaction.commands import Candidate, Reassign
-from checkout.transaction.perform import perform
+from checkout.transaction.stream import TRANSACTION
 
 pytestmark = pytest.mark.servers
 
@@ -132,9 +131,10 @@ async def test_reassignment_just_being_committed__the_result_waits_for_it_and_th
     session = session_of(shop, paid)
     await shop.rig.take(session.requested())
     async with shop.rig.service.database.transaction() as conn:
-        asked = Asked(Cause("admin:" + str(uuid4()), str(uuid4()), None, None), datetime.now(UTC))
+        context = CommandContext(Cause("admin:" + str(uuid4()), str(uuid4())), datetime.now(UTC))
         candidate = Candidate(other, frozenset({shop.tier}), active=True)
-        await perform(conn, UUID(paid["id"]), Reassign(candidate, uuid4(), "pending_negotiation"), asked)
+        command = Reassign(candidate, uuid4(), "pending_negotiation")
+        await handle(conn, TRANSACTION, UUID(paid["id"]), command, context)
         taken = asyncio.create_task(shop.rig.take(session.completed()))
         await until(lambda: blocked_or_done(shop, taken))
     assert await asyncio.wait_for(taken, 20) == ["applied"]

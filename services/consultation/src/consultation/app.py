@@ -6,12 +6,13 @@ from booking_inbox.api import held_records_router
 from booking_outbox import EventTopic, Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
+from booking_store import Busy
 from consultation.api.assessments import assessments_router
 from consultation.api.commands import commands_router
+from consultation.api.problems import PROBLEMS
 from consultation.api.queries import queries_router
 from consultation.api.requests import requests_router
 from consultation.desk import CONSUMER, SERVICE, Desk
-from consultation.errors import Busy
 from consultation.handlers import now
 from consultation.links import MeetingLinks, ResultLinks
 from consultation.settings import Settings
@@ -76,5 +77,6 @@ def build(settings: Settings) -> Service:
         ],
         workers=[relay, consumer, timers.time_outs(**timing), timers.starts(**timing)],
         waker=waker,
+        problems=PROBLEMS,
         migrations="consultation:migrations",
     )

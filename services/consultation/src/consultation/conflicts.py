@@ -2,16 +2,14 @@
 
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg.rows import dict_row
 
+from booking_store import Connection
 from consultation.errors import AlreadyRequested, Clash, Overlapped, Party
 from consultation.session.append import ONE_PER_ASSESSMENT, ONE_PER_TRANSACTION
 from consultation.session.commands import Actor
 from consultation.session.evolve import meeting_of
 from consultation.session.state import Session
-
-Connection = psycopg.AsyncConnection[Any]
 
 # The caller sees a session in the way only as its party; an admin sees any (E1, S4).
 _CLASHES = """

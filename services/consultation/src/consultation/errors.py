@@ -1,13 +1,10 @@
-"""Why a command was not carried out. Nothing here knows of HTTP; `api/problems.py` translates.
+"""Why a command was not carried out, beside what `booking_store` knows. Nothing here knows of HTTP.
 
-ConsultationError
+CommandError
 ├── Refused           the decider said no
 │   └── NotYet        ... on facts that another service may be about to tell: worth a short wait
-├── Stale             the caller decided on another version (S7)
 ├── Overlapped        somebody would be in two places (S4)
-├── AlreadyRequested  R2: there is a session for this Transaction or assessment
-├── Busy              other commands were faster, twice
-└── KeyReused         the idempotency key belongs to another request
+└── AlreadyRequested  R2: there is a session for this Transaction or assessment
 """
 
 from dataclasses import dataclass
@@ -15,33 +12,13 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from consultation.session.refusal import Refusal
+from booking_store import CommandError, Refused
 
 Party = Literal["practitioner", "member", "both"]
 
 
-class ConsultationError(Exception):
-    """The command changed nothing."""
-
-
-class Refused(ConsultationError):
-    """The decider's refusal."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(f"{refusal.code}: {refusal.detail}")
-        self.refusal = refusal
-
-
 class NotYet(Refused):
     """What is unknown, unpaid or somebody else's so far; the event that would change it may be on its way."""
-
-
-class Stale(ConsultationError):
-    """If-Match named another version than the present one."""
-
-    def __init__(self, current: int) -> None:
-        super().__init__(f"the session is at version {current}")
-        self.current = current
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +30,7 @@ class Clash:
     ends_at: datetime
 
 
-class Overlapped(ConsultationError):
+class Overlapped(CommandError):
     """The time is taken for `party`; `conflicts` are those of the sessions in the way that the caller may see."""
 
     def __init__(self, party: Party, conflicts: tuple[Clash, ...]) -> None:
@@ -62,18 +39,10 @@ class Overlapped(ConsultationError):
         self.conflicts = conflicts
 
 
-class AlreadyRequested(ConsultationError):
+class AlreadyRequested(CommandError):
     """The first session's id; `used` when it is completed, so that the Transaction has nothing left to give."""
 
     def __init__(self, session_id: UUID, *, used: bool) -> None:
         super().__init__(f"session {session_id} is there already")
         self.session_id = session_id
         self.used = used
-
-
-class Busy(ConsultationError):
-    """The stream changed under every try."""
-
-
-class KeyReused(ConsultationError):
-    """The same idempotency key came with another request."""

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from prometheus_client import Counter, Histogram
 
-from booking_store import StoreError
-from consultation.errors import AlreadyRequested, ConsultationError, Overlapped, Refused, Stale
+from booking_store import CommandError, Refused, Stale, StoreError
+from consultation.errors import AlreadyRequested, Overlapped
 
 COMMANDS = Counter("consultation_commands_total", "Commands by what they came to.", ["command", "outcome"])
 APPEND_SECONDS = Histogram(
@@ -27,7 +27,7 @@ def counted(command: str) -> Generator[None]:
     """Count one attempt at a command by what it comes to."""
     try:
         yield
-    except (ConsultationError, StoreError) as error:
+    except (CommandError, StoreError) as error:
         COMMANDS.labels(command, _outcome(error)).inc()
         raise
     COMMANDS.labels(command, "accepted").inc()

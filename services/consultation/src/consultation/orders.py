@@ -1,28 +1,17 @@
-"""Who asks for what: a person's or the system's order, before it is known in which capacity they give it."""
+"""A person's or the system's command, before it is known in which capacity they give it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from booking_store import Cause
-from consultation.session.append import FreeText
 from consultation.session.commands import SYSTEM, Actor, Command
 from consultation.session.decider import name_of
 from consultation.session.lifecycle import Role, ever
 from consultation.session.state import NotRequested, State
 
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an order came from: what the events' envelopes tell beside the actor."""
-
-    correlation_id: str
-    causation_id: str | None = None
-    traceparent: str | None = None
-
-    def cause(self, actor: Actor) -> Cause:
-        """The cause of the events of a command by `actor`."""
-        return Cause(str(actor), self.correlation_id, self.causation_id, self.traceparent)
+Draft = Callable[[Actor, datetime], Command]
+"""A command that still lacks its actor and its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +34,19 @@ class Person:
         return tuple(Actor(role, self.id) for role, true in is_it.items() if true and role in self.roles)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A command that still lacks its actor, and the free text that comes with it."""
+def by_person(person: Person, draft: Draft, at: datetime) -> Callable[[State], Awaitable[Command]]:
+    """The command, in the capacity in which this person may give it if there is one.
 
-    command: Callable[[Actor], Command]
-    text: FreeText | None = None
+    For somebody to whom the session does not exist it comes from a stranger, and the decider says 404 (E1).
+    """
 
-    def by(self, person: Person, state: State) -> Command:
-        """The command, in the capacity in which this person may give it if there is one.
+    async def command(state: State) -> Command:
+        commands = [draft(actor, at) for actor in person.capacities(state) or (Actor("member", person.id),)]
+        return next((c for c in commands if c.actor.role in ever(name_of(c, state))), commands[0])
 
-        For somebody to whom the session does not exist it comes from a stranger, and the decider says 404 (E1).
-        """
-        capacities = person.capacities(state)
-        commands = [self.command(actor) for actor in capacities or (Actor("member", person.id),)]
-        fitting = (c for c in commands if c.actor.role in ever(name_of(c, state)))
-        return next(fitting, commands[0])
+    return command
 
-    def by_system(self, _state: State) -> Command:
-        """The command, given by a timer or another service's event."""
-        return self.command(SYSTEM)
+
+def by_system(draft: Draft, at: datetime) -> Command:
+    """The command, given by a timer or another service's event."""
+    return draft(SYSTEM, at)

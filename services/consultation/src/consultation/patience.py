@@ -2,17 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from booking_store import Remembered
 from booking_web import closing
 from consultation.errors import NotYet
-from consultation.handlers import Done
 
+T = TypeVar("T")
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.1
 
 
-async def patiently(attempt: Callable[[], Awaitable[Done | Remembered]], seconds: float) -> Done | Remembered:
+async def patiently(attempt: Callable[[], Awaitable[T]], seconds: float) -> T:
     """Try until it works or is refused for good, at most for `seconds`; then NotYet as it was.
 
     What is unknown and what is somebody else's wait alike, so that the time taken tells nobody which it was.

@@ -12,10 +12,10 @@ import psycopg
 from psycopg.rows import dict_row
 
 from booking_contracts.sessions import SessionCanceled, SessionFailed
-from booking_store import Stored, load
+from booking_store import FreeText, Stored, load
 from consultation.orders import Person
 from consultation.people import parties_of
-from consultation.session.append import FreeText, row
+from consultation.session.append import row
 from consultation.session.evolve import fold
 from consultation.session.state import NotRequested, Session
 

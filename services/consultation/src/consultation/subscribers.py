@@ -1,10 +1,7 @@
 """What the service does with each record that it consumes, inside the transaction that moves the version row."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
-
-import psycopg
 
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.decode import Decoded
@@ -17,13 +14,11 @@ from booking_contracts.transactions import (
     TransactionRefunded,
 )
 from booking_inbox import Hold, Subscription
+from booking_store import Cause, CommandContext, Connection, Refused, handle
 from consultation import people, sales
-from consultation.errors import Refused
-from consultation.handlers import Clock, give
-from consultation.orders import Order, Origin
-from consultation.session.commands import Actor, ChangePractitioner, Fail
-
-Connection = psycopg.AsyncConnection[Any]
+from consultation.handlers import SESSION, Clock
+from consultation.orders import Draft, by_system
+from consultation.session.commands import ChangePractitioner, Fail
 
 
 class Subscribers:
@@ -88,28 +83,28 @@ class Subscribers:
         practitioner_id = event.practitioner_id
         if sale is None or practitioner_id is None:
             return
-        now = self._clock()
-        respond_by = now + timedelta(minutes=sale.request_limit_minutes)
-
-        def command(actor: Actor) -> ChangePractitioner:
-            return ChangePractitioner(actor, now, practitioner_id, respond_by)
-
-        await self._follow(conn, event.transaction_id, Order(command), decoded)
+        full_time = timedelta(minutes=sale.request_limit_minutes)
+        await self._follow(
+            conn,
+            event.transaction_id,
+            lambda actor, at: ChangePractitioner(actor, at, practitioner_id, at + full_time),
+            decoded,
+        )
 
     async def _reverse(self, conn: Connection, transaction_id: UUID, decoded: Decoded) -> None:
         """P5: the open session fails; a completed one stays."""
-        now = self._clock()
-        await self._follow(conn, transaction_id, Order(lambda actor: Fail(actor, now, "payment_reversed")), decoded)
+        await self._follow(conn, transaction_id, lambda actor, at: Fail(actor, at, "payment_reversed"), decoded)
 
-    async def _follow(self, conn: Connection, transaction_id: UUID, order: Order, decoded: Decoded) -> None:
+    async def _follow(self, conn: Connection, transaction_id: UUID, draft: Draft, decoded: Decoded) -> None:
         cursor = await conn.execute(
             "SELECT id FROM feedback_session WHERE transaction_id = %s AND status NOT IN ('canceled', 'failed')",
             [transaction_id],
         )
-        origin = Origin(decoded.meta.correlation_id, str(decoded.meta.id), decoded.meta.traceparent)
+        meta, now = decoded.meta, self._clock()
+        context = CommandContext(Cause("system", meta.correlation_id, str(meta.id), meta.traceparent), now)
         for (session_id,) in await cursor.fetchall():
             try:
-                await give(conn, session_id, order.by_system, origin=origin)
+                await handle(conn, SESSION, session_id, by_system(draft, now), context)
             except Refused as refused:
                 # The session has the last word: it began, or ended, before this was told (P2, P5).
                 if refused.refusal.code != "wrong_status":

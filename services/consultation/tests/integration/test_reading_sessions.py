@@ -10,10 +10,9 @@ from services.consultation.tests.rig import DRIVE, Rig, record_of, schedule, tom
 
 from booking_contracts.directory import PersonContact
 from booking_contracts.topics import CONTACTS
-from consultation.handlers import give
-from consultation.orders import Origin
+from booking_store import Cause, CommandContext, FreeText, handle
+from consultation.handlers import SESSION
 from consultation.people import erase
-from consultation.session.append import FreeText
 from consultation.session.commands import Actor, Cancel
 
 pytestmark = pytest.mark.servers
@@ -242,8 +241,9 @@ async def test_words_just_being_written__an_erasure_waits_for_them_and_deletes_t
     actor = Actor("member", sold.member)
     async with rig.service.database.transaction() as conn:
         words = FreeText(uuid4(), sold.member, "canary reason")
-        cancel = Cancel(actor, datetime.now(UTC), "canceled_by_member", words.id)
-        await give(conn, UUID(session["id"]), lambda _: cancel, origin=Origin(str(uuid4())), text=words)
+        context = CommandContext(Cause("system", str(uuid4())), datetime.now(UTC), text=words)
+        cancel = Cancel(actor, context.at, "canceled_by_member", words.id)
+        await handle(conn, SESSION, UUID(session["id"]), cancel, context)
         erasing = asyncio.create_task(rig.erase(sold.member))
         await until(lambda: blocked_or_done(rig, erasing))
     await asyncio.wait_for(erasing, 20)

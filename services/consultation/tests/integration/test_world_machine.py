@@ -19,13 +19,22 @@ from services.consultation.tests.rig import Sold
 
 from booking_contracts.ids import uuid7
 from booking_contracts.transactions import PractitionerReassigned, RefundFailed, RefundRequested
-from booking_store import load
+from booking_store import Cause, CommandContext, CommandError, FreeText, Outcome, Refused, handle, load
 from consultation import sales
-from consultation.errors import AlreadyRequested, ConsultationError, Overlapped, Refused
-from consultation.handlers import Done, give, request
-from consultation.orders import Order, Origin, Person
-from consultation.session.append import FreeText, row
-from consultation.session.commands import Cancel, ChangePractitioner, Fail, Reschedule, Schedule, Start, UploadResult
+from consultation.errors import AlreadyRequested, Overlapped
+from consultation.handlers import SESSION, request
+from consultation.orders import Draft, Person, by_person, by_system
+from consultation.session.append import row
+from consultation.session.commands import (
+    Actor,
+    Cancel,
+    ChangePractitioner,
+    Fail,
+    Reschedule,
+    Schedule,
+    Start,
+    UploadResult,
+)
 from consultation.session.evolve import fold
 from consultation.session.state import NotRequested
 from consultation.session.times import LocalTimes
@@ -33,7 +42,7 @@ from consultation.session.times import LocalTimes
 pytestmark = pytest.mark.servers
 
 LINK = "https://meet.google.com/abc-defg-hij"
-ORIGIN = Origin("machine")
+CAUSE = Cause("system", "machine")
 ACTIVE = ("pending_negotiation", "scheduled", "on_progress")
 HOLDS = ("scheduled", "on_progress")
 SALES = 3
@@ -79,7 +88,7 @@ class World(RuleBasedStateMachine):
         sold = self.sold[which]
         standing = [s for s in self._of(sold) if s["status"] not in {"canceled", "failed"}]
         person = self._person(sold.member)
-        outcome = self._outcome(request(self.conn, person, sold.id, None, at=self.now, origin=ORIGIN))
+        outcome = self._outcome(request(self.conn, person, sold.id, None, self._context()))
         if not self.right[sold.id]:
             assert isinstance(outcome, Refused)
             assert outcome.refusal.code == "transaction_not_paid"
@@ -88,7 +97,7 @@ class World(RuleBasedStateMachine):
             known = [(s["id"], s["status"] == "completed") for s in standing]
             assert known == [(outcome.session_id, outcome.used)]
         else:
-            assert isinstance(outcome, Done)
+            assert isinstance(outcome, Outcome)
             id_ = outcome.state.about.session_id
             self.sessions[id_] = {
                 "id": id_, "sale": sold, "status": "pending_negotiation", "practitioner": sold.practitioner,
@@ -112,32 +121,35 @@ class World(RuleBasedStateMachine):
         )
         expected = None
         if session["status"] in {"pending_negotiation", "scheduled"}:
-            expected = Overlapped if blocked else Done
-        order = Order(lambda actor: kind(actor, self.now, times, LINK))
-        self._give(session, session["practitioner"], order, expected or Refused, status="scheduled", span=span)
+            expected = Overlapped if blocked else Outcome
+        self._give(
+            session,
+            session["practitioner"],
+            lambda actor, at: kind(actor, at, times, LINK),
+            expected or Refused,
+            status="scheduled",
+            span=span,
+        )
 
     @rule(which=st.integers(0, 9))
     def starts(self, which: int) -> None:
         if session := self._pick(which):
-            expected = Done if session["status"] == "scheduled" else Refused
-            order = Order(lambda actor: Start(actor, self.now))
-            self._give(session, session["practitioner"], order, expected, status="on_progress")
+            expected = Outcome if session["status"] == "scheduled" else Refused
+            self._give(session, session["practitioner"], Start, expected, status="on_progress")
 
     @rule(which=st.integers(0, 9))
     def uploads(self, which: int) -> None:
         if session := self._pick(which):
             text = FreeText(uuid7(), session["practitioner"], "notes")
-            order = Order(lambda actor: UploadResult(actor, self.now, text.id, has_link=False, has_notes=True), text)
-            expected = Done if session["status"] in {*HOLDS, "completed"} else Refused
-            self._give(session, session["practitioner"], order, expected, status="completed")
+            expected = Outcome if session["status"] in {*HOLDS, "completed"} else Refused
+            self._give(session, session["practitioner"], notes_only(text), expected, text, status="completed")
 
     @rule(which=st.integers(0, 9), by=st.sampled_from(["practitioner", "member"]))
     def cancels(self, which: int, by: str) -> None:
         if session := self._pick(which):
             text = FreeText(uuid7(), session[by], "reason")
-            order = Order(lambda actor: Cancel(actor, self.now, "other", text.id), text)
-            expected = Done if session["status"] in {"pending_negotiation", "scheduled"} else Refused
-            self._give(session, session[by], order, expected, status="canceled")
+            expected = Outcome if session["status"] in {"pending_negotiation", "scheduled"} else Refused
+            self._give(session, session[by], canceled(text), expected, text, status="canceled")
 
     @rule(which=st.integers(0, SALES - 1), to=st.integers(0, 2))
     def is_reassigned(self, which: int, to: int) -> None:
@@ -150,8 +162,8 @@ class World(RuleBasedStateMachine):
         for session in self._of(sold):
             if session["status"] in {"pending_negotiation", "scheduled"} and session["practitioner"] != new:
                 due = self.now + timedelta(days=7)
-                order = Order(lambda actor, due=due: ChangePractitioner(actor, self.now, new, due))
-                self._give(session, None, order, Done, status="pending_negotiation", practitioner=new, span=None)
+                change = reassigned(new, due)
+                self._give(session, None, change, Outcome, status="pending_negotiation", practitioner=new, span=None)
 
     @rule(which=st.integers(0, 9), to=st.integers(0, 2), first=st.booleans())
     def completes_while_reassigned(self, which: int, to: int, first: bool) -> None:
@@ -165,17 +177,17 @@ class World(RuleBasedStateMachine):
         old, due = session["practitioner"], self.now + timedelta(days=7)
         self._note(session["sale"], session["sale"].reassigned(new))
         text = FreeText(uuid7(), old, "notes")
-        upload = Order(lambda actor: UploadResult(actor, self.now, text.id, has_link=False, has_notes=True), text)
-        change = Order(lambda actor: ChangePractitioner(actor, self.now, new, due))
+        upload = by_person(self._person(old), notes_only(text), self.now)
+        change = by_system(reassigned(new, due), self.now)
         quick, slow = (self.conn, self.rival) if first else (self.rival, self.conn)  # one has its statements prepared
         orders = [
-            give(quick, session["id"], lambda s: upload.by(self._person(old), s), origin=ORIGIN, text=text),
-            give(slow, session["id"], change.by_system, origin=ORIGIN),
+            handle(quick, SESSION, session["id"], upload, self._context(text)),
+            handle(slow, SESSION, session["id"], change, self._context()),
         ]
         uploaded, changed = self.run(self._at_once(orders, first))
-        assert {type(uploaded), type(changed)} == {Done, Refused}, (uploaded, changed)
+        assert {type(uploaded), type(changed)} == {Outcome, Refused}, (uploaded, changed)
         session |= {"version": session["version"] + 1}
-        if isinstance(uploaded, Done):
+        if isinstance(uploaded, Outcome):
             session |= {"status": "completed"}
         else:
             session |= {"status": "pending_negotiation", "practitioner": new, "span": None}
@@ -184,7 +196,7 @@ class World(RuleBasedStateMachine):
     async def _at_once(self, two: Sequence[Coroutine[Any, Any, Any]], first: bool) -> list[Any]:
         """Their outcomes in the given order; `first` says which of them is begun first."""
         begun = await asyncio.gather(*(two if first else reversed(two)), return_exceptions=True)
-        assert all(isinstance(one, Done | ConsultationError) for one in begun), begun
+        assert all(isinstance(one, Outcome | CommandError) for one in begun), begun
         return begun if first else begun[::-1]
 
     @rule(which=st.integers(0, SALES - 1))
@@ -196,8 +208,7 @@ class World(RuleBasedStateMachine):
         self.right[sold.id] = False
         for session in self._of(sold):
             if session["status"] in ACTIVE:
-                order = Order(lambda actor: Fail(actor, self.now, "payment_reversed"))
-                self._give(session, None, order, Done, status="failed")
+                self._give(session, None, reversed_payment, Outcome, status="failed")
 
     @rule(which=st.integers(0, SALES - 1))
     def refund_fails(self, which: int) -> None:
@@ -208,18 +219,26 @@ class World(RuleBasedStateMachine):
             self._note(sold, event)
             self.right[sold.id] = True
 
-    def _give(self, session: dict[str, Any], by: UUID | None, order: Order, expected: type, **change: Any) -> None:
-        command = order.by_system if by is None else (lambda state: order.by(self._person(by), state))
-        outcome = self._outcome(give(self.conn, session["id"], command, origin=ORIGIN, text=order.text))
+    def _give(
+        self,
+        session: dict[str, Any],
+        by: UUID | None,
+        draft: Draft,
+        expected: type,
+        text: FreeText | None = None,
+        **change: Any,
+    ) -> None:
+        command = by_system(draft, self.now) if by is None else by_person(self._person(by), draft, self.now)
+        outcome = self._outcome(handle(self.conn, SESSION, session["id"], command, self._context(text)))
         assert isinstance(outcome, expected), (session, outcome)
-        if isinstance(outcome, Done):
+        if isinstance(outcome, Outcome):
             session |= change | {"version": session["version"] + 1}
         self.run(self._compare())
 
     def _outcome(self, command: Coroutine[Any, Any, Any]) -> Any:
         try:
             return self.run(command)
-        except ConsultationError as error:
+        except CommandError as error:
             return error
 
     async def _compare(self) -> None:
@@ -254,6 +273,25 @@ class World(RuleBasedStateMachine):
 
     def _person(self, id_: UUID) -> Person:
         return Person(id_, frozenset({"member", "practitioner"}))
+
+    def _context(self, text: FreeText | None = None) -> CommandContext:
+        return CommandContext(CAUSE, self.now, text=text)
+
+
+def notes_only(text: FreeText) -> Draft:
+    return lambda actor, at: UploadResult(actor, at, text.id, has_link=False, has_notes=True)
+
+
+def canceled(text: FreeText) -> Draft:
+    return lambda actor, at: Cancel(actor, at, "other", text.id)
+
+
+def reassigned(new: UUID, due: datetime) -> Draft:
+    return lambda actor, at: ChangePractitioner(actor, at, new, due)
+
+
+def reversed_payment(actor: Actor, at: datetime) -> Fail:
+    return Fail(actor, at, "payment_reversed")
 
 
 def test_any_history__keeps_the_products_rules(fresh_database):

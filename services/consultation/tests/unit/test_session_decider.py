@@ -261,14 +261,14 @@ def test_changed__the_old_practitioner_finds_nothing_and_the_new_one_schedules()
 @pytest.mark.parametrize("status", ["scheduled", "on_progress"])
 def test_holding__both_people_are_claimed(status):
     """S4: who holds a time, and who does not."""
-    claims = parameters(session(status), sale_version=None, text=None)
+    claims = parameters(session(status), sale_version=None)
     assert (claims["holds_time"], claims["persons"]) == (True, [MEMBER, PRACTITIONER])
 
 
 @pytest.mark.parametrize("status", ["pending_negotiation", "completed", "canceled", "failed"])
 def test_not_holding__nobody_is_claimed(status):
     """S4: a session that is no longer to be held frees its people."""
-    claims = parameters(session(status), sale_version=None, text=None)
+    claims = parameters(session(status), sale_version=None)
     assert (claims["holds_time"], claims["persons"]) == (False, [])
 
 

@@ -140,7 +140,7 @@ class SessionMachine(RuleBasedStateMachine):
         assert shown["schedule_version"] == self.model["schedule_version"]
         assert shown["status"] in get_args(SessionStatus)
         assert fold(from_store(e.TYPE, e.TYPE_VERSION, e.to_json()) for e in self.events) == self.state
-        claims = parameters(self.state, sale_version=None, text=None)
+        claims = parameters(self.state, sale_version=None)
         assert claims["holds_time"] is (self.model["status"] in {"scheduled", "on_progress"})
 
     def _is_practitioner(self, actor: Actor) -> bool:

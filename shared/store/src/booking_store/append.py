@@ -2,6 +2,10 @@
 
 Promise: either everything of the statement is committed (events, marks, read row, claims, idempotency record) or
 nothing is, and the caller is told which conflict it met. On an autocommit connection that is one round trip.
+
+Three parts are the same in every append.sql and written there as ``{{idempotency}}``, ``{{events}}``, ``{{outbox}}``.
+They name the CTEs of the canonical shape: ``guard`` (always there; ``SELECT 1`` when there is nothing to guard),
+``ik``, ``ev``.
 """
 
 import asyncio
@@ -11,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import psycopg
@@ -20,16 +24,70 @@ from psycopg.pq import TransactionStatus
 
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
-from booking_store.cause import Cause, IdempotencyKey
-from booking_store.conflicts import conflict
-from booking_store.errors import Contended, GuardFailed, StoreError, TooLarge
-from booking_store.fragments import expand
-from booking_store.prepared import Prepared
-from booking_store.wire import text_array, to_text
+from booking_store._statement import Prepared, text_array, to_text
+from booking_store.errors import Contended, GuardFailed, StoreError, TooLarge, conflict
 
 MAX_DATA_BYTES: Final = 512 * 1024
 RERUNS: Final = 5
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+# Everything hangs on this row: were the events tried first, the twin of a success would meet the version or overlap
+# constraint and be answered a conflict instead of the success (test_append__the_twin_of_a_success_is_told_so).
+_WITH_KEY = """
+    INSERT INTO idempotency (sub, operation, key, sha, status, object_id, version, created_at)
+    SELECT %(ik_sub)s::text, %(ik_operation)s::text, %(ik_key)s::text, %(ik_sha)s::bytea, %(ik_status)s::smallint,
+           %(ik_object_id)s::uuid, %(ik_version)s::int, statement_timestamp()
+    FROM guard RETURNING 1"""
+
+_WITHOUT_KEY = "SELECT 1 FROM guard"
+
+# The join on the version before: an expected version that isn't in the stream writes nothing (no hole, I3), and
+# recorded_at is never before its predecessor's, even when the server's clock was set back (as_of reads a prefix).
+_EVENTS = """
+    INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data,
+                        actor, causation_id, correlation_id, traceparent, occurred_at, recorded_at)
+    SELECT %(stream_type)s::text, %(stream_id)s::uuid, %(expected)s::int + u.o::int,
+           u.id, u.type, u.type_version, u.data, %(actor)s::text, %(causation_id)s::text,
+           %(correlation_id)s::text, %(traceparent)s::text, %(occurred_at)s::timestamptz,
+           greatest(statement_timestamp(), before.recorded_at)
+    FROM ik
+    CROSS JOIN unnest(%(ids)s::uuid[], %(types)s::text[], %(type_versions)s::smallint[], %(datas)s::json[])
+         WITH ORDINALITY AS u (id, type, type_version, data, o)
+    LEFT JOIN events before ON before.stream_id = %(stream_id)s::uuid AND before.version = %(expected)s::int
+    WHERE %(expected)s::int = 0 OR before.version IS NOT NULL
+    ORDER BY u.o
+    RETURNING position, version"""
+
+# ORDER BY version: the relay sends in the order of the marks' ids.
+_OUTBOX = """
+    INSERT INTO outbox (topic, key, position)
+    SELECT %(topic)s::text, %(stream_id)s::uuid::text, position FROM ev ORDER BY version"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The part of the envelope that comes from the caller, equal for all events of one command.
+
+    ``actor`` is ``member:<uuid>``, ``practitioner:<uuid>``, ``admin:<uuid>``, ``service:<name>`` or ``system``.
+    """
+
+    actor: str
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+class IdempotencyKey(Protocol):
+    """What the store needs of a request's idempotency key; ``sha`` is the digest of path and body."""
+
+    @property
+    def sub(self) -> str: ...
+    @property
+    def operation(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def sha(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +238,14 @@ def _key_parameters(key: IdempotencyKey | None, status: int, object_id: UUID, ve
         "ik_object_id": object_id,
         "ik_version": version,
     }
+
+
+def expand(text: str, *, keyed: bool) -> str:
+    """The text with its fragments in place, for a request with or without an idempotency key."""
+    for name, fragment in (
+        ("idempotency", _WITH_KEY if keyed else _WITHOUT_KEY),
+        ("events", _EVENTS),
+        ("outbox", _OUTBOX),
+    ):
+        text = text.replace("{{" + name + "}}", fragment.strip())
+    return text

@@ -10,9 +10,8 @@ from psycopg.rows import tuple_row
 
 from booking_contracts.decode import from_store
 from booking_contracts.event import Event
-from booking_store.cause import IdempotencyKey
-from booking_store.prepared import Prepared
-from booking_store.stored import Stored
+from booking_store._statement import Prepared
+from booking_store.append import IdempotencyKey
 
 _COLUMNS = (
     "position, stream_type, stream_id, version, id, type, type_version, data::text, actor, causation_id, "
@@ -37,6 +36,31 @@ _LOAD_WITH_KEY = Prepared(
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """One row of ``events``. ``data`` is the JSON text, byte for byte as it was appended."""
+
+    position: int
+    stream_type: str
+    stream_id: UUID
+    version: int
+    id: UUID
+    type: str
+    type_version: int
+    data: str
+    actor: str
+    causation_id: str | None
+    correlation_id: str
+    traceparent: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+
+    @property
+    def event(self) -> Event:
+        """The domain event, upcast to today's version of its type; decoded anew at each access."""
+        return from_store(self.type, self.type_version, self.data)
+
+
+@dataclass(frozen=True, slots=True)
 class Remembered:
     """The record of an earlier success under an idempotency key; compare ``sha`` before you answer from it."""
 
@@ -46,7 +70,7 @@ class Remembered:
     version: int | None
 
 
-class Decided(NamedTuple):
+class LoadedEvent(NamedTuple):
     """What a decision needs of a stored event, as it came from the database."""
 
     version: int
@@ -71,7 +95,7 @@ class Decided(NamedTuple):
 class Loaded:
     """A stream, and what its idempotency key remembers."""
 
-    events: list[Decided]
+    events: list[LoadedEvent]
     remembered: Remembered | None
 
     @property
@@ -112,12 +136,12 @@ async def load_with_key(conn: psycopg.AsyncConnection[Any], stream_id: UUID, key
     if rows and value(rows - 1, 0) is None:
         rows -= 1
         remembered = _remembered(*(value(rows, column) for column in range(1, 5)))
-    return Loaded([_decided(*(value(row, column) for column in range(1, 7))) for row in range(rows)], remembered)
+    return Loaded([_event(*(value(row, column) for column in range(1, 7))) for row in range(rows)], remembered)
 
 
-def _decided(*columns: bytes | None) -> Decided:
+def _event(*columns: bytes | None) -> LoadedEvent:
     version, stream_type, name, type_version, data, occurred = cast("tuple[bytes, ...]", columns)
-    return Decided(int(version), stream_type.decode(), name.decode(), int(type_version), data, occurred)
+    return LoadedEvent(int(version), stream_type.decode(), name.decode(), int(type_version), data, occurred)
 
 
 def _remembered(version: bytes | None, object_id: bytes | None, sha: bytes | None, status: bytes | None) -> Remembered:

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from shared.store.tests.conftest import Connections
 
-from booking_store.prepared import Prepared
+from booking_store._statement import Prepared
 
 pytestmark = pytest.mark.servers
 TWICE = Prepared("SELECT $1::int * 2, $2::text")

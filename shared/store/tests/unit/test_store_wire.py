@@ -9,8 +9,8 @@ import pytest
 
 from booking_contracts.event import Event
 from booking_store import MAX_DATA_BYTES, AppendSql, Cause, TooLarge
-from booking_store.fragments import expand
-from booking_store.wire import text_array, to_text
+from booking_store._statement import text_array, to_text
+from booking_store.append import expand
 
 ID = UUID("00000000-0000-7000-8000-000000000001")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,21 +14,20 @@ from booking_contracts.ids import uuid7
 from booking_contracts.money import Money
 from booking_contracts.transactions import ProductSnapshot
 from booking_local.seed.history import Purchase
-from booking_store import Cause, Overlap
+from booking_store import Cause, CommandContext, FreeText, Outcome, Refused, handle
 from checkout.transaction import commands as sale
-from checkout.transaction import stream
-from checkout.transaction.decider import decide as decide_sale
-from checkout.transaction.state import Absent
+from checkout.transaction.state import State as SaleState
+from checkout.transaction.stream import TRANSACTION
+from consultation.errors import Overlapped
+from consultation.handlers import SESSION
 from consultation.session import commands as session
-from consultation.session.append import APPEND, STREAM_TYPE, FreeText, parameters
-from consultation.session.decider import decide as decide_session
-from consultation.session.evolve import evolve
-from consultation.session.state import NotRequested, State
 from consultation.session.times import LocalTimes
 
 Connection = psycopg.AsyncConnection[Any]
 LINK = "https://meet.google.com/abc-defg-hij"
 RESULT = "https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view"
+
+SESSION_UNGUARDED = replace(SESSION, parameters=lambda change: {**SESSION.parameters(change), "sale_version": None})
 
 
 class NotToldError(Exception):
@@ -64,7 +63,7 @@ async def _session(conn: Connection, one: Purchase, who: UUID, paid: session.Sal
         return True
     try:
         await told.give(session.Schedule(told.practitioner, told.at(1), _times(one), LINK))
-    except Overlap:
+    except Overlapped:
         return False
     await told.end()
     return True
@@ -76,13 +75,13 @@ async def _sale(conn: Connection, one: Purchase, who: UUID, product: Product) ->
     candidate = sale.Candidate(who, frozenset({product.snapshot.tier}), active=True)
     expires = one.bought_at + timedelta(days=1)
     create = sale.Create(made, one.member, offer, candidate, "midtrans", expires)
-    read = await _write(conn, stream.Read(made, Absent(), 0), create, f"member:{one.member}", one.bought_at)
+    await _sell(conn, made, create, f"member:{one.member}", one.bought_at)
     if one.end == "unpaid":
         return None
     ids = sale.NewIds(uuid4(), uuid4(), uuid4(), uuid4())
     at = one.bought_at + timedelta(minutes=7)
     pay = sale.ReportPayment("midtrans", f"seed-{made}", "paid", product.price, at, ids)
-    read = await _write(conn, read, pay, "service:midtrans", at)
+    paid = await _sell(conn, made, pay, "service:midtrans", at)
     return session.Sale(
         made,
         one.member,
@@ -91,15 +90,15 @@ async def _sale(conn: Connection, one: Purchase, who: UUID, product: Product) ->
         product.snapshot.kind,
         product.request_limit_minutes,
         auto_start=False,
-        version=read.version,
+        version=paid.version,
     )
 
 
-async def _write(conn: Connection, before: stream.Read, command: sale.Command, actor: str, at: datetime) -> stream.Read:
-    decided = decide_sale(command, before.state)
-    if not isinstance(decided, list):
-        raise NotToldError(f"{command}: {decided}")
-    return await stream.write(conn, before, decided, cause=Cause(actor, str(before.id)), now=at)
+async def _sell(conn: Connection, made: UUID, command: sale.Command, actor: str, at: datetime) -> Outcome[SaleState]:
+    try:
+        return await handle(conn, TRANSACTION, made, command, CommandContext(Cause(actor, str(made)), at))
+    except Refused as refused:
+        raise NotToldError(f"{command}: {refused}") from refused
 
 
 class _Session:
@@ -110,33 +109,18 @@ class _Session:
         self.member = session.Actor("member", one.member)
         self.practitioner = session.Actor("practitioner", who)
         self._conn, self._one = conn, one
-        self._state: State = NotRequested()
-        self._version = 0
 
     def at(self, hours: float) -> datetime:
         """The clock, so long after the payment."""
         return self._one.bought_at + timedelta(minutes=10, hours=hours)
 
     async def give(self, command: session.Command, text: FreeText | None = None) -> None:
-        """Decide and append, as the service's handler does. Raises Overlap."""
-        decided = decide_session(command, self._state)
-        if not isinstance(decided, list | tuple):
-            raise NotToldError(f"{command}: {decided}")
-        state = self._state
-        for event in decided:
-            state = evolve(state, event)
-        assert not isinstance(state, NotRequested)
-        appended = await APPEND.run(
-            self._conn,
-            stream_type=STREAM_TYPE,
-            stream_id=self.id,
-            expected=self._version,
-            events=decided,
-            cause=Cause(str(command.actor), str(self._one.member)),
-            occurred_at=command.at,
-            params=parameters(state, sale_version=None, text=text),
-        )
-        self._state, self._version = state, appended.version
+        """As the service does it, but for the guard: the sale is told here, not consumed. Raises Overlapped."""
+        context = CommandContext(Cause("system", str(self._one.member)), command.at, text=text)
+        try:
+            await handle(self._conn, SESSION_UNGUARDED, self.id, command, context)
+        except Refused as refused:
+            raise NotToldError(f"{command}: {refused}") from refused
 
     async def end(self) -> None:
         """Bring the scheduled session to its end."""

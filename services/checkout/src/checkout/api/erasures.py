@@ -15,7 +15,7 @@ from booking_web.auth import AdminCaller
 from booking_web.context import RequestContext
 from booking_web.problems import not_found, problem_responses, unavailable
 from checkout.api.person import ERASED
-from checkout.asking import by_person
+from checkout.contexts import by_person
 from checkout.erasure import erase
 from checkout.ranking.months import Months
 
@@ -44,9 +44,9 @@ def erasures_router(
         person_id: UUID, caller: AdminCaller, context: RequestContext, response: Response
     ) -> ErasureView:
         """Erase a person, here and in every service. Repeating it deletes again what came since."""
-        asked = by_person(caller, context, role="admin")
+        command = by_person(caller, context, role="admin")
         try:
-            done = await erase.erase(database, person_id, asked, months, resend_after)
+            done = await erase.erase(database, person_id, command, months, resend_after)
         except StreamConflict:
             raise unavailable(detail="Others erase the same person. Try again.", retry_after=1) from None
         poke()

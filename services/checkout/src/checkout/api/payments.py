@@ -8,10 +8,9 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
 from booking_process.database import Database
-from booking_store import Cause, StreamConflict
+from booking_store import Busy, Cause, CommandContext
 from booking_web.context import RequestContext
 from booking_web.problems import Problem, not_found, problem_responses, unavailable
-from checkout.asking import Asked
 from checkout.payments.provider import BadBodyError, BadSignatureError, Provider
 from checkout.payments.receive import receive
 
@@ -52,9 +51,9 @@ def payments_router(database: Database, providers: Mapping[str, Provider], poke:
             raise Problem(401, "invalid_signature", "The notification is not signed by the provider.") from None
         cause = Cause(f"service:{found.name}", context.correlation_id, context.request_id, context.traceparent)
         try:
-            if await receive(database, said, body, Asked(cause, datetime.now(UTC))):
+            if await receive(database, said, body, CommandContext(cause, datetime.now(UTC))):
                 poke()
-        except StreamConflict:
+        except Busy:
             # Not stored, so not taken: the provider will come again (F77).
             raise unavailable("busy", "The Transaction keeps changing. Send it again.") from None
         return Taken()

@@ -1,5 +1,6 @@
 """`/v1/payment-reviews`: money that fits nothing and waits for an admin (P4)."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from booking_contracts.event import Instant
 from booking_contracts.ids import uuid7
+from booking_store import FreeText
 from booking_web.auth import AdminCaller
 from booking_web.consistency import stamp
 from booking_web.context import RequestContext
@@ -18,13 +20,12 @@ from booking_web.problems import conflict, not_found, problem_responses
 from checkout import reading
 from checkout.api.bodies import Body, Reason
 from checkout.api.person import ERASED
-from checkout.api.refusals import CHANGED, LEFT, REFUND_IN_PROGRESS
-from checkout.asking import by_person
+from checkout.api.problems import CHANGED, LEFT, REFUND_IN_PROGRESS
+from checkout.contexts import by_person
 from checkout.handlers import Handlers
 from checkout.payments import reviews
 from checkout.payments.reviews import ReviewRow
 from checkout.transaction.decider import NOT_REFUNDABLE
-from checkout.transaction.row import Note
 from checkout.transaction.view import MoneyView
 
 SETTLED = (conflict("review_settled", "This review is settled already."), REFUND_IN_PROGRESS, LEFT)
@@ -108,10 +109,8 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
         """Return the money, or dismiss the review."""
         review = await _find(review_id)
         if review.transaction_id and review.cause not in reviews.WITHOUT_STREAM:
-            asked = by_person(caller, context, role="admin", key=idempotency.key)
-            done = await handlers.settle_review(
-                review.transaction_id, review.id, body.outcome, body.reason, asked, seen
-            )
+            command = by_person(caller, context, role="admin", key=idempotency.key, reason=body.reason)
+            done = await handlers.settle_review(review.transaction_id, review.id, body.outcome, command, seen)
             review = await _find(review_id)
             if done.replay and done.replay.version:
                 async with database.autocommit() as conn:
@@ -127,9 +126,8 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
                 if now.state != "open":
                     raise conflict("review_settled", "This review is settled already.")
                 _check_left(now, body.outcome)
-                asked = by_person(caller, context, role="admin")
-                note = Note(uuid7(), caller.sub, body.reason)
-                await reviews.settle_without_stream(conn, now, body.outcome, note, asked.now)
+                text = FreeText(uuid7(), caller.sub, body.reason)
+                await reviews.settle_without_stream(conn, now, body.outcome, text, datetime.now(UTC))
                 settled = await reviews.find(conn, review_id)
                 return Written(200, review_id, now.version + 1, _view(settled or now))
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from booking_contracts.topics import SESSIONS
+from booking_store import Outcome
 from booking_web.auth import AdminCaller, Caller, require
 from booking_web.consistency import Consistency, stamp
 from booking_web.context import RequestContext
@@ -17,15 +18,14 @@ from booking_web.instants import InstantIn
 from booking_web.principal import Principal
 from booking_web.problems import not_found, problem_responses
 from checkout import reading
-from checkout.api import refusals
+from checkout.api import problems
 from checkout.api.bodies import Body, Reason
 from checkout.api.person import ERASED, role_of
-from checkout.asking import by_person
+from checkout.contexts import by_person
 from checkout.handlers import Handlers
 from checkout.reading import HistoryItem
 from checkout.subscribers import CONSUMER
-from checkout.transaction.perform import Done
-from checkout.transaction.state import Status
+from checkout.transaction.state import State, Status
 from checkout.transaction.view import TransactionView
 
 Member = Annotated[Principal, Depends(require("member"))]
@@ -68,23 +68,23 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         responses=problem_responses(401, 403, ERASED, 422, 429, 503),
     )
 
-    async def shown(done: Done, response: Response, fresh: int) -> TransactionView:
+    async def shown(done: Outcome[State], response: Response, fresh: int) -> TransactionView:
         """Answer a command: as it is now, or, a replay, as it was then."""
         async with database.autocommit() as conn:
             if done.replay and done.replay.object_id and done.replay.version:
                 view = await reading.at_version(conn, done.replay.object_id, done.replay.version)
             else:
-                view = await reading.view(conn, done.after)
+                view = await reading.view(conn, done.id, done.state, done.version)
         response.status_code = done.replay.status if done.replay else fresh
         return _stamped(response, view)
 
-    @router.post("", status_code=201, responses=problem_responses(400, 404, *refusals.CREATE))
+    @router.post("", status_code=201, responses=problem_responses(400, 404, *problems.CREATE))
     async def create_transaction(
         body: Purchase, caller: Member, context: RequestContext, idempotency: Idempotency, response: Response
     ) -> TransactionView:
         """Buy a product with a practitioner of its tier: the pair is locked (P1, P2), the provider asked after (P3)."""
-        asked = by_person(caller, context, role="member", key=idempotency.key)
-        done = await handlers.create(body.product_id, body.practitioner_id, caller.sub, asked)
+        command = by_person(caller, context, role="member", key=idempotency.key)
+        done = await handlers.create(body.product_id, body.practitioner_id, caller.sub, command)
         return await shown(done, response, 201)
 
     @router.get("")
@@ -132,7 +132,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         stamp(response, "checkout", "transaction", transaction_id, view.version, shown_history)
         return shown_history
 
-    @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, *refusals.CANCEL, 412))
+    @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, *problems.CANCEL, 412))
     async def cancel_transaction(
         *,
         transaction_id: UUID,
@@ -144,11 +144,11 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         body: Cancellation | None = None,
     ) -> TransactionView:
         """Cancel before payment (P3)."""
-        asked = by_person(caller, context, role=role_of(caller, "admin"), key=idempotency.key, seen=seen)
-        done = await handlers.cancel(transaction_id, body.reason if body else None, asked)
-        return await shown(done, response, 200)
+        role, reason = role_of(caller, "admin"), body.reason if body else None
+        command = by_person(caller, context, role=role, key=idempotency.key, seen=seen, reason=reason)
+        return await shown(await handlers.cancel(transaction_id, command), response, 200)
 
-    @router.post("/{transaction_id}/refund", responses=problem_responses(400, 404, *refusals.REFUND, 412))
+    @router.post("/{transaction_id}/refund", responses=problem_responses(400, 404, *problems.REFUND, 412))
     async def refund_transaction(
         *,
         transaction_id: UUID,
@@ -160,10 +160,10 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         response: Response,
     ) -> TransactionView:
         """Return the whole payment; the status stays `paid` until the provider has done it (P5)."""
-        asked = by_person(caller, context, role="admin", key=idempotency.key, seen=seen)
-        return await shown(await handlers.refund(transaction_id, body.reason, asked), response, 200)
+        command = by_person(caller, context, role="admin", key=idempotency.key, seen=seen, reason=body.reason)
+        return await shown(await handlers.refund(transaction_id, command), response, 200)
 
-    @router.put("/{transaction_id}/practitioner", responses=problem_responses(400, 404, *refusals.REASSIGN, 412))
+    @router.put("/{transaction_id}/practitioner", responses=problem_responses(400, 404, *problems.REASSIGN, 412))
     async def reassign_transaction(
         *,
         transaction_id: UUID,
@@ -177,9 +177,8 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
     ) -> TransactionView:
         """Give it to another practitioner, while no session runs or is complete (P2)."""
         await consistency.visible(database, CONSUMER, {"consultation:session": SESSIONS.name})
-        asked = by_person(caller, context, role="admin", key=idempotency.key, seen=seen)
-        done = await handlers.reassign(transaction_id, body.practitioner_id, body.reason, asked)
-        return await shown(done, response, 200)
+        command = by_person(caller, context, role="admin", key=idempotency.key, seen=seen, reason=body.reason)
+        return await shown(await handlers.reassign(transaction_id, body.practitioner_id, command), response, 200)
 
     return router
 

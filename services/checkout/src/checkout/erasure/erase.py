@@ -17,9 +17,8 @@ from booking_contracts.directory import PersonErased
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS
 from booking_inbox import forget_key
 from booking_process.database import Database
-from booking_store import AppendSql, StreamConflict, load
+from booking_store import AppendSql, CommandContext, StreamConflict, load
 from booking_web.idempotency import forget_answers
-from checkout.asking import Asked
 from checkout.directory import people
 from checkout.ranking import listing
 from checkout.ranking.months import Months
@@ -70,13 +69,15 @@ class Erasure:
     again_at: datetime | None
 
 
-async def erase(database: Database, person_id: UUID, asked: Asked, months: Months, resend_after: timedelta) -> Erasure:
+async def erase(
+    database: Database, person_id: UUID, context: CommandContext, months: Months, resend_after: timedelta
+) -> Erasure:
     """Erase a person and tell every service."""
     for _ in range(ATTEMPTS):
         try:
             async with database.transaction() as conn:
-                await forget(conn, person_id, asked, months, resend_after)
-                await _tell(conn, person_id, asked)
+                await forget(conn, person_id, context, months, resend_after)
+                await _tell(conn, person_id, context)
                 found = await find(conn, person_id)
         # Words may be a member's and an admin's who are erased at once: the victim of a deadlock wrote nothing.
         except (StreamConflict, DeadlockDetected):
@@ -87,19 +88,23 @@ async def erase(database: Database, person_id: UUID, asked: Asked, months: Month
 
 
 async def forget(
-    conn: psycopg.AsyncConnection[Any], person_id: UUID, asked: Asked, months: Months, resend_after: timedelta
+    conn: psycopg.AsyncConnection[Any],
+    person_id: UUID,
+    context: CommandContext,
+    months: Months,
+    resend_after: timedelta,
 ) -> None:
     """Delete what E4 names, without telling others; also what a replay of erasures does after a restore."""
     parameters = {
         "id": person_id,
         "name": ERASED_NAME,
         "zone": str(months.zone),
-        "now": asked.now,
-        "again_at": asked.now + resend_after,
-        "actor": asked.cause.actor,
-        "correlation_id": asked.cause.correlation_id,
-        "causation_id": asked.cause.causation_id,
-        "traceparent": asked.cause.traceparent,
+        "now": context.at,
+        "again_at": context.at + resend_after,
+        "actor": context.cause.actor,
+        "correlation_id": context.cause.correlation_id,
+        "causation_id": context.cause.causation_id,
+        "traceparent": context.cause.traceparent,
     }
     await conn.execute(_HOLD_OFF, parameters)
     await people.lock(conn, person_id)
@@ -149,7 +154,7 @@ async def find(conn: psycopg.AsyncConnection[Any], person_id: UUID) -> Erasure |
     return Erasure(*row) if row else None
 
 
-async def _tell(conn: psycopg.AsyncConnection[Any], person_id: UUID, asked: Asked) -> None:
+async def _tell(conn: psycopg.AsyncConnection[Any], person_id: UUID, context: CommandContext) -> None:
     stored = await load(conn, person_id)
     await APPEND.run(
         conn,
@@ -157,6 +162,6 @@ async def _tell(conn: psycopg.AsyncConnection[Any], person_id: UUID, asked: Aske
         stream_id=person_id,
         expected=stored[-1].version if stored else 0,
         events=[PersonErased()],
-        cause=asked.cause,
-        occurred_at=asked.now,
+        cause=context.cause,
+        occurred_at=context.at,
     )

@@ -8,28 +8,19 @@ payment's row puts all notifications of one payment in a line, whichever Transac
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
-
-import psycopg
 
 from booking_contracts.ids import uuid7
 from booking_process.database import Database
-from booking_store import StreamConflict
-from checkout.asking import Asked
+from booking_store import CommandContext, Connection, Refused, handle
 from checkout.payments import reviews, stored
 from checkout.payments.heard import MONEY, Heard
 from checkout.payments.provider import Notification
 from checkout.payments.stored import Counted
 from checkout.transaction.commands import NewIds, ReportPayment
-from checkout.transaction.decider import decide
-from checkout.transaction.refusal import Refusal
-from checkout.transaction.row import Note
-from checkout.transaction.state import Absent
-from checkout.transaction.stream import Read, read, write
+from checkout.transaction.stream import TRANSACTION
 
 ATTEMPTS = 8  # others change the same Transaction meanwhile; after that the provider is told to come again
-BY_PROVIDER = "Returned by the payment provider."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,64 +31,52 @@ class Received:
     said: Notification
 
 
-async def receive(database: Database, said: Notification, body: bytes, asked: Asked) -> bool:
+async def receive(database: Database, said: Notification, body: bytes, context: CommandContext) -> bool:
     """Store and decide; False for a repeat, which changes nothing."""
     async with database.transaction() as conn:
         row_id = await stored.keep(conn, said, body)
         if row_id is None:
             return False
-        await settle(conn, Received(row_id, said), asked)
+        await settle(conn, Received(row_id, said), context)
         return True
 
 
-async def settle(conn: psycopg.AsyncConnection[Any], received: Received, asked: Asked) -> None:
+async def settle(conn: Connection, received: Received, context: CommandContext) -> None:
     """Decide on a stored notification, in the caller's transaction; one that names nothing known stays undecided."""
     said = received.said
     if said.test:
         await stored.decided(conn, received.row_id, None)
         return
     if said.status is None or (said.amount is None and said.status in MONEY):
-        await reviews.open_without_stream(conn, said, "unreadable", asked.now)
+        await reviews.open_without_stream(conn, said, "unreadable", context.at)
         await stored.decided(conn, received.row_id, None)
         return
     counted = await stored.count(conn, said)
     # What came is judged where it names, what went back where the money counts.
     transaction_id = said.names if said.status == "paid" else counted.transaction_id or said.names
-    found = await read(conn, transaction_id) if transaction_id else None
-    if transaction_id is None or found is None or isinstance(found.state, Absent):
+    if transaction_id is None or not await _decided(conn, transaction_id, said, counted, context):
         if said.amount is None or counted.heard.currency == said.amount.currency:
-            await reviews.follow(conn, said, counted.heard, asked.now)
+            await reviews.follow(conn, said, counted.heard, context.at)
         elif said.status == "paid":
-            await reviews.open_without_stream(conn, said, "unknown_transaction", asked.now)
+            await reviews.open_without_stream(conn, said, "unknown_transaction", context.at)
         return
-    await _decide(conn, found, said, counted, asked)
     if said.status in MONEY:
         await stored.claim(conn, said, transaction_id)
     await stored.decided(conn, received.row_id, transaction_id)
 
 
-async def _decide(
-    conn: psycopg.AsyncConnection[Any], found: Read, said: Notification, counted: Counted, asked: Asked
-) -> None:
+async def _decided(
+    conn: Connection, transaction_id: UUID, said: Notification, counted: Counted, context: CommandContext
+) -> bool:
+    """Have the Transaction decide; False when there is none. Read committed: an attempt sees what was first (F65)."""
     ids = NewIds(uuid7(), uuid7(), uuid7(), uuid7())
-    elsewhere = counted.transaction_id not in (None, found.id)
-    report = report_of(said, counted.heard, ids, asked.now, elsewhere=elsewhere)
-    for _ in range(ATTEMPTS):
-        events = decide(report, found.state)
-        if isinstance(events, Refusal):
-            raise AssertionError("a provider's word is never refused")  # noqa: TRY004 - a bug, no wrong type
-        if not events:
-            return
-        settles = any(event.TYPE == "PaymentReviewSettled" for event in events)
-        note = Note(ids.reason, None, BY_PROVIDER) if settles else None
-        try:
-            await write(conn, found, events, cause=asked.cause, now=asked.now, note=note)
-        except StreamConflict:
-            # Read committed: the next read sees what was first, be it the expiry (F65) or another payment.
-            found = await read(conn, found.id)
-            continue
-        return
-    raise StreamConflict("the Transaction kept changing")
+    elsewhere = counted.transaction_id not in (None, transaction_id)
+    report = report_of(said, counted.heard, ids, context.at, elsewhere=elsewhere)
+    try:
+        await handle(conn, TRANSACTION, transaction_id, report, context, attempts=ATTEMPTS)
+    except Refused:  # a provider's word is never refused by a Transaction that exists
+        return False
+    return True
 
 
 def report_of(said: Notification, heard: Heard, ids: NewIds, now: datetime, *, elsewhere: bool) -> ReportPayment:

@@ -11,9 +11,9 @@ import psycopg
 from psycopg.rows import class_row
 
 from booking_contracts.ids import uuid7
+from booking_store import FreeText
 from checkout.payments.heard import Heard
 from checkout.payments.provider import Notification
-from checkout.transaction.row import Note
 
 _UPDATE = (
     "UPDATE payment_review SET received_amount = %(amount)s, direction = %(direction)s, returned_amount = %(returned)s,"
@@ -157,7 +157,7 @@ async def page(
 
 
 async def settle_without_stream(
-    conn: psycopg.AsyncConnection[Any], review: ReviewRow, outcome: str, note: Note, now: datetime
+    conn: psycopg.AsyncConnection[Any], review: ReviewRow, outcome: str, text: FreeText, now: datetime
 ) -> None:
     """Settle a review that names no Transaction: its row alone changes, the money goes back by the refunds' worker."""
     await conn.execute(
@@ -165,7 +165,7 @@ async def settle_without_stream(
         [outcome, review.id],
     )
     await conn.execute(
-        "INSERT INTO free_text (id, author_id, text) VALUES (%s, %s, %s)", [note.id, note.author_id, note.text]
+        "INSERT INTO free_text (id, author_id, text) VALUES (%s, %s, %s)", [text.id, text.author_id, text.text]
     )
     if outcome == "refund":
         await conn.execute(

@@ -45,7 +45,7 @@ left_room AS (
 ),
 ps AS (
     INSERT INTO payment_session (transaction_id, provider, next_attempt_at, check_at)
-    SELECT %(stream_id)s::uuid, %(provider)s::text, %(session_at)s::timestamptz, %(expires_at)s::timestamptz
+    SELECT %(stream_id)s::uuid, %(provider)s::text, %(page_at)s::timestamptz, %(expires_at)s::timestamptz
     FROM written WHERE %(opens)s::boolean
 ),
 ps_over AS (

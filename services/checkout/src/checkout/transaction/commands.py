@@ -37,12 +37,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Create:
+    """`offer`, `practitioner`: None where there is none. `page_at`: when a worker may first ask for a payment page."""
+
     transaction_id: UUID
     user_id: UUID
-    offer: Offer
-    practitioner: Candidate
+    offer: Offer | None
+    practitioner: Candidate | None
     provider: str
     expires_at: datetime
+    page_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class RefuseRefund:
 class Reassign:
     """`session_status` is what the sessions topic, as consumed so far, says of this Transaction's latest session."""
 
-    practitioner: Candidate
+    practitioner: Candidate | None
     reason_id: UUID
     session_status: str | None
 

@@ -30,7 +30,6 @@ from checkout.transaction.commands import (
     Create,
     Expire,
     FollowSession,
-    Offer,
     Reassign,
     RefuseRefund,
     ReportPayment,
@@ -59,6 +58,7 @@ LIFECYCLE: Mapping[type[Command], frozenset[Status]] = {
 NOT_REFUNDABLE = Refusal(
     "not_refundable", "Nothing of this money is left here, or how much is unknown: ask the provider, then dismiss it."
 )
+NO_PRACTITIONER = Refusal("not_found", "There is no such practitioner.")
 BEGUN = frozenset({"on_progress", "completed"})  # sessions that nobody takes from their practitioner any more (P2)
 
 
@@ -66,6 +66,8 @@ def decide(command: Command, state: State) -> list[Event] | Refusal:  # noqa: C9
     """Return what happens when this is asked of that state: events (none: it is so already) or a refusal."""
     if isinstance(command, Create):
         return _create(command) if isinstance(state, Absent) else Refusal("wrong_status", "It exists already.")
+    if isinstance(command, Reassign) and command.practitioner is None:
+        return NO_PRACTITIONER
     if isinstance(state, Absent):
         return Refusal("not_found", "There is no such Transaction.")
     if STATUS[type(state)] not in LIFECYCLE[type(command)]:
@@ -75,8 +77,10 @@ def decide(command: Command, state: State) -> list[Event] | Refusal:  # noqa: C9
             return [TransactionCanceled(**parties(state.sale), reason_id=command.reason_id)]
         case Expire():
             return _expire(command, state)
+        case Reassign(practitioner=Candidate() as practitioner):
+            return _reassign(command, practitioner, state)
         case Reassign():
-            return _reassign(command, state)
+            return NO_PRACTITIONER
         case FollowSession():
             return _follow_session(command, state)
         case ReportPayment():
@@ -94,10 +98,14 @@ def decide(command: Command, state: State) -> list[Event] | Refusal:  # noqa: C9
 
 
 def _create(command: Create) -> list[Event] | Refusal:
-    offer = command.offer
+    offer, practitioner = command.offer, command.practitioner
+    if offer is None:
+        return Refusal("not_found", "There is no such product.")
+    if practitioner is None:
+        return NO_PRACTITIONER
     if not offer.active:
         return Refusal("product_not_available", "This product is not sold now.")
-    refusal = _unsuitable(command.practitioner, offer.product.tier, command.user_id)
+    refusal = _unsuitable(practitioner, offer.product.tier, command.user_id)
     if refusal:
         return refusal
     created = TransactionCreated(
@@ -111,18 +119,15 @@ def _create(command: Create) -> list[Event] | Refusal:
         request_limit_minutes=offer.request_limit_minutes,
         auto_start=offer.auto_start,
     )
-    return [created, _assigned(command, offer)]
-
-
-def _assigned(command: Create, offer: Offer) -> PractitionerAssigned:
-    return PractitionerAssigned(
+    assigned = PractitionerAssigned(
         transaction_id=command.transaction_id,
         user_id=command.user_id,
-        practitioner_id=command.practitioner.id,
+        practitioner_id=practitioner.id,
         product_id=offer.product.id,
         kind=offer.product.kind,
         tier=offer.product.tier,
     )
+    return [created, assigned]
 
 
 def _unsuitable(practitioner: Candidate, tier: str, user_id: UUID) -> Refusal | None:
@@ -142,17 +147,17 @@ def _expire(command: Expire, state: Existing) -> list[Event] | Refusal:
     return [TransactionExpired(**parties(state.sale), expires_at=state.sale.expires_at)]
 
 
-def _reassign(command: Reassign, state: Existing) -> list[Event] | Refusal:
+def _reassign(command: Reassign, practitioner: Candidate, state: Existing) -> list[Event] | Refusal:
     if isinstance(state, Paid) and state.refund and state.refund.status == "requested":
         return Refusal("refund_in_progress", "Its money is being returned.", "paid")
     if command.session_status in BEGUN:
         return Refusal("session_started", f"Its session is {command.session_status}: the pair stays.")
-    if command.practitioner.id == state.sale.practitioner_id:
+    if practitioner.id == state.sale.practitioner_id:
         return Refusal("same_practitioner", "This is the practitioner it has.")
-    refusal = _unsuitable(command.practitioner, state.sale.product.tier, state.sale.user_id)
+    refusal = _unsuitable(practitioner, state.sale.product.tier, state.sale.user_id)
     if refusal:
         return refusal
-    return [_reassigned(state, command.practitioner.id, command.reason_id)]
+    return [_reassigned(state, practitioner.id, command.reason_id)]
 
 
 def _follow_session(command: FollowSession, state: Existing) -> list[Event]:

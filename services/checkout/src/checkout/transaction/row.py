@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
-from booking_contracts.event import Event
 from booking_contracts.transactions import (
-    PractitionerReassigned,
+    PaymentReviewSettled,
     RefundFailed,
     RefundRequested,
     TransactionRefunded,
 )
+from booking_store import Change
+from checkout.transaction.commands import Command, Create, Reassign, ReportPayment
 from checkout.transaction.parties import practitioner_of
 from checkout.transaction.state import STATUS, Absent, AwaitingPayment, Existing, Paid, Refunded, Review, State, left_of
 
 MOST_UNPAID = 20  # Transactions of one member that await payment (api.md, T8)
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Somebody's words, to be stored in their erasable table (E4)."""
-
-    id: UUID
-    author_id: UUID | None
-    text: str
 
 
 def read_row(state: Existing) -> dict[str, Any]:
@@ -62,26 +51,33 @@ def read_row(state: Existing) -> dict[str, Any]:
     }
 
 
-def parameters(
-    before: State, events: Sequence[Event], after: Existing, *, note: Note | None, session_at: datetime | None
-) -> Mapping[str, Any]:
-    """Return what append.sql needs besides the events. `session_at`: when a worker may first ask for a payment page."""
+def parameters(change: Change[Command, State]) -> Mapping[str, Any]:
+    """Return what append.sql needs besides the events."""
+    command, before, events, after = change.command, change.before, change.events, change.after
+    if not isinstance(after, Existing):
+        raise AssertionError("events make a Transaction")  # noqa: TRY004 - a bug, no wrong type
     return {
         **read_row(after),
+        **_words_of_a_provider(change),
         "opens": isinstance(before, Absent),
         "closes": isinstance(before, AwaitingPayment) and not isinstance(after, AwaitingPayment),
         "most_unpaid": MOST_UNPAID,
-        "relies_on_unbegun": any(isinstance(e, PractitionerReassigned) and e.reason_code == "by_admin" for e in events),
-        "session_at": session_at,
-        "text_id": note.id if note else None,
-        "author_id": note.author_id if note else None,
-        "text": note.text if note else None,
+        "relies_on_unbegun": isinstance(command, Reassign),
+        "page_at": command.page_at if isinstance(command, Create) else None,
         "reviews": json.dumps(_changed_reviews(before, after)),
         "refunds_requested": json.dumps([_requested(e, after) for e in events if isinstance(e, RefundRequested)]),
         "refunds_settled": json.dumps(
             [_settled(e) for e in events if isinstance(e, TransactionRefunded | RefundFailed)]
         ),
     }
+
+
+def _words_of_a_provider(change: Change[Command, State]) -> Mapping[str, Any]:
+    """The reason of a review that a provider's word settled."""
+    command = change.command
+    if isinstance(command, ReportPayment) and any(isinstance(event, PaymentReviewSettled) for event in change.events):
+        return {"text_id": command.ids.reason, "text": "Returned by the payment provider."}
+    return {}
 
 
 def review_outcome(review: Review) -> str | None:

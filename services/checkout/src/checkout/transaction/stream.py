@@ -1,85 +1,57 @@
-"""The Transaction's stream: read it to decide, write what was decided. One statement each."""
+"""The Transaction as the command handler takes it, and how it was at a time before."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import psycopg
-
-from booking_contracts.event import Event
 from booking_contracts.topics import TRANSACTIONS
-from booking_store import AppendSql, Cause, Decided, IdempotencyKey, Remembered, Stored, load, load_with_key
-from checkout.transaction.row import Note, parameters
-from checkout.transaction.state import Absent, Existing, State, evolve, fold
+from booking_store import (
+    Aggregate,
+    AppendSql,
+    Change,
+    CommandContext,
+    Connection,
+    GuardFailed,
+    Refused,
+    StoreError,
+    load,
+)
+from checkout.transaction.commands import Command
+from checkout.transaction.decider import decide
+from checkout.transaction.refusal import Refusal
+from checkout.transaction.row import MOST_UNPAID, parameters
+from checkout.transaction.state import Absent, State, evolve
 
-STREAM_TYPE = "transaction"
-APPEND = AppendSql.load("checkout.transaction", "append.sql", topic=TRANSACTIONS.name)
+
+def _hides(_command: Command, state: State, context: CommandContext) -> Refusal | None:
+    """E1: another member's Transaction does not exist for a member."""
+    role, _, person_id = context.cause.actor.partition(":")
+    if role == "member" and not isinstance(state, Absent) and str(state.sale.user_id) != person_id:
+        return Refusal("not_found", "There is no such thing for you here.")
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A Transaction as loaded, and what the request's idempotency key remembers."""
-
-    id: UUID
-    state: State
-    version: int
-    remembered: Remembered | None = None
+async def _explain(_conn: Connection, error: StoreError, change: Change[Command, State]) -> Exception | None:
+    if isinstance(error, GuardFailed) and isinstance(change.before, Absent):
+        detail = f"{MOST_UNPAID} Transactions await payment already: pay or cancel one first."
+        return Refused(Refusal("too_many_unpaid", detail))
+    return None
 
 
-async def read(conn: psycopg.AsyncConnection[Any], transaction_id: UUID, key: IdempotencyKey | None = None) -> Read:
-    """Load and fold one stream; `Absent` at version 0 when there is none."""
-    loaded = await load_with_key(conn, transaction_id, key)
-    return Read(transaction_id, state_of(loaded.events), loaded.version, loaded.remembered)
+TRANSACTION: Aggregate[Command, State] = Aggregate(
+    stream_type="transaction",
+    initial=Absent(),
+    decide=decide,
+    evolve=evolve,
+    append=AppendSql.load("checkout.transaction", "append.sql", topic=TRANSACTIONS.name),
+    parameters=parameters,
+    hides=_hides,
+    explain=_explain,
+)
 
 
 async def read_at(
-    conn: psycopg.AsyncConnection[Any],
-    transaction_id: UUID,
-    *,
-    version: int | None = None,
-    instant: datetime | None = None,
-) -> Read:
-    """Load and fold the stream up to a version, or to what was recorded by an instant (E5)."""
+    conn: Connection, transaction_id: UUID, *, version: int | None = None, instant: datetime | None = None
+) -> tuple[State, int]:
+    """Fold the stream up to a version, or to what was recorded by an instant (E5); also return its version then."""
     events = await load(conn, transaction_id, up_to=instant, up_to_version=version)
-    return Read(transaction_id, state_of(events), events[-1].version if events else 0)
-
-
-def state_of(stored: Sequence[Stored | Decided]) -> State:
-    """Fold stored events. A person's id may name a stream of another type (an erasure): that is no Transaction."""
-    return fold((one.event, one.occurred_at) for one in stored if one.stream_type == STREAM_TYPE)
-
-
-async def write(
-    conn: psycopg.AsyncConnection[Any],
-    before: Read,
-    events: Sequence[Event],
-    *,
-    cause: Cause,
-    now: datetime,
-    key: IdempotencyKey | None = None,
-    note: Note | None = None,
-    session_at: datetime | None = None,
-) -> Read:
-    """Append and return the Transaction as it is then. Raises the errors of `booking_store`."""
-    after = before.state
-    for event in events:
-        after = evolve(after, event, now)
-    if not isinstance(after, Existing):
-        raise AssertionError("events make a Transaction")  # noqa: TRY004 - a bug, no wrong type
-    appended = await APPEND.run(
-        conn,
-        stream_type=STREAM_TYPE,
-        stream_id=before.id,
-        expected=before.version,
-        events=events,
-        cause=cause,
-        occurred_at=now,
-        idempotency=key,
-        params=parameters(before.state, events, after, note=note, session_at=session_at),
-    )
-    return Read(before.id, after, appended.version)
-
-
-__all__ = ["Absent", "Read", "read", "read_at", "state_of", "write"]
+    return TRANSACTION.fold(events), events[-1].version if events else 0

@@ -11,13 +11,12 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from booking_process.database import Database
-from booking_store import StreamConflict
-from booking_web.problems import Problem
-from checkout.asking import Asked, by_system
+from booking_store import Busy, Refused, handle
+from checkout.contexts import by_system
 from checkout.payments.provider import Provider, ProviderError
 from checkout.payments.receive import receive
 from checkout.transaction.commands import Expire
-from checkout.transaction.perform import perform
+from checkout.transaction.stream import TRANSACTION
 from checkout.workers.backoff import WAIT, Backoff
 from checkout.workers.matching import Matching
 
@@ -52,13 +51,13 @@ class Expiry:
     async def expire(self, transaction_id: UUID, provider_name: str) -> None:
         """Decide on one Transaction whose time is over."""
         await self.matching.settle(names=transaction_id)
-        asked = by_system(str(uuid4()))
+        context = by_system(str(uuid4()))
         try:
             if not await self._provider_has_spoken(transaction_id, provider_name):
                 return
             async with self.database.autocommit() as conn:
-                await perform(conn, transaction_id, Expire(asked.now), asked)
-        except (Problem, StreamConflict, ProviderError):
+                await handle(conn, TRANSACTION, transaction_id, Expire(context.at), context)
+        except (Refused, Busy, ProviderError):
             return  # paid or canceled meanwhile (wrong_status), or the provider is down: no expiry now
         self.poke()
 
@@ -72,7 +71,7 @@ class Expiry:
         known = await provider.status(str(transaction_id))
         if known is not None:
             said, body = known
-            told: Asked = by_system(str(uuid4()), actor=f"service:{name}")
-            if await receive(self.database, said, body, told):
+            context = by_system(str(uuid4()), actor=f"service:{name}")
+            if await receive(self.database, said, body, context):
                 self.poke()
         return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from booking_process.database import Database, DatabaseDownError
-from checkout.asking import by_system
+from checkout.contexts import by_system
 from checkout.payments import reviews, stored
 from checkout.payments.receive import Received, settle
 
@@ -46,8 +46,8 @@ class Matching:
         async with self.database.transaction() as conn:
             found = await stored.undecided(conn, limit=1, names=names, after=after)
             for row_id, said in found:
-                asked = by_system(str(uuid4()), actor=f"service:{said.provider}")
-                await settle(conn, Received(row_id, said), asked)
+                context = by_system(str(uuid4()), actor=f"service:{said.provider}")
+                await settle(conn, Received(row_id, said), context)
                 if said.names:
                     await reviews.matched(conn, said, said.names)
         if not found:

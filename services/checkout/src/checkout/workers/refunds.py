@@ -10,11 +10,12 @@ from psycopg.rows import class_row
 
 from booking_contracts.money import Money
 from booking_process.database import Database
-from checkout.asking import by_system
+from booking_store import handle
+from checkout.contexts import by_system
 from checkout.payments import reviews
 from checkout.payments.provider import Provider, ProviderDownError, ProviderRefusedError, RefundOrder
 from checkout.transaction.commands import ConfirmRefund, RefuseRefund
-from checkout.transaction.perform import perform
+from checkout.transaction.stream import TRANSACTION
 from checkout.workers.backoff import WAIT, Backoff
 
 _CLAIM = f"""
@@ -77,9 +78,9 @@ class Refunds:
         if refund.transaction_id is None:
             await self._settle_row(refund, status, code)
             return
-        asked = by_system(str(uuid4()), actor=f"service:{refund.provider}")
+        context = by_system(str(uuid4()), actor=f"service:{refund.provider}")
         async with self.database.autocommit() as conn:
-            await perform(conn, refund.transaction_id, command, asked, attempts=ATTEMPTS)
+            await handle(conn, TRANSACTION, refund.transaction_id, command, context, attempts=ATTEMPTS)
         self.poke()
 
     async def _settle_row(self, refund: Due, status: str, code: str | None) -> None:

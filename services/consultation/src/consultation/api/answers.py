@@ -1,23 +1,19 @@
 """From what a handler did to what goes out: the view, its version as ETag and token, the first answer to a twin."""
 
-from typing import Any
 from uuid import UUID
 
-import psycopg
 from fastapi import Response
 from pydantic import BaseModel
 
-from booking_store import Remembered
+from booking_store import Cause, Connection, FreeText, Outcome
 from booking_web.consistency import stamp
 from booking_web.context import Context
 from booking_web.principal import Principal
 from consultation import reading
 from consultation.api.models import SessionOut
 from consultation.desk import SERVICE
-from consultation.handlers import Done
-from consultation.orders import Origin, Person
-
-Connection = psycopg.AsyncConnection[Any]
+from consultation.orders import Person
+from consultation.session.state import NotRequested, State
 
 
 def person_of(caller: Principal) -> Person:
@@ -25,18 +21,20 @@ def person_of(caller: Principal) -> Person:
     return Person(caller.sub, caller.roles)
 
 
-def origin_of(context: Context) -> Origin:
-    """Where the command came from, for the envelopes of its events."""
-    return Origin(context.correlation_id, context.request_id, context.traceparent)
+def cause_of(context: Context) -> Cause:
+    """Where the command came from, for the envelopes of its events; the command itself says who gives it."""
+    return Cause("system", context.correlation_id, context.request_id, context.traceparent)
 
 
-async def row_after(conn: Connection, outcome: Done | Remembered) -> reading.Row:
+async def row_after(conn: Connection, outcome: Outcome[State], text: FreeText | None = None) -> reading.Row:
     """The session as the command left it; for a repeated request as the first one left it."""
-    if isinstance(outcome, Done):
-        return await reading.after(conn, outcome.state, outcome.version, outcome.requested_at, outcome.text)
-    assert outcome.object_id is not None
-    assert outcome.version is not None
-    return await reading.at_version(conn, outcome.object_id, outcome.version)
+    if outcome.replay is not None:
+        assert outcome.replay.object_id is not None
+        assert outcome.replay.version is not None
+        return await reading.at_version(conn, outcome.replay.object_id, outcome.replay.version)
+    assert not isinstance(outcome.state, NotRequested)
+    text = text if outcome.changed else None
+    return await reading.after(conn, outcome.state, outcome.version, outcome.began_at, text)
 
 
 def shown(response: Response, row: reading.Row, reader: UUID | None) -> SessionOut:

@@ -1,10 +1,11 @@
-"""The routes that change a session: each parses its input and hands an order to the handlers."""
+"""The routes that change a session: each parses its input and drafts a command."""
 
 from uuid import UUID
 
 from fastapi import APIRouter
 
 from booking_contracts.ids import uuid7
+from booking_store import FreeText
 from booking_web.principal import Principal
 from booking_web.problems import problem_responses
 from consultation import people
@@ -14,8 +15,7 @@ from consultation.api.models import ReasonIn, ResultIn, ScheduleIn, SessionOut
 from consultation.api.problems import invalid_link
 from consultation.desk import Desk
 from consultation.links import InvalidLinkError
-from consultation.orders import Order
-from consultation.session.append import FreeText
+from consultation.orders import Draft
 from consultation.session.commands import Cancel, Fail, Reschedule, Schedule, Start, UploadResult
 
 SCHEDULE_REFUSED = problem_responses(*refusals.SCHEDULE)
@@ -33,7 +33,7 @@ def commands_router(desk: Desk) -> APIRouter:
 
 
 def _schedule_routes(router: APIRouter, desk: Desk) -> None:
-    async def order(kind: type[Schedule] | type[Reschedule], body: ScheduleIn, caller: Principal) -> Order:
+    async def draft(kind: type[Schedule] | type[Reschedule], body: ScheduleIn, caller: Principal) -> Draft:
         try:
             link = desk.meeting_links.canonical(body.meeting_link)
         except InvalidLinkError as error:
@@ -42,45 +42,45 @@ def _schedule_routes(router: APIRouter, desk: Desk) -> None:
         if zone is None:
             async with desk.database.autocommit() as conn:
                 zone = await people.zone_of(conn, caller.sub) or desk.platform_timezone
-        at, times = desk.clock(), body.times(zone)
-        return Order(lambda actor: kind(actor, at, times, link))
+        times = body.times(zone)
+        return lambda actor, at: kind(actor, at, times, link)
 
     @router.post("/schedule", summary="Set date, time and meeting link (store)", responses=SCHEDULE_REFUSED)
     async def schedule(session_id: UUID, body: ScheduleIn, caller: Practitioner, call: Call) -> SessionOut:
         """The session is `scheduled` after it; neither party is ever in two places (S4)."""
-        return await call.carry_out(desk, session_id, caller, await order(Schedule, body, caller))
+        return await call.carry_out(desk, session_id, caller, await draft(Schedule, body, caller))
 
     @router.put("/schedule", summary="Change date, time or meeting link (update)", responses=RESCHEDULE_REFUSED)
     async def reschedule(session_id: UUID, body: ScheduleIn, caller: Practitioner, call: ConditionalCall) -> SessionOut:
         """The whole schedule anew, decided on the version that `If-Match` names (S7)."""
-        return await call.carry_out(desk, session_id, caller, await order(Reschedule, body, caller))
+        return await call.carry_out(desk, session_id, caller, await draft(Reschedule, body, caller))
 
 
 def _progress_routes(router: APIRouter, desk: Desk) -> None:
     @router.post("/start", summary="Flag the session as running", responses=problem_responses(*refusals.START))
     async def start(session_id: UUID, caller: Practitioner, call: Call) -> SessionOut:
         """By its practitioner, where the product does not start its sessions by itself."""
-        at = desk.clock()
-        return await call.carry_out(desk, session_id, caller, Order(lambda actor: Start(actor, at)))
+        return await call.carry_out(desk, session_id, caller, Start)
 
     @router.post("/result", summary="Upload the result, or replace it", responses=problem_responses(*refusals.RESULT))
     async def upload_result(session_id: UUID, body: ResultIn, caller: Practitioner, call: Call) -> SessionOut:
         """The session is `completed` after it; a second upload replaces the first."""
         text = FreeText(uuid7(), caller.sub, body.result_notes, _result_link(desk, body.result_link))
-        at, has_link, has_notes = desk.clock(), text.link is not None, text.text is not None
-        order = Order(lambda actor: UploadResult(actor, at, text.id, has_link, has_notes), text)
-        return await call.carry_out(desk, session_id, caller, order)
+        has_link, has_notes = text.link is not None, text.text is not None
+        return await call.carry_out(
+            desk, session_id, caller, lambda actor, at: UploadResult(actor, at, text.id, has_link, has_notes), text
+        )
 
 
 def _ending_routes(router: APIRouter, desk: Desk) -> None:
-    def order(kind: type[Cancel] | type[Fail], body: ReasonIn, caller: Principal) -> Order:
-        text, at = FreeText(uuid7(), caller.sub, body.reason), desk.clock()
-        return Order(lambda actor: kind(actor, at, body.reason_code, text.id), text)
+    def draft(kind: type[Cancel] | type[Fail], body: ReasonIn, caller: Principal) -> tuple[Draft, FreeText]:
+        text = FreeText(uuid7(), caller.sub, body.reason)
+        return lambda actor, at: kind(actor, at, body.reason_code, text.id), text
 
     @router.post("/cancel", summary="Cancel, with a reason", responses=problem_responses(*refusals.END))
     async def cancel(session_id: UUID, body: ReasonIn, caller: Party, call: Call) -> SessionOut:
         """By the member or the practitioner; the reason's code goes with who cancels (S5)."""
-        return await call.carry_out(desk, session_id, caller, order(Cancel, body, caller))
+        return await call.carry_out(desk, session_id, caller, *draft(Cancel, body, caller))
 
     @router.post(
         "/fail",
@@ -89,7 +89,7 @@ def _ending_routes(router: APIRouter, desk: Desk) -> None:
     )
     async def fail(session_id: UUID, body: ReasonIn, caller: Admin, call: Call) -> SessionOut:
         """By an admin, also while it runs (S5)."""
-        return await call.carry_out(desk, session_id, caller, order(Fail, body, caller))
+        return await call.carry_out(desk, session_id, caller, *draft(Fail, body, caller))
 
 
 def _result_link(desk: Desk, link: str | None) -> str | None:

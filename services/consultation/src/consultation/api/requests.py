@@ -1,18 +1,20 @@
 """POST /v1/sessions: the document's selectPractitioner and RequestConsultationUserAssessmentAction (R1 to R3)."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 
-from booking_store import Remembered
+from booking_store import Outcome
 from booking_web.problems import problem_responses
 from consultation.api.answers import person_of, row_after, shown
 from consultation.api.call import Call, Member, after_commit
 from consultation.api.commands import REFUSED
 from consultation.api.models import RequestIn, SessionOut
-from consultation.api.problems import as_problems
 from consultation.api.refusals import REQUEST
 from consultation.desk import CONSUMER, TOKENS, Desk
-from consultation.handlers import Done, request
+from consultation.handlers import request
 from consultation.patience import patiently
+from consultation.session.state import State
 
 REQUEST_REFUSED = problem_responses(*REQUEST)
 
@@ -28,20 +30,13 @@ def requests_router(desk: Desk) -> APIRouter:
         call.conditions.check_collection()
         person = person_of(caller)
 
-        async def attempt() -> Done | Remembered:
+        async def attempt() -> Outcome[State]:
             async with desk.database.autocommit() as conn:
-                return await request(
-                    conn,
-                    person,
-                    body.transaction_id,
-                    body.assessment_id,
-                    at=desk.clock(),
-                    origin=call.origin,
-                    key=call.key,
-                )
+                # Of a collection there is no version: its conditions were checked above.
+                context = replace(call.context(desk.clock()), conditions=None)
+                return await request(conn, person, body.transaction_id, body.assessment_id, context)
 
-        with as_problems():
-            outcome = await patiently(attempt, call.consistency.wait)
+        outcome = await patiently(attempt, call.consistency.wait)
         after_commit(desk, outcome)
         async with desk.database.autocommit() as conn:
             row = await row_after(conn, outcome)

@@ -1,8 +1,6 @@
-"""The parameters of append.sql: the read row of a state, the claims it holds, the text the command brings."""
+"""The parameters of append.sql: the read row of a state, and the claims it holds."""
 
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from booking_contracts.topics import SESSIONS
 from booking_store import AppendSql
@@ -32,26 +30,12 @@ APPEND = AppendSql.load(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FreeText:
-    """What a person wrote with a command; stored apart from the event that carries its id (E4)."""
-
-    id: UUID
-    author_id: UUID
-    text: str | None = None
-    link: str | None = None
-
-
-def parameters(state: Session, *, sale_version: int | None, text: FreeText | None) -> dict[str, Any]:
+def parameters(state: Session, *, sale_version: int | None) -> dict[str, Any]:
     """Everything that append.sql writes beside the events; `sale_version` is the guard of a request, else None."""
     holds_time = state.status in HOLDS_TIME
     return {
         **row(state),
         "sale_version": sale_version,
-        "text_id": text and text.id,
-        "author_id": text and text.author_id,
-        "text": text and text.text,
-        "link": text and text.link,
         "holds_time": holds_time,
         "persons": sorted({state.about.practitioner_id, state.about.user_id}) if holds_time else [],
     }

@@ -88,12 +88,21 @@ def name_of(command: Command, state: State) -> CommandName:
     return command.name
 
 
-def _barred(command: Command, state: State) -> Refusal | None:
+def hidden(command: Command, state: State) -> Refusal | None:
+    """E1: the refusal of those for whom the session doesn't exist, or who may never do this to any."""
     name, actor = name_of(command, state), command.actor
     if not (isinstance(command, Request) or _exists_for(actor, state)):
         return Refusal("not_found", "There is no such session.")
     if actor.role not in ever(name):
         return Refusal("forbidden", f"A session's {actor.role} may not {name.replace('_', ' ')}.")
+    return None
+
+
+def _barred(command: Command, state: State) -> Refusal | None:
+    refusal = hidden(command, state)
+    if refusal is not None:
+        return refusal
+    name, actor = name_of(command, state), command.actor
     step = LIFECYCLE.get((state.status, name))
     if step is not None and actor.role in step.actors:
         return None

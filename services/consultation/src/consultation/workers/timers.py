@@ -20,10 +20,10 @@ import psycopg
 from booking_contracts.ids import uuid7
 from booking_outbox.progress import Progress
 from booking_process.database import Database, DatabaseDownError
-from consultation.errors import Busy, Refused
-from consultation.handlers import Clock, give
+from booking_store import Busy, Cause, CommandContext, Refused, handle
+from consultation.handlers import SESSION, Clock
 from consultation.metrics import TIMER_LATENESS
-from consultation.orders import Order, Origin
+from consultation.orders import Draft, by_system
 from consultation.session.commands import Fail, Start
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Timer:
         self,
         name: str,
         due: LiteralString,
-        command: Callable[[datetime], Order],
+        draft: Draft,
         *,
         database: Database,
         clock: Clock | None = None,
@@ -57,7 +57,7 @@ class Timer:
     ) -> None:
         self.name = name
         self._due: LiteralString = due
-        self._command = command
+        self._draft = draft
         self._database = database
         self._clock = clock
         self._poll_seconds = poll_seconds
@@ -112,10 +112,10 @@ class Timer:
         return found[0]
 
     async def _act(self, session_id: UUID, now: datetime, due: datetime) -> bool:
-        order = self._command(now)
         try:
             async with self._database.autocommit() as conn:
-                await give(conn, session_id, order.by_system, origin=Origin(correlation_id=str(uuid7())))
+                context = CommandContext(Cause("system", str(uuid7())), now)
+                await handle(conn, SESSION, session_id, by_system(self._draft, now), context)
         except (Refused, Busy) as error:
             # Somebody acted meanwhile. If it is still due, the next tick sees it.
             log.info("timer found the session changed", extra={"timer": self.name, "outcome": str(error)})
@@ -139,7 +139,7 @@ def time_outs(
     return Timer(
         "respond-by",
         DUE_FOR_TIME_OUT,
-        lambda now: Order(lambda actor: Fail(actor, now, "practitioner_timeout")),
+        lambda actor, at: Fail(actor, at, "practitioner_timeout"),
         database=database,
         clock=clock,
         poll_seconds=poll_seconds,
@@ -154,7 +154,7 @@ def starts(
     return Timer(
         "auto-start",
         DUE_TO_START,
-        lambda now: Order(lambda actor: Start(actor, now)),
+        Start,
         database=database,
         clock=clock,
         poll_seconds=poll_seconds,
