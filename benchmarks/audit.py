@@ -19,8 +19,7 @@ from benchmarks.world import World
 from booking_contracts.topics import SESSIONS
 from booking_local.audit import claims, folds, published
 from booking_local.audit.finding import Section
-from booking_outbox import EventTopic, Selection
-from booking_outbox.republish import republish
+from booking_outbox import EventTopic, Selection, republish
 
 
 def main(words: Sequence[str]) -> int:

@@ -20,7 +20,7 @@ from tests.chaos.stack import Stack
 
 from booking_local.servers.ports import free_port
 from booking_local.stack.programs import MODULES
-from booking_outbox.session import IDLE_SESSION_SECONDS, lock_key
+from booking_outbox._lead import IDLE_SESSION_SECONDS, lock_key
 
 STORM_SECONDS = 4.0
 FROZEN_SECONDS = IDLE_SESSION_SECONDS + 5.0

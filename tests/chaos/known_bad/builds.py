@@ -93,8 +93,8 @@ def no_idempotency(idempotency):
 
 
 BUILDS = {
-    "relay_cursor": ("booking_outbox.reading", relay_cursor),
-    "relay_deletes_a_range": ("booking_outbox.reading", relay_deletes_a_range),
+    "relay_cursor": ("booking_outbox._reading", relay_cursor),
+    "relay_deletes_a_range": ("booking_outbox._reading", relay_deletes_a_range),
     "acknowledges_before_commit": ("booking_inbox.reader", acknowledges_before_commit),
     "sends_before_the_ledger": ("notifier.sending.worker", sends_before_the_ledger),
     "no_version_guard": ("booking_inbox.inbox", no_version_guard),

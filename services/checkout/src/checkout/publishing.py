@@ -1,7 +1,7 @@
 """What checkout publishes: the events of Transactions and erasures, and the directory's rows as they are now."""
 
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, TRANSACTIONS
-from booking_outbox.topics import EventTopic, Published, StateTopic
+from booking_outbox import EventTopic, Published, StateTopic
 
 _META = "updated_at AS occurred_at, actor, correlation_id, causation_id, traceparent"
 

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 from booking_inbox import Consumer, Tuning
 from booking_inbox.api import held_records_router
-from booking_outbox.relay import Relay
-from booking_outbox.wake import Waker
+from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
 from notifier import preferences

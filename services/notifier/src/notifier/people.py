@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 
 from booking_contracts.topics import CONTACTS, PRACTITIONERS, PREFERENCES
-from booking_outbox.topics import StateTopic
+from booking_outbox import StateTopic
 from booking_people.copies import Copy, People
 from notifier.rules.delivery import Preferences
 from notifier.rules.table import ADMINS

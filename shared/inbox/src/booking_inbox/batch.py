@@ -27,8 +27,7 @@ from booking_inbox.rules import Rules, Taken
 from booking_inbox.subscription import Subscription
 from booking_inbox.tuning import Tuning
 from booking_inbox.watch import Watch
-from booking_outbox.faults import crash_point
-from booking_outbox.progress import Progress
+from booking_outbox import Progress, crash_point
 from booking_process.database import Database
 
 BATCH_SIZE = 1000

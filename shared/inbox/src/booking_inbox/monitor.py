@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from booking_inbox import metrics
 from booking_inbox.within import within
-from booking_outbox.progress import Progress
+from booking_outbox import Progress
 
 if TYPE_CHECKING:
     from booking_inbox.reader import Reader

@@ -24,7 +24,7 @@ from booking_inbox.offsets import OffsetCommits
 from booking_inbox.retry import Backoff
 from booking_inbox.tuning import Tuning
 from booking_inbox.within import within
-from booking_outbox.progress import Progress
+from booking_outbox import Progress
 
 log = logging.getLogger("booking.consumer")
 

@@ -15,8 +15,7 @@ from booking_inbox.subscription import Subscription
 from booking_inbox.tracing import note, record_span
 from booking_inbox.tuning import Tuning
 from booking_inbox.watch import Watch
-from booking_outbox.faults import crash_point
-from booking_outbox.progress import Progress
+from booking_outbox import Progress, crash_point
 from booking_process.database import Database
 
 _PER_LANE = 8

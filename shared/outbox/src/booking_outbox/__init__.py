@@ -1,14 +1,14 @@
 """Marks, relay and republish: every committed event reaches Kafka."""
 
-from booking_outbox.ddl import ddl
-from booking_outbox.errors import LeadLost, LockBusy, OutboxError, StoreOlderThanTopic, Unpublished
-from booking_outbox.faults import crash_point
-from booking_outbox.metrics import RelayMetrics, Sample
-from booking_outbox.progress import Progress
-from booking_outbox.relay import Relay
-from booking_outbox.republish import Republished, Selection, republish
-from booking_outbox.topics import EventTopic, StateTopic
-from booking_outbox.wake import Waker
+from importlib.resources import files
+
+from booking_outbox._errors import LeadLost, LockBusy, OutboxError, StoreOlderThanTopic, Unpublished
+from booking_outbox._metrics import RelayMetrics
+from booking_outbox._reading import EventTopic, Published, StateTopic
+from booking_outbox._relay import Relay
+from booking_outbox._republish import Republished, Selection, republish
+from booking_outbox._wake import Waker
+from booking_outbox._worker import Progress, crash_point
 
 __all__ = [
     "EventTopic",
@@ -16,10 +16,10 @@ __all__ = [
     "LockBusy",
     "OutboxError",
     "Progress",
+    "Published",
     "Relay",
     "RelayMetrics",
     "Republished",
-    "Sample",
     "Selection",
     "StateTopic",
     "StoreOlderThanTopic",
@@ -29,3 +29,12 @@ __all__ = [
     "ddl",
     "republish",
 ]
+
+
+def ddl(name: str) -> str:
+    """The text of ``sql/<name>.sql`` (``outbox_v1``), for the services' own migrations; ``{app}`` in it stands for the
+    run-time role.
+
+    A published text is never changed: an alteration is a new file, so that every migration stays what it was.
+    """
+    return (files("booking_outbox") / "sql" / f"{name}.sql").read_text(encoding="utf-8")

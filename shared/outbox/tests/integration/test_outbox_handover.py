@@ -8,7 +8,7 @@ import pytest
 from shared.outbox.tests.conftest import Outbox, assert_published, header, put_profile, until
 
 from booking_contracts.topics import PRACTITIONERS
-from booking_outbox.publisher import Publisher
+from booking_outbox._publisher import Publisher
 
 pytestmark = pytest.mark.servers
 

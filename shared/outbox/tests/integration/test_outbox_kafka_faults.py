@@ -18,8 +18,8 @@ from tests.plugins.servers import KafkaServer
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import PRACTITIONERS, SESSIONS
 from booking_local.servers.kafka import Kafka
-from booking_outbox.errors import Unpublished
-from booking_outbox.publisher import Publisher
+from booking_outbox import Unpublished
+from booking_outbox._publisher import Publisher
 
 pytestmark = pytest.mark.servers
 
@@ -120,7 +120,7 @@ async def test_broker_that_answers_and_refuses_writes__is_waited_for_and_seen(ou
     running = await outbox.start(outbox.relay(deadline=1))
     await until(lambda: _async(running.relay.metrics.failed_batches.total() > 0), 30)
     await until(lambda: _async(running.relay.progress().backlog > 0))
-    assert running.relay.progress().waiting_for == "kafka"
+    await until(lambda: _async(running.relay.progress().waiting_for == "kafka"))
     assert running.relay.progress().alive(patience=0), "nothing has moved, and it is not the worker's fault"
     assert running.relay.metrics.leader, "the lead is kept"
     assert any("not acknowledged" in line and SESSIONS.name in line for line in caplog.messages)
@@ -156,11 +156,11 @@ async def test_random_failures_under_load__order_and_completeness_hold(outbox: O
             raise Unpublished("lost on the way back")
 
     monkeypatch.setattr(Publisher, "send", unreliable)
-    monkeypatch.setattr("booking_outbox.lane.WINDOW", 16)
-    monkeypatch.setattr("booking_outbox.lane.SMALLEST_WINDOW", 4)
-    monkeypatch.setattr("booking_outbox.lane._FIRST_PAUSE", 0.01)
-    monkeypatch.setattr("booking_outbox.lane._LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr("booking_outbox.publisher.MAX_BATCH_BYTES", 2_500)  # two or three records
+    monkeypatch.setattr("booking_outbox._lane.WINDOW", 16)
+    monkeypatch.setattr("booking_outbox._lane.SMALLEST_WINDOW", 4)
+    monkeypatch.setattr("booking_outbox._lane._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("booking_outbox._lane._LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr("booking_outbox._publisher.MAX_BATCH_BYTES", 2_500)  # two or three records
     conn = await outbox.connect()
     running = await outbox.start(outbox.relay())
     sessions = [Session() for _ in range(10)]

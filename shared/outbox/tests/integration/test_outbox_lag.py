@@ -18,7 +18,8 @@ DEAD = "127.0.0.1:1"
 
 
 def shown(relay: Relay) -> dict[tuple[str, ...], float]:
-    return {(sample.name, *sample.labels.values()): sample.value for sample in relay.metrics.samples()}
+    samples = [sample for family in relay.metrics.collect() for sample in family.samples]
+    return {(s.name.removeprefix("booking_"), *s.labels.values()): s.value for s in samples}
 
 
 async def _until_shown(relay: Relay, topic: str, events: int) -> None:

@@ -23,7 +23,7 @@ from shared.store.tests.sample.session import Session, append
 
 from booking_contracts.topics import PRACTITIONERS, SESSIONS
 from booking_outbox import LockBusy, Selection, republish
-from booking_outbox.lead import Lead
+from booking_outbox._lead import Lead
 
 pytestmark = pytest.mark.servers
 

@@ -33,7 +33,7 @@ async def test_event_missing_before_the_last__is_refused(outbox: Outbox, postgre
 
 async def test_state_row_older_than_its_topic__is_refused_until_it_has_caught_up(outbox: Outbox, monkeypatch):
     """Consumers would drop the row's next versions as copies. A projector that reads on gets there by itself."""
-    monkeypatch.setattr("booking_outbox.relay._REFUSED_SECONDS", 0.1)
+    monkeypatch.setattr("booking_outbox._relay._REFUSED_SECONDS", 0.1)
     conn = await outbox.connect()
     person = await put_profile(conn, version=7)
     await _published(outbox)
@@ -47,7 +47,7 @@ async def test_state_row_older_than_its_topic__is_refused_until_it_has_caught_up
 
 
 async def test_state_row_missing__is_refused_until_accepted(outbox: Outbox, postgres, monkeypatch):
-    monkeypatch.setattr("booking_outbox.relay._REFUSED_SECONDS", 0.1)
+    monkeypatch.setattr("booking_outbox._relay._REFUSED_SECONDS", 0.1)
     conn = await outbox.connect()
     person = await put_profile(conn)
     await _published(outbox)

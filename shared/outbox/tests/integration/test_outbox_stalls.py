@@ -6,17 +6,16 @@ import pytest
 from shared.outbox.tests.conftest import Outbox, assert_published, until
 from shared.process.tests.proxy import proxied
 
-from booking_outbox import Relay
-from booking_outbox.errors import LeadLost
-from booking_outbox.lead import Lead
-from booking_outbox.publisher import Publisher
+from booking_outbox import LeadLost, Relay
+from booking_outbox._lead import Lead
+from booking_outbox._publisher import Publisher
 
 pytestmark = pytest.mark.servers
 
 
 async def test_stall_past_the_lead__marks_in_hand_are_taken_again(outbox: Outbox, monkeypatch):
     """The flight sees that the lead may be lost; the session answers again before the loop looks: lost stays lost."""
-    monkeypatch.setattr("booking_outbox.publisher.MAX_BATCH_BYTES", 2_500)  # two or three records
+    monkeypatch.setattr("booking_outbox._publisher.MAX_BATCH_BYTES", 2_500)  # two or three records
     conn = await outbox.connect()
     await outbox.sessions(conn, 30)
     relay, send, check, stalls = outbox.relay(), Publisher.send, Lead.check, []
@@ -64,9 +63,9 @@ async def test_flight_ended_by_anything__its_marks_are_taken_again(outbox: Outbo
 @pytest.fixture
 def quick_loss(monkeypatch):
     """The lead counts as lost after two seconds of silence."""
-    monkeypatch.setattr("booking_outbox.session.IDLE_SESSION_SECONDS", 3)
-    monkeypatch.setattr("booking_outbox.lead.IDLE_SESSION_SECONDS", 3)
-    monkeypatch.setattr("booking_outbox.lead._HEARTBEAT_SECONDS", 0.5)
+    monkeypatch.setattr("booking_outbox._lead.IDLE_SESSION_SECONDS", 3)
+    monkeypatch.setattr("booking_outbox._lead.IDLE_SESSION_SECONDS", 3)
+    monkeypatch.setattr("booking_outbox._lead._HEARTBEAT_SECONDS", 0.5)
 
 
 async def test_silent_database__the_term_ends_and_another_follows(outbox: Outbox, quick_loss):
@@ -101,14 +100,14 @@ async def test_silent_database__a_standby_and_a_stop_end_their_waits(outbox: Out
 
 async def test_loop_that_does_not_turn__is_not_alive(outbox: Outbox, monkeypatch):
     """Whatever it said it waits for: each wait has a deadline, so this is a defect, and a restart helps."""
-    monkeypatch.setattr("booking_outbox.relay._TURN_SECONDS", 0.5)
+    monkeypatch.setattr("booking_outbox._relay._TURN_SECONDS", 0.5)
     hanging = asyncio.Event()
 
     async def hang(self):
         hanging.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("booking_outbox.term.Term.run", hang)
+    monkeypatch.setattr("booking_outbox._term.Term.run", hang)
     running = await outbox.start(outbox.relay())
     await asyncio.wait_for(hanging.wait(), 60)
     await until(lambda: _async(not running.relay.progress().alive(patience=0.5)))

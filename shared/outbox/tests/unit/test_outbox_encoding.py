@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from booking_outbox import Relay
-from booking_outbox.encoding import VARINT, Batch, header
+from booking_outbox._encoding import VARINT, Batch, header
 
 NOW = 1_795_370_000_000
 NAMES = st.sampled_from(["ce_id", "traceparent", "content-type", "x" * 70])

@@ -6,14 +6,14 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from psycopg.errors import UndefinedTable
 
 from booking_contracts.topics import TOPICS
+from booking_outbox import RelayMetrics
 from booking_process.broker import BrokerState, broker_state, why_no_broker
 from booking_process.database import Database, DatabaseDownError
 from booking_process.metrics import LOOP_LAG, WORKER_BACKLOG, WORKER_STALLED
-from booking_process.relay_figures import RelayFigures
 from booking_process.revisions import Revisions
 from booking_process.service import Mode, Service, Worker
 
@@ -36,7 +36,12 @@ class Health:
         self._workers = [] if mode == "api" else list(service.workers)
         self._broker_matters = mode == "worker"
         self._revisions = Revisions(service.migrations) if service.migrations else None
-        self._relay_figures = RelayFigures(service.workers)  # of every mode: an api counts what waits, too
+        # Of every mode: an api counts what waits, too. In a registry of its own: the default one keeps every test's.
+        found = [getattr(worker, "metrics", None) for worker in service.workers]
+        self._relays = [metrics for metrics in found if isinstance(metrics, RelayMetrics)]
+        self._relay_registry = CollectorRegistry()
+        for metrics in self._relays:
+            self._relay_registry.register(metrics)
         self._beat_at = time.monotonic()
         self._kafka_reached = False
         self._grace = service.settings.shutdown_grace_seconds
@@ -77,7 +82,7 @@ class Health:
     def figures(self) -> bytes:
         """What /metrics shows, as of now."""
         self.alive()  # refreshes the workers' gauges
-        return generate_latest() + self._relay_figures.text()
+        return generate_latest() + generate_latest(self._relay_registry)
 
     async def ready(self) -> tuple[bool, dict[str, str]]:
         """Whether the database answers, durably and migrated (and, for a worker, whether the broker answers, has the
@@ -100,7 +105,7 @@ class Health:
         if not self._kafka_reached:
             return "never reached"
         # A broker that answers may still refuse to write: too few replicas, a full disk.
-        refused = str(broker) == "ok" and self._relay_figures.waits_for("kafka")
+        refused = str(broker) == "ok" and any(relay.waiting_for == "kafka" for relay in self._relays)
         return "refuses writes" if refused else str(broker)
 
     async def reach_kafka(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from fastapi import APIRouter
 
-from booking_outbox.progress import Progress
+from booking_outbox import Progress
 from booking_process.database import Database
 from booking_process.settings import ServiceSettings
 
@@ -33,7 +33,7 @@ class Worker(Protocol):
 
 
 class Wakes(Protocol):
-    """booking_outbox.wake.Waker: tells the relay of a commit."""
+    """booking_outbox._wake.Waker: tells the relay of a commit."""
 
     async def start(self) -> None:
         """Begins."""

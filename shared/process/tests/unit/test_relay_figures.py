@@ -7,9 +7,11 @@ from shared.web.tests.conftest import settings_for
 
 from booking_outbox import Progress, Relay, RelayMetrics
 from booking_process.database import Database
-from booking_process.relay_figures import RelayFigures
-from booking_process.service import Service
+from booking_process.health import Health
+from booking_process.service import Service, Worker
 from booking_web.application import create_app
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 class Relaying:
@@ -39,26 +41,27 @@ class Idle:
         return Progress(0, 0.0)
 
 
-def shown(figures: RelayFigures) -> dict[tuple[str, str], float]:
-    """Value by name and topic, as Prometheus reads the text."""
-    families = text_string_to_metric_families(figures.text().decode())
+def shown(*workers: Worker) -> dict[tuple[str, str], float]:
+    """Value by name and topic, as Prometheus reads the text; of the relays only."""
+    service = Service("sample", "Sample", settings_for(NOWHERE), Database(NOWHERE), workers=workers)
+    families = text_string_to_metric_families(Health(service, "api").figures().decode())
     return {
         (s.name, s.labels.get("topic", s.labels.get("cause", ""))): s.value
         for family in families
         for s in family.samples
+        if s.name.startswith("booking_relay_")
     }
 
 
 def test_leading__shows_lag_and_counts_by_topic():
     relay = Relaying()
-    figures = RelayFigures([Idle(), relay])
     relay.metrics.leader = True
     relay.metrics.waiting_for = "kafka"
     relay.metrics.lag_events |= {"booking.sessions": 7, "booking.transactions": 0}
     relay.metrics.lag_seconds["booking.sessions"] = 2.5
     relay.metrics.published["booking.sessions"] += 40
     relay.metrics.failed_batches["booking.sessions"] += 1
-    assert shown(figures) == {
+    assert shown(Idle(), relay) == {
         ("booking_relay_leader", ""): 1,
         ("booking_relay_refused", ""): 0,
         ("booking_relay_waiting", "kafka"): 1,
@@ -73,7 +76,7 @@ def test_leading__shows_lag_and_counts_by_topic():
 
 
 def test_no_relay__shows_nothing():
-    assert RelayFigures([Idle()]).text() == b""
+    assert shown(Idle()) == {}
 
 
 class Watched(Relay):
@@ -87,9 +90,6 @@ class Watched(Relay):
         self.metrics.lag_events["booking.sessions"] = 68
         self.counting.set()
         await asyncio.Event().wait()
-
-
-NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 async def test_process_that_serves_requests_only__counts_what_waits_for_the_relay():

@@ -8,7 +8,7 @@ import structlog
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from booking_outbox.relay import Relay
+from booking_outbox import Relay
 from booking_process import memory, telemetry
 from booking_process.database import DatabaseDownError, UnsafeDatabaseError
 from booking_process.health import Health, health_router

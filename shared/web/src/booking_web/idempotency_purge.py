@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import psycopg
 
-from booking_outbox.progress import Progress
+from booking_outbox import Progress
 from booking_process.database import Database, DatabaseDownError
 from booking_web.idempotency import purge
 

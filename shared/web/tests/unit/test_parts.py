@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_outbox.progress import Progress
+from booking_outbox import Progress
 from booking_process.broker import broker_answers
 from booking_process.failures import described
 from booking_process.supervision import Supervisor

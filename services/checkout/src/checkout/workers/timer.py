@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from booking_outbox.progress import Progress
+from booking_outbox import Progress
 from booking_process.database import DatabaseDownError
 
 Step = Callable[[], Awaitable[int]]

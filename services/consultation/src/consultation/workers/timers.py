@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg
 
 from booking_contracts.ids import uuid7
-from booking_outbox.progress import Progress
+from booking_outbox import Progress
 from booking_process.database import Database, DatabaseDownError
 from booking_store import Busy, Cause, CommandContext, Refused, handle
 from consultation.handlers import SESSION, Clock

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Composed, Literal
 from booking_contracts.decode import Decoded
 from booking_contracts.ids import uuid7
 from booking_contracts.topics import NOTIFICATIONS
-from booking_outbox.topics import StateTopic
+from booking_outbox import StateTopic
 from notifier.people import preferences_of
 from notifier.rules.delivery import channels_to_write, language, skipped_from_the_start
 from notifier.rules.table import messages_for

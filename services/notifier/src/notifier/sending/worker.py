@@ -11,8 +11,7 @@ import psycopg
 import structlog
 from opentelemetry.trace import SpanKind
 
-from booking_outbox.faults import crash_point
-from booking_outbox.progress import Progress
+from booking_outbox import Progress, crash_point
 from booking_process.database import Database, DatabaseDownError
 from booking_process.telemetry import linked_span
 from notifier import metrics

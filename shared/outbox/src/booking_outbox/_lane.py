@@ -14,14 +14,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from booking_contracts.ids import partition_of
-from booking_outbox.errors import LeadLost, Unpublished
-from booking_outbox.faults import crash_point
-from booking_outbox.metrics import RelayMetrics
-from booking_outbox.outgoing import Outgoing
-from booking_outbox.publisher import Packed, Publisher
-from booking_outbox.topics import Published, StateTopic
+from booking_outbox._encoding import Outgoing
+from booking_outbox._errors import LeadLost, Unpublished
+from booking_outbox._metrics import RelayMetrics
+from booking_outbox._publisher import Packed, Publisher
+from booking_outbox._reading import Published, StateTopic
+from booking_outbox._worker import crash_point
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger("booking_outbox.relay")
 WINDOW = 5_000
 SMALLEST_WINDOW = 64
 MOST_PARKED = 50_000
@@ -32,6 +32,7 @@ class Lane:
     """The state of one topic within a leader's term."""
 
     def __init__(self, published: Published, physical: str, metrics: RelayMetrics, moved: Callable[[], object]) -> None:
+        self.published = published
         self.name = published.topic.name
         self.physical = physical
         self.window = WINDOW
@@ -95,9 +96,8 @@ class Lane:
                     self._fly(partition, publisher, check), name=f"relay {self.name}/{partition}"
                 )
                 self._flights[partition] = flight
-            await asyncio.sleep(
-                0
-            )  # packing is pure computation: let the flights, and the API beside us, have their turn
+            # Packing is pure computation: let the flights, and the API beside us, have their turn.
+            await asyncio.sleep(0)
 
     async def _fly(self, partition: int, publisher: Publisher, check: Callable[[], None]) -> None:
         """Send what is queued. Whatever ends it before the queue is empty marks the partition as failed: its marks are
@@ -122,8 +122,8 @@ class Lane:
         except asyncio.CancelledError as error:  # meant for us, or for a future of a client that was closed
             self.failed[partition] = error
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the marks must be taken again
-            _log.exception("relay: %s/%s: a batch could not be sent", self.name, partition)
+        except Exception as error:  # whatever it is, the marks must be taken again
+            log.exception("relay: %s/%s: a batch could not be sent", self.name, partition)
             self._metrics.failed_batches[self.name] += 1
             self.failed[partition] = error
         finally:

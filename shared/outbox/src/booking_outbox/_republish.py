@@ -14,20 +14,19 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.sql import SQL
 
 from booking_contracts.ids import partition_of
-from booking_outbox.errors import LockBusy, Unpublished
-from booking_outbox.lead import Lead
-from booking_outbox.outgoing import Outgoing
-from booking_outbox.publisher import Publisher
-from booking_outbox.reading import EVENT_COLUMNS, outgoing
-from booking_outbox.restore import accept_topics
-from booking_outbox.topics import EventTopic, Published, StateTopic
+from booking_outbox._encoding import Outgoing, outgoing
+from booking_outbox._errors import LockBusy, Unpublished
+from booking_outbox._lead import Lead
+from booking_outbox._publisher import Publisher
+from booking_outbox._reading import EVENT_COLUMNS, EventTopic, Published, StateTopic
+from booking_outbox._restore import accept_topics
 
-_PAGE = 5_000
 _TRIES = 5
-_EVENTS = f"""
-SELECT e.position, e.stream_id::text, {EVENT_COLUMNS}
+_EVENTS = SQL("""
+SELECT e.position, e.stream_id::text, {columns}
 FROM events e
 WHERE e.type = ANY($1::text[]) AND e.position > $2::bigint
   AND ($3::uuid IS NULL OR e.stream_id = $3::uuid)
@@ -35,8 +34,8 @@ WHERE e.type = ANY($1::text[]) AND e.position > $2::bigint
   AND ($5::timestamptz IS NULL OR e.recorded_at < $5::timestamptz)
   AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.topic = $6 AND o.position = e.position)
 ORDER BY e.position
-LIMIT {_PAGE}
-"""  # noqa: S608 - constants only
+LIMIT 5000
+""").format(columns=EVENT_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +116,14 @@ async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: "
         while True:
             cursor = psycopg.AsyncRawCursor(lead.conn)
             await cursor.execute(
-                _EVENTS.encode(),
+                _EVENTS,
                 [types, position, selection.stream_id, selection.since, selection.until, topic.topic.name],
             )
             rows = await cursor.fetchall()
             lead.heard()
             if not rows:
                 return sent
-            await sender.send(outgoing(topic.topic.source, rows), lead)
+            await sender.send([outgoing(topic.topic.source, row) for row in rows], lead)
             sent, position = sent + len(rows), rows[-1][0]
     finally:
         await sender.close()
@@ -133,8 +132,8 @@ async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: "
 async def _mark_all(lead: Lead, topic: StateTopic) -> int:
     if not topic.all_keys:
         raise ValueError(f"{topic.topic.name}: its StateTopic needs `all_keys` to be republished")
-    query = f"INSERT INTO outbox (topic, key) SELECT %s, key::text FROM ({topic.all_keys}) everything"  # noqa: S608 - the service's own text
-    cursor = await lead.conn.execute(query.encode(), [topic.topic.name])
+    mark = SQL("INSERT INTO outbox (topic, key) SELECT %s, key::text FROM ({keys}) everything")
+    cursor = await lead.conn.execute(mark.format(keys=SQL(topic.all_keys)), [topic.topic.name])
     lead.heard()
     return cursor.rowcount
 

@@ -15,9 +15,8 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from booking_outbox.encoding import Batch, Compression
-from booking_outbox.errors import Unpublished
-from booking_outbox.outgoing import Outgoing
+from booking_outbox._encoding import Batch, Compression, Outgoing
+from booking_outbox._errors import Unpublished
 
 # Under the topics' max.message.bytes (1 MiB), over the largest event (512 KiB) with its headers.
 MAX_BATCH_BYTES = 900_000
@@ -40,7 +39,7 @@ class Publisher:
         """Connected, or Unpublished when no broker answers within the deadline (seconds, also that of each batch)."""
         options = dict(options or {})
         compression: Compression = options.pop("compression_type", None) or "none"  # batches come to aiokafka packed
-        producer = AIOKafkaProducer(
+        producer = _Producer(
             bootstrap_servers=bootstrap,
             client_id="relay",
             acks="all",
@@ -92,7 +91,7 @@ class Publisher:
         try:
             async with asyncio.timeout(self._deadline + 1):
                 acknowledged = await self._producer.send_batch(batch, topic, partition=partition)
-                acknowledged.add_done_callback(_heard)
+                acknowledged.add_done_callback(_retrieve)
                 await acknowledged
         except (KafkaError, OSError, TimeoutError, AssertionError) as error:
             raise Unpublished(f"{topic}/{partition}: {error!r}") from error
@@ -106,23 +105,30 @@ class Publisher:
             await self.discard()
 
     async def discard(self) -> None:
-        """Cut it off at once. `stop` would flush: old batches would go out behind the ones a new producer has sent."""
-        producer = self._producer
-        producer._closed = True  # noqa: SLF001 - aiokafka has no way to close without a flush
-        producer._message_accumulator._batches.clear()  # noqa: SLF001
-        sender = producer._sender.sender_task  # noqa: SLF001
+        """Cut it off at once."""
+        await self._producer.discard()
+
+
+class _Producer(AIOKafkaProducer):
+    """aiokafka has no way to close without a flush: `stop` would send old batches behind the ones of a new producer."""
+
+    async def discard(self) -> None:
+        self._closed = True
+        waiting: Any = self._message_accumulator
+        waiting._batches.clear()  # noqa: SLF001 - what was not sent never leaves
+        sender: Any = self._sender.sender_task
         if sender is not None:
             sender.cancel()
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(1):
-                await producer.client.close()
+                await self.client.close()
         if sender is not None:
             with contextlib.suppress(Exception, asyncio.CancelledError):
                 await asyncio.wait([sender], timeout=1)
                 sender.cancel()
 
 
-def _heard(acknowledged: asyncio.Future[Any]) -> None:
-    # A send that we gave up fails later with nobody there to hear it; asyncio would complain of that.
+def _retrieve(acknowledged: asyncio.Future[Any]) -> None:
+    # A send that we gave up fails later with nobody there to see it; asyncio would complain of that.
     if not acknowledged.cancelled():
         acknowledged.exception()

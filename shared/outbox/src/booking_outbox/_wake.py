@@ -11,10 +11,8 @@ from typing import Any
 
 import psycopg
 
-from booking_outbox.faults import crash_point
-from booking_outbox.session import connect
-
-CHANNEL = "outbox"
+from booking_outbox._lead import connect
+from booking_outbox._worker import crash_point
 
 
 class Waker:
@@ -33,7 +31,8 @@ class Waker:
     def poke(self) -> None:
         """Marks were committed. Cheap, never waits, never fails."""
         crash_point("append.after_commit")
-        if not any([wake() for wake in self._local]):  # noqa: C419 - every one must be called
+        leading = [wake() for wake in self._local]
+        if not any(leading):
             self._poked.set()
 
     async def start(self) -> None:
@@ -60,7 +59,7 @@ class Waker:
         while True:
             await self._poked.wait()
             self._poked.clear()  # before the NOTIFY: what is poked while it is under way needs another
-            await conn.execute(f"NOTIFY {CHANNEL}".encode())
+            await conn.execute("NOTIFY outbox")
 
 
 async def listen(database_url: str, wake: Callable[[], object]) -> None:
@@ -68,7 +67,7 @@ async def listen(database_url: str, wake: Callable[[], object]) -> None:
     while True:
         try:
             async with await connect(database_url, "relay-listen") as conn:
-                await conn.execute(f"LISTEN {CHANNEL}".encode())
+                await conn.execute("LISTEN outbox")
                 wake()
                 async for _ in conn.notifies():
                     wake()

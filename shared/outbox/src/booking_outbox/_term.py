@@ -7,17 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import psycopg
+from booking_outbox._errors import Unpublished
+from booking_outbox._lane import Lane
+from booking_outbox._lead import Lead
+from booking_outbox._metrics import RelayMetrics
+from booking_outbox._publisher import Publisher
+from booking_outbox._reading import Published, mark_again, read, settle
 
-from booking_outbox.errors import Unpublished
-from booking_outbox.lane import Lane
-from booking_outbox.lead import Lead
-from booking_outbox.metrics import RelayMetrics
-from booking_outbox.publisher import Publisher
-from booking_outbox.reading import reader, settle
-from booking_outbox.topics import Published
-
-_log = logging.getLogger(__name__)
+log = logging.getLogger("booking_outbox.relay")
 # Commits and acknowledgements wake the loop; a poll is for the wake-up that got lost, and each costs a query.
 _FIRST_POLL, _LONGEST_POLL = 0.05, 1.0
 _CONTEST_SECONDS = 1.0
@@ -52,7 +49,6 @@ class Term:
         self._woken = woken
         self._stop = stop
         self._lanes = [Lane(t, topic_prefix + t.topic.name, metrics, self._moved) for t in topics]
-        self._readers = {t.topic.name: reader(lead.conn, t) for t in topics}
         self._publisher: Publisher | None = None
         self._poll = _FIRST_POLL
         self._contest_at = 0.0
@@ -121,7 +117,7 @@ class Term:
                 self._accepted()
                 moved = True
         for lane in await self._with_marks():
-            records = await self._readers[lane.name].read(lane.room, lane.skip())
+            records = await read(self._lead.conn, lane.published, lane.room, lane.skip())
             self._lead.heard()
             lane.take(records)
             moved = moved or bool(records)
@@ -233,20 +229,9 @@ class Term:
         """Into the log, each thing at most every ten seconds."""
         if time.monotonic() >= self._said_at.get(what, 0.0):
             self._said_at[what] = time.monotonic() + _SAID_SECONDS
-            _log.warning("relay: %s: %s", what, sentence)
+            log.warning("relay: %s: %s", what, sentence)
 
     async def _throw_away(self) -> None:
         if self._publisher is not None:
             publisher, self._publisher = self._publisher, None
             await publisher.discard()
-
-
-async def mark_again(conn: psycopg.AsyncConnection[Any], keys: dict[str, list[bytes]]) -> None:
-    """Insert marks for these keys of state topics, to be sent from their rows as they are now."""
-    if not keys:
-        return
-    async with conn.transaction():
-        await conn.execute("SET LOCAL synchronous_commit = on")  # the leader's session has it off, for its deletions
-        for topic, names in keys.items():
-            array = "{" + b",".join(b'"' + name + b'"' for name in names).decode() + "}"
-            await conn.execute("INSERT INTO outbox (topic, key) SELECT %s, unnest(%s::text[])", [topic, array])

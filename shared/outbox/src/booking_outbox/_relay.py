@@ -9,27 +9,25 @@ hand-over.
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Sequence
+from random import SystemRandom
 from typing import Any
 
 import psycopg
 from aiokafka.errors import KafkaError
 
-from booking_outbox.errors import LeadLost, OutboxError, StoreOlderThanTopic
-from booking_outbox.lag import LagWatch
-from booking_outbox.lead import Lead
-from booking_outbox.metrics import RelayMetrics
-from booking_outbox.progress import Progress
-from booking_outbox.republish import Republished, Selection, republish
-from booking_outbox.restore import check_restore
-from booking_outbox.session import connect
-from booking_outbox.term import Term, mark_again
-from booking_outbox.topics import Published
-from booking_outbox.wake import Waker, listen
+from booking_outbox._errors import LeadLost, OutboxError, StoreOlderThanTopic
+from booking_outbox._lead import Lead, connect
+from booking_outbox._metrics import LagWatch, RelayMetrics
+from booking_outbox._reading import Published, mark_again
+from booking_outbox._republish import Republished, Selection, republish
+from booking_outbox._restore import check_restore
+from booking_outbox._term import Term
+from booking_outbox._wake import Waker, listen
+from booking_outbox._worker import Progress
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger("booking_outbox.relay")
 _STANDBY_SECONDS, _REFUSED_SECONDS = 0.3, 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # between terms that fail
 _TURN_SECONDS = 30.0  # every wait of the relay ends before
@@ -123,9 +121,7 @@ class Relay:
             while not stop.is_set():
                 self._turn()
                 pause = await self._try_term(stop)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
-                        await stop.wait()
+                await _until(stop, pause)
         finally:
             self._running = False
             for task in beside:
@@ -142,20 +138,20 @@ class Relay:
             await self._lead_once(stop)
         except StoreOlderThanTopic as error:
             self.metrics.waiting_for, self.metrics.refused = "operator", True
-            _log.error("relay: refusing to publish: %s", error)
+            log.log(logging.ERROR, "relay: refusing to publish: %s", error)
             return _REFUSED_SECONDS
         except LeadLost as error:
             self.metrics.waiting_for = "postgres"
-            _log.warning("relay: %s", error)
+            log.warning("relay: %s", error)
         except (psycopg.Error, OSError) as error:
             self.metrics.waiting_for = "postgres"
-            _log.warning("relay: lost the database: %s", error)
+            log.warning("relay: lost the database: %s", error)
         except (OutboxError, KafkaError) as error:
             self.metrics.waiting_for = "kafka"
-            _log.warning("relay: %s", error)
-        except Exception:  # noqa: BLE001 - a term may fail for any reason, the relay goes on and says so
+            log.warning("relay: %s", error)
+        except Exception:  # a term may fail for any reason, the relay goes on and says so
             self.metrics.waiting_for = None
-            _log.exception("relay: term ended")
+            log.exception("relay: term ended")
         else:
             self.metrics.waiting_for = None
             return _FIRST_PAUSE
@@ -169,9 +165,7 @@ class Relay:
             while not await lead.try_lock():
                 self._turn()
                 self.metrics.waiting_for, self._pause = None, _FIRST_PAUSE
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_STANDBY_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311
-                        await stop.wait()
+                await _until(stop, _STANDBY_SECONDS)
                 if stop.is_set():
                     return
             await self._serve(lead, stop)
@@ -201,7 +195,7 @@ class Relay:
             if await term.start() is not None:
                 self._turn()
                 await self._check(lead)
-            _log.info("relay: leading")
+            log.info("relay: leading")
             self._pause = _FIRST_PAUSE
             await term.run()
             await term.finish(self._grace)
@@ -228,3 +222,10 @@ class Relay:
             async with await connect(self._url, "relay-remark") as conn:
                 await mark_again(conn, self._in_doubt)
             self._in_doubt = {}
+
+
+async def _until(stop: asyncio.Event, seconds: float) -> None:
+    """Pause, a fifth more or less (copies must not keep step), or until told to stop."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds * SystemRandom().uniform(0.8, 1.2)):
+            await stop.wait()

@@ -22,10 +22,9 @@ from booking_contracts.envelope import Envelope, read_headers
 from booking_contracts.errors import Undecodable
 from booking_contracts.ids import state_id
 from booking_contracts.topics import Topic
-from booking_outbox.errors import StoreOlderThanTopic, Unpublished
-from booking_outbox.lead import Lead
-from booking_outbox.reading import versions
-from booking_outbox.topics import EventTopic, Published, StateTopic
+from booking_outbox._errors import StoreOlderThanTopic, Unpublished
+from booking_outbox._lead import Lead
+from booking_outbox._reading import EventTopic, Published, StateTopic, versions
 
 LOOK_BACK = 1_000
 """Offsets per partition. More than one leader ever had in flight between two commits, and read in a moment."""
@@ -103,8 +102,7 @@ async def _consumer(bootstrap: str, options: dict[str, Any]) -> AsyncGenerator[A
 
 
 async def _partitions(consumer: Any, names: Sequence[str]) -> list[TopicPartition]:
-    for name in names:  # partitions_for_topic knows subscribed topics only
-        await consumer._client._wait_on_metadata(name)  # noqa: SLF001
+    await consumer.end_offsets([TopicPartition(name, 0) for name in names])  # the client knows topics it was asked for
     return [TopicPartition(name, p) for name in names for p in sorted(consumer.partitions_for_topic(name) or ())]
 
 

@@ -1,0 +1,183 @@
+"""What a service publishes, and the reading half of the relay: from marks to records.
+
+Marks, never a cursor (F25): sequence order is not commit order, and a reader of ``id > last`` would pass a slow
+transaction's event for ever. Always the lowest marks there are, in one snapshot: a writer of version 2 has seen
+version 1 committed, so whoever sees 2's mark sees 1's, and 1's id is lower.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import dict_row, tuple_row
+from psycopg.sql import SQL
+
+from booking_contracts.ids import state_id
+from booking_contracts.topics import Topic
+from booking_outbox._encoding import Outgoing, outgoing
+
+log = logging.getLogger("booking_outbox.relay")
+
+
+@dataclass(frozen=True)
+class EventTopic:
+    """The events of ``topic``'s types, read from the table ``events`` by the marks' positions."""
+
+    topic: Topic
+
+
+@dataclass(frozen=True)
+class StateTopic:
+    """Rows as they are now. A mark names a key; what is sent is the row at the time of sending.
+
+    ``query`` selects, for ``key = ANY(%(keys)s::text[])``, the columns ``key`` (text), ``version`` (the row's, never
+    restarting) and ``value`` (JSON text; null is a tombstone, whose row must stay with its version), and where wanted
+    ``type`` (the event's name; default the topic's only one), ``type_version``, ``occurred_at``, ``actor``,
+    ``correlation_id``, ``causation_id``, ``traceparent``. ``all_keys`` selects every ``key`` there is, for
+    republishing everything.
+    """
+
+    topic: Topic
+    query: LiteralString
+    all_keys: LiteralString = ""
+
+
+Published = EventTopic | StateTopic
+
+
+EVENT_COLUMNS = SQL(
+    "e.data::text, e.type, e.type_version::text, e.id::text, e.version::text, e.occurred_at::text, e.actor, "
+    "e.correlation_id, e.causation_id, e.traceparent"
+)
+# {skip} leaves out marks in flight or held back: by value, as no range of ids is safe to skip.
+_MARKS = SQL("SELECT id, key, position FROM outbox WHERE topic = $1 {skip} ORDER BY id LIMIT $2::int")
+_SKIP = SQL("AND id <> ALL($3::bigint[])")
+_FEW = 32
+
+_Statements = tuple[bytes, bytes]
+"""A reading of marks, and the same with marks to skip."""
+
+
+def _reading(query: LiteralString) -> _Statements:
+    marks = (_MARKS.format(skip=skip) for skip in (SQL(""), _SKIP))
+    without, skipping = (SQL(query).format(marks=each, columns=EVENT_COLUMNS).as_bytes() for each in marks)
+    return without, skipping
+
+
+_KEYS = _reading("SELECT m.id::text, m.key FROM ({marks}) m ORDER BY m.id")
+# OFFSET 0 keeps the planner to one index look-up per mark: it knows nothing of a table that fills and empties within
+# milliseconds, and a hash join would read all events there ever were for each window.
+_EVENTS = _reading(
+    "SELECT m.id::text, m.key, e.* FROM ({marks}) m CROSS JOIN LATERAL "
+    "(SELECT {columns} FROM events e WHERE e.position = m.position OFFSET 0) e ORDER BY m.id"
+)
+
+
+async def read(
+    conn: psycopg.AsyncConnection[Any], published: Published, limit: int, skip: Sequence[bytes]
+) -> list[Outgoing]:
+    """The records of the lowest ``limit`` marks of this topic but those of ``skip``, on the leader's connection."""
+    match published:
+        case EventTopic(topic):
+            return [outgoing(topic.source, row) for row in await _marks(conn, _EVENTS, topic.name, limit, skip)]
+        case StateTopic(topic):
+            return await _read_states(conn, published, await _marks(conn, _KEYS, topic.name, limit, skip))
+
+
+async def _read_states(
+    conn: psycopg.AsyncConnection[Any], published: StateTopic, marked: Sequence[tuple[Any, ...]]
+) -> list[Outgoing]:
+    """One record per key, which settles all its marks in this window: its row as it is now, read after the marks and so
+    at least as new as they."""
+    topic = published.topic
+    marks: dict[bytes, list[bytes]] = {}
+    for mark, key in marked:
+        marks.setdefault(key, []).append(mark)
+    if not marks:
+        return []
+    rows = await _rows(conn, published, [key.decode() for key in marks])
+    if orphans := marks.keys() - rows.keys():
+        # Without a row there is no version to send a tombstone with; kept, the mark would be read again for ever.
+        log.error("%s: marked keys without a row, nothing was sent: %s", topic.name, sorted(orphans)[:10])
+        await settle(conn, topic.name, [mark for key in orphans for mark in marks[key]])
+    return [
+        outgoing(topic.source, (ids[0], key, *_columns(topic, key, rows[key])), ids[1:])
+        for key, ids in marks.items()
+        if key in rows
+    ]
+
+
+async def _rows(
+    conn: psycopg.AsyncConnection[Any], published: StateTopic, keys: list[str]
+) -> dict[bytes, dict[str, Any]]:
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(published.query, {"keys": keys})
+    return {_bytes(row["key"]): row for row in await cursor.fetchall()}
+
+
+def _columns(topic: Topic, key: bytes, row: dict[str, Any]) -> tuple[Any, ...]:
+    """A state row as EVENT_COLUMNS has an event."""
+    (only, *_), version = topic.events, int(row["version"])
+    id_ = state_id(topic.name, key.decode(), version)
+    occurred_at: datetime = row.get("occurred_at") or datetime.now(UTC)
+    columns = (
+        row["value"],
+        row.get("type") or only.TYPE,
+        row.get("type_version") or only.TYPE_VERSION,
+        id_,
+        version,
+        occurred_at.astimezone(UTC).isoformat(" ").removesuffix(":00"),
+        row.get("actor") or "system",
+        row.get("correlation_id") or id_,
+        row.get("causation_id"),
+        row.get("traceparent"),
+    )
+    return tuple(None if column is None else _bytes(column) for column in columns)
+
+
+async def versions(conn: psycopg.AsyncConnection[Any], published: StateTopic, keys: list[str]) -> dict[str, int]:
+    """The versions of these keys' rows as they are now; a key without a row is absent."""
+    return {key.decode(): int(row["version"]) for key, row in (await _rows(conn, published, keys)).items()}
+
+
+async def settle(conn: psycopg.AsyncConnection[Any], topic: str, marks: Sequence[bytes]) -> None:
+    """Delete exactly these marks. Never a range: one committed meanwhile, its id among theirs, would go unsent."""
+    cursor = psycopg.AsyncRawCursor(conn)
+    delete = "DELETE FROM outbox WHERE topic = $1 AND id = ANY($2::bigint[])"
+    await cursor.execute(delete, [topic, _array(marks)], prepare=True)
+
+
+async def mark_again(conn: psycopg.AsyncConnection[Any], keys: dict[str, list[bytes]]) -> None:
+    """Insert marks for these keys of state topics, to be sent from their rows as they are now."""
+    if not keys:
+        return
+    async with conn.transaction():
+        await conn.execute("SET LOCAL synchronous_commit = on")  # the leader's session has it off, for its deletions
+        for topic, names in keys.items():
+            array = _array([b'"' + name + b'"' for name in names])
+            await conn.execute("INSERT INTO outbox (topic, key) SELECT %s, unnest(%s::text[])", [topic, array])
+
+
+async def _marks(
+    conn: psycopg.AsyncConnection[Any], query: _Statements, topic: str, limit: int, skip: Sequence[bytes]
+) -> list[tuple[Any, ...]]:
+    cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
+    without, skipping = query
+    if skip:
+        # Of many ids not prepared: known to the planner `<> ALL` is one hash table, in a generic plan it is a list
+        # search per row. Of few that costs nothing, and planning anew for each event that is on its way would.
+        await cursor.execute(skipping, [topic, limit, _array(skip)], prepare=len(skip) <= _FEW)
+    else:
+        await cursor.execute(without, [topic, limit], prepare=True)
+    return await cursor.fetchall()
+
+
+def _array(items: Sequence[bytes]) -> str:
+    return "{" + b",".join(items).decode() + "}"
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
