@@ -17,9 +17,9 @@ from pathlib import Path
 from benchmarks.system import System, system
 from benchmarks.world import World
 from booking_contracts.topics import SESSIONS
-from booking_local.audit import claims, folds, published
-from booking_local.audit.finding import Section
 from booking_outbox import EventTopic, Selection, republish
+from booking_proof.audit import folds, sessions, topics
+from booking_proof.audit.section import Section
 
 
 def main(words: Sequence[str]) -> int:
@@ -60,9 +60,9 @@ async def _published(made: System, url: str) -> str:
 async def _audited(url: str, bootstrap: str, prefix: str) -> dict[str, object]:
     outcome: dict[str, object] = {"start_rss_mb": _peak_rss_mb()}
     for name, section in (
-        ("topic", published.audit_topic(url, bootstrap, SESSIONS, prefix=prefix)),
+        ("topic", topics.audit_topic(url, bootstrap, SESSIONS, prefix=prefix)),
         ("fold", folds.audit_fold(url, "feedback_session", "feedback_session", folds.session_row)),
-        ("claims", claims.audit_claims(url)),
+        ("claims", sessions.audit_claims(url)),
     ):
         began = time.monotonic()
         found: Section = await section

@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout
 
 _LEDGER = "SELECT channel, state, count(*) FROM notification GROUP BY channel, state ORDER BY channel, state"
 _DUE = "SELECT count(*) FROM notification WHERE state IN ('pending', 'sending') AND due_at <= now()"

@@ -21,14 +21,14 @@ from psycopg import sql
 
 from booking_contracts.topics import TOPICS, create_topics
 from booking_local.failure import Failure
+from booking_local.layout import Layout
 from booking_local.servers.kafka import Kafka
-from booking_local.servers.ports import free_port
+from booking_local.servers.ports import choose, free_port
 from booking_local.servers.postgres import Postgres
 from booking_local.servers.process import last_lines, spawn, stop
-from booking_local.stack import databases, ports, programs, tokens
-from booking_local.stack.health import ask
-from booking_local.stack.layout import Layout
-from booking_local.stack.secrets import load_or_make
+from booking_local.stack import databases, programs
+from booking_local.stack.programs import ask
+from booking_local.stack.secrets import load_or_make, sign
 
 _PATIENCE = 60.0
 
@@ -39,7 +39,7 @@ class System:
     def __init__(self, folder: Path) -> None:
         layout = Layout(folder)
         layout.make()
-        taken = ports.choose(layout, None)
+        taken = choose(layout, None)
         addresses = (f"127.0.0.1:{taken['postgres']}", f"127.0.0.1:{taken['kafka']}")
         self.stack = programs.Stack(layout, load_or_make(layout), taken, *addresses)
         self._templates: set[str] = set()
@@ -99,7 +99,7 @@ class System:
 
     def token(self, sub: object, *roles: str) -> str:
         """A token as the identity provider signs it."""
-        return tokens.sign(self.stack.secrets, roles=list(roles), sub=str(sub))
+        return sign(self.stack.secrets, roles=list(roles), sub=str(sub))
 
     @asynccontextmanager
     async def service(self, name: str, mode: str, **settings: str) -> AsyncIterator[str]:
@@ -112,8 +112,7 @@ class System:
     @asynccontextmanager
     async def identity(self) -> AsyncIterator[None]:
         """The identity provider whose keys the services fetch."""
-        (program,) = [one for one in programs.standins(self.stack) if one.command.name == "identity"]
-        async with self._running(program, "/.well-known/jwks.json", {}):
+        async with self._running(programs.standin(self.stack, "identity"), "/.well-known/jwks.json", {}):
             yield
 
     @asynccontextmanager

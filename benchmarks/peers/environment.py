@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.harness import SkippedError
-from booking_local.places import tools_folder
+from booking_local.layout import tools_folder
 
 
 async def python_with(*requirements: str) -> Path:

@@ -8,7 +8,7 @@ from benchmarks.harness import Contestant, Goal, Report, compare, machine
 from benchmarks.page import PAGE, rewrite
 from benchmarks.system import system
 
-from booking_local.commands.bench import NAMES
+from booking_proof.commands import BENCHMARKS as NAMES
 
 servers = pytest.mark.servers
 

@@ -28,7 +28,7 @@ from tests.chaos.load import PRICE, PRODUCT, Cast, Load, bring_cast
 from tests.chaos.stack import SERVICES, Stack, own_stack
 
 from booking_contracts.zones import zone
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout
 
 SHIFTS = (2, -2, 0)
 """Hours, one after the other: ahead, a jump back over four, and right again."""

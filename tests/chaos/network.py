@@ -19,9 +19,9 @@ from tests.chaos import packets
 from tests.chaos.faults import SOAK_SECONDS, Fault
 from tests.chaos.toxiproxy import Toxic, Toxiproxy, Unavailable, running
 
-from booking_local.servers.ports import free_port
-from booking_local.stack import ports, programs
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout
+from booking_local.servers.ports import choose, free_port
+from booking_local.stack import programs
 from booking_local.stack.secrets import DATABASES, load_or_make
 
 SERVERS = {"database": "postgres", "broker": "kafka"}
@@ -140,7 +140,7 @@ def laid(state: Path) -> Iterator[Network]:
 
 def _lay(layout: Layout, until_the_end: ExitStack) -> Network:
     layout.make()
-    chosen = ports.choose(layout, None)
+    chosen = choose(layout, None)
     straight = {server: chosen[server] for server in SERVERS.values()}
     second, *ours = _free_ports(3, set(chosen.values()))
     lines = dict(zip(SERVERS.values(), ours, strict=True))

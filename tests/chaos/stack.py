@@ -15,9 +15,8 @@ from uuid import UUID
 
 import psycopg
 
-from booking_local.stack.layout import Layout
-from booking_local.stack.secrets import Secrets, load
-from booking_local.stack.tokens import sign
+from booking_local.layout import Layout
+from booking_local.stack.secrets import Secrets, load, sign
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("checkout", "consultation", "notifier", "calendar")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -18,8 +19,8 @@ from typing import Any, Literal
 
 import httpx2
 
-from booking_local.places import tools_folder
-from booking_local.servers.ports import answers, free_port
+from booking_local.layout import tools_folder
+from booking_local.servers.ports import free_port
 from booking_local.servers.process import Command, spawn, stop
 
 VERSION = "2.12.0"  # `go install ...@latest` gives 2.5.0
@@ -122,6 +123,15 @@ class Toxiproxy:
 
     def _http(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(base_url=self._api, timeout=_CALL_SECONDS, trust_env=False)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tests.e2e.conftest import system_of
 from tests.e2e.system import Cast, System, booking, cast, local_stack, until
 
 from booking_contracts.topics import SESSIONS, create_topics
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout
 from booking_local.stack.secrets import load
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]

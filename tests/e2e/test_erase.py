@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from deploy.local.tests.receiver import receiver
+from deploy.standins.tests.receiver import receiver
 from psycopg import sql
 from tests.e2e.conftest import system_of
 from tests.e2e.kafka_log import append, configure, everything

@@ -4,8 +4,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from deploy.local.tests.receiver import receiver
-from deploy.local.tests.standin_process import standin
+from deploy.standins.tests.receiver import receiver
+from deploy.standins.tests.standin_process import standin
 
 from booking_contracts.money import Money
 from checkout.payments.midtrans import Midtrans

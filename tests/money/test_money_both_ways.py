@@ -16,7 +16,7 @@ from services.checkout.tests.given import NOON, types
 from services.checkout.tests.midtrans_server import SERVER_KEY
 
 from booking_contracts.ids import uuid7
-from booking_local.standins.midtrans import CANCELABLE, NEXT, OUT, REFUNDABLE, Order
+from booking_standins.midtrans import CANCELABLE, NEXT, OUT, REFUNDABLE, Order
 from checkout.payments.cycle import CYCLE
 from checkout.transaction.commands import ConfirmRefund, Expire, RefuseRefund, RequestRefund, SettleReview
 from checkout.transaction.state import Paid, Refunded, left_of

@@ -19,11 +19,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from booking_local.layout import Layout
 from booking_local.servers.kafka import Kafka
+from booking_local.servers.ports import NAMES as PORT_NAMES
 from booking_local.servers.postgres import Postgres
 from booking_local.stack import programs
-from booking_local.stack.layout import Layout
-from booking_local.stack.ports import NAMES as PORT_NAMES
 from booking_local.stack.secrets import Secrets
 
 FAST_AND_UNSAFE = False

@@ -16,43 +16,46 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from booking_local import complaints
-from booking_local.failure import Failure
+from booking_local.failure import Failure, sentence
 
 COMMANDS: dict[str, str] = {
-    "up": "booking_local.commands.up",
-    "down": "booking_local.commands.down",
-    "status": "booking_local.commands.status",
-    "logs": "booking_local.commands.logs",
-    "demo": "booking_local.commands.demo",
-    "token": "booking_local.commands.token",
-    "seed": "booking_local.commands.seed",
+    "up": "booking_local.commands.stack",
+    "down": "booking_local.commands.stack",
+    "status": "booking_local.commands.stack",
+    "logs": "booking_local.commands.stack",
+    "demo": "booking_proof.commands",
+    "token": "booking_local.commands.stack",
+    "seed": "booking_proof.commands",
     "events": "booking_local.commands.events",
-    "calendar": "booking_local.commands.calendar",
-    "ranking": "booking_local.commands.ranking",
-    "projections": "booking_local.commands.projections",
-    "dead-letters": "booking_local.commands.dead_letters",
-    "republish": "booking_local.commands.republish",
-    "audit": "booking_local.commands.audit",
-    "erase": "booking_local.commands.erase",
-    "bench": "booking_local.commands.bench",
+    "calendar": "booking_local.commands.operator",
+    "ranking": "booking_local.commands.operator",
+    "projections": "booking_local.commands.operator",
+    "dead-letters": "booking_local.commands.operator",
+    "republish": "booking_local.commands.operator",
+    "audit": "booking_proof.audit.command",
+    "erase": "booking_local.commands.operator",
+    "bench": "booking_proof.commands",
 }
-"""Name and module; the module's `app` is a Typer of one command, or of a group of them."""
+"""Name and module. There the command is what has its name: a function, or a Typer of several commands."""
 
 
 class Commands(TyperGroup):
     """Imports a command's module when the command is used or described."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Those whose module is installed, in the order of the table."""
-        return [name for name, module in COMMANDS.items() if find_spec(module) is not None]
+        """Those whose package is installed, in the order of the table."""
+        return [name for name, module in COMMANDS.items() if find_spec(module.partition(".")[0]) is not None]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command, or None when there is none of that name."""
-        module = COMMANDS.get(cmd_name)
-        if module is None or find_spec(module) is None:
+        if cmd_name not in self.list_commands(ctx):
             return None
-        command = typer.main.get_command(importlib.import_module(module).app)
+        found = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer()
+            alone.command()(found)
+            found = alone
+        command = typer.main.get_command(found)
         command.name = cmd_name
         return command
 
@@ -84,12 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except OSError as refused:
-        print(complaints.sentence(refused), file=sys.stderr)
+        print(sentence(refused), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     except Exception as broken:
         if os.environ.get("BOOKING_TRACEBACK"):
             raise
-        print(complaints.sentence(broken), file=sys.stderr)
+        print(sentence(broken), file=sys.stderr)
         return 1

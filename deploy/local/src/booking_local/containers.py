@@ -11,8 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from booking_local.stack.layout import Layout
-from booking_local.stack.secrets import DATABASES, Secrets, load, load_or_make, replace_private
+from booking_local.layout import Layout, replace_private
+from booking_local.stack.secrets import DATABASES, Secrets, load, load_or_make
 
 POSTGRES_HOST = "postgres:5432"
 KAFKA_BOOTSTRAP = "kafka:9092"

@@ -20,8 +20,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from deploy.local.tests.command import booking
 
-from booking_local.stack import control, pids, progress, supervisor
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout
+from booking_local.servers import process
+from booking_local.stack import control, supervisor
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 TOPIC = "booking.consultation.sessions.v1"
@@ -86,10 +87,10 @@ async def test_only_the_supervisor_killed__the_next_one_ends_what_it_left(folder
     endpoints = up(folder)
     await append(endpoints)
     os.kill(control.supervisor_pid(Layout(folder)), signal.SIGKILL)
-    left = pids.leftovers(Layout(folder))
+    left = process.leftovers(Layout(folder))
     assert pid_of(endpoints, "kafka") in left
     assert await read(up(folder)) == ([(7,)], b"{}")
-    assert all(pids.birth(pid) is None for pid in left)
+    assert all(process.birth(pid) is None for pid in left)
 
 
 def test_process_killed__started_again_and_endpoints_stay_true(folder):
@@ -116,8 +117,8 @@ def test_two_side_by_side__down_ends_only_its_own(folder, tmp_path):
         assert mine["kafka"] != theirs["kafka"]
         down(folder)
         assert not (folder / "endpoints.json").exists()
-        assert pids.leftovers(Layout(folder)) == []
-        assert all(pids.birth(one["pid"]) for one in theirs["processes"])
+        assert process.leftovers(Layout(folder)) == []
+        assert all(process.birth(one["pid"]) for one in theirs["processes"])
         assert booking("status", "--state", str(other)).returncode == 0
     finally:
         down(other)
@@ -136,7 +137,7 @@ def test_port_taken__one_sentence_exit_1_nothing_left(folder):
     assert f"Port {port}" in done.stderr
     assert "another --port-base" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert pids.leftovers(Layout(folder)) == []
+    assert process.leftovers(Layout(folder)) == []
 
 
 def test_broken_java__one_sentence_exit_1_nothing_left(folder):
@@ -144,7 +145,7 @@ def test_broken_java__one_sentence_exit_1_nothing_left(folder):
     assert done.returncode == 1
     assert "Kafka doesn't start" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert pids.leftovers(Layout(folder)) == []
+    assert process.leftovers(Layout(folder)) == []
 
 
 def living_in(folder):
@@ -182,7 +183,7 @@ def test_up_ended_in_the_middle__leaves_no_process(folder):
     words = [sys.executable, "-m", "booking_local", "up", "--detach", "--state", str(folder)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as starting:
         until("a supervisor", lambda: control.supervisor_pid(layout) or starting.poll() is not None)
-        until("the nursery forks", lambda: (layout.logs / "identity.log").exists() or starting.poll() is not None)
+        until("the fork server forks", lambda: (layout.logs / "identity.log").exists() or starting.poll() is not None)
         starting.send_signal(signal.SIGINT)
         assert starting.wait(60) == 130
     until("all of it is gone", lambda: not living_in(folder))
@@ -194,7 +195,7 @@ def test_log_that_cannot_be_written__the_stack_comes_up_and_nothing_is_left(fold
     layout = Layout(folder)
     words = [sys.executable, "-m", "booking_local.stack.supervisor", str(folder), "--without-services"]
     with Path("/dev/full").open("w") as full, subprocess.Popen(words, stdout=full, stderr=full) as stack:
-        until("ready", lambda: progress.read(layout).get("phase") == "ready" or stack.poll() is not None)
+        until("ready", lambda: control.progress(layout).get("phase") == "ready" or stack.poll() is not None)
         assert stack.poll() is None
         stack.send_signal(signal.SIGTERM)
         assert stack.wait(60) == 0

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from booking_local.containers import write_secret_files
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout
 from booking_local.stack.programs import MODULES
 from booking_local.stack.secrets import DATABASES, load, load_or_make
 from booking_process.settings import ServiceSettings, load_settings

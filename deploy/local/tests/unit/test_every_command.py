@@ -17,11 +17,10 @@ import pytest
 import typer.main
 
 from booking_local.cli import COMMANDS, app, main
-from booking_local.servers.ports import free_port
-from booking_local.stack import programs, reports, secrets
-from booking_local.stack.layout import Layout
-from booking_local.stack.ports import choose
-from booking_local.stack.progress import Progress
+from booking_local.layout import Layout
+from booking_local.servers.ports import choose, free_port
+from booking_local.stack import programs, secrets
+from booking_local.stack.control import Progress
 
 STARTING = {("up",), ("demo",), ("bench",)}
 """They start what is missing, or have no stack at all."""
@@ -57,7 +56,7 @@ def closed(tmp_path):
     layout.ports.write_text(json.dumps(chosen))
     at = f"127.0.0.1:{chosen['postgres']}"
     stack = programs.Stack(layout, secrets.load_or_make(layout), chosen, at, f"127.0.0.1:{chosen['kafka']}")
-    layout.endpoints.write_text(json.dumps(reports.endpoints(stack, {}, ["postgres", "kafka", "checkout-all"])))
+    layout.endpoints.write_text(json.dumps(programs.endpoints(stack, {}, ["postgres", "kafka", "checkout-all"])))
     return layout
 
 
@@ -119,7 +118,7 @@ def test_stack_that_was_ready_and_has_a_dead_server__is_not_called_ready(closed,
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(str(os.getpid()))
         lock.flush()
-        Progress(os.getpid(), "ready").write(closed)
+        Progress("ready").write(closed)
         code, out, _ = said(("status",), closed.folder, capfd)
         assert (code, out.splitlines()[0]) == (1, f"The stack in {closed.folder}: not ready")
         code, out, _ = said(("status", "--json"), closed.folder, capfd)
@@ -152,7 +151,7 @@ def test_unreadable_endpoints__a_sentence(closed, capfd):
 @pytest.mark.parametrize("command", [("up",), ("down",), ("status",), ("token",), ("audit",), ("seed",)], ids=" ".join)
 def test_another_users_stack__a_sentence_and_nothing_changed(command, closed, capfd):
     """`down` by another user ended in a traceback."""
-    for module in (*COMMANDS.values(), "booking_local.seed.platform", "psycopg", "rich.progress"):
+    for module in (*COMMANDS.values(), "booking_proof.seed.platform", "psycopg", "rich.progress"):
         import_module(module)  # another user may not even enter the folder that this Python is in
     nobody = pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory() as place:

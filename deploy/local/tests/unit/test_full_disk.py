@@ -8,10 +8,10 @@ import time
 import psycopg
 import pytest
 
+from booking_local.layout import Layout
 from booking_local.servers.process import Command
-from booking_local.stack import reports
 from booking_local.stack.child import Child
-from booking_local.stack.layout import Layout
+from booking_local.stack.supervisor import failed_start
 
 
 async def until(condition):
@@ -54,6 +54,6 @@ async def test_end_of_a_process_that_cannot_be_written_down__it_is_started_again
     ],
 )
 def test_full_disk__one_sentence_whoever_met_it(tmp_path, broken):
-    assert reports.sentence(ExceptionGroup("start", [broken]), Layout(tmp_path)) == (
+    assert failed_start(ExceptionGroup("start", [broken]), Layout(tmp_path)) == (
         f"The disk of {tmp_path} is full: free some space, then run the same command again."
     )

@@ -65,7 +65,7 @@ def test_no_wheel_for_this_machine__a_sentence_and_exit_1(launcher, capsys):
 
 
 def test_lock_file_changed__the_environment_is_made_anew(launcher, tmp_path, monkeypatch):
-    for name in ("pyproject.toml", "uv.lock", "deploy/local/pyproject.toml"):
+    for name in ("pyproject.toml", "uv.lock", "deploy/standins/pyproject.toml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     jars = tmp_path / "deploy/local/src/booking_local/servers/kafka.lock.toml"

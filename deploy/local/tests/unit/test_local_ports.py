@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from booking_local.failure import Failure
-from booking_local.stack.layout import Layout
-from booking_local.stack.ports import NAMES, choose
+from booking_local.layout import Layout
+from booking_local.servers.ports import NAMES, choose
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from booking_local.layout import Layout
+from booking_local.servers import process as processes
 from booking_local.servers.process import MARK
-from booking_local.stack import pids
-from booking_local.stack.layout import Layout
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -37,26 +37,26 @@ def started():
 
 def test_written_down__found_again(layout, started):
     process = started()
-    pids.write_down(layout, {"checkout-all": process.pid})
-    assert pids.leftovers(layout) == [process.pid]
+    processes.write_down(layout, {"checkout-all": process.pid})
+    assert processes.leftovers(layout) == [process.pid]
 
 
 def test_id_reused_by_another_program__left_alone(layout, started):
     process = started()
     layout.processes.write_text(json.dumps({str(process.pid): "another birth"}))
-    assert pids.leftovers(layout) == []
+    assert processes.leftovers(layout) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_never_written_down_but_marked__found(layout, started):
     process = started(**{MARK: os.path.realpath(layout.folder)})
-    assert pids.leftovers(layout) == [process.pid]
+    assert processes.leftovers(layout) == [process.pid]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_marked_for_another_folder__left_alone(layout, started):
     started(**{MARK: os.path.realpath(layout.folder) + "-other"})
-    assert pids.leftovers(layout) == []
+    assert processes.leftovers(layout) == []
 
 
 def test_end__a_process_that_ignores_the_polite_signals_is_killed(started):
@@ -66,6 +66,6 @@ def test_end__a_process_that_ignores_the_polite_signals_is_killed(started):
     stubborn = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert stubborn.stdout is not None
     stubborn.stdout.readline()
-    pids.end([stubborn.pid], seconds=0.3)
+    processes.end([stubborn.pid], seconds=0.3)
     assert stubborn.wait(5) == -9
     stubborn.stdout.close()

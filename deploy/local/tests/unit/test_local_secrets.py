@@ -7,8 +7,8 @@ import uuid
 import jwt
 import pytest
 
-from booking_local.stack import secrets, tokens
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout
+from booking_local.stack import secrets
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def test_two_folders__no_secret_in_common(tmp_path):
 def test_token__verifies_with_the_published_key_set(layout):
     made = secrets.load_or_make(layout)
     sub = str(uuid.uuid4())
-    token = tokens.sign(made, roles=["member"], sub=sub, name="Sari", email=None)
+    token = secrets.sign(made, roles=["member"], sub=sub, name="Sari", email=None)
     (key,) = json.loads(layout.jwks.read_text())["keys"]
-    claims = jwt.decode(token, jwt.PyJWK(key), algorithms=["ES256"], audience="booking", issuer=tokens.ISSUER)
+    claims = jwt.decode(token, jwt.PyJWK(key), algorithms=["ES256"], audience="booking", issuer=secrets.ISSUER)
     assert (claims["sub"], claims["roles"], claims["name"]) == (sub, ["member"], "Sari")
     assert "email" not in claims
     assert jwt.get_unverified_header(token)["typ"] == "at+jwt"

@@ -13,17 +13,17 @@ from booking_local.commands import AsJson, State, layout_of
 from booking_local.failure import Failure
 from booking_local.stack import control
 
-app = typer.Typer(no_args_is_help=True, help="Events, as stored and as published.")
+events = typer.Typer(no_args_is_help=True, help="Events, as stored and as published.")
 _SHOW = """SELECT version, type, type_version, data::text AS data, actor, id::text AS id, recorded_at
 FROM events WHERE stream_id = %s ORDER BY version"""
 
 
-@app.callback()
+@events.callback()
 def group() -> None:
     """Events, as stored and as published."""
 
 
-@app.command()
+@events.command()
 def show(
     stream: Annotated[uuid.UUID, typer.Argument(help="A Transaction's or a session's id.")],
     state: State = None,
@@ -45,7 +45,7 @@ def show(
     raise Failure(f"No service has a stream {stream}.")
 
 
-@app.command()
+@events.command()
 def tail(  # noqa: PLR0917  (one option each)
     topic: Annotated[list[str] | None, typer.Option(help="A topic, or the end of its name [default: all].")] = None,
     key: Annotated[str | None, typer.Option(help="Only records of this key.")] = None,

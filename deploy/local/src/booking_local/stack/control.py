@@ -8,22 +8,44 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from booking_local.failure import DISK_FULL, Failure
-from booking_local.servers.process import last_lines
-from booking_local.stack import pids, progress
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout, replace
+from booking_local.servers import process
 
 
-@dataclass(frozen=True)
-class Started:
-    """A supervisor we started; its stdin is ours, so that it ends with us where that is wanted."""
+@dataclass
+class Progress:
+    """How far a start is: written by the supervisor, read by `booking up`.
 
-    process: subprocess.Popen[bytes]
+    `phase` is starting, ready, failed or stopping; `steps` are what is done, with the seconds it took.
+    """
+
+    phase: str = "starting"
+    message: str = ""
+    steps: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+    began: float = field(default_factory=time.time)
+
+    def step(self, layout: Layout, what: str) -> None:
+        """Something is done."""
+        self.steps.append((what, round(time.time() - self.began, 2)))
+        self.write(layout)
+
+    def write(self, layout: Layout) -> None:
+        """Replaces the file at once."""
+        replace(layout.progress, json.dumps(asdict(self)))
+
+
+def progress(layout: Layout) -> dict[str, Any]:
+    """The last progress, or nothing."""
+    try:
+        return json.loads(layout.progress.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def supervisor_pid(layout: Layout) -> int | None:
@@ -59,7 +81,7 @@ def _name(uid: int) -> str:
         return f"user {uid}"
 
 
-def start(layout: Layout, *, port_base: int | None, attached: bool, flags: list[str]) -> Started:
+def start(layout: Layout, *, port_base: int | None, attached: bool, flags: Sequence[str]) -> subprocess.Popen[bytes]:
     """Starts a supervisor. Attached, it stops when this process ends, however it ends."""
     owned(layout)
     layout.make()
@@ -70,7 +92,7 @@ def start(layout: Layout, *, port_base: int | None, attached: bool, flags: list[
     words += flags
     words += ["--until-stdin-ends"] if attached else []
     with layout.log_of("supervisor").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603
             words,
             stdin=subprocess.PIPE if attached else subprocess.DEVNULL,
             stdout=log,
@@ -78,24 +100,23 @@ def start(layout: Layout, *, port_base: int | None, attached: bool, flags: list[
             start_new_session=True,
             cwd=layout.folder,
         )
-    return Started(process)
 
 
 def wait_ready(
-    layout: Layout, started: Started, show: Callable[[str, float], None] = lambda _what, _after: None
+    layout: Layout, started: subprocess.Popen[bytes], show: Callable[[str, float], None] = lambda _what, _after: None
 ) -> None:
     """Until everything is ready; `show` is told each step. Raises Failure with the supervisor's own sentence."""
     shown = 0
     while True:
-        now = progress.read(layout)
+        now = progress(layout)
         for what, after in now.get("steps", [])[shown:]:
             show(what, after)
             shown += 1
         if now.get("phase") == "ready":
             return
-        if started.process.poll() is not None:
-            now = progress.read(layout)
-            if started.process.returncode == 2:
+        if started.poll() is not None:
+            now = progress(layout)
+            if started.returncode == 2:
                 raise Failure(f"Another booking up is at work in {layout.folder}.")
             raise Failure(now.get("message") or _why_it_said_nothing(layout))
         time.sleep(0.02)
@@ -105,7 +126,7 @@ def _why_it_said_nothing(layout: Layout) -> str:
     """A supervisor that couldn't even write down why it ended."""
     if shutil.disk_usage(layout.folder).free < 2**20:
         return DISK_FULL.format(folder=layout.folder)
-    return f"The supervisor ended early: {last_lines(layout.log_of('supervisor')) or 'it left no word'}"
+    return f"The supervisor ended early: {process.last_lines(layout.log_of('supervisor')) or 'it left no word'}"
 
 
 def stop(layout: Layout, *, seconds: float = 60) -> bool:
@@ -122,8 +143,8 @@ def stop(layout: Layout, *, seconds: float = 60) -> bool:
             time.sleep(0.02)
         if supervisor_pid(layout) == pid:
             os.kill(pid, 9)
-    left = pids.leftovers(layout)
-    pids.end(left, seconds=10)
+    left = process.leftovers(layout)
+    process.end(left, seconds=10)
     layout.endpoints.unlink(missing_ok=True)
     return pid is not None or bool(left)
 

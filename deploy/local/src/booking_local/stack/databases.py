@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 from booking_local.failure import Failure
+from booking_local.layout import Layout, replace
 from booking_local.servers.process import Command, last_lines, spawn
 from booking_local.stack.child import Launch, gone
-from booking_local.stack.layout import Layout
 from booking_local.stack.programs import MODULES, Stack, service_settings
 from booking_local.stack.secrets import DATABASES
 
@@ -69,9 +69,7 @@ async def migrate(stack: Stack, launch: Launch, *, unknown: bool = False) -> lis
             all_at_once.create_task(_migrate_one(stack, name, launch))
     if names:
         wanted = {name: _revisions(MODULES[name]) for name in DATABASES}
-        half = stack.layout.migrated.with_suffix(".new")
-        half.write_text(json.dumps(wanted, indent=1), "utf-8")
-        half.replace(stack.layout.migrated)
+        replace(stack.layout.migrated, json.dumps(wanted, indent=1))
     return names
 
 

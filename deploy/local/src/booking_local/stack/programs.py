@@ -1,5 +1,6 @@
 """The services and stand-ins as commands: what runs, on which port, with which settings."""
 
+import asyncio
 import json
 import os
 import sys
@@ -7,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from booking_local.layout import Layout
 from booking_local.servers.process import MARK, Command
-from booking_local.stack.layout import Layout
-from booking_local.stack.secrets import DATABASES, Secrets
-from booking_local.stack.tokens import AUDIENCE, ISSUER
+from booking_local.stack.secrets import AUDIENCE, DATABASES, ISSUER, Secrets
 
 MODULES = {
     "checkout": "checkout",
@@ -19,7 +20,7 @@ MODULES = {
     "notifier": "notifier",
     "calendar": "calendar_projector",
 }
-STANDINS = ("identity", "mailbox", "whatsapp", "payments")
+STANDINS = ("mailbox", "whatsapp", "payments", "identity")
 ADMIN_EMAILS = ["admin@booking.local"]
 _PHONE_NUMBER_ID = "100000000000001"
 
@@ -54,18 +55,8 @@ class Stack:
         return f"postgresql://{user}:{self.secrets.postgres_roles[user]}@{self.postgres}/{name}"
 
 
-def standins(stack: Stack) -> list[Program]:
-    """The four stand-ins."""
-    return [_standin(stack, name) for name in STANDINS]
-
-
-def services(stack: Stack, modes: tuple[str, ...]) -> list[Program]:
-    """The four services, once in each of these modes: `all`, or `api` and `worker` apart."""
-    return [service(stack, name, mode) for name in DATABASES for mode in modes]
-
-
 def service(stack: Stack, name: str, mode: str) -> Program:
-    """One process of one service, named such as `checkout-all`."""
+    """One process of one service, named such as `checkout-all`: in the mode `all`, or `api` and `worker` apart."""
     port = stack.ports[f"{name}-worker" if mode == "worker" else name]
     process = f"{name}-{mode}"
     command = Command(
@@ -119,10 +110,11 @@ def service_settings(stack: Stack, name: str, *, migrating: bool = False) -> dic
         },
         "calendar": {"FEED_SECRET": secrets.feed_secret, "PUBLIC_URL": stack.url("calendar")},
     }
-    return {**_mark(stack), **shared, **own[name], **_settings_file(stack.layout.settings_of(name))}
+    return {**mark_of(stack.layout), **shared, **own[name], **_settings_file(stack.layout.settings_of(name))}
 
 
-def _standin(stack: Stack, name: str) -> Program:
+def standin(stack: Stack, name: str) -> Program:
+    """One of the STANDINS."""
     secrets = stack.secrets
     own = {
         "identity": {"JWKS_FILE": str(stack.layout.jwks), "JWT_ISSUER": ISSUER},
@@ -146,17 +138,13 @@ def _standin(stack: Stack, name: str) -> Program:
     folder = {"STATE_FOLDER": str(stack.layout.folder / "standins"), "PYTHONUNBUFFERED": "1"}
     command = Command(
         name,
-        [sys.executable, "-m", f"booking_local.standins.{name}"],
+        [sys.executable, "-m", f"booking_standins.{name}"],
         stack.layout.log_of(name),
-        env={**_mark(stack), **http, **folder, **own[name]},
+        env={**mark_of(stack.layout), **http, **folder, **own[name]},
         cwd=stack.layout.folder,
         stop_seconds=5,
     )
     return Program(command, stack.ports[name])
-
-
-def _mark(stack: Stack) -> dict[str, str]:
-    return mark_of(stack.layout)
 
 
 def mark_of(layout: Layout) -> dict[str, str]:
@@ -178,3 +166,38 @@ def _approved_templates() -> str:
     assert found is not None
     assert found.origin is not None
     return str(Path(found.origin).parent / "whatsapp" / "templates.json")
+
+
+def endpoints(stack: Stack, running: dict[str, int], wanted: list[str]) -> dict[str, Any]:
+    """endpoints.json as api.md describes it: `processes` are those that live, `programs` those that should."""
+    return {
+        "postgres": {name: stack.database_url(name, "owner") for name in DATABASES},
+        "kafka": stack.kafka,
+        **{name: stack.url(name) for name in (*DATABASES, *STANDINS)},
+        "smtp": f"127.0.0.1:{stack.ports['smtp']}",
+        "processes": [{"name": name, "pid": pid} for name, pid in running.items()],
+        "programs": wanted,
+        "development": {
+            "midtrans_server_key": stack.secrets.midtrans_server_key,
+            "manual_secret": stack.secrets.manual_secret,
+        },
+    }
+
+
+async def ask(port: int, path: str, *, seconds: float = 2.0) -> int | None:
+    """The status of a GET on 127.0.0.1, or None when there is no answer in time.
+
+    By sockets alone: an HTTP library takes longer to import than to ask.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+                line = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return None
+    words = line.split()
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None

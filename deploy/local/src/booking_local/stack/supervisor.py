@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
@@ -16,38 +17,40 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
-from booking_local.failure import Failure
+from booking_local.failure import DISK_FULL, Failure, first_cause
+from booking_local.layout import Layout, replace_private
+from booking_local.servers import ports, process
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres
-from booking_local.servers.process import MARK, Command
-from booking_local.stack import databases, pids, ports, programs
-from booking_local.stack import secrets as secret_store
-from booking_local.stack.adopted import Nursery, reap_strangers
+from booking_local.servers.process import Command
+from booking_local.stack import databases, programs, secrets
 from booking_local.stack.child import Child
-from booking_local.stack.given import from_environment
-from booking_local.stack.health import ask
-from booking_local.stack.layout import Layout
-from booking_local.stack.progress import Progress
-from booking_local.stack.reports import endpoints, sentence
+from booking_local.stack.control import Progress
+from booking_local.stack.external import from_environment
+from booking_local.stack.forkserver import ForkServer, reap_strangers
 
 _START_SECONDS = 120.0
 _LOCK_SECONDS = 1.0
+_SERVERS = ("postgres", "kafka")
+Ready = Callable[[], Awaitable[bool]]
+Result = TypeVar("Result")
 
 
 class Supervisor:
     """Starts, watches and stops everything of one state folder."""
 
-    def __init__(self, layout: Layout, *, port_base: int | None, modes: tuple[str, ...]) -> None:
+    def __init__(self, layout: Layout, progress: Progress, *, port_base: int | None, modes: tuple[str, ...]) -> None:
         self.layout = layout
-        self.progress = Progress(os.getpid())
-        self._given = from_environment()
+        self.progress = progress
+        self._external = from_environment()
         chosen = ports.choose(layout, port_base)
-        postgres = self._given.postgres or f"127.0.0.1:{chosen['postgres']}"
-        kafka = self._given.kafka or f"127.0.0.1:{chosen['kafka']}"
-        self.stack = programs.Stack(layout, secret_store.load_or_make(layout), chosen, postgres, kafka)
+        postgres = self._external.postgres or f"127.0.0.1:{chosen['postgres']}"
+        kafka = self._external.kafka or f"127.0.0.1:{chosen['kafka']}"
+        self.stack = programs.Stack(layout, secrets.load_or_make(layout), chosen, postgres, kafka)
         password = self.stack.secrets.postgres_superuser
         self._postgres = Postgres(layout.folder / "postgres", port=chosen["postgres"], password=password)
         self._postgres.log = layout.log_of("postgres")
@@ -56,24 +59,25 @@ class Supervisor:
         self._kafka.log = layout.log_of("kafka")
         self._kafka.more = layout.kafka_properties
         self._modes = modes
-        self._nursery = Nursery()
+        self._forks = ForkServer()
         self._children: list[Child] = []
         self._health_ports: dict[str, int] = {}
         self._stop = asyncio.Event()
-        self._folder = os.path.realpath(layout.folder)
 
-    async def run(self) -> None:
-        """Up, watched, and down again when told."""
+    async def run(self, *, watch_stdin: bool = False) -> None:
+        """Up, watched, and down again when told: by a signal, or by the end of the standard input."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
+        if watch_stdin:
+            loop.add_reader(0, lambda: os.read(0, 64) or (loop.remove_reader(0), self._stop.set()))
         starting = asyncio.create_task(self._start())
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-                self._nursery.close()
+                self._forks.close()
                 self._phase("ready")
                 syncing = asyncio.create_task(asyncio.to_thread(self._postgres.sync_new_files))
                 watching = asyncio.create_task(self._watch_health())
@@ -94,38 +98,37 @@ class Supervisor:
             print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {sentence}", flush=True)
 
     async def _start(self) -> None:
-        await asyncio.to_thread(self._given.check)
+        await asyncio.to_thread(self._external.check)
         more = ["alembic.command", "booking_process.migrations"] if databases.stale(self.layout) else []
-        self._nursery.open(self.layout.log_of("supervisor"), more, programs.mark_of(self.layout))
+        self._forks.open(self.layout.log_of("supervisor"), more, programs.mark_of(self.layout))
         async with asyncio.TaskGroup() as together:
             postgres = together.create_task(self._start_postgres())
             kafka = together.create_task(self._start_kafka())
-            for program in programs.standins(self.stack):
-                together.create_task(self._start_program(lambda program=program: program))
+            for name in programs.STANDINS:
+                together.create_task(self._start_program(partial(programs.standin, self.stack, name)))
             together.create_task(self._create_topics(kafka))
             if self._modes:
-                migrated = together.create_task(self._migrate(postgres))
-                together.create_task(self._start_services(migrated))
+                together.create_task(self._start_services(postgres))
 
     async def _start_postgres(self) -> None:
-        async def prepare() -> None:
-            await asyncio.to_thread(self._postgres.prepare)
-
-        if self._given.postgres is None:
-            await self._start_child("postgres", self._postgres.command, prepare)
-            await self._until("PostgreSQL", "postgres", lambda: asyncio.to_thread(self._postgres.is_ready))
-        given, passwords = self._given.postgres_url, self.stack.secrets.postgres_roles
-        admin_url = given or self._postgres.admin_url
-        await asyncio.to_thread(databases.provision, admin_url, passwords, shared=given is not None)
+        external, passwords = self._external.postgres_url, self.stack.secrets.postgres_roles
+        if external is None:
+            server = self._postgres
+            child = Child("postgres", server.command, self.say, self._write_endpoints, _in_thread(server.prepare))
+            await self._start_child(child, _in_thread(server.is_ready), "PostgreSQL")
+        admin_url = external or self._postgres.admin_url
+        await asyncio.to_thread(databases.provision, admin_url, passwords, shared=external is not None)
         self.progress.step(self.layout, "PostgreSQL")
 
     async def _start_kafka(self) -> None:
-        async def prepare() -> None:
-            await asyncio.to_thread(self._kafka.prepare)
+        if self._external.kafka is None:
+            server, mark = self._kafka, programs.mark_of(self.layout)
 
-        if self._given.kafka is None:
-            await self._start_child("kafka", self._kafka.command, prepare)
-            await self._until("Kafka", "kafka", lambda: asyncio.to_thread(self._kafka.is_ready))
+            def command() -> Command:
+                return dataclasses.replace(server.command(), env=mark)
+
+            child = Child("kafka", command, self.say, self._write_endpoints, _in_thread(server.prepare))
+            await self._start_child(child, _in_thread(server.is_ready), "Kafka")
         self.progress.step(self.layout, "Kafka")
 
     async def _create_topics(self, kafka: asyncio.Task[None]) -> None:
@@ -135,56 +138,38 @@ class Supervisor:
         await create_topics(self.stack.kafka)
         self.progress.step(self.layout, "topics")
 
-    async def _migrate(self, postgres: asyncio.Task[None]) -> None:
+    async def _start_services(self, postgres: asyncio.Task[None]) -> None:
         await postgres
-        stale = await databases.migrate(self.stack, self._nursery.launch, unknown=self._given.postgres is not None)
-        self.progress.step(self.layout, f"migrations ({', '.join(stale) if stale else 'none new'})")
-
-    async def _start_services(self, migrated: asyncio.Task[None]) -> None:
-        await migrated
+        unknown = self._external.postgres_url is not None
+        migrated = await databases.migrate(self.stack, self._forks.launch, unknown=unknown)
+        self.progress.step(self.layout, f"migrations ({', '.join(migrated) or 'none new'})")
         async with asyncio.TaskGroup() as together:
-            for program in programs.services(self.stack, self._modes):
-                name, _, mode = program.command.name.rpartition("-")
-                together.create_task(
-                    self._start_program(lambda name=name, mode=mode: programs.service(self.stack, name, mode))
-                )
+            for name in secrets.DATABASES:
+                for mode in self._modes:
+                    together.create_task(self._start_program(partial(programs.service, self.stack, name, mode)))
 
     async def _start_program(self, program: Callable[[], programs.Program]) -> None:
         first = program()
-        self._health_ports[first.command.name] = first.port
-        await self._start_child(first.command.name, lambda: program().command)
+        name = first.command.name
+        self._health_ports[name] = first.port
+        child = Child(name, lambda: program().command, self.say, self._write_endpoints, launch=self._forks.launch)
 
         async def ready() -> bool:
-            return await ask(first.port, "/readyz") == 200
+            return await programs.ask(first.port, "/readyz") == 200
 
-        await self._until(first.command.name, first.command.name, ready)
-        self.progress.step(self.layout, first.command.name)
+        await self._start_child(child, ready, name)
+        self.progress.step(self.layout, name)
 
-    async def _start_child(
-        self, name: str, command: Callable[[], Command], before: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
-        mark = {MARK: self._folder} if name == "kafka" else {}
-
-        def marked() -> Command:
-            plain = command()
-            return dataclasses.replace(plain, env={**plain.env, **mark})
-
-        launch = self._nursery.launch if name not in ("postgres", "kafka") else None
-        child = Child(name, marked, self.say, self._write_endpoints, before, launch)
+    async def _start_child(self, child: Child, ready: Ready, what: str) -> None:
         self._children.append(child)
         await child.start()
-
-    async def _until(self, what: str, name: str, ready: Callable[[], Awaitable[bool]]) -> None:
-        child = next(one for one in self._children if one.name == name)
-        deadline = time.monotonic() + _START_SECONDS
+        log, deadline = self.layout.log_of(child.name), time.monotonic() + _START_SECONDS
         while not await ready():
             reason = child.died_early()
             if reason is not None:
-                raise Failure(
-                    f"{what} doesn't start: {reason or 'it says nothing'} (all of it: {self.layout.log_of(name)})"
-                )
+                raise Failure(f"{what} doesn't start: {reason or 'it says nothing'} (all of it: {log})")
             if time.monotonic() > deadline:
-                raise Failure(f"{what} isn't ready after {_START_SECONDS:.0f} s; see {self.layout.log_of(name)}")
+                raise Failure(f"{what} isn't ready after {_START_SECONDS:.0f} s; see {log}")
             await asyncio.sleep(0.03)
 
     async def _watch_health(self) -> None:
@@ -197,7 +182,7 @@ class Supervisor:
                 port = self._health_ports.get(child.name)
                 if port is None or child.pid is None:
                     continue
-                status = await ask(port, "/healthz", seconds=4)
+                status = await programs.ask(port, "/healthz", seconds=4)
                 if status == 200:
                     ill_since.pop(child.name, None)
                     continue
@@ -208,10 +193,10 @@ class Supervisor:
                     ill_since.pop(child.name)
 
     async def _stop_all(self) -> None:
-        self._nursery.close()
+        self._forks.close()
         with contextlib.suppress(OSError):  # a full disk keeps nothing from being stopped
             self._phase("stopping" if self.progress.phase != "failed" else "failed")
-        servers = [child for child in self._children if child.name in ("postgres", "kafka")]
+        servers = [child for child in self._children if child.name in _SERVERS]
         stand_ins = [child for child in self._children if child.name in programs.STANDINS]
         services = [child for child in self._children if child not in servers and child not in stand_ins]
         for group in (services, stand_ins, servers):
@@ -231,9 +216,13 @@ class Supervisor:
     def _write_endpoints(self) -> None:
         """After every start and death, so that the file tells the truth at each moment."""
         running = {child.name: child.pid for child in self._children if child.pid is not None}
-        pids.write_down(self.layout, {**running, "supervisor": os.getpid()})
-        content = endpoints(self.stack, running, [child.name for child in self._children])
-        secret_store.replace_private(self.layout.endpoints, json.dumps(content, indent=1))
+        process.write_down(self.layout, {**running, "supervisor": os.getpid()})
+        content = programs.endpoints(self.stack, running, [child.name for child in self._children])
+        replace_private(self.layout.endpoints, json.dumps(content, indent=1))
+
+
+def _in_thread(blocking: Callable[[], Result]) -> Callable[[], Awaitable[Result]]:
+    return partial(asyncio.to_thread, blocking)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -251,37 +240,35 @@ def main(arguments: list[str] | None = None) -> int:
     lock = _hold(layout)
     if lock is None:
         return 2
-    progress = Progress(os.getpid())
+    progress = Progress()
     progress.write(layout)
     try:
-        pids.end(pids.leftovers(layout), seconds=10)
-        supervisor = Supervisor(layout, port_base=options.port_base, modes=modes)
-        supervisor.progress = progress
-        asyncio.run(_run(supervisor, watch_stdin=options.until_stdin_ends))
+        process.end(process.leftovers(layout), seconds=10)
+        supervisor = Supervisor(layout, progress, port_base=options.port_base, modes=modes)
+        asyncio.run(supervisor.run(watch_stdin=options.until_stdin_ends))
     except BaseException as broken:  # noqa: BLE001  (whatever it is: `booking up` waits for a sentence)
-        progress.phase, progress.message = "failed", sentence(broken, layout)
+        progress.phase, progress.message = "failed", failed_start(broken, layout)
         with contextlib.suppress(OSError):
             progress.write(layout)
         with contextlib.suppress(OSError):
             print(progress.message, flush=True)
         # Whatever the failure kept us from stopping, or from even hearing of: a failed start leaves no process.
-        pids.end(pids.leftovers(layout), seconds=10)
+        process.end(process.leftovers(layout), seconds=10)
         return 1
     layout.progress.unlink(missing_ok=True)
     return 0
 
 
-async def _run(supervisor: Supervisor, *, watch_stdin: bool) -> None:
-    if watch_stdin:
-        loop = asyncio.get_running_loop()
-
-        def look() -> None:
-            if not os.read(0, 64):
-                loop.remove_reader(0)
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        loop.add_reader(0, look)
-    await supervisor.run()
+def failed_start(broken: BaseException, layout: Layout) -> str:
+    """What went wrong, for a person: the first cause of a group, a full disk by name."""
+    broken = first_cause(broken)
+    full = isinstance(broken, OSError) and broken.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = full or getattr(broken, "sqlstate", None) == "53100"  # PostgreSQL's DiskFull, which has several wordings
+    if full or process.NO_SPACE in str(broken):  # PostgreSQL and Kafka say it in their own words
+        return DISK_FULL.format(folder=layout.folder)
+    if isinstance(broken, Failure):
+        return str(broken)
+    return f"{type(broken).__name__}: {broken} (see {layout.log_of('supervisor')})"
 
 
 def _hold(layout: Layout) -> IO[str] | None:
