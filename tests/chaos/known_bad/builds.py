@@ -59,16 +59,18 @@ def acknowledges_before_commit(reader):
 def sends_before_the_ledger(worker):
     """The message leaves before `sending` is committed: whoever rolls back sends it again, and nobody can see it."""
 
-    async def take(self):
+    async def claim(self):
         async with self._database.transaction() as conn:
-            taken = await worker.take_next(conn, self._channel, self._patience, self._platform_zone)
-            if isinstance(taken, worker.Attempt):
-                outcome = await self._send(taken)
+            claimed = await worker.claim_next(conn, self._channel, self._policy, self._platform_zone)
+            if isinstance(claimed, worker.Attempt):
+                outcome = await self._send(claimed)
                 await asyncio.sleep(0.3)
-                await worker.record(conn, taken, outcome, self._patience, pause=1.0)
-        return worker.Settled(taken.template, "sent", "") if isinstance(taken, worker.Attempt) else taken
+                await worker.record_outcome(conn, claimed, outcome, self._policy, pause=1.0)
+        if isinstance(claimed, worker.Attempt):
+            return worker.Settled(claimed.id, claimed.traceparent, claimed.template, "sent", "")
+        return claimed
 
-    worker.Sender._take = take
+    worker.Sender._claim = claim
 
 
 def no_version_guard(inbox):

@@ -9,17 +9,17 @@ from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
 from notifier import preferences
-from notifier.api import whatsapp
 from notifier.kafka import CONSUMER, SUBSCRIPTIONS
 from notifier.ledger import http as ledger
 from notifier.ledger.store import PUBLISHED as MESSAGES
 from notifier.mail.channel import MailChannel
 from notifier.people import PUBLISHED as PREFERENCES
-from notifier.sending.patience import Patience
+from notifier.sending.channel import Channel
+from notifier.sending.pacing import RetryPolicy
 from notifier.sending.worker import Sender
 from notifier.settings import Settings
+from notifier.whatsapp import webhook
 from notifier.whatsapp.channel import WhatsAppChannel
-from notifier.whatsapp.client import CloudApi
 
 
 def build(settings: Settings) -> Service:
@@ -66,7 +66,7 @@ def build(settings: Settings) -> Service:
         routers=[
             ledger.router(database, CONSUMER, committed),
             preferences.router(database, committed),
-            whatsapp.router(
+            webhook.router(
                 database,
                 secrets=settings.whatsapp_secrets,
                 verify_token=settings.whatsapp_verify_token.get_secret_value(),
@@ -85,17 +85,17 @@ def build(settings: Settings) -> Service:
 def senders_of(settings: Settings, database: Database, published: Callable[[], None]) -> list[Sender]:
     """Both channels, each with its sender. `published` is called after each commit that changed the ledger."""
     mail = MailChannel(settings.smtp_server, mail_from=settings.mail_from, admin_emails=settings.admin_emails)
-    cloud_api = CloudApi(
+    whatsapp = WhatsAppChannel(
         settings.whatsapp_api_url,
         settings.whatsapp_phone_number_id,
         settings.whatsapp_token.get_secret_value(),
         timeout=settings.send_timeout_seconds,
     )
-    waits: list[tuple[MailChannel | WhatsAppChannel, Patience]] = [
-        (mail, settings.patience(ambiguous_wait=settings.email_ambiguous_wait_seconds)),
+    channels: list[tuple[Channel, RetryPolicy]] = [
+        (mail, settings.retry_policy(ambiguous_wait=settings.email_ambiguous_wait_seconds)),
         (
-            WhatsAppChannel(cloud_api),
-            settings.patience(
+            whatsapp,
+            settings.retry_policy(
                 ambiguous_wait=settings.whatsapp_ambiguous_wait_seconds,
                 pace=settings.whatsapp_pace_seconds,
                 burst=settings.whatsapp_burst,
@@ -106,10 +106,10 @@ def senders_of(settings: Settings, database: Database, published: Callable[[], N
         Sender(
             channel,
             database=database,
-            patience=patience,
+            policy=policy,
             platform_zone=settings.platform_timezone,
             published=published,
             concurrency=settings.sender_concurrency,
         )
-        for channel, patience in waits
+        for channel, policy in channels
     ]

@@ -21,12 +21,8 @@ PEOPLE = People(
     key="'person:' || %(person)s::text, 0",
 )
 
-TOPIC: LiteralString = "booking.notifier.preferences.v1"
-assert PREFERENCES.name == TOPIC  # a statement's text must be literal; this holds the two together
-_MARK: LiteralString = f"INSERT INTO outbox (topic, key) SELECT '{TOPIC}', person_id::text FROM changed"  # noqa: S608
-
 # A change of a person's row and its mark for the topic are one statement: neither exists without the other.
-CHOOSE: LiteralString = f"""
+CHOOSE: LiteralString = """
 WITH changed AS (
     INSERT INTO preference AS p (person_id, email, whatsapp, language, version)
     VALUES (%(person)s, %(email)s, %(whatsapp)s, %(language)s, 1)
@@ -34,16 +30,16 @@ WITH changed AS (
         email = excluded.email, whatsapp = excluded.whatsapp, language = excluded.language, version = p.version + 1,
         updated_at = clock_timestamp()
     RETURNING p.person_id)
-{_MARK}"""  # noqa: S608 - literals only
+INSERT INTO outbox (topic, key) SELECT 'booking.notifier.preferences.v1', person_id::text FROM changed"""
 
 # An erased person's row stays, empty, with its version, which never restarts: the topic's tombstone (E4).
-FORGET: LiteralString = f"""
+FORGET: LiteralString = """
 WITH changed AS (
     UPDATE preference p SET email = NULL, whatsapp = NULL, language = NULL, version = p.version + 1,
         updated_at = clock_timestamp()
     WHERE p.person_id = %(person)s AND p.language IS NOT NULL
     RETURNING p.person_id)
-{_MARK}"""  # noqa: S608 - literals only
+INSERT INTO outbox (topic, key) SELECT 'booking.notifier.preferences.v1', person_id::text FROM changed"""
 
 PUBLISHED = StateTopic(
     PREFERENCES,
@@ -54,14 +50,12 @@ PUBLISHED = StateTopic(
     all_keys="SELECT person_id::text AS key FROM preference",
 )
 
-NOBODY: tuple[Preferences, str | None] = (Preferences(), None)
-
 
 async def preferences_of(
     conn: psycopg.AsyncConnection[Any], recipients: Iterable[str]
 ) -> dict[str, tuple[Preferences, str | None]]:
     """Each recipient's preferences and the locale of the profile; the defaults for whom nothing is known yet."""
-    found = dict.fromkeys(recipients, NOBODY)
+    found: dict[str, tuple[Preferences, str | None]] = dict.fromkeys(recipients, (Preferences(), None))
     ids = [UUID(recipient) for recipient in found if recipient != ADMINS]
     cursor = await conn.execute(
         """SELECT p.person_id, e.email, e.whatsapp, e.language, c.locale

@@ -7,9 +7,9 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from booking_people import email
 from booking_process.settings import PrivateWebAddress, ServiceSettings
-from notifier.mail.address import sender
+from notifier.mail.channel import sender
 from notifier.mail.smtp import Server
-from notifier.sending.patience import Patience
+from notifier.sending.pacing import RetryPolicy
 
 Seconds = Annotated[float, Field(ge=0, le=604_800)]
 
@@ -108,9 +108,9 @@ class Settings(ServiceSettings):
             part for part in (s.strip() for s in self.whatsapp_app_secret.get_secret_value().split(",")) if part
         )
 
-    def patience(self, *, ambiguous_wait: float, pace: float = 0.0, burst: int = 1) -> Patience:
+    def retry_policy(self, *, ambiguous_wait: float, pace: float = 0.0, burst: int = 1) -> RetryPolicy:
         """The waits of one channel."""
-        return Patience(
+        return RetryPolicy(
             send_timeout=self.send_timeout_seconds,
             pace=pace,
             burst=burst,

@@ -24,7 +24,7 @@ from booking_web.testing import Issuer
 from notifier.app import build
 from notifier.people import PUBLISHED
 from notifier.sending.record import recover
-from notifier.whatsapp.statuses import MOST_TRIES
+from notifier.whatsapp.webhook import MOST_TRIES
 
 pytestmark = pytest.mark.servers
 
@@ -574,8 +574,8 @@ async def test_webhook__a_failure_told_to_a_worker_that_died_is_no_less_true(ser
     )
     await served.webhook("failed", row, wamid="wamid.1", code=131026)
     async with served.running.database.transaction() as conn:
-        patience = served.running.settings.patience(ambiguous_wait=600)
-        assert await recover(conn, "whatsapp", [], patience) == 1
+        policy = served.running.settings.retry_policy(ambiguous_wait=600)
+        assert await recover(conn, "whatsapp", [], policy) == 1
     (row,) = await served.running.ledger(id=row["id"])
     assert (row["state"], row["reason"], row["ambiguities"]) == ("failed", "whatsapp_131026", 0)
 

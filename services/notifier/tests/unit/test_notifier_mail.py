@@ -17,10 +17,8 @@ from services.notifier.tests.unit.test_notifier_texts import HOSTILE
 from booking_contracts.decode import decode
 from booking_contracts.zones import zone
 from booking_web.languages import Language
-from notifier.mail.address import sender
-from notifier.mail.channel import MailChannel
-from notifier.mail.invitation import invitation, to_ical
-from notifier.mail.message import compose
+from notifier.mail.channel import MailChannel, compose, sender
+from notifier.mail.invitation import invitation_of, to_ical
 from notifier.mail.smtp import Server
 from notifier.sending.channel import BadAddress, Contact
 from notifier.texts.letter import Letter, Names
@@ -69,7 +67,7 @@ def test_mail__has_a_fixed_id_text_html_and_an_invitation():
     case = Case()
     scheduled = letter(case, case.scheduled(START), "session_scheduled")
     for _ in range(2):
-        _, parsed = mail(render(scheduled), invite=invitation(scheduled))
+        _, parsed = mail(render(scheduled), invite=invitation_of(scheduled))
         assert parsed["Message-ID"] == f"<{UUID(int=1)}@booking.test>"
         kinds = [part.get_content_type() for part in parsed.walk()]
         assert kinds == ["multipart/alternative", "text/plain", "text/html", "text/calendar"]
@@ -82,7 +80,7 @@ def test_mail__is_seven_bit_in_every_part():
     """Not every server announces 8BITMIME."""
     case = Case()
     scheduled = letter(case, case.scheduled(START), "session_scheduled", names=Names("Büdi", "Büdi", "Säri"))
-    composed, _ = mail(render(scheduled), invite=invitation(scheduled))
+    composed, _ = mail(render(scheduled), invite=invitation_of(scheduled))
     composed.content.decode("ascii")
 
 
@@ -169,7 +167,7 @@ def test_any_sender__is_refused_or_comes_out_as_it_was_meant(name):
 
 
 def ical(of):
-    made = invitation(of)
+    made = invitation_of(of)
     assert made is not None
     return to_ical(made, organizer="no-reply@booking.test", attendee="budi@example.com", now=NOON)
 
@@ -209,15 +207,15 @@ def test_invitation__goes_to_the_member_alone_and_never_with_a_reminder():
     """N1: a reminder says the time again, it invites nobody again."""
     case = Case()
     record = case.scheduled(START)
-    assert invitation(letter(case, record, "session_scheduled", to=case.practitioner)) is None
-    assert invitation(letter(case, record, "reminder_1h")) is None
+    assert invitation_of(letter(case, record, "session_scheduled", to=case.practitioner)) is None
+    assert invitation_of(letter(case, record, "reminder_1h")) is None
 
 
 @pytest.mark.parametrize("address", ["a%b@example.com", "a?b@example.com", "a#b@example.com", "a&b=c/d@example.com"])
 def test_invitation__an_address_is_a_uri(address):
     """RFC 6068 §2: percent-encoded, so that `?` begins no query and `#` no fragment."""
     case = Case()
-    made = invitation(letter(case, case.scheduled(START), "session_scheduled"))
+    made = invitation_of(letter(case, case.scheduled(START), "session_scheduled"))
     assert made is not None
     (event,) = icalendar.Calendar.from_ical(to_ical(made, organizer=address, attendee=address, now=NOON)).walk("VEVENT")
     for property_ in ("ORGANIZER", "ATTENDEE"):
@@ -228,7 +226,7 @@ def test_invitation__an_address_is_a_uri(address):
 def test_invitation__none_for_a_session_that_never_had_a_time():
     """N1: canceled while negotiating: told, without a CANCEL of nothing."""
     case = Case()
-    assert invitation(letter(case, case.canceled(), "session_canceled")) is None
+    assert invitation_of(letter(case, case.canceled(), "session_canceled")) is None
 
 
 def test_practitioner_changed__the_old_time_is_canceled_in_the_members_calendar():

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from notifier.mail.replies import TABLE, outcome_of
-from notifier.sending.outcome import Later, ProviderDown, Refused
+from notifier.mail.smtp import REPLIES, outcome_of
+from notifier.sending.channel import Later, ProviderDown, Refused
 
 US = [
     ("content", "421 4.7.0 Try again later, closing connection"),
@@ -90,14 +90,14 @@ def test_reply_about_this_mail__is_final_or_not_now_for_it_alone(step, reply):
     assert outcome_of(step, code, text) == (Refused(f"smtp_{code}") if code >= 500 else Later(f"smtp_{code}"))
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.why)
-def test_every_row__is_the_first_that_fits_some_real_reply(row):
+@pytest.mark.parametrize("rule", REPLIES, ids=lambda rule: rule.why)
+def test_every_row__is_the_first_that_fits_some_real_reply(rule):
     """No row is there for nothing, none is hidden by those above it."""
 
     def first(step, reply):
         code, text = parts(reply)
         found = re.match(r"[245]\.\d+\.\d+", text)
         status = found[0] if found else ""
-        return next((one for one in TABLE if one.fits(step, str(code), status, text)), None)
+        return next((one for one in REPLIES if one.fits(step, str(code), status, text)), None)
 
-    assert any(first(*reply) is row for reply in (US if row.about == "us" else THIS_MAIL))
+    assert any(first(*reply) is rule for reply in (US if rule.about == "us" else THIS_MAIL))

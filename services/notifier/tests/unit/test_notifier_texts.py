@@ -22,7 +22,7 @@ from notifier.rules.table import ADMINS, Template, messages_for
 from notifier.texts.formats import amount, moment, safe_header, safe_name, safe_parameter, span, zone_at, zone_of
 from notifier.texts.letter import Letter, Names, template_values
 from notifier.texts.render import render
-from notifier.whatsapp.templates import CATALOGUE, message, parameters
+from notifier.whatsapp.channel import CATALOGUE, message_body, parameters
 
 JAKARTA = zone("Asia/Jakarta")
 NAMES = Names("Budi", "Budi", "Dr. Sari, M.Psi.", "Konseling")
@@ -309,7 +309,7 @@ def test_any_name__a_whatsapp_message_keeps_its_shape(name):
         letter.actor,
         Names(name, name, name),
     )
-    body = message(hostile, uuid4(), "6281234567890")
+    body = message_body(hostile, uuid4(), "6281234567890")
     (component,) = body["template"]["components"]
     assert [set(p) for p in component["parameters"]] == [{"type", "text"}] * 4
     assert template_values(hostile)["meeting_link"] == LINK

@@ -12,7 +12,6 @@ from uuid import UUID
 from icalendar import Calendar, vCalAddress, vText, vUri
 from icalendar import Event as VEvent
 
-from booking_contracts.event import Event
 from booking_contracts.sessions import (
     PractitionerChanged,
     SessionCanceled,
@@ -40,20 +39,30 @@ class Invitation:
     link: str | None
 
 
-def invitation(letter: Letter) -> Invitation | None:
-    """The invitation that this message carries: to the member alone, and only about a session that had a time."""
-    event = letter.event
-    method = _method(event)
+def invitation_of(letter: Letter) -> Invitation | None:
+    """The invitation that this message carries: to the member alone, and only about a session that had a time.
+
+    A reminder is caused by the event that invited already: it says the time again, it invites nobody again.
+    """
+    method: Method
+    match letter.event:
+        case SessionScheduled() | SessionRescheduled() as event:
+            method = "REQUEST"
+        case SessionCanceled() | SessionFailed() | PractitionerChanged() as event:
+            method = "CANCEL"
+        case _:
+            return None
     time = session_time(letter)
-    if method is None or time is None or not letter.to_member or _is_timer(letter):
+    if time is None or not letter.to_member or letter.template in {"reminder_24h", "reminder_1h"}:
         return None
+    with_whom = {"id": "Konsultasi dengan", "en": "Consultation with"}[letter.language]
     return Invitation(
         method=method,
-        session_id=event.session_id,  # type: ignore[attr-defined]
-        sequence=event.schedule_version,  # type: ignore[attr-defined]
+        session_id=event.session_id,
+        sequence=event.schedule_version,
         starts_at=time[0],
         ends_at=time[1],
-        summary=_summary(letter),
+        summary=f"{with_whom} {template_values(letter)['other_name']}",
         link=meeting_link(event),
     )
 
@@ -93,24 +102,3 @@ def _attendee(address: str) -> vCalAddress:
     attendee.params["PARTSTAT"] = vText("NEEDS-ACTION")
     attendee.params["RSVP"] = vText("FALSE")
     return attendee
-
-
-def _method(event: Event) -> Method | None:
-    match event:
-        case SessionScheduled() | SessionRescheduled():
-            return "REQUEST"
-        case SessionCanceled() | SessionFailed() | PractitionerChanged():
-            return "CANCEL"
-        case _:
-            return None
-
-
-def _is_timer(letter: Letter) -> bool:
-    """A reminder is caused by the event that invited already: it says the time again, it invites nobody again."""
-    return letter.template in {"reminder_24h", "reminder_1h"}
-
-
-def _summary(letter: Letter) -> str:
-    values = template_values(letter)
-    word = {"id": "Konsultasi dengan", "en": "Consultation with"}[letter.language]
-    return f"{word} {values['other_name']}"

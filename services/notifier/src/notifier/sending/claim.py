@@ -1,4 +1,4 @@
-"""Taking the next due message: everything about it is looked up now, and whether it may still leave is decided now.
+"""Claiming the next due message: everything about it is looked up now, and whether it may still leave is decided now.
 
 One transaction: the row is locked, judged, and leaves this place either settled (skipped, failed, waiting) or as
 `sending` with the number of its attempt. That commit comes before the send, so a crash in between can never look like
@@ -6,7 +6,7 @@ One transaction: the row is locked, judged, and leaves this place either settled
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -15,14 +15,13 @@ from psycopg.rows import dict_row
 
 from booking_contracts.decode import from_store
 from booking_contracts.errors import ContractError
-from booking_contracts.zones import Zone
 from notifier.ledger.store import ledger_update
 from notifier.rules.delivery import Channel as ChannelName
 from notifier.rules.delivery import CurrentState, Preferences, channels, language, skip_reason
 from notifier.rules.table import ADMINS, Fence
+from notifier.sending.breaker import may_probe
 from notifier.sending.channel import BadAddress, Channel, Contact, NoAddress
-from notifier.sending.patience import Patience
-from notifier.sending.refusal import asks_again
+from notifier.sending.pacing import RetryPolicy
 from notifier.texts.formats import zone_of
 from notifier.texts.letter import Letter, Names
 
@@ -40,7 +39,7 @@ WITH chosen AS MATERIALIZED (
                           WHERE o.recipient_id = n.recipient_id AND o.channel = n.channel AND o.state = 'pending'
                             AND (o.due_at, o.id) < (n.due_at, n.id) AND o.not_before <= clock_timestamp()))
     ORDER BY n.not_before, n.id LIMIT 1 FOR UPDATE OF n SKIP LOCKED)
-SELECT n.id, n.recipient_id, n.template, n.attempts, n.ambiguities, n.due_at, n.queued_at, n.state, n.traceparent,
+SELECT n.id, n.recipient_id, n.template, n.attempts, n.due_at, n.queued_at, n.state, n.traceparent,
        n.fence_version, n.fence_status, n.useful_until, s.schedule_version, s.status, s.starts_at, s.ends_at,
        c.type, c.type_version, c.data::text AS data, c.actor, c.occurred_at, sale.product_name,
        clock_timestamp() AS now,
@@ -60,11 +59,7 @@ SELECT p.id, coalesce(r.name, c.name) AS name, c.email, c.phone, c.locale, coale
 FROM unnest(%s::uuid[]) p(id) LEFT JOIN contact c ON c.person_id = p.id LEFT JOIN practitioner r ON r.id = p.id
      LEFT JOIN preference e ON e.person_id = p.id LEFT JOIN erased x ON x.person_id = p.id"""
 
-_SKIP = ledger_update("state = 'skipped', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
-# It may have been taken: that nobody tries it again changes nothing about what is known of it.
-_LEAVE_IT = ledger_update("state = 'ambiguous', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
-_FAIL = ledger_update("state = 'failed', reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
-_ENDS: dict[str, bytes] = {"skipped": _SKIP, "ambiguous": _LEAVE_IT, "failed": _FAIL}
+_END = ledger_update("state = %(state)s, reason = %(reason)s, not_before = NULL", "n.id = %(id)s")
 _START = ledger_update(
     """state = 'sending', attempts = n.attempts + 1, reason = NULL, provider_message_id = NULL, locale = %(locale)s,
        sending_until = clock_timestamp() + make_interval(secs => %(lease)s)""",
@@ -84,7 +79,6 @@ class Attempt:
 
     id: UUID
     number: int
-    ambiguities: int
     recipient_id: str
     template: str
     is_timer: bool
@@ -106,12 +100,9 @@ class Settled:
     reason: str
 
 
-Taken = Attempt | Settled
-
-
-async def take_next(
-    conn: psycopg.AsyncConnection[Any], channel: Channel, patience: Patience, platform_zone: str
-) -> Taken | None:
+async def claim_next(
+    conn: psycopg.AsyncConnection[Any], channel: Channel, policy: RetryPolicy, platform_zone: str
+) -> Attempt | Settled | None:
     """The next due message of this channel, within the caller's transaction; None if nothing is due."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(_NEXT, {"channel": channel.name})
@@ -125,44 +116,41 @@ async def take_next(
         await conn.execute(_POSTPONE, {"id": row["id"]})
         return _settled(row, "pending", "unreadable")
     people = await _people(conn, row)
-    if (
-        reason := skip_reason(_fence(row), row["useful_until"], _current_state(row, people, channel.name), row["now"])
-    ) is not None:
+    fence = None if row["fence_version"] is None else Fence(row["fence_version"], row["fence_status"])
+    current = _current_state(row, people, channel.name)
+    if (reason := skip_reason(fence, row["useful_until"], current, row["now"])) is not None:
         return await _settle(conn, row, "skipped", reason)
-    contact = _contact(people.get(row["recipient_id"]))
-    return await _start(conn, row, _Ready(channel, patience, letter(row, people, platform_zone), contact))
+    letter, contact = _letter(row, people, platform_zone), _contact(people.get(row["recipient_id"]))
+    return await _start(conn, row, letter, contact, channel=channel, policy=policy)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A relevant message with all that its channel needs."""
-
-    channel: Channel
-    patience: Patience
-    letter: Letter
-    contact: Contact | None
-
-
-async def _start(conn: psycopg.AsyncConnection[Any], row: dict[str, Any], ready: _Ready) -> Taken | None:
-    patience, now, base = ready.patience, row["now"], max(row["due_at"], row["queued_at"])
+async def _start(
+    conn: psycopg.AsyncConnection[Any],
+    row: dict[str, Any],
+    letter: Letter,
+    contact: Contact | None,
+    *,
+    channel: Channel,
+    policy: RetryPolicy,
+) -> Attempt | Settled | None:
+    now, base = row["now"], max(row["due_at"], row["queued_at"])
     try:
-        prepared = ready.channel.prepare(row["id"], ready.letter, ready.contact, now)
+        prepared = channel.prepare(row["id"], letter, contact, now)
     except NoAddress:
-        if now >= base + patience.address_wait:
+        if now >= base + policy.address_wait:
             return await _settle(conn, row, "failed", "no_address")
-        await conn.execute(_WAIT, {"id": row["id"], "until": base + patience.address_wait})
+        await conn.execute(_WAIT, {"id": row["id"], "until": base + policy.address_wait})
         return _settled(row, "pending", "no_address")
     except BadAddress:
         return await _settle(conn, row, "failed", "bad_address")
     except Exception as error:  # noqa: BLE001 - one message's broken text must never stop another's (N4)
         return await _settle(conn, row, "failed", f"unrenderable_{type(error).__name__}")
-    if row["refused"] and not await asks_again(conn, ready.channel.name, row["id"]):
+    if row["refused"] and not await may_probe(conn, channel.name, row["id"]):
         return None
-    await conn.execute(_START, {"id": row["id"], "locale": ready.letter.language, "lease": patience.lease})
+    await conn.execute(_START, {"id": row["id"], "locale": letter.language, "lease": policy.lease})
     return Attempt(
         id=row["id"],
         number=row["attempts"] + 1,
-        ambiguities=row["ambiguities"],
         recipient_id=row["recipient_id"],
         template=row["template"],
         is_timer=row["fence_version"] is not None,
@@ -174,9 +162,9 @@ async def _start(conn: psycopg.AsyncConnection[Any], row: dict[str, Any], ready:
 
 
 async def _settle(conn: psycopg.AsyncConnection[Any], row: dict[str, Any], state: str, reason: str) -> Settled:
-    """No try any more. What may have been taken stays ambiguous, whatever ends it."""
+    """No try any more. What may have been taken stays ambiguous: that nobody tries again changes nothing about that."""
     state = "ambiguous" if row["state"] == "ambiguous" else state
-    await conn.execute(_ENDS[state], {"id": row["id"], "reason": reason})
+    await conn.execute(_END, {"id": row["id"], "state": state, "reason": reason})
     return _settled(row, state, reason)
 
 
@@ -192,10 +180,6 @@ async def _people(conn: psycopg.AsyncConnection[Any], row: dict[str, Any]) -> di
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(_PEOPLE, [list(ids)])
     return {str(person["id"]): person for person in await cursor.fetchall()}
-
-
-def _fence(row: dict[str, Any]) -> Fence | None:
-    return None if row["fence_version"] is None else Fence(row["fence_version"], row["fence_status"])
 
 
 def _current_state(row: dict[str, Any], people: dict[str, dict[str, Any]], channel: ChannelName) -> CurrentState:
@@ -219,7 +203,7 @@ def _contact(person: dict[str, Any] | None) -> Contact | None:
     return None if person is None else Contact(person["email"], person["phone"])
 
 
-def letter(row: dict[str, Any], people: dict[str, dict[str, Any]], platform_zone: str) -> Letter:
+def _letter(row: dict[str, Any], people: dict[str, dict[str, Any]], platform_zone: str) -> Letter:
     """What the message is rendered from: the stored event, and the people as they are called now."""
     event, recipient = row["event"], people.get(row["recipient_id"], {})
 
@@ -230,7 +214,7 @@ def letter(row: dict[str, Any], people: dict[str, dict[str, Any]], platform_zone
         template=row["template"],
         recipient_id=row["recipient_id"],
         language=language(_preferences(recipient), recipient.get("locale")),
-        zone=_zone(recipient, platform_zone),
+        zone=zone_of(recipient.get("timezone"), platform_zone),
         event=event,
         at=row["occurred_at"],
         actor=row["actor"],
@@ -240,13 +224,5 @@ def letter(row: dict[str, Any], people: dict[str, dict[str, Any]], platform_zone
             practitioner=called(getattr(event, "practitioner_id", None)),
             product=row["product_name"],
         ),
-        session_time=_session_time(row),
+        session_time=(row["starts_at"], row["ends_at"]) if row["starts_at"] and row["ends_at"] else None,
     )
-
-
-def _zone(recipient: dict[str, Any], platform_zone: str) -> Zone:
-    return zone_of(recipient.get("timezone"), platform_zone)
-
-
-def _session_time(row: dict[str, Any]) -> tuple[datetime, datetime] | None:
-    return (row["starts_at"], row["ends_at"]) if row["starts_at"] and row["ends_at"] else None

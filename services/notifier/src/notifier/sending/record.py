@@ -7,9 +7,9 @@ from uuid import UUID
 import psycopg
 
 from notifier.ledger.store import ledger_update
+from notifier.sending.channel import Accepted, Later, Outcome, ProviderDown, Refused, Unknown
 from notifier.sending.claim import Attempt
-from notifier.sending.outcome import Accepted, Later, Outcome, ProviderDown, Refused, Unknown
-from notifier.sending.patience import Patience, backoff
+from notifier.sending.pacing import RetryPolicy, backoff
 
 # The attempt's own row: still `sending`, or already called ambiguous by a recovery that thought this worker dead.
 _MINE: LiteralString = "n.id = %(id)s AND n.attempts = %(number)s AND n.state IN ('sending', 'ambiguous')"
@@ -43,30 +43,31 @@ _CRASHED = ledger_update(
     """n.channel = %(channel)s AND n.state = 'sending' AND n.sending_until < clock_timestamp()
        AND n.id <> ALL(%(alive)s)""",
 )
-# WhatsApp told of a failure while the attempt was still `sending` (whatsapp/statuses.py): that is its word, and holds.
-_TOLD: LiteralString = "n.state = 'sending' AND n.reason IS NOT NULL"
-_AS_TOLD: LiteralString = (
+# WhatsApp reported a failure while the attempt was still `sending` (whatsapp/webhook.py): that is its word, and holds.
+_FAILURE_REPORTED: LiteralString = "n.state = 'sending' AND n.reason IS NOT NULL"
+_AS_REPORTED: LiteralString = (
     "state = CASE WHEN n.not_before IS NULL THEN 'failed' ELSE 'pending' END, sending_until = NULL"
 )
 _FAILED_ALREADY = ledger_update(
-    _AS_TOLD,
-    f"""n.id = %(id)s AND n.attempts = %(number)s AND {_TOLD}
+    _AS_REPORTED,
+    f"""n.id = %(id)s AND n.attempts = %(number)s AND {_FAILURE_REPORTED}
        AND (%(provider_id)s::text IS NULL OR n.provider_message_id = %(provider_id)s)""",
 )
-_CRASHED_AND_TOLD = ledger_update(
-    _AS_TOLD,
-    f"""n.channel = %(channel)s AND n.sending_until < clock_timestamp() AND n.id <> ALL(%(alive)s) AND {_TOLD}""",
+_CRASHED_AND_REPORTED = ledger_update(
+    _AS_REPORTED,
+    f"""n.channel = %(channel)s AND n.sending_until < clock_timestamp() AND n.id <> ALL(%(alive)s)
+        AND {_FAILURE_REPORTED}""",
 )
 _STILL_SENDING: LiteralString = """
 UPDATE notification SET sending_until = clock_timestamp() + make_interval(secs => %(lease)s)
 WHERE id = ANY(%(ids)s) AND state = 'sending'"""
 
 
-async def record(
+async def record_outcome(
     conn: psycopg.AsyncConnection[Any],
     attempt: Attempt,
     outcome: Outcome,
-    patience: Patience,
+    policy: RetryPolicy,
     *,
     pause: float,
 ) -> str:
@@ -85,9 +86,9 @@ async def record(
             await conn.execute(_FAILED, {**mine, "code": code})
             return "failed"
         case Unknown(code):
-            await conn.execute(_AMBIGUOUS, {**mine, "code": code, "seconds": patience.ambiguous_wait.total_seconds()})
+            await conn.execute(_AMBIGUOUS, {**mine, "code": code, "seconds": policy.ambiguous_wait.total_seconds()})
             return "ambiguous"
-        case Later(code) | ProviderDown(code, perhaps_this_one=True) if attempt.age > patience.give_up_after:
+        case Later(code) | ProviderDown(code, perhaps_this_one=True) if attempt.age > policy.give_up_after:
             await conn.execute(_FAILED, {**mine, "code": code})
             return "failed"
         case Later(code, retry_after):
@@ -102,18 +103,18 @@ async def record(
 
 async def _failed_already(conn: psycopg.AsyncConnection[Any], attempt: Attempt, outcome: Accepted | Unknown) -> bool:
     """Whether the provider's webhook was faster than its answer, and said that this very message failed."""
-    told = getattr(outcome, "provider_message_id", None)
-    values = {"id": attempt.id, "number": attempt.number, "provider_id": told}
+    reported = getattr(outcome, "provider_message_id", None)
+    values = {"id": attempt.id, "number": attempt.number, "provider_id": reported}
     return (await conn.execute(_FAILED_ALREADY, values)).rowcount > 0
 
 
-async def still_sending(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID], patience: Patience) -> None:
+async def still_sending(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID], policy: RetryPolicy) -> None:
     """A sign of life for attempts under way: a slow provider is no crash."""
-    await conn.execute(_STILL_SENDING, {"ids": list(ids), "lease": patience.lease})
+    await conn.execute(_STILL_SENDING, {"ids": list(ids), "lease": policy.lease})
 
 
-async def recover(conn: psycopg.AsyncConnection[Any], channel: str, alive: Sequence[UUID], patience: Patience) -> int:
+async def recover(conn: psycopg.AsyncConnection[Any], channel: str, alive: Sequence[UUID], policy: RetryPolicy) -> int:
     """Attempts of dead workers become ambiguous (F86), never the caller's own `alive` ones; how many there were."""
-    values = {"channel": channel, "alive": list(alive), "seconds": patience.ambiguous_wait.total_seconds()}
-    told = (await conn.execute(_CRASHED_AND_TOLD, values)).rowcount
-    return told + (await conn.execute(_CRASHED, values)).rowcount
+    values = {"channel": channel, "alive": list(alive), "seconds": policy.ambiguous_wait.total_seconds()}
+    reported = (await conn.execute(_CRASHED_AND_REPORTED, values)).rowcount
+    return reported + (await conn.execute(_CRASHED, values)).rowcount

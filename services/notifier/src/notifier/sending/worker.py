@@ -14,17 +14,14 @@ from opentelemetry.trace import SpanKind
 from booking_outbox import Progress, crash_point
 from booking_process.database import Database, DatabaseDownError
 from booking_process.telemetry import linked_span
-from notifier import metrics
-from notifier.sending import refusal
-from notifier.sending.channel import Channel
-from notifier.sending.claim import Attempt, Settled, take_next
-from notifier.sending.lane import after_message, after_refusal
-from notifier.sending.outcome import Accepted, Later, Outcome, ProviderDown, Unknown
-from notifier.sending.patience import Breaker, Patience, backoff
-from notifier.sending.record import record, recover, still_sending
-from notifier.sending.watch import watch
+from notifier.sending import metrics
+from notifier.sending.breaker import Breaker, suspended_by
+from notifier.sending.channel import Accepted, Channel, Later, Outcome, ProviderDown, Unknown
+from notifier.sending.claim import Attempt, Settled, claim_next
+from notifier.sending.pacing import RetryPolicy, backoff, pace_after_message, pause_after_refusal
+from notifier.sending.record import record_outcome, recover, still_sending
 
-_log = structlog.get_logger("notifier.sending")
+_logger = structlog.get_logger("notifier.sending")
 _IDLE_SECONDS = 1.0
 _RECOVER_EVERY = 5.0
 _DATABASE_PAUSE = 1.0
@@ -43,7 +40,7 @@ class Sender:
         channel: Channel,
         *,
         database: Database,
-        patience: Patience,
+        policy: RetryPolicy,
         platform_zone: str,
         published: Callable[[], None] = lambda: None,
         concurrency: int = 8,
@@ -51,10 +48,10 @@ class Sender:
         self.name = f"{channel.name}-sender"
         self._channel = channel
         self._database = database
-        self._patience = patience
+        self._policy = policy
         self._platform_zone = platform_zone
         self._published = published
-        self._hands = asyncio.Semaphore(concurrency)
+        self._free = asyncio.Semaphore(concurrency)
         self._under_way: dict[UUID, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._breaker = Breaker()
@@ -62,7 +59,7 @@ class Sender:
         self._recovered_at = -_RECOVER_EVERY
         self._due = 0
         self._waiting_for: str | None = None
-        self._refused: str | None = None
+        self._suspended_by: str | None = None
         self._alarmed = False
 
     def wake(self) -> None:
@@ -90,14 +87,17 @@ class Sender:
     async def _beat(self) -> None:
         """Says of what is under way that it is, so that nobody takes a slow provider for a crash of ours."""
         while True:
-            await asyncio.sleep(self._patience.lease / 3)
+            await asyncio.sleep(self._policy.lease / 3)
             if not self._under_way:
                 continue
             try:
                 async with self._database.autocommit() as conn:
-                    await still_sending(conn, list(self._under_way), self._patience)
-            except Exception as error:  # noqa: BLE001 - the next beat may succeed; a missing one costs certainty, not mail
-                _log.warning("heartbeat_failed", channel=self._channel.name, error=type(error).__name__)
+                    await still_sending(conn, list(self._under_way), self._policy)
+            except (DatabaseDownError, psycopg.Error) as error:
+                # The next beat may succeed; a missing one costs certainty, not mail.
+                _logger.warning("heartbeat_failed", channel=self._channel.name, error=type(error).__name__)
+            except Exception:
+                _logger.exception("heartbeat_failed", channel=self._channel.name)
 
     async def _work(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -109,51 +109,51 @@ class Sender:
                 self._waiting_for = "postgres"
                 await _sleep(_DATABASE_PAUSE, stop)
                 continue
-            except Exception:  # noqa: BLE001
+            except Exception:
                 # A bug met by one message must not end all sending; the pause keeps it from spinning (F45).
-                _log.exception("sending_step_failed", channel=self._channel.name)
+                _logger.exception("sending_step_failed", channel=self._channel.name)
                 await _sleep(_DATABASE_PAUSE, stop)
                 continue
             if idle:
                 await self._idle(stop)
 
     async def _send_next(self, stop: asyncio.Event) -> bool:
-        """Take up one message; False when none is due. Waits while the provider is left alone or all hands are full."""
+        """Take up one message; False when none is due. Waits while the provider is left alone or all are busy."""
         if (pause := self._breaker.wait_seconds()) > 0:
             await _sleep(min(pause, _IDLE_SECONDS), stop)
             self._moved_at = time.monotonic()
             return True
-        if self._breaker.is_trying and self._under_way:
+        if self._breaker.is_half_open and self._under_way:
             await asyncio.wait(list(self._under_way.values()), timeout=_IDLE_SECONDS)
             return True
-        # The hand is free before the message is claimed: a claimed one that waited for a hand would outlive its lease.
-        await self._hands.acquire()
-        taken = None
+        # Room is made before the message is claimed: a claimed one that waited for room would outlive its lease.
+        await self._free.acquire()
+        claimed = None
         try:
-            taken = await self._take()
+            claimed = await self._claim()
         finally:
-            if not isinstance(taken, Attempt):
-                self._hands.release()
-        if isinstance(taken, Attempt):
-            self._begin(taken)
-        return taken is not None
+            if not isinstance(claimed, Attempt):
+                self._free.release()
+        if isinstance(claimed, Attempt):
+            self._begin(claimed)
+        return claimed is not None
 
-    async def _take(self) -> Attempt | Settled | None:
+    async def _claim(self) -> Attempt | Settled | None:
         async with self._database.transaction() as conn:
-            taken = await take_next(conn, self._channel, self._patience, self._platform_zone)
+            claimed = await claim_next(conn, self._channel, self._policy, self._platform_zone)
         self._moved_at = time.monotonic()
-        match taken:
+        match claimed:
             case Settled(state="pending"):
                 pass  # it waits on, and is looked at again every few seconds: nothing to tell
             case Settled():
-                self._count(taken.template, taken.state)
+                self._count(claimed.template, claimed.state)
                 self._published()
-                self._tell("message_settled", taken, state=taken.state, reason=taken.reason)
+                self._log("message_settled", claimed, state=claimed.state, reason=claimed.reason)
             case Attempt(is_timer=True, number=1):  # a later try tells of a provider, not of the timer
-                metrics.LATENESS.labels(taken.template).observe(max(taken.lateness, 0.0))
+                metrics.LATENESS.labels(claimed.template).observe(max(claimed.lateness, 0.0))
             case _:
                 pass
-        return taken
+        return claimed
 
     def _begin(self, attempt: Attempt) -> None:
         task = asyncio.create_task(self._attempt(attempt), name=f"{self.name}:{attempt.id}")
@@ -168,17 +168,17 @@ class Sender:
             metrics.SEND_SECONDS.labels(self._channel.name).observe(time.monotonic() - started)
             crash_point("notifier.after_send")
             await self._record(attempt, outcome)
-        except Exception:  # noqa: BLE001
+        except Exception:
             # Without a record the attempt's lease runs out and a recovery calls it ambiguous.
-            _log.exception("attempt_without_record", channel=self._channel.name, notification_id=str(attempt.id))
+            _logger.exception("attempt_without_record", channel=self._channel.name, notification_id=str(attempt.id))
         finally:
-            self._hands.release()
+            self._free.release()
             self._woken.set()
 
     async def _send(self, attempt: Attempt) -> Outcome:
         try:
             # The channel keeps its own deadline; this one is for a channel that fails to (F81).
-            async with asyncio.timeout(self._patience.send_timeout * 1.5):
+            async with asyncio.timeout(self._policy.send_timeout * 1.5):
                 with linked_span(
                     f"send {self._channel.name}",
                     traceparent=attempt.traceparent,
@@ -186,8 +186,8 @@ class Sender:
                     attributes={"notification.id": str(attempt.id), "notification.attempt": attempt.number},
                 ):
                     return await self._channel.send(attempt.prepared)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the message may have left
-            _log.exception("channel_failed", channel=self._channel.name, notification_id=str(attempt.id))
+        except Exception as error:  # whatever it was, the message may have left
+            _logger.exception("channel_failed", channel=self._channel.name, notification_id=str(attempt.id))
             return Unknown(f"internal_{type(error).__name__}")
 
     async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -196,39 +196,37 @@ class Sender:
         while True:
             try:
                 async with self._database.transaction() as conn:
-                    state = await record(conn, attempt, outcome, self._patience, pause=pause)
+                    state = await record_outcome(conn, attempt, outcome, self._policy, pause=pause)
                 break
             except (DatabaseDownError, psycopg.Error) as error:
                 # The outcome is known here alone: keep it until the database takes it, or until we are killed.
-                _log.warning("record_delayed", channel=self._channel.name, error=type(error).__name__)
+                _logger.warning("record_delayed", channel=self._channel.name, error=type(error).__name__)
                 await asyncio.sleep(_DATABASE_PAUSE)
         self._published()
         self._count(attempt.template, state)
         code = getattr(outcome, "code", None)
-        self._tell("message_attempted", attempt, attempt=attempt.number, state=state, code=code)
+        self._log("message_attempted", attempt, attempt=attempt.number, state=state, code=code)
 
-    def _tell(self, what: str, of: Attempt | Settled, **more: Any) -> None:
+    def _log(self, what: str, of: Attempt | Settled, **more: Any) -> None:
         """A line of what happened to a message, in the trace that asked for it."""
         trace = {"trace_id": of.traceparent[3:35]} if of.traceparent else {}
         message = {"channel": self._channel.name, "notification_id": str(of.id), "template": of.template}
-        _log.info(what, **message, **more, **trace)
+        _logger.info(what, **message, **more, **trace)
 
     async def _pace(self, attempt: Attempt, outcome: Outcome) -> None:
         """Before the record, while the row still keeps its recipient's other messages back; a failure only quickens."""
-        recipient, name, patience = attempt.recipient_id, self._channel.name, self._patience
-        paced = patience.pace > 0 and isinstance(outcome, Accepted | Unknown)
-        if not paced and not isinstance(outcome, Later):
-            return
+        recipient, name = attempt.recipient_id, self._channel.name
         with suppress(DatabaseDownError, psycopg.Error):
-            async with self._database.transaction() as conn:
-                match outcome:
-                    case Accepted() | Unknown():
-                        await after_message(conn, recipient, name, pace=patience.pace, burst=patience.burst)
-                    case Later(_, retry_after):
-                        seconds = min(backoff(attempt.number, attempt.age), 60.0)
-                        await after_refusal(conn, recipient, name, seconds=max(seconds, retry_after or 0.0))
-                    case _:
-                        pass
+            match outcome:
+                case Accepted() | Unknown() if self._policy.pace > 0:
+                    async with self._database.transaction() as conn:
+                        await pace_after_message(conn, recipient, name, self._policy)
+                case Later(_, retry_after):
+                    seconds = max(min(backoff(attempt.number, attempt.age), 60.0), retry_after or 0.0)
+                    async with self._database.transaction() as conn:
+                        await pause_after_refusal(conn, recipient, name, seconds=seconds)
+                case _:
+                    pass
 
     def _judge_provider(self, outcome: Outcome) -> float:
         """Open or close the breaker; the seconds for which the whole provider is left alone."""
@@ -242,34 +240,35 @@ class Sender:
                 self._breaker.answered()
         if isinstance(outcome, ProviderDown) and outcome.alarm:
             self._alarmed = True
-            _log.error("provider_refuses_us", channel=self._channel.name, code=outcome.code)
+            _logger.error("provider_refuses_us", channel=self._channel.name, code=outcome.code)
         elif isinstance(outcome, Accepted):
             self._alarmed = False
         self._show_provider()
         return pause
 
     def _show_provider(self) -> None:
-        metrics.PROVIDER_DOWN.labels(self._channel.name).set(self._breaker.is_trying or self._refused is not None)
-        metrics.NEEDS_A_PERSON.labels(self._channel.name).set(self._alarmed or self._refused is not None)
+        suspended = self._suspended_by is not None
+        metrics.PROVIDER_DOWN.labels(self._channel.name).set(self._breaker.is_half_open or suspended)
+        metrics.NEEDS_A_PERSON.labels(self._channel.name).set(self._alarmed or suspended)
 
     async def _housekeep(self) -> None:
         if time.monotonic() - self._recovered_at < _RECOVER_EVERY:
             return
         self._recovered_at = time.monotonic()
         async with self._database.transaction() as conn:
-            recovered = await recover(conn, self._channel.name, list(self._under_way), self._patience)
+            recovered = await recover(conn, self._channel.name, list(self._under_way), self._policy)
         if recovered:
             self._published()
-            _log.warning("attempts_without_end", channel=self._channel.name, count=recovered)
+            _logger.warning("attempts_without_end", channel=self._channel.name, count=recovered)
         async with self._database.autocommit() as conn:
-            self._due = await watch(conn, self._channel.name)
-            told = await refusal.present(conn, self._channel.name)
-        if told is not None and told != self._refused:
-            _log.error("provider_refuses_us", channel=self._channel.name, code=told)
-        if told is not None or self._refused is not None:
-            self._refused = told
+            self._due = await metrics.watch(conn, self._channel.name)
+            code = await suspended_by(conn, self._channel.name)
+        if code is not None and code != self._suspended_by:
+            _logger.error("provider_refuses_us", channel=self._channel.name, code=code)
+        if code is not None or self._suspended_by is not None:
+            self._suspended_by = code
             self._show_provider()
-        if self._due == 0 or self._refused is not None:
+        if self._due == 0 or self._suspended_by is not None:
             self._moved_at = time.monotonic()
 
     async def _idle(self, stop: asyncio.Event) -> None:

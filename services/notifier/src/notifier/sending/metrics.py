@@ -1,5 +1,8 @@
 """What an operator watches: outcomes, lateness of timers, providers that refuse us, waiting messages."""
 
+from typing import Any, LiteralString
+
+import psycopg
 from prometheus_client import Counter, Gauge, Histogram
 
 OUTCOMES = Counter(
@@ -32,8 +35,24 @@ NEEDS_A_PERSON = Gauge(
     "1 while the provider refuses our token, password or configuration (F84: 190)",
     ["channel"],
 )
-WEBHOOK_STATUSES = Counter(
-    "notifier_whatsapp_statuses_total",
-    "Status updates of WhatsApp by status and whether their message is known",
-    ["status", "known"],
-)
+
+_DUE: LiteralString = """
+SELECT count(*), coalesce(extract(epoch FROM max(clock_timestamp() - due_at)), 0)::float8
+FROM (SELECT due_at FROM notification WHERE channel = %s AND state IN ('pending', 'ambiguous')
+      AND not_before <= clock_timestamp() LIMIT 10000) d"""
+_UNRESOLVED: LiteralString = """
+SELECT state, count(*) FROM (SELECT state FROM notification
+      WHERE channel = %s AND state IN ('failed', 'ambiguous') AND not_before IS NULL LIMIT 10000) f
+GROUP BY state"""
+
+
+async def watch(conn: psycopg.AsyncConnection[Any], channel: str) -> int:
+    """Set the gauges of one channel; how many messages could leave now."""
+    row = await (await conn.execute(_DUE, [channel])).fetchone()
+    due, age = row if row is not None else (0, 0.0)
+    WAITING.labels(channel).set(due)
+    OLDEST.labels(channel).set(age)
+    found = dict(await (await conn.execute(_UNRESOLVED, [channel])).fetchall())
+    for state in ("failed", "ambiguous"):
+        FAILED.labels(channel, state).set(found.get(state, 0))
+    return due

@@ -1,1 +1,0 @@
-"""What the notifier answers over HTTP (api.md)."""
