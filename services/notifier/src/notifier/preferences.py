@@ -14,12 +14,15 @@ from booking_web.consistency import stamp
 from booking_web.etag import Conditions, Preconditions
 from booking_web.idempotency import Idempotency, Written
 from booking_web.languages import Language
-from booking_web.problems import forbidden, problem_responses
+from booking_web.problems import Problem, forbidden, problem_responses
 from notifier.ledger.store import widen_timers
 from notifier.people import CHOOSE, PEOPLE, preferences_of
 from notifier.rules.delivery import language
 
-ERASED = forbidden("person_erased", "This person was erased; nothing is written again.")
+
+def _erased() -> Problem:
+    # Made anew for each answer: an exception that is raised again keeps the frames of every time before.
+    return forbidden("person_erased", "This person was erased; nothing is written again.")
 
 
 class Channels(BaseModel):
@@ -56,7 +59,7 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
             now = await _now(conn, caller.sub)
         return _stamped(response, caller.sub, now)
 
-    @routes.put("", response_model=PreferencesNow, responses=problem_responses(401, ERASED, 412, 422, 429, 503))
+    @routes.put("", response_model=PreferencesNow, responses=problem_responses(401, _erased(), 412, 422, 429, 503))
     async def write_preferences(
         chosen: NewPreferences, caller: Caller, response: Response, idempotency: Idempotency, conditions: Preconditions
     ) -> Any:
@@ -89,7 +92,7 @@ async def _write(
 ) -> None:
     await PEOPLE.lock(conn, person_id)
     if await PEOPLE.is_erased(conn, person_id):
-        raise ERASED
+        raise _erased()
     conditions.check((await _now(conn, person_id)).version)
     wanted = chosen.channels.model_dump()
     await conn.execute(CHOOSE, {"person": person_id, **wanted, "language": chosen.language})

@@ -11,8 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from services.notifier.tests.cloud_api import Meta, cloud_api
-from services.notifier.tests.smtp_server import Inbox, smtp_server
+from services.notifier.tests.providers import Inbox, Meta, cloud_api, smtp_server
 
 from booking_contracts.decode import Record
 from booking_contracts.topics import topic_named

@@ -16,6 +16,7 @@ import pytest
 from prometheus_client import REGISTRY
 from services.notifier.tests.given import Case, now
 from services.notifier.tests.integration.conftest import Running
+from services.notifier.tests.providers import Misdeed
 
 from booking_contracts.directory import PersonPreferences
 from booking_contracts.topics import PREFERENCES
@@ -526,8 +527,6 @@ async def test_webhook__a_failure_without_a_code_is_final(serve):
 @pytest.mark.parametrize(("code", "state"), [(131026, "failed"), (131056, "pending")])
 async def test_webhook__a_failure_told_before_the_answer_is_no_less_true(serve, code, state, cut):
     """F84, F85, N5: statuses have no order with the call's own answer, which may also be lost."""
-    from services.notifier.tests.cloud_api import Misdeed
-
     served = await serve(whatsapp_ambiguous_wait_seconds=600)
     meta, case = served.running.meta, Case()
 
@@ -582,8 +581,6 @@ async def test_webhook__a_failure_told_to_a_worker_that_died_is_no_less_true(ser
 
 async def test_webhook__a_lost_answer_is_found_by_our_own_id_and_nothing_is_sent_again(serve):
     """F85: matched by `biz_opaque_callback_data` before any resend."""
-    from services.notifier.tests.cloud_api import Misdeed
-
     served = await serve(whatsapp_ambiguous_wait_seconds=60)
     served.running.meta.script = [Misdeed(cut_after_accept=True)]
     case = Case()

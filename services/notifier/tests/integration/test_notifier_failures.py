@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client import REGISTRY
-from services.notifier.tests.cloud_api import Misdeed
 from services.notifier.tests.given import Case, now
+from services.notifier.tests.providers import Misdeed
 from structlog.testing import capture_logs
 
 pytestmark = pytest.mark.servers

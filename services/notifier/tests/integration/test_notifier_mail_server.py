@@ -8,9 +8,8 @@ import ssl
 import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
-from services.notifier.tests.certificates import Authority, authority
 from services.notifier.tests.given import Case
-from services.notifier.tests.smtp_server import Inbox
+from services.notifier.tests.providers import Authority, Inbox, authority
 
 pytestmark = pytest.mark.servers
 

@@ -17,9 +17,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from psycopg.rows import dict_row
-from services.notifier.tests.cloud_api import Meta, cloud_api
 from services.notifier.tests.given import Case
-from services.notifier.tests.smtp_server import Inbox, smtp_server
+from services.notifier.tests.providers import Inbox, Meta, cloud_api, smtp_server
 
 from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.topics import NOTIFICATIONS, TOPICS
