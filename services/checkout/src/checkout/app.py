@@ -1,6 +1,7 @@
 """The composition root: the only place that reads settings and wires things. Building does no I/O."""
 
 from datetime import timedelta
+from functools import partial
 
 from fastapi import Depends
 
@@ -12,11 +13,7 @@ from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service, Worker
 from booking_store import Busy
-from checkout.api.erasures import erasures_router
-from checkout.api.me import me_router
 from checkout.api.payments import payments_router
-from checkout.api.person import known_person
-from checkout.api.practitioners import practitioners_router
 from checkout.api.problems import PROBLEMS
 from checkout.api.products import products_router
 from checkout.api.reviews import reviews_router
@@ -25,6 +22,9 @@ from checkout.handlers import Handlers
 from checkout.payments.manual import Manual
 from checkout.payments.midtrans import Midtrans
 from checkout.payments.provider import Provider
+from checkout.people import erasure
+from checkout.people.http import erasures_router, known_person, me_router
+from checkout.people.practitioners import practitioners_router
 from checkout.publishing import PUBLISHED
 from checkout.ranking.months import Months
 from checkout.settings import Settings
@@ -132,14 +132,14 @@ def _timers(
     backoff = Backoff(settings.retry_base_seconds, settings.retry_most_seconds)
     matching = Matching(database, waker.poke)
     grace = timedelta(seconds=settings.expiry_grace_seconds)
-    chores = Chores(database, months, waker.poke)
+    chores = Chores(database, months)
     often = settings.timer_seconds
     return [
         Timer("matching", often, matching.step),
         Timer("payment-pages", often, Pages(database, providers, backoff).step),
         Timer("expiry", often, Expiry(database, providers, backoff, grace, matching, waker.poke).step),
         Timer("refunds", often, Refunds(database, providers, backoff, waker.poke).step),
-        Timer("tombstones", often, chores.send_tombstones_again),
+        Timer("tombstones", often, partial(erasure.send_again, database, waker.poke)),
         Timer("payment-bodies", EVERY, chores.forget_bodies),
         Timer("figures", FIGURES_EVERY, Figures(database, settings.expiry_grace_seconds).step),
         Timer("ranking-months", EVERY, chores.prepare_ranking, allowed=RANKING_SECONDS),

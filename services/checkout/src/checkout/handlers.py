@@ -13,11 +13,11 @@ from booking_process.database import Database
 from booking_store import CommandContext, Connection, Outcome, Stale, handle
 from booking_web.etag import Conditions
 from checkout import catalogue
-from checkout.directory import practitioners
 from checkout.payments import reviews, sessions
 from checkout.payments.provider import Provider
+from checkout.people import store as people
 from checkout.ranking import consulted
-from checkout.transaction.commands import Cancel, Command, Create, Reassign, RequestRefund, SettleReview
+from checkout.transaction.commands import Cancel, Candidate, Command, Create, Reassign, RequestRefund, SettleReview
 from checkout.transaction.state import State
 from checkout.transaction.stream import TRANSACTION
 
@@ -47,7 +47,7 @@ class Handlers:
                 transaction_id=transaction_id,
                 user_id=member,
                 offer=product.offer if product else None,
-                practitioner=await practitioners.candidate(conn, practitioner_id),
+                practitioner=await _candidate(conn, practitioner_id),
                 provider=self.default_provider,
                 expires_at=context.at + timedelta(minutes=product.payment_ttl_minutes if product else 0),
                 page_at=context.at + WORKER_AFTER if provider.remote else None,
@@ -74,7 +74,7 @@ class Handlers:
 
         async def reassign(conn: Connection) -> Reassign:
             status = await consulted.status_of(conn, transaction_id)
-            return Reassign(await practitioners.candidate(conn, practitioner_id), _reason(context), status)
+            return Reassign(await _candidate(conn, practitioner_id), _reason(context), status)
 
         return await self._handle(transaction_id, reassign, context)
 
@@ -118,3 +118,9 @@ def _reason(context: CommandContext) -> UUID:
     if context.text is None:
         raise AssertionError("a reason is required here")
     return context.text.id
+
+
+async def _candidate(conn: Connection, practitioner_id: UUID) -> Candidate | None:
+    """Return what P1 asks of a practitioner."""
+    found = await people.find_profile(conn, practitioner_id)
+    return Candidate(found.id, frozenset(found.tiers), found.active) if found else None

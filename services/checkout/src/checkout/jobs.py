@@ -14,10 +14,9 @@ from booking_contracts.zones import zone
 from booking_process import jobs, logs
 from booking_process.database import Database
 from booking_process.settings import SettingsError, load_settings
-from booking_store import Cause, CommandContext
+from booking_store import Cause
 from checkout.app import database_of
-from checkout.contexts import by_system
-from checkout.erasure import erase, proof
+from checkout.people import erasure
 from checkout.ranking.months import Months
 from checkout.ranking.rebuild import RebuildRunningError, log_of, rebuild
 from checkout.settings import Settings
@@ -79,12 +78,13 @@ async def _erase(settings: Settings, database: Database, arguments: Sequence[str
         raise ValueError("whom?")
     person_id = UUID(arguments[0])
     resend_after = timedelta(seconds=settings.erasure_resend_seconds)
-    done = await erase.erase(database, person_id, by_system(str(uuid4())), _months(settings), resend_after)
-    if not await proof.all_sent(database, person_id, within=LONGEST_WAIT):
+    cause = Cause("system", str(uuid4()))
+    done = await erasure.erase(database, person_id, cause, _months(settings), resend_after)
+    if not await erasure.all_sent(database, person_id, within=LONGEST_WAIT):
         raise NotEndedError(
             "Erased, but the tombstones are not sent yet: is Kafka up? They follow; run it again to see."
         )
-    last = await proof.last_records(settings.kafka_bootstrap, settings.topic_prefix, person_id)
+    last = await erasure.last_records(settings.kafka_bootstrap, settings.topic_prefix, person_id)
     if not all(last.values()):
         raise NotEndedError(f"Erased, but a value came after the tombstone: {last}. Run it again.")
     return {**dataclasses.asdict(done), "tombstones": sorted(last)}
@@ -100,8 +100,7 @@ async def _replay_erasures(settings: Settings, database: Database, _arguments: S
                 cause = Cause(item.meta.actor, item.meta.correlation_id, str(item.meta.id))
                 person_id = UUID(item.meta.subject)
                 async with database.transaction() as conn:
-                    context = CommandContext(cause, item.meta.time)
-                    await erase.forget(conn, person_id, context, _months(settings), resend_after)
+                    await erasure.forget(conn, person_id, cause, _months(settings), resend_after, at=item.meta.time)
                 persons.add(person_id)
     return {"erased": len(persons)}
 

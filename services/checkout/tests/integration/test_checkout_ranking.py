@@ -15,7 +15,7 @@ from services.checkout.tests.sessions import LAST_MONTH, THIS_MONTH, Session
 from booking_contracts.decode import decode
 from booking_contracts.zones import zone
 from booking_store import Cause
-from checkout.directory import practitioners
+from checkout.people import store
 from checkout.ranking import listing
 from checkout.ranking.months import Months
 from checkout.ranking.page import Listed, cursor_of, month_of, page_after, query_of
@@ -187,10 +187,10 @@ async def test_profile_uncommitted_while_events_come__the_list_shows_both(shop: 
     """The advisory lock: without it the second writer puts back the profile that it read before the first's commit."""
     database, months = shop.rig.service.database, Months(JAKARTA)
     async with database.transaction() as conn:
-        profile = await practitioners.find(conn, shop.practitioner.id)
+        profile = await store.find_profile(conn, shop.practitioner.id)
         assert profile is not None
         changed = replace(profile, bio="Baru", version=profile.version + 1)
-        await practitioners.save(conn, changed, Cause("system", "test"), months)
+        await store.save_profile(conn, changed, Cause("system", "test"), months)
         # One record that counts: a later one would mend the row and hide the loss.
         events = asyncio.create_task(shop.rig.take(Session(shop.practitioner.id).started(last_month())))
 

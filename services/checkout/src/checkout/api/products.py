@@ -14,9 +14,9 @@ from booking_web.etag import Preconditions
 from booking_web.idempotency import Idempotency, Written
 from booking_web.problems import not_found, problem_responses
 from checkout import catalogue
-from checkout.api.bodies import Body, Minutes, PersonName, Price, Tier
-from checkout.api.person import ERASED
 from checkout.catalogue import Product
+from checkout.contexts import ERASED
+from checkout.fields import Body, Minutes, PersonName, Price, Tier
 from checkout.transaction.view import MoneyView
 
 

@@ -18,10 +18,9 @@ from booking_web.etag import Preconditions
 from booking_web.idempotency import Idempotency, Written
 from booking_web.problems import conflict, not_found, problem_responses
 from checkout import reading
-from checkout.api.bodies import Body, Reason
-from checkout.api.person import ERASED
 from checkout.api.problems import CHANGED, LEFT, REFUND_IN_PROGRESS
-from checkout.contexts import by_person
+from checkout.contexts import ERASED, by_person
+from checkout.fields import Body, Reason
 from checkout.handlers import Handlers
 from checkout.payments import reviews
 from checkout.payments.reviews import ReviewRow

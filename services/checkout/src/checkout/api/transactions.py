@@ -19,9 +19,8 @@ from booking_web.principal import Principal
 from booking_web.problems import not_found, problem_responses
 from checkout import reading
 from checkout.api import problems
-from checkout.api.bodies import Body, Reason
-from checkout.api.person import ERASED, role_of
-from checkout.contexts import by_person
+from checkout.contexts import ERASED, by_person, role_of
+from checkout.fields import Body, Reason
 from checkout.handlers import Handlers
 from checkout.reading import HistoryItem
 from checkout.subscribers import CONSUMER

@@ -6,10 +6,9 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from booking_web.cursors import bad_cursor, decode_cursor, encode_cursor
-from checkout.directory.public_profile import PublicProfile
 from checkout.ranking.months import Months, before
 
 # `place` rises down the list: productivity, activity and completeness in one number (see the table).
@@ -24,6 +23,18 @@ ORDER BY r.place, r.practitioner_id
 """
 AFTER = "AND (place, practitioner_id) > (%(place)s, %(id)s)"
 _PRODUCTIVITY, _ACTIVITY = 2**34, 4
+
+
+class PublicProfile(BaseModel):
+    """What everybody may see of a practitioner, in the list and in the profile itself."""
+
+    id: UUID
+    name: str = Field(examples=["Budi Santoso"])
+    photo_url: str | None = Field(examples=["https://example.com/budi.jpg"])
+    bio: str | None = Field(examples=["Sepuluh tahun mendampingi keluarga."])
+    profession: str | None = Field(examples=["Psikolog"])
+    tiers: list[str] = Field(examples=[["gold"]])
+    timezone: str = Field(examples=["Asia/Jakarta"])
 
 
 class Listed(PublicProfile):

@@ -1,11 +1,8 @@
-"""What has to be done now and then: forget bodies, send tombstones again, make the next month's rows."""
+"""What has to be done now and then: forget bodies, make the next month's rows."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from booking_process.database import Database
-from checkout.erasure import erase
 from checkout.payments import stored
 from checkout.ranking import listing
 from checkout.ranking.months import Months
@@ -18,15 +15,6 @@ RANKING_SECONDS = 600.0  # how long the month's rows of everybody may take
 class Chores:
     database: Database
     months: Months
-    poke: Callable[[], None]
-
-    async def send_tombstones_again(self) -> int:
-        """Send erased keys' tombstones once more (E4)."""
-        async with self.database.transaction() as conn:
-            sent = await erase.send_again(conn, datetime.now(UTC))
-        if sent:
-            self.poke()
-        return sent
 
     async def forget_bodies(self) -> int:
         """Delete notifications' bodies after 90 days (P4)."""

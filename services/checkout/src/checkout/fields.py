@@ -1,19 +1,49 @@
-"""Kinds of values in bodies; each refusal is a 422 with a pointer to the field (T5: nothing undeclared gets in)."""
+"""Fields of bodies and claims; each refusal is a 422 with a pointer to the field (T5: nothing undeclared gets in)."""
 
+import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
 from booking_contracts.money import DECIMALS
+from booking_contracts.zones import known_zones
 from booking_people import MOST_EMAIL, MOST_NAME, MOST_PARAGRAPH, MOST_PHONE, email, is_visible, name, paragraph, phone
-from checkout.directory import text
+
+MOST_URL = 2_048
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 
 
 class Body(BaseModel):
     """A request's body. Fields that it does not declare are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def zone(text: str) -> str:
+    """Return an IANA zone's name; ValueError for an unknown one."""
+    if text not in known_zones():
+        raise ValueError("an IANA time zone such as Asia/Jakarta")
+    return text
+
+
+def locale(text: str) -> str:
+    """Return a language tag such as `id` or `en-GB`; ValueError for anything else."""
+    if not _LOCALE.fullmatch(text):
+        raise ValueError("a language such as id or en")
+    return text.replace("_", "-")
+
+
+def web_address(text: str) -> str:
+    """Return an https address; ValueError for one that readers could take for another (T11)."""
+    text = text.strip()
+    if len(text) > MOST_URL or not text.isascii() or not text.isprintable() or any(c in text for c in ' \\<>"`@'):
+        raise ValueError("an https address")
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or "." not in parts.hostname:
+        raise ValueError("an https address")
+    return text
 
 
 def _storable(value: str) -> str:
@@ -41,10 +71,10 @@ Email = Annotated[str, AfterValidator(email), Field(examples=["sari@example.com"
 Phone = Annotated[
     str, StringConstraints(max_length=MOST_PHONE), AfterValidator(phone), Field(examples=["+6281234567890"])
 ]
-Zone = Annotated[str, AfterValidator(text.zone), Field(examples=["Asia/Jakarta"]), _up_to(64)]
-Locale = Annotated[str, AfterValidator(text.locale), Field(examples=["id"]), _up_to(30)]
+Zone = Annotated[str, AfterValidator(zone), Field(examples=["Asia/Jakarta"]), _up_to(64)]
+Locale = Annotated[str, AfterValidator(locale), Field(examples=["id"]), _up_to(30)]
 WebAddress = Annotated[
-    str, AfterValidator(text.web_address), Field(examples=["https://example.com/budi.jpg"]), _up_to(text.MOST_URL)
+    str, AfterValidator(web_address), Field(examples=["https://example.com/budi.jpg"]), _up_to(MOST_URL)
 ]
 Paragraph = Annotated[
     str, AfterValidator(paragraph), Field(examples=["Sepuluh tahun mendampingi keluarga."]), _up_to(MOST_PARAGRAPH)

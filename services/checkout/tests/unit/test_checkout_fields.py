@@ -2,7 +2,7 @@
 
 import pytest
 
-from checkout.directory import text
+from checkout import fields
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from checkout.directory import text
 )
 def test_web_address__refused(bad: str) -> None:
     with pytest.raises(ValueError, match="https"):
-        text.web_address(bad)
+        fields.web_address(bad)
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_web_address__refused(bad: str) -> None:
 )
 def test_zone__refused(bad: str) -> None:
     with pytest.raises(ValueError, match="zone"):
-        text.zone(bad)
+        fields.zone(bad)

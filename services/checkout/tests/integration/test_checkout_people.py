@@ -11,7 +11,7 @@ from services.checkout.tests.rig import Rig, Shop, manual, until
 
 from booking_contracts.zones import zone
 from booking_store import Cause, CommandContext, FreeText, handle
-from checkout.erasure.erase import forget
+from checkout.people.erasure import forget
 from checkout.ranking.months import Months
 from checkout.transaction.commands import RequestRefund
 from checkout.transaction.stream import TRANSACTION
@@ -240,9 +240,9 @@ class TestErasure:
     async def test_erasure_under_way__words_wait_for_it_and_are_not_kept(self, shop: Shop) -> None:
         paid, other = await shop.paid(), uuid4()
         await shop.introduce(other)
-        context = CommandContext(Cause("admin:" + str(uuid4()), str(uuid4())), datetime.now(UTC))
+        cause, months = Cause("admin:" + str(uuid4()), str(uuid4())), Months(zone("Asia/Jakarta"))
         async with shop.rig.service.database.transaction() as conn:
-            await forget(conn, shop.member.id, context, Months(zone("Asia/Jakarta")), timedelta(days=1))
+            await forget(conn, shop.member.id, cause, months, timedelta(days=1), at=datetime.now(UTC))
             body = {"practitioner_id": str(other), "reason": "canary reason"}
             path = f"/v1/transactions/{paid['id']}/practitioner"
             saying = asyncio.create_task(shop.admin.put(path, body))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
+import psycopg
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field, StrictBool
 
@@ -20,14 +21,12 @@ from booking_web.idempotency import Idempotency, Written
 from booking_web.principal import Principal
 from booking_web.problems import forbidden, not_found, problem_responses, unprocessable
 from checkout import catalogue
-from checkout.api.bodies import Body, Email, Paragraph, PersonName, Phone, Tier, WebAddress, Zone
-from checkout.api.person import ERASED, cause_of
-from checkout.directory import people, practitioners
-from checkout.directory.people import DEFAULT_LOCALE, Person
-from checkout.directory.practitioners import Profile
-from checkout.directory.public_profile import PublicProfile
+from checkout.contexts import ERASED, cause_of
+from checkout.fields import Body, Email, Paragraph, PersonName, Phone, Tier, WebAddress, Zone
+from checkout.people import store
+from checkout.people.store import DEFAULT_LOCALE, Person, Profile
 from checkout.ranking.months import Months
-from checkout.ranking.page import Listed, cursor_of, month_of, page_after
+from checkout.ranking.page import Listed, PublicProfile, cursor_of, month_of, page_after
 from checkout.subscribers import CONSUMER
 
 Browser = Annotated[Principal, Depends(require("member", "admin"))]
@@ -62,7 +61,7 @@ class ProfileView(PublicProfile):
 CREATED: dict[int | str, dict[str, Any]] = {201: {"model": ProfileView, "description": "Created"}}
 
 
-def practitioners_router(database: Database, known: Any, months: Months, poke: Callable[[], None]) -> APIRouter:  # noqa: C901, PLR0915 - one room
+def practitioners_router(database: Database, known: Any, months: Months, poke: Callable[[], None]) -> APIRouter:
     """Return the routes."""
     router = APIRouter(
         prefix="/v1/practitioners",
@@ -73,10 +72,10 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
 
     async def shown(practitioner_id: UUID, caller: Principal, response: Response) -> ProfileView:
         async with database.autocommit() as conn:
-            found = await practitioners.find(conn, practitioner_id)
+            found = await store.find_profile(conn, practitioner_id)
             if found is None:
                 raise not_found()
-            person = await people.find(conn, practitioner_id)
+            person = await store.find_person(conn, practitioner_id)
         stamp(response, "checkout", "practitioner", found.id, found.version)
         return _view(found, person, private=caller.has("admin") or caller.sub == practitioner_id)
 
@@ -123,13 +122,13 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
         role = "admin" if caller.has("admin") else "practitioner"
         cause = cause_of(caller, context, role)
 
-        async def change(conn) -> Written:  # noqa: ANN001 - idempotency's Change
-            await people.lock(conn, practitioner_id)
-            before = await practitioners.find(conn, practitioner_id)
+        async def change(conn: psycopg.AsyncConnection[Any]) -> Written:
+            await store.lock(conn, practitioner_id)
+            before = await store.find_profile(conn, practitioner_id)
             seen.check(before.version if before else None)
-            person = await _contact(conn, practitioner_id, body, cause)
+            person = await _contact(conn, practitioner_id, body, cause, str(months.zone))
             profile = _profile(practitioner_id, body, before, person, by_admin=role == "admin")
-            await practitioners.save(conn, profile, cause, months)
+            await store.save_profile(conn, profile, cause, months)
             answer = _view(profile, person, private=True)
             return Written(200 if before else 201, practitioner_id, profile.version, answer)
 
@@ -142,22 +141,25 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
         stamp(response, "checkout", "practitioner", answer.id, answer.version)
         return answer
 
-    async def _contact(conn, practitioner_id: UUID, body: ProfileBody, cause: Cause) -> Person | None:  # noqa: ANN001
-        """The contact data that an admin enters for a practitioner who has not called yet."""
-        before = await people.find(conn, practitioner_id)
-        if before and before.erased:
-            raise forbidden("person_erased", "This person was erased; nothing is written of them again.")
-        given = {name: getattr(body, name) for name in ("phone", "email") if name in body.model_fields_set}
-        if before is None:
-            zone = body.timezone or str(months.zone)
-            before = Person(practitioner_id, body.name, None, None, DEFAULT_LOCALE, zone, False, 0, False)
-        elif not given:
-            return before
-        after = replace(before, **given, name=before.name or body.name, version=before.version + 1)
-        await people.save(conn, after, cause)
-        return after
-
     return router
+
+
+async def _contact(
+    conn: psycopg.AsyncConnection[Any], practitioner_id: UUID, body: ProfileBody, cause: Cause, platform_zone: str
+) -> Person | None:
+    """The contact data that an admin enters for a practitioner who has not called yet."""
+    before = await store.find_person(conn, practitioner_id)
+    if before and before.erased:
+        raise forbidden("person_erased", "This person was erased; nothing is written of them again.")
+    given = {name: getattr(body, name) for name in ("phone", "email") if name in body.model_fields_set}
+    if before is None:
+        zone = body.timezone or platform_zone
+        before = Person(practitioner_id, body.name, None, None, DEFAULT_LOCALE, zone, False, 0, False)
+    elif not given:
+        return before
+    after = replace(before, **given, name=before.name or body.name, version=before.version + 1)
+    await store.save_person(conn, after, cause)
+    return after
 
 
 def _check_rights(practitioner_id: UUID, caller: Principal, body: ProfileBody) -> None:

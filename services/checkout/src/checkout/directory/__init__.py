@@ -1,1 +1,0 @@
-"""Who people are now: contacts, kept apart from everything else (E4), and practitioners' public profiles."""

@@ -1,0 +1,1 @@
+"""People: contact data, practitioners' public profiles, erasures. Other services keep copies, by their topics."""
