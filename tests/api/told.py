@@ -1,4 +1,4 @@
-"""What other services have told a service before the tests: real records, taken by the service's own consumers' rules.
+"""What other services have told a service before the tests: real records, through its own consumers' inbox.
 
 A record goes the way of one from the broker (decode, version row, apply, one transaction), only its bytes come from
 here; what cannot be decoded is held, as it would be.
@@ -13,8 +13,8 @@ from tests.api.service_under_test import MODULES, PEOPLE, ServiceUnderTest, sett
 
 from booking_contracts.decode import Record
 from booking_contracts.topics import topic_named
+from booking_inbox import Consumer, Inbox
 from booking_inbox.reading import read
-from booking_inbox.rules import Rules
 from booking_process.service import Service
 
 
@@ -41,18 +41,18 @@ async def _take_all(service: ServiceUnderTest, records: list[Record]) -> None:
     try:
         for record in records:
             async with worker.database.transaction() as conn:
-                await _rules(service.name, worker).take(
+                await _inbox(service.name, worker).receive(
                     conn, read(record, sequenced=topic_named(record.topic).sequenced)
                 )
     finally:
         await worker.database.close()
 
 
-def _rules(name: str, worker: Service) -> Rules:
-    if name == "calendar":  # its sessions come to a generation's slot, not to a consumer of the chassis
+def _inbox(name: str, worker: Service) -> Inbox:
+    if name == "calendar":  # its sessions come to a generation's slot, not to a Consumer
         from calendar_projector.projection.merge import Slot
-        from calendar_projector.projection.slot_inbox import rules_of
+        from calendar_projector.projection.slot_inbox import inbox_of
 
-        return rules_of(Slot("a"), lambda _: None)
-    (rules,) = [one.rules for one in worker.workers if isinstance(getattr(one, "rules", None), Rules)]  # pyright: ignore[reportAttributeAccessIssue]
-    return rules
+        return inbox_of(Slot("a"), lambda _: None)
+    (consumer,) = [one for one in worker.workers if isinstance(one, Consumer)]
+    return consumer.inbox

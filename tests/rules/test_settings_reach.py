@@ -9,7 +9,7 @@ import calendar_projector.app
 import checkout.app
 import consultation.app
 import notifier.app
-from booking_inbox import BatchConsumer, Consumer
+from booking_inbox import Consumer
 from booking_process.settings import ServiceSettings
 from calendar_projector.settings import Settings as CalendarSettings
 from checkout.settings import Settings as CheckoutSettings
@@ -27,5 +27,5 @@ SERVICES = {
 @pytest.mark.parametrize(("build", "kind"), SERVICES.values(), ids=SERVICES)
 def test_gap_limit__is_every_consumers(build: Callable[[Any], Any], kind: type[ServiceSettings]):
     service = build(kind.documented().model_copy(update={"consumer_gap_limit": 5_000}))
-    consumers = [worker for worker in service.workers if isinstance(worker, (Consumer, BatchConsumer))]
+    consumers = [worker for worker in service.workers if isinstance(worker, Consumer)]
     assert [one.tuning.gap_limit for one in consumers] == [5_000]

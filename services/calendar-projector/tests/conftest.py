@@ -330,7 +330,7 @@ class Ground:
     running: Running
 
     async def put(self, *stories: Story) -> None:
-        """What a runner would do with these sessions' records."""
+        """What an engine would do with these sessions' records."""
         async with self.running.service.database.transaction() as conn:
             merged = await merge(
                 conn, Slot("a"), list(fold([r for one in stories for r in one.records]).patches.values())

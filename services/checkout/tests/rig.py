@@ -22,7 +22,7 @@ from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
 from booking_contracts.topics import SESSIONS
-from booking_inbox import BatchConsumer
+from booking_inbox import Consumer
 from booking_inbox.reading import read
 from booking_process.service import Mode, Service
 from booking_web.application import create_app
@@ -67,7 +67,7 @@ class Rig:
     issuer: Issuer
     provider: MidtransServer
     owner_url: str
-    consumer: BatchConsumer
+    consumer: Consumer
 
     def caller(self, *roles: str, sub: UUID | None = None, **claims: Any) -> Caller:
         sub = sub or uuid4()
@@ -100,9 +100,9 @@ class Rig:
         """What the consumer does with these records, one transaction each; how each was taken."""
         outcomes = []
         for record in records:
-            topic = self.consumer.rules.topic(record.topic)
+            topic = self.consumer.inbox.topics[record.topic]
             async with self.service.database.transaction() as conn:
-                taken = await self.consumer.rules.take(conn, read(record, sequenced=topic.sequenced))
+                taken = await self.consumer.inbox.receive(conn, read(record, sequenced=topic.sequenced))
             outcomes.append(taken.outcome)
         return outcomes
 
@@ -242,7 +242,7 @@ def settings(databases: Any, provider: str, **more: Any) -> Settings:
 async def rig_of(made: Settings, provider: MidtransServer, *, mode: Mode = "api") -> AsyncGenerator[Rig]:
     """The service running in this process."""
     service = build(made)
-    consumer = next(worker for worker in service.workers if isinstance(worker, BatchConsumer))
+    consumer = next(worker for worker in service.workers if isinstance(worker, Consumer))
     app = create_app(service, mode=mode)
     issuer = Issuer.install(app, made)
     async with app.router.lifespan_context(app):

@@ -239,9 +239,9 @@ class Rig:
     async def take(self, *records: Record) -> None:
         """What the consumer does with these records, one transaction each."""
         for record in records:
-            topic = self.consumer.rules.topic(record.topic)
+            topic = self.consumer.inbox.topics[record.topic]
             async with self.service.database.transaction() as conn:
-                taken = await self.consumer.rules.take(conn, read(record, sequenced=topic.sequenced))
+                taken = await self.consumer.inbox.receive(conn, read(record, sequenced=topic.sequenced))
             assert taken.outcome in {"applied", "duplicate", "stale", "ignored"}, taken
 
     async def tell(self, sold: Sold, *events: Event) -> None:

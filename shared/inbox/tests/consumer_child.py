@@ -13,7 +13,7 @@ from shared.inbox.tests.consumer_rig import NAME, QUICK, record_applied
 
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import SESSIONS
-from booking_inbox import Consumer, Subscription
+from booking_inbox import Consumer, InboxRouter
 from booking_process.database import Database
 
 
@@ -22,6 +22,9 @@ async def main() -> None:
     environment = os.environ
     slow, by = float(environment.get("SLOW", "0")), str(os.getpid())
 
+    router = InboxRouter()
+
+    @router.subscriber(SESSIONS)
     async def apply(conn: psycopg.AsyncConnection, item: Decoded) -> None:
         await record_applied(conn, item, by)
         await conn.execute("SELECT pg_sleep(%s)", [slow])
@@ -30,7 +33,7 @@ async def main() -> None:
     prefix = environment["TOPIC_PREFIX"]
     consumer = Consumer(
         NAME,
-        [Subscription(SESSIONS, apply)],
+        router,
         database=database,
         bootstrap=environment["KAFKA_BOOTSTRAP"],
         topic_prefix=prefix,

@@ -20,7 +20,7 @@ from booking_contracts.event import Event
 from booking_contracts.ids import partition_of, uuid7
 from booking_contracts.sessions import SessionStarted
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS, Topic
-from booking_inbox import Apply, Consumer, Subscription, Tuning
+from booking_inbox import Apply, Consumer, InboxRouter, Tuning
 from booking_process.database import Database
 from booking_process.ddl import ddl
 
@@ -159,9 +159,11 @@ class Rig:
         database: Database | None = None,
         **options: Any,
     ) -> Consumer:
+        router = InboxRouter()
+        router.subscriber(*topics)(apply)
         return Consumer(
             self.name,
-            [Subscription(topic, apply) for topic in topics],
+            router,
             database=database or self.database,
             bootstrap=self.bootstrap,
             topic_prefix=self.prefix,

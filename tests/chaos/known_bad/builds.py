@@ -82,7 +82,7 @@ def no_version_guard(inbox):
         await conn.execute(inbox._MOVE, names)
         return True
 
-    inbox.Inbox.advance = advance
+    inbox.InboxRows.advance = advance
 
 
 def no_idempotency(idempotency):

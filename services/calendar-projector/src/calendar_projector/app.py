@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from booking_inbox import Consumer, Tuning
-from booking_inbox.api import held_records_router
-from booking_inbox.rules import Rules
+from booking_inbox import Consumer, Inbox, Tuning, held_records_router
 from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
@@ -14,14 +12,14 @@ from calendar_projector.api.projections import projections_router
 from calendar_projector.api.stream import stream_router
 from calendar_projector.calendar.feeds import Tokens
 from calendar_projector.changes import Announcer, Hub
+from calendar_projector.kafka import CONSUMER, router
 from calendar_projector.projection import by_hand
 from calendar_projector.projection.merge import Slot
 from calendar_projector.projection.projector import Projector
 from calendar_projector.projection.runner import Kafka
-from calendar_projector.projection.slot_inbox import rules_of
+from calendar_projector.projection.slot_inbox import inbox_of
 from calendar_projector.publish import ROWS
 from calendar_projector.settings import Settings
-from calendar_projector.subscribers import CONSUMER, subscriptions
 
 SERVICE = "calendar"
 
@@ -57,7 +55,7 @@ def build(settings: Settings) -> Service:
     )
     erasures = Consumer(
         CONSUMER,
-        subscriptions(),
+        router,
         database=database,
         bootstrap=kafka.bootstrap,
         topic_prefix=kafka.prefix,
@@ -92,9 +90,9 @@ class _SlotConsumer:
     """What the held records' routes need of a slot's consumer, which runs in a worker."""
 
     name: str
-    rules: Rules
+    inbox: Inbox
 
 
 def _slots() -> list[_SlotConsumer]:
     # Rows that a replay publishes are found by the relay's own polling.
-    return [_SlotConsumer(Slot(name).consumer, rules_of(Slot(name), lambda _: None)) for name in "ab"]
+    return [_SlotConsumer(Slot(name).consumer, inbox_of(Slot(name), lambda _: None)) for name in "ab"]

@@ -29,7 +29,7 @@ Change = tuple[str, list[str]]
 
 
 class Announcer:
-    """Sends what runners have committed; started in worker processes."""
+    """Sends what engines have committed; started in worker processes."""
 
     def __init__(self, database_url: str, wake: Callable[[], None]) -> None:
         self._url, self._wake = database_url, wake

@@ -11,9 +11,9 @@ from icalendar import Calendar
 from booking_contracts.decode import Record
 from booking_contracts.directory import PersonErased, PersonPreferences
 from booking_contracts.topics import ERASURES, PREFERENCES
+from booking_inbox import Inbox
 from booking_inbox.reading import Poison, read
-from booking_inbox.rules import Rules
-from calendar_projector.subscribers import CONSUMER, subscriptions
+from calendar_projector.kafka import CONSUMER, router
 
 pytestmark = pytest.mark.servers
 
@@ -102,14 +102,14 @@ async def test_a_feed_and_events_speak_the_language_that_the_person_chose_and_fo
     person = uuid4()
     await ground.put(story(member=person).requested().scheduled(on=SOON))
     path = _path(await _made(ground, person))
-    rules = Rules(CONSUMER, subscriptions())
+    inbox = Inbox(CONSUMER, router.subscribers)
 
     async def chosen(language: Literal["id", "en"], version: int) -> None:
         event = PersonPreferences(person_id=person, email=True, whatsapp=False, language=language)
         item = read(make_record(PREFERENCES, person, event, version), sequenced=True)
         assert not isinstance(item, Poison)
         async with ground.running.service.database.transaction() as conn:
-            await rules.take(conn, item)
+            await inbox.receive(conn, item)
 
     async def speaks(**headers: str) -> tuple[str, str]:
         feed = Calendar.from_ical((await ground.running.get(path, **headers)).content)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from booking_inbox.errors import StillHeld
+from booking_inbox import StillHeld
 from calendar_projector.projection import by_hand, generations
 from calendar_projector.projection.generations import Generation
 from calendar_projector.projection.merge import Slot
-from calendar_projector.projection.runner import Kafka, Runner
-from calendar_projector.projection.slot_inbox import rules_of
+from calendar_projector.projection.runner import Kafka, engine_of
+from calendar_projector.projection.slot_inbox import inbox_of
 from calendar_projector.projection.switch import Switched, switch
 
 pytestmark = pytest.mark.servers
@@ -142,7 +142,7 @@ async def test_a_decision_while_a_rebuild_runs__is_done_in_both_generations(  # 
             twin = await _held(world, B) if caught_up else held
             await world.rows("UPDATE held SET value = %s WHERE id = %s RETURNING 1", hurt.records[2].value, twin)
         async with service.database.transaction() as conn:
-            done = await getattr(by_hand, operation)(rules_of(Slot("a"), _ignore), conn, held, by="admin:x")
+            done = await getattr(by_hand, operation)(inbox_of(Slot("a"), _ignore), conn, held, by="admin:x")
             assert not isinstance(done, StillHeld)
         if not caught_up:
             await build()
@@ -166,7 +166,7 @@ async def test_a_discard_and_a_switch_at_once__the_one_that_waits_sees_the_other
         assert held
 
         async def discard(conn) -> None:
-            await by_hand.discard(rules_of(Slot("a"), _ignore), conn, held, by="admin:x")
+            await by_hand.discard(inbox_of(Slot("a"), _ignore), conn, held, by="admin:x")
 
         async def show(conn) -> None:
             assert isinstance(await _switch_within(conn), Switched)
@@ -207,7 +207,7 @@ async def test_an_abandoned_rebuild__leaves_nothing_held(world, story, until, qu
 
 @asynccontextmanager
 async def _building(world, hurt, until, quick):
-    """A shown generation that holds the broken session, and a second one whose runner `build` lets catch up."""
+    """A shown generation that holds the broken session, and a second one whose engine `build` lets catch up."""
     await world.tell(*_broken(hurt))
     async with world.running("worker"):
         await until(lambda: _held(world, A, "gap"))
@@ -216,7 +216,7 @@ async def _building(world, hurt, until, quick):
         generation = await generations.begin_rebuild(conn, by="test")
 
     async def build() -> None:
-        runner = Runner(
+        runner = engine_of(
             generation,
             Slot("b"),
             database=service.database,

@@ -2,17 +2,19 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
 from booking_contracts.topics import SESSIONS
-from booking_inbox import PositionLost
+from booking_inbox import Engine, PositionLost
 from booking_outbox import Progress
 from calendar_projector.projection import generations
 from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
 from calendar_projector.projection.merge import Slot
-from calendar_projector.projection.runner import Kafka, Runner
+from calendar_projector.projection.positions import Positions
+from calendar_projector.projection.runner import Kafka, engine_of
 
 pytestmark = pytest.mark.servers
 
@@ -161,12 +163,14 @@ async def test_a_zombie_finds_another_position_and_rolls_back_whole(world, story
     zombie = _runner(world, service, 1, Slot("a"), quick)
     topic = world.prefix + SESSIONS.name
     async with service.database.transaction() as conn:
-        await zombie._positions.stored(conn, [0])
+        await Positions(1, SESSIONS.name).stored(conn, [(SESSIONS.name, 0)])
     assert zombie.reader.positions is not None
     zombie.reader.positions[TopicPartition(topic, 0)] = 0
     await world.rows("UPDATE projection_position SET next_offset = 5 RETURNING 1")  # the new owner's commit
+    raws = [_raw(topic, record, offset) for offset, record in enumerate(mine.records)]
+    work = await zombie._handling.read(raws, alone=False)
     with pytest.raises(PositionLost):
-        await zombie._once([_raw(topic, record, offset) for offset, record in enumerate(mine.records)])
+        await zombie._once(raws, work, None)
     assert await zombie.take([_raw(topic, record, offset) for offset, record in enumerate(theirs.records)]) is False
     assert await world.rows("SELECT count(*) FROM user_schedule_a") == [(0,)]
     assert await world.rows("SELECT count(*) FROM outbox") == [(0,)]
@@ -219,9 +223,9 @@ async def test_generations__the_operations_refuse_what_cannot_be(world):
     await service.database.close()
 
 
-def _runner(world, service, generation: int, slot: Slot, tuning) -> Runner:
+def _runner(world, service, generation: int, slot: Slot, tuning) -> Engine[Any]:
     kafka = Kafka(world.settings.kafka_bootstrap, world.prefix)
-    runner = Runner(
+    runner = engine_of(
         generation,
         slot,
         database=service.database,

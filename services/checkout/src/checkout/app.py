@@ -7,8 +7,7 @@ from fastapi import Depends
 
 from booking_contracts.topics import SESSIONS
 from booking_contracts.zones import zone
-from booking_inbox import BatchConsumer, Tuning, held_records_router
-from booking_inbox.batch import BATCH_SIZE
+from booking_inbox import Consumer, InboxRouter, Tuning, held_records_router
 from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service, Worker
@@ -51,16 +50,17 @@ def build(settings: Settings) -> Service:
     months = Months(zone(settings.platform_timezone))
     handlers = Handlers(database, providers, settings.payment_provider, waker.poke)
     known = Depends(known_person(database, settings.platform_timezone))
-    consumer = BatchConsumer(
+    router = InboxRouter()
+    router.subscriber(SESSIONS, batch=True)(Sessions(months).apply)
+    consumer = Consumer(
         CONSUMER,
-        [SESSIONS],
-        Sessions(months).apply,
+        router,
         database=database,
         bootstrap=settings.kafka_bootstrap,
         topic_prefix=settings.topic_prefix,
         transient=(Busy,),
         after_commit=waker.poke,
-        tuning=Tuning(batch_size=BATCH_SIZE, gap_limit=settings.consumer_gap_limit),
+        tuning=Tuning(gap_limit=settings.consumer_gap_limit),
     )
     resend_after = timedelta(seconds=settings.erasure_resend_seconds)
     return Service(

@@ -100,8 +100,8 @@ async def blocked_or_done(shop: Shop, task: asyncio.Task[Any]) -> bool:
 
 async def take(shop: Shop, conn: Any, record: Any) -> str:
     """What the consumer does with a record, in a transaction that is still open afterwards."""
-    topic = shop.rig.consumer.rules.topic(record.topic)
-    return (await shop.rig.consumer.rules.take(conn, read(record, sequenced=topic.sequenced))).outcome
+    topic = shop.rig.consumer.inbox.topics[record.topic]
+    return (await shop.rig.consumer.inbox.receive(conn, read(record, sequenced=topic.sequenced))).outcome
 
 
 @pytest.mark.parametrize("requested_before", [True, False], ids=["known", "first_heard_of"])

@@ -1,8 +1,7 @@
 """The composition root of consultation: the only place that reads settings and wires things. No I/O happens here."""
 
 from booking_contracts.topics import SESSIONS
-from booking_inbox import Consumer, Tuning
-from booking_inbox.api import held_records_router
+from booking_inbox import Consumer, Tuning, held_records_router
 from booking_outbox import EventTopic, Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
@@ -41,7 +40,7 @@ def build(settings: Settings) -> Service:
     )
     consumer = Consumer(
         CONSUMER,
-        Subscribers(now).all(),
+        Subscribers(now).router(),
         database=database,
         bootstrap=settings.kafka_bootstrap,
         topic_prefix=settings.topic_prefix,

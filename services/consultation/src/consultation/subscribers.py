@@ -13,7 +13,7 @@ from booking_contracts.transactions import (
     TransactionEvent,
     TransactionRefunded,
 )
-from booking_inbox import Hold, Subscription
+from booking_inbox import Hold, InboxRouter
 from booking_store import Cause, CommandContext, Connection, Refused, handle
 from consultation import people, sales
 from consultation.handlers import SESSION, Clock
@@ -27,15 +27,15 @@ class Subscribers:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def all(self) -> tuple[Subscription, ...]:
-        """One for each topic that events.md lets this service read."""
-        return (
-            Subscription(TRANSACTIONS, self.transactions),
-            Subscription(PRACTITIONERS, people.PEOPLE.follow),
-            Subscription(CONTACTS, self.contacts),
-            Subscription(ERASURES, self.erasures),
-            Subscription(ASSESSMENTS, self.assessments),
-        )
+    def router(self) -> InboxRouter:
+        """Each topic that events.md lets this service read."""
+        router = InboxRouter()
+        router.subscriber(TRANSACTIONS)(self.transactions)
+        router.subscriber(PRACTITIONERS)(people.PEOPLE.follow)
+        router.subscriber(CONTACTS)(self.contacts)
+        router.subscriber(ERASURES)(self.erasures)
+        router.subscriber(ASSESSMENTS)(self.assessments)
+        return router
 
     async def transactions(self, conn: Connection, decoded: Decoded) -> None:
         """Keep the entitlement, then let an open session follow (P2, P5).

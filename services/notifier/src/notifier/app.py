@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from booking_inbox import Consumer, Tuning
-from booking_inbox.api import held_records_router
+from booking_inbox import Consumer, Tuning, held_records_router
 from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
 from notifier import preferences
-from notifier.kafka import CONSUMER, SUBSCRIPTIONS
+from notifier.kafka import CONSUMER, router
 from notifier.ledger import http as ledger
 from notifier.ledger.store import PUBLISHED as MESSAGES
 from notifier.mail.channel import MailChannel
@@ -41,7 +40,7 @@ def build(settings: Settings) -> Service:
 
     consumer = Consumer(
         CONSUMER,
-        SUBSCRIPTIONS,
+        router,
         database=database,
         bootstrap=settings.kafka_bootstrap,
         topic_prefix=settings.topic_prefix,

@@ -9,11 +9,14 @@ from booking_contracts.decode import Decoded
 from booking_contracts.sessions import PractitionerChanged, SessionEvent, SessionRescheduled, SessionScheduled
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS
 from booking_contracts.transactions import TransactionCreated
-from booking_inbox.subscription import Subscription
+from booking_inbox import InboxRouter
 from notifier.ledger.store import ledger_update, plan_messages, supersede_timers
 from notifier.people import FORGET, PEOPLE
 
 CONSUMER = "notifier"
+
+router = InboxRouter()
+router.subscriber(PRACTITIONERS)(PEOPLE.follow)
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -23,7 +26,8 @@ _DROP_WAITING = ledger_update(
 )
 
 
-async def apply_transaction(conn: Connection, record: Decoded) -> None:
+@router.subscriber(TRANSACTIONS)
+async def transactions(conn: Connection, record: Decoded) -> None:
     """Notes what was sold and writes down who is told."""
     if isinstance(record.event, TransactionCreated):
         await conn.execute(
@@ -33,7 +37,8 @@ async def apply_transaction(conn: Connection, record: Decoded) -> None:
     await plan_messages(conn, record)
 
 
-async def apply_session(conn: Connection, record: Decoded) -> None:
+@router.subscriber(SESSIONS)
+async def sessions(conn: Connection, record: Decoded) -> None:
     """Notes how the session stands, writes down who is told, and drops the timers of what no longer holds (N4)."""
     event = record.event
     if not isinstance(event, SessionEvent):
@@ -43,7 +48,8 @@ async def apply_session(conn: Connection, record: Decoded) -> None:
     await supersede_timers(conn, event.session_id)
 
 
-async def apply_contact(conn: Connection, record: Decoded) -> None:
+@router.subscriber(CONTACTS)
+async def contacts(conn: Connection, record: Decoded) -> None:
     """Notes a person's contact data; whoever waited for this address waits no longer (N5)."""
     await PEOPLE.follow(conn, record)
     if record.event is not None:
@@ -54,7 +60,8 @@ async def apply_contact(conn: Connection, record: Decoded) -> None:
         )
 
 
-async def apply_erasure(conn: Connection, record: Decoded) -> None:
+@router.subscriber(ERASURES)
+async def erasures(conn: Connection, record: Decoded) -> None:
     """E4: contact, name, preferences and held contact records go, waiting messages are dropped.
 
     The ledger stays: it holds ids only. So does the row of preferences, empty: it has the version of their tombstone.
@@ -63,15 +70,6 @@ async def apply_erasure(conn: Connection, record: Decoded) -> None:
     async with PEOPLE.erasing(conn, person_id, record.meta.time):
         await conn.execute(FORGET, {"person": person_id})
         await conn.execute(_DROP_WAITING, {"person": str(person_id)})
-
-
-SUBSCRIPTIONS = (
-    Subscription(TRANSACTIONS, apply_transaction),
-    Subscription(SESSIONS, apply_session),
-    Subscription(PRACTITIONERS, PEOPLE.follow),
-    Subscription(CONTACTS, apply_contact),
-    Subscription(ERASURES, apply_erasure),
-)
 
 
 async def _note_session(conn: Connection, event: SessionEvent) -> None:

@@ -15,11 +15,11 @@ from services.notifier.tests.providers import Inbox, Meta, cloud_api, smtp_serve
 
 from booking_contracts.decode import Record
 from booking_contracts.topics import topic_named
+from booking_inbox import Inbox as RecordInbox
 from booking_inbox.reading import Poison, read
-from booking_inbox.rules import Rules
 from booking_process.database import Database
 from notifier.app import senders_of
-from notifier.kafka import CONSUMER, SUBSCRIPTIONS
+from notifier.kafka import CONSUMER, router
 from notifier.sending.worker import Sender
 from notifier.settings import Settings
 
@@ -60,7 +60,7 @@ class Running:
     inbox: Inbox
     meta: Meta
     settings: Settings
-    rules: Rules = field(default_factory=lambda: Rules(CONSUMER, SUBSCRIPTIONS))
+    records: RecordInbox = field(default_factory=lambda: RecordInbox(CONSUMER, router.subscribers))
     senders: list[Sender] = field(default_factory=list)
 
     async def tell(self, *records: Record) -> None:
@@ -69,7 +69,7 @@ class Running:
             item = read(record, sequenced=topic_named(record.topic).sequenced)
             assert not isinstance(item, Poison), item.error
             async with self.database.transaction() as conn:
-                await self.rules.take(conn, item)
+                await self.records.receive(conn, item)
         for sender in self.senders:
             sender.wake()
 

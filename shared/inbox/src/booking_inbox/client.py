@@ -13,14 +13,13 @@ say, after which the client reads on, but never finds its group's coordinator ag
 
 import contextlib
 import logging
-from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 
-from booking_inbox.within import within
+from booking_inbox.patience import within
 
 log = logging.getLogger("booking.consumer")
 
@@ -64,34 +63,27 @@ class TolerantConsumer(AIOKafkaConsumer):
         An offset that compaction removed may be taken for the broken record's; then the next read finds the next one,
         and a stand-in for an offset without a record harms nobody.
         """
-        fetcher: Any = self._fetcher
-        for partition, fetched in fetcher._records.items():  # noqa: SLF001 -- there is no public way to learn it
+        for partition, fetched in self._fetched().items():
             records: Any = getattr(fetched, "_partition_records", None)
             iterator = getattr(records, "_records_iterator", None)
             if iterator is not None and iterator.gi_frame is None:
                 return partition, records.next_fetch_offset
         return None
 
+    def _fetched(self) -> dict[TopicPartition, Any]:
+        return getattr(self._fetcher, "_records", {})  # there is no public way to learn it
 
-def buffered(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-    """The partitions of which something has been fetched already."""
-    fetcher: Any = consumer._fetcher  # noqa: SLF001 -- there is no public way to learn it
-    return list(fetcher._records) if fetcher is not None else []  # noqa: SLF001 -- likewise
+    def buffered(self) -> list[TopicPartition]:
+        """The partitions of which something has been fetched already."""
+        return list(self._fetched())
 
-
-def make_tolerant(broker: Any) -> None:
-    """Let a connected FastStream broker build tolerant consumers."""
-    config = broker.config.broker_config
-    config.builder = partial(TolerantConsumer, **config.builder.keywords)
-
-
-async def cut_off(consumer: AIOKafkaConsumer) -> None:
-    """End what a `stop()` that hung has left: else its tasks fetch on for nobody, each with a connection (K9)."""
-    parts: tuple[Any, ...] = (consumer._coordinator, consumer._fetcher, consumer._client)  # noqa: SLF001 -- no other way
-    for part, ending in zip(parts, ("_stop_heartbeat_task", "close", "close"), strict=True):
-        if part is not None:
-            with contextlib.suppress(Exception):
-                await within(1.0, getattr(part, ending)())
+    async def cut_off(self) -> None:
+        """End what a `stop()` that hung has left: else its tasks fetch on for nobody, each with a connection (K9)."""
+        parts: tuple[Any, ...] = (self._coordinator, self._fetcher, self._client)
+        for part, ending in zip(parts, ("_stop_heartbeat_task", "close", "close"), strict=True):
+            if part is not None:
+                with contextlib.suppress(Exception):
+                    await within(1.0, getattr(part, ending)())
 
 
 def _stand_in(partition: TopicPartition, offset: int) -> ConsumerRecord:

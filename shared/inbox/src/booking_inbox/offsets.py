@@ -1,22 +1,25 @@
-"""Committing offsets to Kafka: explicit, after the database's commit, only what is settled.
+"""Which partitions are ours just now, and committing their offsets: explicit, after the database's commit.
 
-aiokafka's own `commit()` commits every position handed out (K7), FastStream's `ack()` too, swallowing failures (K15):
-both would commit past a record that is still in hand. A lost commit costs duplicates, which the version rows absorb;
-so commits run beside the work, the latest of each partition, one request in flight.
+aiokafka rebalances eagerly and does not wait for a running handler (K8). Its own `commit()` commits every position
+handed out (K7), FastStream's `ack()` too, swallowing failures (K15): both would commit past a record that is still in
+hand. A lost commit costs duplicates, which the version rows absorb; so commits run beside the work, the latest of each
+partition, one request in flight.
 """
 # pyright: standard
 # aiokafka and parts of FastStream are untyped, hence not strict here.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from booking_inbox.within import within
+from booking_inbox.patience import within
 
 log = logging.getLogger("booking.consumer")
+
+Hook = Callable[[frozenset[TopicPartition]], Awaitable[None]]
 
 _PAUSE_AFTER_FAILURE = 0.5
 _PAUSE = 0.05
@@ -84,3 +87,31 @@ class OffsetCommits:
             log.exception("offsets not committed, duplicates may follow")
             return False
         return True
+
+
+@ConsumerRebalanceListener.register  # not a subclass: its methods may be async, it says, and are declared as if not
+class Assignment:
+    """Listens to rebalances. `epoch` counts them: what was read under an older one must not commit offsets any more.
+
+    It is raised at the revocation, never at the assignment: aiokafka hands out records of the new assignment before it
+    calls `on_partitions_assigned`.
+    """
+
+    def __init__(self, *, on_revoked: Hook, on_assigned: Hook) -> None:
+        self.epoch = 0
+        self.partitions: frozenset[TopicPartition] | None = None
+        """None while no assignment is complete; may be empty, when there are more copies than partitions."""
+        self._on_revoked, self._on_assigned = on_revoked, on_assigned
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """aiokafka is about to give everything back."""
+        try:
+            await self._on_revoked(frozenset(revoked))
+        finally:  # whatever happened, aiokafka swallows it and goes on: what was read before is not ours any more
+            self.epoch += 1
+            self.partitions = None
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """aiokafka has joined the new generation."""
+        self.partitions = frozenset(assigned)
+        await self._on_assigned(self.partitions)

@@ -14,16 +14,13 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from booking_inbox.assignment import Assignment
-from booking_inbox.client import buffered, cut_off, make_tolerant
-from booking_inbox.monitor import Monitor
-from booking_inbox.offsets import OffsetCommits
-from booking_inbox.retry import Backoff
-from booking_inbox.tuning import Tuning
-from booking_inbox.within import within
+from booking_inbox.client import TolerantConsumer
+from booking_inbox.figures import Monitor
+from booking_inbox.offsets import Assignment, OffsetCommits
+from booking_inbox.patience import Backoff, Tuning, within
 from booking_outbox import Progress
 
 log = logging.getLogger("booking.consumer")
@@ -35,9 +32,6 @@ Of a batch that is given up, what `Reader.settled` was told of is settled all th
 
 Starts = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
 """The stored position of each partition; a missing one starts at the beginning."""
-
-_MAX_FETCH = 2 * 1024 * 1024
-"""Above the topics' largest record, so that one fetch always holds a whole record."""
 
 _IN_HAND_SHARE = 0.6
 """Of the grace, for the record in hand; the rest is for committing and for leaving the group."""
@@ -68,7 +62,7 @@ class Reader:
         self.name, self.group_id, self.topics, self.bootstrap = name, group_id, tuple(topics), bootstrap
         self.tuning = tuning
         self._take, self._starts = take, starts
-        self.waiting_for = waiting_for or _nothing
+        self.waiting_for: Callable[[], Coroutine[Any, Any, str | None]] = waiting_for or _nothing
         self.stopping = asyncio.Event()
         self.positions: dict[TopicPartition, int] | None = {} if starts else None
         self.paused: set[TopicPartition] = set()
@@ -84,7 +78,7 @@ class Reader:
         self._touching: asyncio.Task[Any] | None = None
 
     @property
-    def consumer(self) -> AIOKafkaConsumer | None:
+    def consumer(self) -> TolerantConsumer | None:
         """The Kafka client of the moment."""
         return self._subscriber.consumer if self._subscriber is not None else None
 
@@ -168,12 +162,18 @@ class Reader:
 
     async def _open(self) -> None:
         # FastStream takes a second to import: not on the event loop, not before the process listens.
-        await asyncio.to_thread(importlib.import_module, "faststream.kafka")
-        from booking_inbox.stream import subscribe  # noqa: PLC0415
-
-        self._broker, self._subscriber = subscribe(self, self.assignment, self._handle, max_fetch=_MAX_FETCH)
+        stream = await asyncio.to_thread(importlib.import_module, "booking_inbox.stream")
+        self._broker, self._subscriber = stream.subscribe(
+            self._handle,
+            *self.topics,
+            name=self.name,
+            group_id=self.group_id,
+            bootstrap=self.bootstrap,
+            listener=self.assignment,
+            tuning=self.tuning,
+        )
         await self._broker.connect()
-        make_tolerant(self._broker)
+        stream.build_clients_by(self._broker, TolerantConsumer)
         await self._broker.start()
 
     async def _close(self) -> None:
@@ -194,7 +194,7 @@ class Reader:
             self.offsets.forget()
             self.paused.clear()
             if not closed and consumer is not None:
-                await cut_off(consumer)
+                await consumer.cut_off()
 
     async def _closed(self, broker: Any) -> bool:
         """Whether all of it went well: the record in hand, the offsets, the goodbye to the group share one grace."""
@@ -244,7 +244,7 @@ class Reader:
         batch, epoch, consumer = [raw], self.assignment.epoch, self.consumer
         if self.tuning.batch_size == 1 or consumer is None:
             return batch, epoch
-        for partition in buffered(consumer):
+        for partition in consumer.buffered():
             wanted = self.tuning.batch_size - len(batch)
             if wanted < 1:
                 break
@@ -295,7 +295,7 @@ class Reader:
             self._seeking.cancel()
         self._seeking = asyncio.create_task(self._seek(consumer, partitions, self.assignment.epoch))
 
-    async def _seek(self, consumer: AIOKafkaConsumer, partitions: frozenset[TopicPartition], epoch: int) -> None:
+    async def _seek(self, consumer: TolerantConsumer, partitions: frozenset[TopicPartition], epoch: int) -> None:
         assert self._starts is not None
         assert self.positions is not None
         backoff = Backoff(cap=self.tuning.backoff_cap)

@@ -1,54 +1,72 @@
-"""The FastStream subscriber, with every default that loses records switched off (reliability.md K10-K21)."""
+"""The FastStream subscriber that reads, with every default that loses records switched off (reliability.md K10-K21).
+
+One subscriber of all topics, one after the other, raw: the handler is the reader's, which hands batches to the engine.
+"""
 # pyright: standard
 # aiokafka and parts of FastStream are untyped, hence not strict here.
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
-from booking_inbox.assignment import Assignment
+from booking_inbox.patience import Tuning
 
-if TYPE_CHECKING:
-    from booking_inbox.reader import Reader
+_MAX_FETCH = 2 * 1024 * 1024
+"""Above the topics' largest record, so that one fetch always holds a whole record."""
 
 
 def subscribe(
-    reader: "Reader", assignment: Assignment, handle: Callable[[Any], Awaitable[None]], *, max_fetch: int
+    handle: Callable[[Any], Awaitable[None]],
+    *topics: str,
+    name: str,
+    group_id: str,
+    bootstrap: str,
+    listener: Any,
+    tuning: Tuning,
 ) -> tuple[KafkaBroker, Any]:
-    """A broker that reads only, and its one subscriber of all topics; nothing is connected yet."""
-    tuning = reader.tuning
+    """A broker that reads only, and its one subscriber; nothing is connected yet."""
     broker = KafkaBroker(
-        reader.bootstrap.split(","),
-        client_id=f"booking-{reader.name}",
+        bootstrap.split(","),
+        client_id=f"booking-{name}",
         consumer_only=True,
         metadata_max_age_ms=int(tuning.metadata_age * 1000),
         allow_auto_create_topics=False,  # K20: it would create them with one partition and replica
         apply_types=False,
+        parser=parse,
+        decoder=raw_of,
+        ack_policy=AckPolicy.MANUAL,  # K13-K15: offsets are committed by OffsetCommits alone
         graceful_timeout=1.0,  # the reader has waited already, with its own deadline (K19)
         logger=None,  # it logs headers and keys; aiokafka's own log and the monitor tell what matters
     )
-    subscriber = broker.subscriber(
-        *reader.topics,
-        group_id=reader.group_id,
+
+    @broker.subscriber(
+        *topics,
+        group_id=group_id,
         # K6: also the answer to expired or out-of-range offsets. Everything comes again, and the inbox knows it (F50).
         auto_offset_reset="earliest",
-        ack_policy=AckPolicy.MANUAL,  # K13-K15: offsets are committed by OffsetCommits alone
         max_workers=1,  # K18
         no_reply=True,
-        listener=assignment,
-        parser=parse,
-        decoder=raw_of,
-        max_partition_fetch_bytes=max_fetch,
+        listener=listener,
+        max_partition_fetch_bytes=_MAX_FETCH,
         fetch_max_wait_ms=int(tuning.fetch_wait * 1000),
         session_timeout_ms=int(tuning.session_timeout * 1000),
         heartbeat_interval_ms=int(tuning.heartbeat_interval * 1000),
         max_poll_interval_ms=int(tuning.max_poll_interval * 1000),
     )
-    subscriber(handle)
-    return broker, subscriber
+    async def records(raw: Any) -> None:
+        await handle(raw)
+
+    return broker, broker.subscribers[0]
+
+
+def build_clients_by(broker: Any, consumer: type[Any]) -> None:
+    """Let a connected broker build Kafka clients of this kind."""
+    config = broker.config.broker_config
+    config.builder = partial(consumer, **config.builder.keywords)
 
 
 async def parse(raw: Any) -> KafkaMessage:

@@ -1,7 +1,7 @@
 """Batches: the same rules, one transaction for many records, positions in PostgreSQL moved with the rows."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from shared.inbox.tests.consumer_rig import QUICK, Rig, profile, record_applied,
 
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import PRACTITIONERS, SESSIONS
-from booking_inbox import BatchConsumer, Move, PositionLost
+from booking_inbox import Consumer, InboxRouter, Move, PositionLost
 
 pytestmark = pytest.mark.servers
 TUNING = replace(QUICK, batch_size=50)
@@ -52,11 +52,13 @@ class Stored:
             conn.execute("CREATE TABLE place (topic text, partition int, next bigint, PRIMARY KEY (topic, partition))")
             conn.execute("GRANT SELECT, INSERT, UPDATE ON place TO PUBLIC")
 
-    async def start(self, partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
-        found = {
-            (topic, n): after for topic, n, after in await self.rig.sql("SELECT topic, partition, next FROM place")
-        }
-        return {name: found[name] for name in partitions if name in found}
+    async def stored(self, conn: psycopg.AsyncConnection, places: Sequence[tuple[str, int]]) -> dict[Any, int]:
+        del places
+        found = await conn.execute("SELECT topic, partition, next FROM place")
+        return {(topic, n): after for topic, n, after in await found.fetchall()}
+
+    async def reset(self, conn: psycopg.AsyncConnection, place: tuple[str, int], to: int) -> None:
+        await conn.execute("UPDATE place SET next = %s WHERE topic = %s AND partition = %s", (to, *place))
 
     async def advance(self, conn: psycopg.AsyncConnection, moves: Sequence[Move]) -> None:
         for move in moves:
@@ -71,11 +73,12 @@ class Stored:
 
 
 @asynccontextmanager
-async def consuming(rig: Rig, apply: Any, **options: Any) -> AsyncGenerator[BatchConsumer]:
-    consumer = BatchConsumer(
+async def consuming(rig: Rig, apply: Any, **options: Any) -> AsyncGenerator[Consumer]:
+    router = InboxRouter()
+    router.subscriber(*options.pop("topics", (SESSIONS,)), batch=True)(apply)
+    consumer = Consumer(
         rig.name,
-        options.pop("topics", (SESSIONS,)),
-        apply,
+        router,
         database=rig.database,
         bootstrap=rig.bootstrap,
         topic_prefix=rig.prefix,
@@ -192,12 +195,12 @@ async def test_stored_positions__the_database_away_at_the_assignment__reads_on_f
     failures = 3
 
     class Late(Stored):
-        async def start(self, partitions: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
+        async def stored(self, conn: psycopg.AsyncConnection, places: Sequence[tuple[str, int]]) -> dict[Any, int]:
             nonlocal failures
             failures -= 1
             if failures >= 0:
                 raise psycopg.OperationalError("away")
-            return await super().start(partitions)
+            return await super().stored(conn, places)
 
     key = uuid4()
     await rig.send(*(session_event(key, v) for v in (1, 2, 3)))

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from shared.inbox.tests.poison import send_unreadable
 
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import SESSIONS
-from booking_inbox import BatchConsumer
+from booking_inbox import Consumer, InboxRouter
 
 pytestmark = pytest.mark.servers
 
@@ -102,17 +102,18 @@ async def test_poison__what_cannot_be_unpacked_loses_nothing_of_the_partitions_f
         await rig.send(*(session_event(key, version) for key in good))
         await send_unreadable(rig, SESSIONS, 2)
 
-    async def all_of_them(conn: psycopg.AsyncConnection, items: list[Decoded]) -> None:
+    async def all_of_them(conn: psycopg.AsyncConnection, items: Sequence[Decoded]) -> None:
         for item in items:
             await record_applied(conn, item)
 
     if kind == "lanes":
         consumer = rig.consumer(tuning=replace(QUICK, lanes=LANES))
     else:
-        consumer = BatchConsumer(
+        router = InboxRouter()
+        router.subscriber(SESSIONS, batch=True)(all_of_them)
+        consumer = Consumer(
             rig.name,
-            [SESSIONS],
-            all_of_them,  # pyright: ignore[reportArgumentType]
+            router,
             database=rig.database,
             bootstrap=rig.bootstrap,
             topic_prefix=rig.prefix,

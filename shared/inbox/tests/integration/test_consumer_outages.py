@@ -30,8 +30,7 @@ from shared.process.tests.proxy import Loss, proxied
 from booking_contracts.decode import Decoded
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import ASSESSMENTS, SESSIONS, create_topics
-from booking_inbox import Consumer, Subscription
-from booking_inbox import metrics as figures
+from booking_inbox import Consumer, InboxRouter, figures
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres
 from booking_process.database import Database, DatabaseDownError
@@ -113,9 +112,11 @@ async def test_the_answer_to_a_commit_is_lost__the_record_is_applied_once_and_no
 async def test_kafka_down_at_the_start_and_killed_later__recovers_alone(rig: Rig, server_folder: Path):
     broker = Kafka(server_folder / "kafka-of-consumer-outages")
     await asyncio.to_thread(broker.prepare)
+    router = InboxRouter()
+    router.subscriber(SESSIONS)(record_applied)
     consumer = Consumer(
         "calendar",
-        [Subscription(SESSIONS, record_applied)],
+        router,
         database=rig.database,
         bootstrap=broker.bootstrap,
         tuning=QUICK,
@@ -177,7 +178,7 @@ async def test_a_client_that_falls_silent__is_replaced(rig: Rig):
     async with rig.consuming(tuning=replace(QUICK, stall_after=1.0)) as consumer:
         await until(lambda: rig.applied(first))
         # aiokafka's fetcher ends without a word, as in its issue 1154: nothing raises, nothing arrives.
-        reader: Any = consumer._reader
+        reader: Any = consumer.engine.reader
         reader.consumer._fetcher._fetch_task.cancel()
         await rig.send(session_event(second, 1))
         await until(lambda: rig.applied(second))
@@ -195,7 +196,7 @@ async def test_a_client_that_reads_but_has_lost_its_group__is_replaced(rig: Rig)
     await rig.send(session_event(first, 1))
     async with rig.consuming(tuning=replace(QUICK, stall_after=1.0, commit_deadline=0.3)) as consumer:
         await until(rig.caught_up)
-        reader: Any = consumer._reader
+        reader: Any = consumer.engine.reader
         coordinator = reader.consumer._coordinator
         await coordinator._coordinator_lookup_lock.acquire()
         coordinator.coordinator_dead()

@@ -24,8 +24,7 @@ from shared.inbox.tests.poison import send_unreadable, spoiled
 
 from booking_contracts.decode import Decoded, Record
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS
-from booking_inbox import Hold, held, held_records_router, operations
-from booking_inbox.errors import HeldNotFound, StillHeld
+from booking_inbox import HeldNotFound, Hold, StillHeld, held, held_records_router, operations
 from booking_web.principal import Principal
 
 pytestmark = pytest.mark.servers
@@ -70,8 +69,8 @@ async def test_poison__a_key_that_is_no_text_is_held_without_a_key(rig: Rig, key
     assert await rig.applied(good) == [1]
 
 
-@pytest.mark.parametrize("batch_size", [1, 50])
-async def test_poison__a_header_name_that_is_no_utf8_is_held_and_what_lies_around_it_flows(rig: Rig, batch_size: int):
+@pytest.mark.parametrize("lanes", [1, 4])
+async def test_poison__a_header_name_that_is_no_utf8_is_held_and_what_lies_around_it_flows(rig: Rig, lanes: int):
     """aiokafka itself dies of this one while it unpacks the batch, again and again."""
     before, after, last = uuid4(), uuid4(), uuid4()
     await rig.send(session_event(before, 1).changed(partition=4))
@@ -79,7 +78,7 @@ async def test_poison__a_header_name_that_is_no_utf8_is_held_and_what_lies_aroun
     await rig.send(session_event(after, 1).changed(partition=4))
     await send_unreadable(rig, SESSIONS, 4)
     await rig.send(session_event(last, 1).changed(partition=4))
-    async with rig.consuming(tuning=replace(QUICK, batch_size=batch_size)):
+    async with rig.consuming(tuning=replace(QUICK, lanes=lanes)):
         await until(rig.caught_up)
     assert await rig.sql('SELECT "offset", key, reason FROM held ORDER BY 1') == [
         (1, None, "undecodable"),
@@ -237,7 +236,7 @@ async def test_gaps__beyond_the_limit_the_partition_pauses_and_goes_on_when_they
     keys = [uuid4() for _ in range(in_hand + 1)]
     await rig.send(*(session_event(key, 2).changed(partition=partition) for key in keys))
     async with rig.consuming(tuning=replace(QUICK, gap_limit=2, lanes=1)) as consumer:
-        await until(lambda: consumer._reader is not None and consumer._reader.paused)
+        await until(lambda: consumer.engine.reader.paused)
         await rig.send(session_event(others, 1).changed(partition=0))
         await until(lambda: rig.applied(others))
         assert len(await rig.held()) == in_hand, "the last lies behind the pause"
@@ -320,7 +319,7 @@ async def _first(rig: Rig) -> UUID:
 
 async def _operate(rig: Rig, consumer: Any, operation: Any, held_id: UUID) -> Any:
     async with rig.database.transaction() as conn:
-        return await operation(consumer.rules, conn, held_id, by="admin:x")
+        return await operation(consumer.inbox, conn, held_id, by="admin:x")
 
 
 def _client(rig: Rig, consumer: Any) -> Any:
@@ -332,6 +331,6 @@ def _client(rig: Rig, consumer: Any) -> Any:
 
     app = FastAPI()
     app.include_router(held_records_router(consumer, rig.database))
-    install(app)
+    install(app, {})
     app.dependency_overrides[bearer] = lambda: Principal(sub=uuid4(), roles=frozenset({"admin"}))
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test")

@@ -11,9 +11,9 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.admin import ApiVersionRequest
 
+from booking_inbox.client import TolerantConsumer
+from booking_inbox.patience import Tuning, within
 from booking_inbox.reader import Reader
-from booking_inbox.tuning import Tuning
-from booking_inbox.within import within
 
 
 async def test_within__ends_a_wait_that_swallows_its_cancellation():
@@ -157,7 +157,7 @@ class _Client:
 
 
 class _Subscriber:
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: TolerantConsumer) -> None:
         self.consumer = consumer
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -178,7 +178,7 @@ def _reading(tuning: Tuning) -> tuple[Reader, _DeafBroker, _Client]:
         return True
 
     reader = Reader(name="n", group_id="n", topics=["t"], bootstrap="127.0.0.1:1", take=take, tuning=tuning)
-    consumer, client, broker = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1"), _Client(), _DeafBroker()
+    consumer, client, broker = TolerantConsumer(bootstrap_servers="127.0.0.1:1"), _Client(), _DeafBroker()
     vars(consumer).update(_client=client, _closed=True)
     reader._broker, reader._subscriber = broker, _Subscriber(consumer)
     return reader, broker, client

@@ -6,9 +6,9 @@ from typing import Any
 from aiokafka import TopicPartition
 from prometheus_client import REGISTRY
 
-from booking_inbox.monitor import Monitor
+from booking_inbox.figures import Monitor
+from booking_inbox.patience import Tuning
 from booking_inbox.reader import Reader
-from booking_inbox.tuning import Tuning
 
 NAME = "calendar.figures"
 

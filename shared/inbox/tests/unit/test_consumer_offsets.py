@@ -7,10 +7,9 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError
 
-from booking_inbox.assignment import Assignment
-from booking_inbox.offsets import OffsetCommits
+from booking_inbox.offsets import Assignment, OffsetCommits
+from booking_inbox.patience import Tuning
 from booking_inbox.reader import Reader
-from booking_inbox.tuning import Tuning
 
 HERE, ELSEWHERE = TopicPartition("t", 0), TopicPartition("t", 1)
 

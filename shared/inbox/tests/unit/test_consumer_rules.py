@@ -12,11 +12,10 @@ from shared.inbox.tests.consumer_rig import Message, session_event
 
 from booking_contracts.decode import Decoded, Record
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS, Topic
-from booking_inbox.drain import next_of
 from booking_inbox.held import Reason, Waiting
+from booking_inbox.inbox import next_of, verdict
+from booking_inbox.patience import Backoff, is_transient
 from booking_inbox.reading import Poison, describe, digest_of, key_text, read, record_of, version_in
-from booking_inbox.retry import Backoff, is_transient
-from booking_inbox.rules import verdict
 from booking_process.database import DatabaseDownError
 
 

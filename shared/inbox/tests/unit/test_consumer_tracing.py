@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from shared.inbox.tests.consumer_rig import session_event
 
 from booking_contracts.decode import Record
-from booking_inbox.tracing import note, record_span
+from booking_inbox.figures import note, record_span
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

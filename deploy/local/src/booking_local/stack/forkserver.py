@@ -32,7 +32,6 @@ LIBRARIES = (
     "booking_process.server",
     "booking_web.program",
     "booking_inbox",
-    "booking_inbox.api",
     "booking_outbox",
     "booking_contracts.topics",
     "booking_contracts.decode",

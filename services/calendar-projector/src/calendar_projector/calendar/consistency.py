@@ -8,7 +8,7 @@ from booking_process.database import Database
 from booking_web import closing
 from booking_web.consistency import ConsistencyToken, ConsistencyWish
 from booking_web.problems import unavailable
-from calendar_projector.subscribers import CONSUMER
+from calendar_projector.kafka import CONSUMER
 
 _FIRST_POLL, _SLOWEST_POLL = 0.004, 0.05
 

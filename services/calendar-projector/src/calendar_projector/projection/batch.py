@@ -9,6 +9,7 @@ from booking_contracts.decode import Decoded, Record
 from booking_inbox.reading import Poison, key_text, read, record_of
 from calendar_projector.projection.facts import fact
 from calendar_projector.projection.fold import Patch
+from calendar_projector.projection.merge import Merged
 from calendar_projector.projection.recognise import Plain, recognise
 
 Item = Plain | Decoded | Poison
@@ -19,14 +20,17 @@ _TURN = 250
 class Batch:
     """Records by session. `patches` are runs without gap, repeat or poison; `careful` are the keys of all others."""
 
+    all: Sequence[Any] = ()
     patches: dict[str, Patch] = field(default_factory=dict[str, Patch])
     raws: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
     careful: set[str] = field(default_factory=set[str])
+    merged: Merged = field(default_factory=Merged)
+    """What the last try wrote."""
 
 
 async def fold_in_turns(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True) -> Batch:
     """As `fold`, a part at a time: a rebuild's batch takes a good part of a second, and others want their turn."""
-    batch = Batch()
+    batch = Batch(raws)
     for start in range(0, len(raws), _TURN):
         fold(raws[start : start + _TURN], prefix, at_a_glance=at_a_glance, into=batch)
         await asyncio.sleep(0)

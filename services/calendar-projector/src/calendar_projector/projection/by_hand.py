@@ -14,13 +14,11 @@ from uuid import UUID
 
 import psycopg
 
-from booking_inbox import operations
-from booking_inbox.errors import HeldNotFound, StillHeld
+from booking_inbox import HeldNotFound, Inbox, StillHeld, operations
 from booking_inbox.operations import Report
-from booking_inbox.rules import Rules
 from calendar_projector.projection import generations
 from calendar_projector.projection.merge import Slot
-from calendar_projector.projection.slot_inbox import rules_of
+from calendar_projector.projection.slot_inbox import inbox_of
 
 PAST = generations.PAST
 _SLOTS = {Slot(name).consumer: Slot(name) for name in "ab"}
@@ -47,42 +45,42 @@ ORDER BY n.held_at, n.id
 Operation = Callable[..., Awaitable[Report | StillHeld]]
 
 
-async def replay(rules: Rules, conn: psycopg.AsyncConnection[Any], held_id: UUID, *, by: str) -> Report | StillHeld:
-    """As the chassis' `replay`, in both generations where there are two."""
-    return await _in_both(operations.replay, rules, conn, held_id, by=by)
+async def replay(inbox: Inbox, conn: psycopg.AsyncConnection[Any], held_id: UUID, *, by: str) -> Report | StillHeld:
+    """As the inbox's `replay`, in both generations where there are two."""
+    return await _in_both(operations.replay, inbox, conn, held_id, by=by)
 
 
-async def discard(rules: Rules, conn: psycopg.AsyncConnection[Any], held_id: UUID, *, by: str) -> Report | StillHeld:
-    """As the chassis' `discard`, in both generations where there are two."""
-    return await _in_both(operations.discard, rules, conn, held_id, by=by)
+async def discard(inbox: Inbox, conn: psycopg.AsyncConnection[Any], held_id: UUID, *, by: str) -> Report | StillHeld:
+    """As the inbox's `discard`, in both generations where there are two."""
+    return await _in_both(operations.discard, inbox, conn, held_id, by=by)
 
 
 async def decide_as_before(conn: psycopg.AsyncConnection[Any], old: Slot, new: Slot) -> None:
     """Do in `new` what was decided about its held records elsewhere; `old` is shown.
 
-    The caller has the generations' lock and keeps the runners off. What was applied elsewhere and cannot be
+    The caller has the generations' lock and keeps the engines off. What was applied elsewhere and cannot be
     applied here stays held: the comparison shows it.
     """
-    rules = rules_of(new, lambda _: None)
+    inbox = inbox_of(new, lambda _: None)
     others = [name for name in _EVERYWHERE if name != new.consumer]
     decided = await conn.execute(_DECIDED, (others, new.consumer, old.consumer))
     for held_id, outcome, by in await decided.fetchall():
         operation: Operation = operations.discard if outcome == "discarded" else operations.replay
         try:
-            await operation(rules, conn, held_id, by=by)
+            await operation(inbox, conn, held_id, by=by)
         except HeldNotFound:
             continue  # it followed one before it
 
 
 async def _in_both(
-    operation: Operation, rules: Rules, conn: psycopg.AsyncConnection[Any], held_id: UUID, *, by: str
+    operation: Operation, inbox: Inbox, conn: psycopg.AsyncConnection[Any], held_id: UUID, *, by: str
 ) -> Report | StillHeld:
-    if rules.consumer not in _SLOTS:
-        return await operation(rules, conn, held_id, by=by)
+    if inbox.consumer not in _SLOTS:
+        return await operation(inbox, conn, held_id, by=by)
     await generations.lock(conn)
-    done = await operation(rules, conn, held_id, by=by)
+    done = await operation(inbox, conn, held_id, by=by)
     if not isinstance(done, StillHeld):
-        (twin,) = (slot for name, slot in _SLOTS.items() if name != rules.consumer)
+        (twin,) = (slot for name, slot in _SLOTS.items() if name != inbox.consumer)
         for (twin_id,) in await (await conn.execute(_TWIN, (held_id, twin.consumer))).fetchall():
-            await operation(rules_of(twin, lambda _: None), conn, twin_id, by=by)
+            await operation(inbox_of(twin, lambda _: None), conn, twin_id, by=by)
     return done

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from booking_contracts.topics import SESSIONS
-from booking_inbox.within import within
+from booking_inbox.patience import within
 from booking_process.database import Database
 
 log = logging.getLogger("booking.projector")

@@ -5,13 +5,13 @@ loses nothing, and a zombie that writes after a rebalance finds another position
 F50).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
-from booking_inbox.errors import PositionLost
+from booking_inbox import Move, PositionLost
 
 _ENSURE = """
 INSERT INTO projection_position (generation, topic, partition)
@@ -34,47 +34,41 @@ WHERE p.generation = %(generation)s AND p.topic = %(topic)s AND p.partition = u.
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One partition's move: from the position expected to the next, and the time of the last record taken."""
-
-    expected: int
-    next: int
-    timestamp_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class Positions:
     """The positions of one generation in one topic (its logical name)."""
 
     generation: int
     topic: str
 
-    async def stored(self, conn: psycopg.AsyncConnection[Any], partitions: list[int]) -> dict[int, int]:
+    async def stored(
+        self, conn: psycopg.AsyncConnection[Any], places: Sequence[tuple[str, int]]
+    ) -> dict[tuple[str, int], int]:
         """The next offset of each partition; one never read before starts at 0, and is made to exist."""
-        names = {"generation": self.generation, "topic": self.topic, "partitions": partitions}
+        names = {"generation": self.generation, "topic": self.topic, "partitions": [place[1] for place in places]}
         await conn.execute(_ENSURE, names)
-        return dict(await (await conn.execute(_STORED, names)).fetchall())
+        rows = await (await conn.execute(_STORED, names)).fetchall()
+        return {(self.topic, partition): offset for partition, offset in rows}
 
-    async def advance(self, conn: psycopg.AsyncConnection[Any], steps: Mapping[int, Step]) -> None:
+    async def advance(self, conn: psycopg.AsyncConnection[Any], moves: Sequence[Move]) -> None:
         """Move all of them, or raise PositionLost: another copy owns a partition now, so roll back and seek again."""
-        partitions = sorted(steps)
+        ordered = sorted(moves, key=lambda move: move.partition)
         cursor = await conn.execute(
             _ADVANCE,
             {
                 "generation": self.generation,
                 "topic": self.topic,
-                "partitions": partitions,
-                "expected": [steps[p].expected for p in partitions],
-                "next": [steps[p].next for p in partitions],
-                "timestamps": [steps[p].timestamp_ms for p in partitions],
+                "partitions": [move.partition for move in ordered],
+                "expected": [move.expected for move in ordered],
+                "next": [move.next for move in ordered],
+                "timestamps": [move.timestamp_ms for move in ordered],
             },
         )
-        if cursor.rowcount != len(partitions):
+        if cursor.rowcount != len(ordered):
             raise PositionLost(f"generation {self.generation}: a position is not the expected one")
 
-    async def reset(self, conn: psycopg.AsyncConnection[Any], partition: int, *, to: int) -> None:
+    async def reset(self, conn: psycopg.AsyncConnection[Any], place: tuple[str, int], to: int) -> None:
         """Set one partition's position: the topic was recreated, and versions know what was seen already (F51)."""
         await conn.execute(
             "UPDATE projection_position SET next_offset = %s WHERE generation = %s AND topic = %s AND partition = %s",
-            (to, self.generation, self.topic, partition),
+            (to, self.generation, *place),
         )

@@ -1,4 +1,4 @@
-"""The worker: keeps a runner for each generation that is shown or built, measures, and switches when it may."""
+"""The worker: keeps an engine for each generation that is shown or built, measures, and switches when it may."""
 
 import asyncio
 import contextlib
@@ -7,17 +7,18 @@ import time
 from dataclasses import replace
 
 from booking_contracts.topics import SESSIONS
-from booking_inbox import Tuning
-from booking_inbox.retry import is_transient
-from booking_inbox.watch import publish_held
+from booking_inbox import Engine, Tuning
+from booking_inbox.figures import publish_held
+from booking_inbox.patience import is_transient
 from booking_outbox import Progress
 from booking_process.database import Database
 from booking_process.failures import described
 from calendar_projector.projection import metrics
+from calendar_projector.projection.batch import Batch
 from calendar_projector.projection.ends import Ends
 from calendar_projector.projection.generations import Generation, generations
 from calendar_projector.projection.merge import Merged
-from calendar_projector.projection.runner import Kafka, Listener, Runner
+from calendar_projector.projection.runner import Kafka, Listener, engine_of
 from calendar_projector.projection.switch import NotYet, Switched, switch
 
 log = logging.getLogger("booking.projector")
@@ -52,11 +53,11 @@ class Projector:
         tick: float = 0.5,
     ) -> None:
         self._database, self._kafka, self._listener = database, kafka, listener
-        self._live = tuning or replace(Tuning(), batch_size=2000)
+        self._live = replace(tuning or Tuning(batch_size=2000), gap_limit=None)
         self._rebuild = replace(self._live, batch_size=10_000)
         self._rebuild_consumers, self._patience, self._tick = rebuild_consumers, patience, tick
         self._ends = Ends(bootstrap=kafka.bootstrap, prefix=kafka.prefix, database=database)
-        self._runners: dict[int, list[Runner]] = {}
+        self._engines: dict[int, list[Engine[Batch]]] = {}
         self._tasks: dict[int, tuple[asyncio.Event, list[asyncio.Task[None]]]] = {}
         self._shown: int | None = None
         self._caught_up_since: float | None = None
@@ -65,8 +66,8 @@ class Projector:
 
     def progress(self) -> Progress:
         """Of the generation that is shown: a rebuild that stands still takes nothing from anybody."""
-        runners = self._runners.get(self._shown or 0, [])
-        found = [runner.progress() for runner in runners]
+        engines = self._engines.get(self._shown or 0, [])
+        found = [engine.progress() for engine in engines]
         if not found:  # the calendar has no reader: whatever there is to read, nobody moves
             return Progress(1, self._looked_at, self._waiting_for)
         waiting = next((p.waiting_for for p in found if p.waiting_for), None)
@@ -124,8 +125,8 @@ class Projector:
         shown = generation.state == "active"
         tuning = self._live if shown else self._rebuild
         # Partitions in parallel: two consumers in one loop, one parses while the other waits for the database.
-        runners = [
-            Runner(
+        engines = [
+            engine_of(
                 generation.id,
                 generation.place,
                 database=self._database,
@@ -136,8 +137,8 @@ class Projector:
             for _ in range(1 if shown else self._rebuild_consumers)
         ]
         stop = asyncio.Event()
-        self._runners[generation.id] = runners
-        tasks = [asyncio.create_task(r.run(stop), name=f"generation {generation.id}") for r in runners]
+        self._engines[generation.id] = engines
+        tasks = [asyncio.create_task(one.run(stop), name=f"generation {generation.id}") for one in engines]
         self._tasks[generation.id] = stop, tasks
         log.info("generation %d (%s) runs in slot %s", generation.id, generation.state, generation.slot)
 
@@ -145,7 +146,7 @@ class Projector:
         stop, tasks = self._tasks.pop(generation)
         stop.set()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._runners.pop(generation, None)
+        self._engines.pop(generation, None)
 
     async def _try_switch(self, active: Generation, building: Generation) -> None:
         async with self._database.autocommit() as conn:
@@ -170,8 +171,8 @@ class Projector:
         await self._ends.measure()
         async with self._database.autocommit() as conn:
             for row in await (await conn.execute(_BEYOND)).fetchall():
-                for runner in self._runners.get(row[0], []):
-                    runner.reader.seek_again()  # its topic was recreated meanwhile (F51)
+                for engine in self._engines.get(row[0], []):
+                    engine.reader.seek_again()  # its topic was recreated meanwhile (F51)
             # What a rebuild holds is what is held already, until it is shown.
             for generation in await generations(conn):
                 await publish_held(conn, generation.place.consumer, counts=generation.state == "active")

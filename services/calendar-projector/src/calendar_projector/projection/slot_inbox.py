@@ -1,4 +1,4 @@
-"""The version rows of a generation are its slot's rows: the shape that the chassis' rules for one record expect."""
+"""The version rows of a generation are its slot's rows: what the inbox's rules for one record need of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,15 +8,14 @@ import psycopg
 
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import SESSIONS
-from booking_inbox import Subscription
-from booking_inbox.rules import Rules
+from booking_inbox import Inbox
 from calendar_projector.projection.facts import fact
 from calendar_projector.projection.fold import Patch
 from calendar_projector.projection.merge import Merged, Slot, apply_one
 
 
-class SlotInbox:
-    """Like the chassis' Inbox, over `user_schedule_a` or `_b`."""
+class _SlotRows:
+    """The version rows in `user_schedule_a` or `_b`."""
 
     def __init__(self, slot: Slot) -> None:
         self._table = slot.table
@@ -49,8 +48,8 @@ class SlotInbox:
             await conn.execute(update.encode(), (version, key))
 
 
-def rules_of(slot: Slot, applied: Callable[[Merged], None]) -> Rules:
-    """The chassis' rules over this slot; `applied` is told what each record did, before the commit."""
+def inbox_of(slot: Slot, applied: Callable[[Merged], None]) -> Inbox:
+    """The inbox over this slot; `applied` is told what each record did, before the commit."""
 
     async def apply(conn: psycopg.AsyncConnection[Any], item: Decoded) -> None:
         version = item.meta.sequence or 0
@@ -58,9 +57,7 @@ def rules_of(slot: Slot, applied: Callable[[Merged], None]) -> Rules:
         patch.take(*fact(item))
         applied(await apply_one(conn, slot, patch))
 
-    rules = Rules(slot.consumer, [Subscription(SESSIONS, apply)])
-    rules.inboxes[SESSIONS.name] = SlotInbox(slot)  # pyright: ignore[reportArgumentType] the same three methods
-    return rules
+    return Inbox(slot.consumer, {SESSIONS: apply}, versions=_SlotRows(slot))
 
 
 def _is_uuid(key: str) -> bool:

@@ -9,10 +9,9 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from booking_inbox import held, operations
-from booking_inbox.errors import HeldNotFound, StillHeld
 from booking_inbox.held import Held
-from booking_inbox.operations import Report
-from booking_inbox.rules import Rules
+from booking_inbox.inbox import Inbox
+from booking_inbox.operations import HeldNotFound, Report, StillHeld
 from booking_process.database import Database
 from booking_web.auth import require
 from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
@@ -40,11 +39,11 @@ Operation = Callable[..., Awaitable[Report | StillHeld]]
 """As `operations.replay` and `operations.discard`."""
 
 
-class HasRules(Protocol):
-    """A Consumer or BatchConsumer; it need not run in this process."""
+class HasInbox(Protocol):
+    """A Consumer; it need not run in this process."""
 
     name: str
-    rules: Rules
+    inbox: Inbox
 
 
 class HeldRecord(BaseModel):
@@ -89,7 +88,7 @@ class WholeHeldRecord(HeldRecord):
 
 
 def held_records_router(
-    consumer: HasRules | Sequence[HasRules],
+    consumer: HasInbox | Sequence[HasInbox],
     database: Database,
     admin: Callable[..., Any] | None = None,
     *,
@@ -102,9 +101,9 @@ def held_records_router(
     `replay` and `discard` stand in for the usual ones; `past` names consumers that are no more: their settled records
     are still shown.
     """
-    consumers: Sequence[HasRules] = consumer if isinstance(consumer, Sequence) else [consumer]
-    rules = {one.name: one.rules for one in consumers}
-    known = {*rules, *past}
+    consumers: Sequence[HasInbox] = consumer if isinstance(consumer, Sequence) else [consumer]
+    inboxes = {one.name: one.inbox for one in consumers}
+    known = {*inboxes, *past}
     router = APIRouter(prefix="/v1/held-records", tags=["held records"], responses=problem_responses(401, 403, 503))
     administrator: Any = Depends(admin or require("admin"))
 
@@ -113,7 +112,7 @@ def held_records_router(
         """What is held now, newest first."""
         before = decode_cursor(page.cursor, UUID, of="held-records")[0] if page.cursor else None
         async with database.autocommit() as conn:
-            found = await held.page(conn, list(rules), before=before, limit=page.limit + 1)
+            found = await held.page(conn, list(inboxes), before=before, limit=page.limit + 1)
         more = encode_cursor(found[page.limit - 1].id, of="held-records") if len(found) > page.limit else None
         return PageOf[HeldRecord](**page_of([_summary(one) for one in found[: page.limit]], more))
 
@@ -130,7 +129,7 @@ def held_records_router(
         caller: Principal = administrator,
     ) -> WholeHeldRecord:
         """Apply the key's held records in order, this one included; 409 `still_held` names the one in the way."""
-        return await _settled(rules, database, held_id, idempotency, replay, by=caller.actor("admin"))
+        return await _settled(inboxes, database, held_id, idempotency, replay, by=caller.actor("admin"))
 
     @router.post("/{held_id}/discard", responses=problem_responses(404, SETTLED, STILL_HELD, 422))
     async def discard_held_record(
@@ -139,28 +138,28 @@ def held_records_router(
         caller: Principal = administrator,
     ) -> WholeHeldRecord:
         """Give it up: its version counts as taken, what waited for it follows. The audit shows it for ever."""
-        return await _settled(rules, database, held_id, idempotency, discard, by=caller.actor("admin"))
+        return await _settled(inboxes, database, held_id, idempotency, discard, by=caller.actor("admin"))
 
     return router
 
 
 async def _settled(
-    rules: dict[str, Rules], database: Database, held_id: UUID, idempotency: Idempotency, operation: Any, *, by: str
+    inboxes: dict[str, Inbox], database: Database, held_id: UUID, idempotency: Idempotency, operation: Any, *, by: str
 ) -> WholeHeldRecord:
     outcome = None
     try:
         async with database.transaction() as conn:
-            found = _ours(await held.find(conn, held_id), rules)
+            found = _ours(await held.find(conn, held_id), inboxes)
             if await idempotency.replayed(conn, idempotency.key) is None:
-                outcome = await operation(rules[found.consumer], conn, held_id, by=by)
+                outcome = await operation(inboxes[found.consumer], conn, held_id, by=by)
                 if not isinstance(outcome, StillHeld):
                     await idempotency.remember(conn, idempotency.key, status=200, object_id=held_id, version=None)
-            found = _ours(await held.find(conn, held_id), rules)
+            found = _ours(await held.find(conn, held_id), inboxes)
     except HeldNotFound:
         raise conflict("already_settled", "This record is not held any more.") from None
     except IdempotencyTwin:
         async with database.autocommit() as conn:
-            found = _ours(await held.find(conn, held_id), rules)
+            found = _ours(await held.find(conn, held_id), inboxes)
     if isinstance(outcome, StillHeld):  # only now: the tries are noted, what went before it was applied
         raise still_held(held_id, outcome)
     return _whole(found)

@@ -1,34 +1,130 @@
-"""Watching a reader: how far behind, whether it moves, and when its Kafka client must be replaced.
+"""What a consumer shows: its metrics, a span per record, how far behind it is, and when its client must be replaced.
 
 aiokafka can fall silent after a restart or rebalance and look healthy (K3), FastStream's ping asks for metadata only
 (K17). So progress is measured from outside: end offsets through a connection of its own against what was settled.
+docs/operations.md says what to do about each metric.
 """
 # pyright: standard
-# aiokafka and parts of FastStream are untyped, hence not strict here.
+# aiokafka is untyped, hence not strict here.
 
 import asyncio
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from typing import Any, Protocol
 
+import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from opentelemetry import trace
+from opentelemetry.trace import Link, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import Counter, Gauge
 
-from booking_inbox import metrics
-from booking_inbox.within import within
+from booking_contracts.decode import Record
+from booking_contracts.envelope import traceparent_in
+from booking_inbox import held
+from booking_inbox.offsets import Assignment, OffsetCommits
+from booking_inbox.patience import Tuning, within
 from booking_outbox import Progress
 
-if TYPE_CHECKING:
-    from booking_inbox.reader import Reader
-
 log = logging.getLogger("booking.consumer")
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+
+RECORDS = Counter("booking_consumer_records", "Records by what became of them (I13).", ["consumer", "topic", "outcome"])
+DRAINED = Counter("booking_consumer_drained", "Held records applied when their turn came.", ["consumer", "topic"])
+RETRIES = Counter("booking_consumer_retries", "Tries that failed, by kind.", ["consumer", "topic", "kind"])
+CLIENTS_REPLACED = Counter("booking_consumer_clients_replaced", "Stuck Kafka clients thrown away.", ["consumer"])
+LAG_EVENTS = Gauge("booking_consumer_lag_events", "Records not settled yet.", ["consumer", "topic", "partition"])
+LAG_SECONDS = Gauge(
+    "booking_consumer_lag_seconds",
+    "Age of the last settled record while others wait.",
+    ["consumer", "topic", "partition"],
+)
+ASSIGNED = Gauge("booking_consumer_assigned_partitions", "Partitions of this copy.", ["consumer"])
+PAUSED = Gauge("booking_consumer_paused_partitions", "Partitions paused for too many gaps.", ["consumer"])
+HELD_KEYS = Gauge("booking_consumer_held_keys", "Keys with held records.", ["consumer", "topic", "reason"])
+HELD_OLDEST = Gauge(
+    "booking_consumer_held_oldest_seconds", "Age of the oldest held record.", ["consumer", "topic", "reason"]
+)
+
+
+async def publish_held(conn: psycopg.AsyncConnection, consumer: str, *, counts: bool = True) -> None:
+    """Set the gauges of held keys and of the oldest one's age; to 0 where what this consumer holds does not count."""
+    summary = await held.summary(conn, consumer) if counts else []
+    found = {(topic, reason): (keys, seconds) for topic, reason, keys, seconds in summary}
+    for gauge, which in ((HELD_KEYS, 0), (HELD_OLDEST, 1)):
+        for labels in [sample.labels for metric in gauge.collect() for sample in metric.samples]:
+            if labels["consumer"] == consumer and (labels["topic"], labels["reason"]) not in found:
+                gauge.labels(**labels).set(0)
+        for (topic, reason), numbers in found.items():
+            gauge.labels(consumer, topic, reason).set(numbers[which])
+
+
+@contextmanager
+def record_span(consumer: str, record: Record, tracer: trace.Tracer | None = None) -> Generator[trace.Span]:
+    """The processing of one record: child of the record's `traceparent`, and linked to it.
+
+    Ids and positions only: neither the body nor an error's text goes into a span (reliability.md T32).
+    """
+    origin = _PROPAGATOR.extract({"traceparent": traceparent_in(record.headers) or ""})
+    remote = trace.get_current_span(origin).get_span_context()
+    with (tracer or trace.get_tracer("booking.consumer")).start_as_current_span(
+        f"process {record.topic}",
+        context=origin if remote.is_valid else None,
+        kind=SpanKind.CONSUMER,
+        links=[Link(remote)] if remote.is_valid else [],
+        record_exception=False,
+        set_status_on_exception=False,
+        attributes={
+            "messaging.system": "kafka",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": record.topic,
+            "messaging.destination.partition.id": str(record.partition),
+            "messaging.kafka.offset": record.offset,
+            "messaging.consumer.group.name": consumer,
+        },
+    ) as span:
+        yield span
+
+
+def note(span: trace.Span, outcome: str) -> None:
+    """What became of the record."""
+    span.set_attribute("booking.outcome", outcome)
+    if outcome in {"failed", "undecodable"}:
+        span.set_status(StatusCode.ERROR, outcome)
+
+
+class Watched(Protocol):
+    """A reader as far as the monitor looks at it."""
+
+    name: str
+    topics: tuple[str, ...]
+    bootstrap: str
+    tuning: Tuning
+    stopping: asyncio.Event
+    paused: set[TopicPartition]
+    assignment: Assignment
+    offsets: OffsetCommits
+    in_hand: list[Any]
+    waiting_for: Callable[[], Coroutine[Any, Any, str | None]]
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer | None: ...  # its Kafka client of the moment
+
+    @property
+    def reading(self) -> bool: ...  # whether the client's loop is still there
+
+    async def touch(self) -> None: ...  # keep a long handler's place in the group
 
 
 class Monitor:
     """Backlog, lag and stalls of one reader."""
 
-    def __init__(self, reader: "Reader") -> None:
+    def __init__(self, reader: Watched) -> None:
         self._reader = reader
         self._probe: AIOKafkaConsumer | None = None
         self.backlog = 0
@@ -75,7 +171,7 @@ class Monitor:
                 self._looked_at = time.monotonic()
                 if self._stuck():
                     log.error("consumer %s is stuck: a new Kafka client takes over", self._reader.name)
-                    metrics.CLIENTS_REPLACED.labels(self._reader.name).inc()
+                    CLIENTS_REPLACED.labels(self._reader.name).inc()
                     return
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), self._reader.tuning.tick)
@@ -159,15 +255,15 @@ class Monitor:
     def _publish(self, behind: dict[TopicPartition, int], *, paused: int) -> None:
         name, now = self._reader.name, time.time() * 1000
         # Several readers of one process may share the name, so each adds its own part.
-        metrics.ASSIGNED.labels(name).inc(len(behind) - len(self._shown))
-        metrics.PAUSED.labels(name).inc(paused - self._shown_paused)
+        ASSIGNED.labels(name).inc(len(behind) - len(self._shown))
+        PAUSED.labels(name).inc(paused - self._shown_paused)
         for gone in self._shown - behind.keys():
-            for gauge in (metrics.LAG_EVENTS, metrics.LAG_SECONDS):
+            for gauge in (LAG_EVENTS, LAG_SECONDS):
                 with contextlib.suppress(KeyError):  # the reader that has it now may have gone too
                     gauge.remove(name, gone.topic, gone.partition)
         self._shown, self._shown_paused = frozenset(behind), paused
         for partition, records in behind.items():
-            metrics.LAG_EVENTS.labels(name, partition.topic, partition.partition).set(records)
+            LAG_EVENTS.labels(name, partition.topic, partition.partition).set(records)
             last = self._last_timestamp.get(partition)
             seconds = 0.0 if records == 0 or last is None else max(0.0, (now - last) / 1000)
-            metrics.LAG_SECONDS.labels(name, partition.topic, partition.partition).set(seconds)
+            LAG_SECONDS.labels(name, partition.topic, partition.partition).set(seconds)
