@@ -24,13 +24,13 @@ from benchmarks.world import World, body_of, numbered
 from booking_contracts.ids import uuid7
 from booking_outbox import Waker
 from booking_process.database import Database
+from booking_store import Cause, CommandContext, handle
 from booking_web.etag import Conditions
 from booking_web.idempotency import IdempotencyKey
-from consultation.api.models import ScheduleIn
-from consultation.handlers import Done, give, now
 from consultation.links import MeetingLinks
-from consultation.orders import Order, Origin, Person
-from consultation.session.commands import Reschedule
+from consultation.sessions.commands import Reschedule
+from consultation.sessions.models import ScheduleIn
+from consultation.sessions.store import SESSION, Person, by_person, now
 from consultation.settings import Settings
 
 COMMANDS: dict[Scale, int] = {"tiny": 40, "default": 3_000, "full": 30_000}
@@ -138,18 +138,12 @@ class Ours:
         link = self._links.canonical(asked.meeting_link)
         at, times = now(), asked.times(asked.timezone or "Asia/Jakarta")
         person = Person(world.practitioner(number), frozenset({"practitioner"}))
-        order = Order(lambda actor: Reschedule(actor, at, times, link))
         key = IdempotencyKey(str(person.id), "PUT /v1/sessions/{session_id}/schedule", str(uuid4()), bytes(32))
+        cause = Cause("system", str(uuid7()), str(uuid7()), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        context = CommandContext(cause, at, key, Conditions(if_match=frozenset({"5"})))
+        command = by_person(person, lambda actor, at: Reschedule(actor, at, times, link), at)
         async with database.autocommit() as conn:
-            done = await give(
-                conn,
-                numbered(0, number),
-                lambda state: order.by(person, state),
-                origin=Origin(str(uuid7()), str(uuid7()), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
-                key=key,
-                conditions=Conditions(if_match=frozenset({"5"})),
-            )
-        assert isinstance(done, Done)
+            done = await handle(conn, SESSION, numbered(0, number), command, context)
         assert done.version == 6
 
 

@@ -22,8 +22,8 @@ from calendar_projector.calendar import queries
 from checkout.ranking import listing
 from checkout.ranking.months import Months
 from checkout.ranking.page import page_after
-from consultation.listing import Filter, page
-from consultation.orders import Person
+from consultation.sessions.reads import Filter, page
+from consultation.sessions.store import Person
 
 SIZES: dict[Scale, tuple[int, ...]] = {
     "tiny": (400, 800),

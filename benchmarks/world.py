@@ -15,12 +15,20 @@ import psycopg
 
 from booking_contracts.ids import uuid7
 from booking_store._statement import to_text
-from consultation.session.append import STREAM_TYPE, parameters
-from consultation.session.commands import Actor, Command, Request, Reschedule, Sale, Schedule, Start, UploadResult
-from consultation.session.decider import decide
-from consultation.session.evolve import DomainEvent, evolve
-from consultation.session.state import NotRequested, State
-from consultation.session.times import LocalTimes
+from consultation.entitlements.domain import Entitlement
+from consultation.sessions.commands import (
+    Actor,
+    Command,
+    Request,
+    Reschedule,
+    Schedule,
+    Start,
+    UploadResult,
+)
+from consultation.sessions.decider import decide
+from consultation.sessions.state import DomainEvent, NotRequested, State, evolve
+from consultation.sessions.store import STREAM_TYPE, parameters
+from consultation.sessions.times import LocalTimes
 
 LINK = "https://meet.google.com/abc-defg-hij"
 ZONE = "Etc/UTC"  # local values are then the instants' own, and one date and hour to put in are enough
@@ -147,8 +155,8 @@ class _Pattern:
                 told.append((command, event))
                 state = evolve(state, event)
         assert not isinstance(state, NotRequested)
-        given = parameters(state, sale_version=None)
-        extra = ("sale_version", "holds_time", "persons")
+        given = parameters(state, entitlement_version=None)
+        extra = ("entitlement_version", "holds_time", "persons")
         row = {name: value for name, value in given.items() if name not in extra} | {
             "id": _SESSION,
             "version": len(told),
@@ -181,7 +189,7 @@ def _line(values: Iterable[object]) -> str:
 
 
 def _asked() -> list[Command]:
-    sale = Sale(
+    entitlement = Entitlement(
         UUID(_TRANSACTION),
         UUID(_MEMBER),
         UUID(_PRACTITIONER),
@@ -191,7 +199,7 @@ def _asked() -> list[Command]:
         auto_start=False,
         version=3,
     )
-    return [Request(Actor("member", UUID(_MEMBER)), _NOW, UUID(_SESSION), sale)]
+    return [Request(Actor("member", UUID(_MEMBER)), _NOW, UUID(_SESSION), entitlement)]
 
 
 def _future() -> list[Command]:

@@ -5,26 +5,25 @@ from typing import Any
 from uuid import UUID
 
 from booking_contracts.sessions import SessionStatus
-from consultation.session.commands import (
+from consultation.entitlements.domain import Entitlement
+from consultation.sessions.commands import (
     SYSTEM,
     Actor,
     Cancel,
     ChangePractitioner,
     Command,
     Fail,
+    Refusal,
     Request,
     Reschedule,
-    Sale,
     Schedule,
     Start,
     UploadResult,
 )
-from consultation.session.decider import decide
-from consultation.session.evolve import DomainEvent
-from consultation.session.lifecycle import CommandName
-from consultation.session.refusal import Refusal
-from consultation.session.state import NotRequested, Session, State
-from consultation.session.times import LocalTimes
+from consultation.sessions.decider import decide
+from consultation.sessions.lifecycle import CommandName
+from consultation.sessions.state import DomainEvent, NotRequested, Session, State
+from consultation.sessions.times import LocalTimes
 
 NOW = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
 TERM = timedelta(days=7)
@@ -55,7 +54,7 @@ TEN = LocalTimes(date(2026, 12, 2), time(10), time(11), "Asia/Jakarta")
 STARTS = datetime(2026, 12, 2, 2, tzinfo=UTC)
 
 
-def sale(**changed: Any) -> Sale:
+def sale(**changed: Any) -> Entitlement:
     """A paid sale."""
     fields: dict[str, Any] = {
         "transaction_id": TRANSACTION,
@@ -67,12 +66,12 @@ def sale(**changed: Any) -> Sale:
         "auto_start": False,
         "version": 3,
     }
-    return Sale(**(fields | changed))
+    return Entitlement(**(fields | changed))
 
 
 def request(actor: Actor = member, **changed: Any) -> Request:
     """A request on a paid sale."""
-    fields: dict[str, Any] = {"at": NOW, "session_id": SESSION, "sale": sale()}
+    fields: dict[str, Any] = {"at": NOW, "session_id": SESSION, "entitlement": sale()}
     return Request(actor, **(fields | changed))
 
 
@@ -99,7 +98,7 @@ def then(state: State, *commands: Command) -> State:
 
 
 def fold_onto(state: State, events: tuple[DomainEvent, ...]) -> State:
-    from consultation.session.evolve import evolve
+    from consultation.sessions.state import evolve
 
     for event in events:
         state = evolve(state, event)
@@ -119,7 +118,7 @@ def given(status: SessionStatus | None, **sold: Any) -> State:
         "canceled": [COMMANDS["cancel"](member)],
         "failed": [COMMANDS["fail"](admin)],
     }
-    return then(state, request(sale=sale(**sold)), *steps[status])
+    return then(state, request(entitlement=sale(**sold)), *steps[status])
 
 
 def session(status: SessionStatus, **sold: Any) -> Session:

@@ -6,17 +6,16 @@ from booking_outbox import EventTopic, Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
 from booking_store import Busy
-from consultation.api.assessments import assessments_router
-from consultation.api.commands import commands_router
-from consultation.api.problems import PROBLEMS
-from consultation.api.queries import queries_router
-from consultation.api.requests import requests_router
-from consultation.desk import CONSUMER, SERVICE, Desk
-from consultation.handlers import now
+from consultation.dependencies import CONSUMER, SERVICE, Dependencies
+from consultation.entitlements.http import assessments_router
+from consultation.kafka import Subscribers
 from consultation.links import MeetingLinks, ResultLinks
+from consultation.sessions import timers
+from consultation.sessions.http import commands_router, requests_router
+from consultation.sessions.problems import PROBLEMS
+from consultation.sessions.queries import queries_router
+from consultation.sessions.store import now
 from consultation.settings import Settings
-from consultation.subscribers import Subscribers
-from consultation.workers import timers
 
 
 def build(settings: Settings) -> Service:
@@ -53,7 +52,7 @@ def build(settings: Settings) -> Service:
         "poll_seconds": settings.timer_poll_seconds,
         "after_commit": waker.poke,
     }
-    desk = Desk(
+    deps = Dependencies(
         database=database,
         clock=now,
         meeting_links=MeetingLinks(settings.meeting_hosts),
@@ -68,10 +67,10 @@ def build(settings: Settings) -> Service:
         settings=settings,
         database=database,
         routers=[
-            requests_router(desk),
-            queries_router(desk),
-            commands_router(desk),
-            assessments_router(desk),
+            requests_router(deps),
+            queries_router(deps),
+            commands_router(deps),
+            assessments_router(deps),
             held_records_router(consumer, database),
         ],
         workers=[relay, consumer, timers.time_outs(**timing), timers.starts(**timing)],

@@ -10,7 +10,7 @@ import pytest
 from services.consultation.tests.rig import Rig, rig_of, schedule, settings, until
 from shared.process.tests.proxy import Loss, Proxy, proxied
 
-from consultation.workers import timers
+from consultation.sessions import timers
 
 pytestmark = pytest.mark.servers
 SILENCE_ENDS = 5.0  # the statement's time-out of 2 s, and two more, as Database waits

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from consultation.listing import Filter, page, statement
-from consultation.orders import Person
-from consultation.workers.timers import DUE_FOR_TIME_OUT, DUE_TO_START
+from consultation.sessions.reads import Filter, page, statement
+from consultation.sessions.store import Person
+from consultation.sessions.timers import DUE_FOR_TIME_OUT, DUE_TO_START
 
 pytestmark = pytest.mark.servers
 

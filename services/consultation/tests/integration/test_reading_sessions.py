@@ -11,9 +11,9 @@ from services.consultation.tests.rig import DRIVE, Rig, record_of, schedule, tom
 from booking_contracts.directory import PersonContact
 from booking_contracts.topics import CONTACTS
 from booking_store import Cause, CommandContext, FreeText, handle
-from consultation.handlers import SESSION
 from consultation.people import erase
-from consultation.session.commands import Actor, Cancel
+from consultation.sessions.commands import Actor, Cancel
+from consultation.sessions.store import SESSION
 
 pytestmark = pytest.mark.servers
 

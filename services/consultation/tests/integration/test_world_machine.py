@@ -20,12 +20,8 @@ from services.consultation.tests.rig import Sold
 from booking_contracts.ids import uuid7
 from booking_contracts.transactions import PractitionerReassigned, RefundFailed, RefundRequested
 from booking_store import Cause, CommandContext, CommandError, FreeText, Outcome, Refused, handle, load
-from consultation import sales
-from consultation.errors import AlreadyRequested, Overlapped
-from consultation.handlers import SESSION, request
-from consultation.orders import Draft, Person, by_person, by_system
-from consultation.session.append import row
-from consultation.session.commands import (
+from consultation.entitlements import store as sales
+from consultation.sessions.commands import (
     Actor,
     Cancel,
     ChangePractitioner,
@@ -35,9 +31,19 @@ from consultation.session.commands import (
     Start,
     UploadResult,
 )
-from consultation.session.evolve import fold
-from consultation.session.state import NotRequested
-from consultation.session.times import LocalTimes
+from consultation.sessions.state import NotRequested, fold
+from consultation.sessions.store import (
+    SESSION,
+    AlreadyRequested,
+    Draft,
+    Overlapped,
+    Person,
+    by_person,
+    by_system,
+    request,
+    row,
+)
+from consultation.sessions.times import LocalTimes
 
 pytestmark = pytest.mark.servers
 

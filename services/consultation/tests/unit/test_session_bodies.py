@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from consultation.api.models import ReasonIn, ResultIn, ScheduleIn
+from consultation.sessions.models import ReasonIn, ResultIn, ScheduleIn
 
 SCHEDULE = {
     "scheduled_date": "2027-03-03",

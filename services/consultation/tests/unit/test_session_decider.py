@@ -47,9 +47,8 @@ from booking_contracts.sessions import (
     SessionRescheduled,
     SessionScheduled,
 )
-from consultation.session.append import parameters, row
-from consultation.session.commands import (
-    Assessment,
+from consultation.entitlements.domain import Assessment
+from consultation.sessions.commands import (
     Cancel,
     ChangePractitioner,
     Fail,
@@ -58,9 +57,17 @@ from consultation.session.commands import (
     Start,
     UploadResult,
 )
-from consultation.session.decider import decide
-from consultation.session.evolve import BrokenStreamError, evolve, fold
-from consultation.session.state import Completed, NotRequested, PendingNegotiation, Scheduled
+from consultation.sessions.decider import decide
+from consultation.sessions.state import (
+    BrokenStreamError,
+    Completed,
+    NotRequested,
+    PendingNegotiation,
+    Scheduled,
+    evolve,
+    fold,
+)
+from consultation.sessions.store import parameters, row
 
 
 def test_none__a_request_on_a_paid_sale_starts_a_session():
@@ -81,7 +88,7 @@ def test_none__a_request_on_a_paid_sale_starts_a_session():
 @pytest.mark.parametrize("status", ["awaiting_payment", "expired", "canceled", "refund_requested", "refunded"])
 def test_none__a_request_on_a_sale_that_is_not_paid_is_refused(status: str):
     """R1, P5: only a paid sale that is not being given back."""
-    assert refused(request(sale=sale(status=status)), NotRequested()).code == "transaction_not_paid"
+    assert refused(request(entitlement=sale(status=status)), NotRequested()).code == "transaction_not_paid"
 
 
 def test_none__a_request_on_anothers_sale_or_assessment_finds_nothing():
@@ -93,7 +100,7 @@ def test_none__a_request_on_anothers_sale_or_assessment_finds_nothing():
 
 def test_none__a_request_before_the_pair_is_locked_is_refused():
     """P2: a sale whose practitioner is not known yet starts nothing."""
-    assert refused(request(sale=sale(practitioner_id=None)), NotRequested()).code == "transaction_not_paid"
+    assert refused(request(entitlement=sale(practitioner_id=None)), NotRequested()).code == "transaction_not_paid"
 
 
 def test_pending__a_schedule_carries_local_values_and_instants():
@@ -261,14 +268,14 @@ def test_changed__the_old_practitioner_finds_nothing_and_the_new_one_schedules()
 @pytest.mark.parametrize("status", ["scheduled", "on_progress"])
 def test_holding__both_people_are_claimed(status):
     """S4: who holds a time, and who does not."""
-    claims = parameters(session(status), sale_version=None)
+    claims = parameters(session(status), entitlement_version=None)
     assert (claims["holds_time"], claims["persons"]) == (True, [MEMBER, PRACTITIONER])
 
 
 @pytest.mark.parametrize("status", ["pending_negotiation", "completed", "canceled", "failed"])
 def test_not_holding__nobody_is_claimed(status):
     """S4: a session that is no longer to be held frees its people."""
-    claims = parameters(session(status), sale_version=None)
+    claims = parameters(session(status), entitlement_version=None)
     assert (claims["holds_time"], claims["persons"]) == (False, [])
 
 

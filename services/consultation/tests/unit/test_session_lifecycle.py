@@ -11,10 +11,10 @@ import pytest
 from services.consultation.tests.given import ACTORS, COMMANDS, given
 
 from booking_contracts.sessions import SessionStatus
-from consultation.session.decider import decide
-from consultation.session.evolve import evolve
-from consultation.session.lifecycle import PERSONAL, CommandName, allowed
-from consultation.session.refusal import Refusal
+from consultation.sessions.commands import Refusal
+from consultation.sessions.decider import decide
+from consultation.sessions.lifecycle import PERSONAL, CommandName, allowed
+from consultation.sessions.state import evolve
 
 STATUSES: tuple[SessionStatus | None, ...] = (None, *get_args(SessionStatus))
 

@@ -24,23 +24,22 @@ from services.consultation.tests.given import (
 
 from booking_contracts.decode import from_store
 from booking_contracts.sessions import SessionStatus
-from consultation.session.append import parameters, row
-from consultation.session.commands import (
+from consultation.sessions.commands import (
     Actor,
     Cancel,
     ChangePractitioner,
     Command,
     Fail,
+    Refusal,
     Reschedule,
     Schedule,
     Start,
     UploadResult,
 )
-from consultation.session.decider import decide
-from consultation.session.evolve import evolve, fold
-from consultation.session.lifecycle import ReasonCode
-from consultation.session.refusal import Refusal
-from consultation.session.state import NotRequested, State
+from consultation.sessions.decider import decide
+from consultation.sessions.lifecycle import ReasonCode
+from consultation.sessions.state import NotRequested, State, evolve, fold
+from consultation.sessions.store import parameters, row
 
 OPEN = ("pending_negotiation", "scheduled")
 ACTORS = st.sampled_from(
@@ -75,7 +74,7 @@ class SessionMachine(RuleBasedStateMachine):
             "status": None, "practitioner": PRACTITIONER, "schedule_version": 0, "starts_at": None,
             "respond_by": NOW + TERM, "results": 0, "auto_start": auto_start,
         }  # fmt: skip
-        self._give(request(sale=sale(auto_start=auto_start)), {"status": "pending_negotiation"})
+        self._give(request(entitlement=sale(auto_start=auto_start)), {"status": "pending_negotiation"})
 
     @rule(minutes=st.integers(0, 12 * 24 * 60))
     def time_passes(self, minutes: int) -> None:
@@ -140,7 +139,7 @@ class SessionMachine(RuleBasedStateMachine):
         assert shown["schedule_version"] == self.model["schedule_version"]
         assert shown["status"] in get_args(SessionStatus)
         assert fold(from_store(e.TYPE, e.TYPE_VERSION, e.to_json()) for e in self.events) == self.state
-        claims = parameters(self.state, sale_version=None)
+        claims = parameters(self.state, entitlement_version=None)
         assert claims["holds_time"] is (self.model["status"] in {"scheduled", "on_progress"})
 
     def _is_practitioner(self, actor: Actor) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from booking_contracts.zones import known_zones, zone, zone_named
-from consultation.session.times import Fault, LocalTimes, Slot, place, year_after
+from consultation.sessions.times import Fault, LocalTimes, Slot, place, year_after
 
 NOW = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
 NINE = LocalTimes(date(2026, 12, 2), time(9), time(10), "Asia/Jakarta")

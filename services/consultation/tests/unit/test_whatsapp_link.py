@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consultation.whatsapp import greeting, whatsapp_url
+from consultation.sessions.models import greeting, whatsapp_url
 
 
 @pytest.mark.parametrize(

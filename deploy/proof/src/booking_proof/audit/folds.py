@@ -29,8 +29,8 @@ _HOW_MANY = "SELECT count(*) FROM events WHERE stream_type = %(stream_type)s"
 
 def session_row(events: Iterable[Told]) -> Row:
     """Return the columns of `feedback_session` that a session's events give."""
-    from consultation.session.append import row  # noqa: PLC0415  (only an audit in a checkout folds a service's streams)
-    from consultation.session.evolve import fold  # noqa: PLC0415
+    from consultation.sessions.state import fold  # noqa: PLC0415
+    from consultation.sessions.store import row  # noqa: PLC0415  (only an audit in a checkout folds a service's streams)
 
     return row(fold(event for event, _ in events))  # pyright: ignore[reportArgumentType]
 

@@ -18,16 +18,18 @@ from booking_store import Cause, CommandContext, FreeText, Outcome, Refused, han
 from checkout.transaction import commands as sale
 from checkout.transaction.state import State as SaleState
 from checkout.transaction.stream import TRANSACTION
-from consultation.errors import Overlapped
-from consultation.handlers import SESSION
-from consultation.session import commands as session
-from consultation.session.times import LocalTimes
+from consultation.entitlements.domain import Entitlement
+from consultation.sessions import commands as session
+from consultation.sessions.store import SESSION, Overlapped
+from consultation.sessions.times import LocalTimes
 
 Connection = psycopg.AsyncConnection[Any]
 LINK = "https://meet.google.com/abc-defg-hij"
 RESULT = "https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view"
 
-SESSION_UNGUARDED = replace(SESSION, parameters=lambda change: {**SESSION.parameters(change), "sale_version": None})
+SESSION_UNGUARDED = replace(
+    SESSION, parameters=lambda change: {**SESSION.parameters(change), "entitlement_version": None}
+)
 
 
 class NotToldError(Exception):
@@ -56,7 +58,7 @@ async def tell(checkout: Connection, consultation: Connection, one: Purchase, wh
         return await _session(consultation, one, who, paid)
 
 
-async def _session(conn: Connection, one: Purchase, who: UUID, paid: session.Sale) -> bool:
+async def _session(conn: Connection, one: Purchase, who: UUID, paid: Entitlement) -> bool:
     told = _Session(conn, one, who)
     await told.give(session.Request(told.member, told.at(0), told.id, paid))
     if one.end == "pending":
@@ -69,7 +71,7 @@ async def _session(conn: Connection, one: Purchase, who: UUID, paid: session.Sal
     return True
 
 
-async def _sale(conn: Connection, one: Purchase, who: UUID, product: Product) -> session.Sale | None:
+async def _sale(conn: Connection, one: Purchase, who: UUID, product: Product) -> Entitlement | None:
     made = uuid7()
     offer = sale.Offer(product.snapshot, product.price, product.request_limit_minutes, auto_start=False, active=True)
     candidate = sale.Candidate(who, frozenset({product.snapshot.tier}), active=True)
@@ -82,7 +84,7 @@ async def _sale(conn: Connection, one: Purchase, who: UUID, product: Product) ->
     at = one.bought_at + timedelta(minutes=7)
     pay = sale.ReportPayment("midtrans", f"seed-{made}", "paid", product.price, at, ids)
     paid = await _sell(conn, made, pay, "service:midtrans", at)
-    return session.Sale(
+    return Entitlement(
         made,
         one.member,
         who,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from booking_contracts.topics import CONTACTS, PRACTITIONERS, TRANSACTIONS
 from booking_process.database import Database
-from consultation.handlers import Clock
 from consultation.links import MeetingLinks, ResultLinks
+from consultation.sessions.store import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Dependencies:
     """Made once by app.py."""
 
     database: Database

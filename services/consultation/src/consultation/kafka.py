@@ -15,10 +15,10 @@ from booking_contracts.transactions import (
 )
 from booking_inbox import Hold, InboxRouter
 from booking_store import Cause, CommandContext, Connection, Refused, handle
-from consultation import people, sales
-from consultation.handlers import SESSION, Clock
-from consultation.orders import Draft, by_system
-from consultation.session.commands import ChangePractitioner, Fail
+from consultation import people
+from consultation.entitlements import store as entitlements
+from consultation.sessions.commands import ChangePractitioner, Fail
+from consultation.sessions.store import SESSION, Clock, Draft, by_system
 
 
 class Subscribers:
@@ -46,7 +46,7 @@ class Subscribers:
         event = decoded.event
         if not isinstance(event, TransactionEvent):
             return
-        await sales.note(conn, event, decoded.meta.sequence or 0)
+        await entitlements.note(conn, event, decoded.meta.sequence or 0)
         match event:
             case PractitionerReassigned():
                 await self._change_practitioner(conn, event, decoded)
@@ -73,17 +73,17 @@ class Subscribers:
         if not isinstance(event, AssessmentCompleted):
             return
         try:
-            await sales.keep_assessment(conn, event.assessment_id, event.user_id, event.completed_at)
-        except sales.OtherOwner as error:
+            await entitlements.keep_assessment(conn, event.assessment_id, event.user_id, event.completed_at)
+        except entitlements.OtherOwner as error:
             raise Hold(str(error)) from error
 
     async def _change_practitioner(self, conn: Connection, event: PractitionerReassigned, decoded: Decoded) -> None:
         """P2: an open session moves to the new practitioner, who gets the full time to answer; a begun one stays."""
-        sale = await sales.sale_of(conn, event.transaction_id)
+        entitlement = await entitlements.entitlement_of(conn, event.transaction_id)
         practitioner_id = event.practitioner_id
-        if sale is None or practitioner_id is None:
+        if entitlement is None or practitioner_id is None:
             return
-        full_time = timedelta(minutes=sale.request_limit_minutes)
+        full_time = timedelta(minutes=entitlement.request_limit_minutes)
         await self._follow(
             conn,
             event.transaction_id,

@@ -1,16 +1,32 @@
-"""What can be asked of a FeedbackSession.
+"""What can be asked of a FeedbackSession, and the value of a no.
 
 A command brings its actor, the clock's reading and new ids with it: the decider has none of them.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
-from booking_contracts.event import ProductKind
-from consultation.session.lifecycle import CommandName, ReasonCode, Role
-from consultation.session.times import LocalTimes
+from booking_contracts.sessions import SessionStatus
+from consultation.entitlements.domain import Assessment, Entitlement
+from consultation.sessions.lifecycle import CommandName, ReasonCode, Role
+from consultation.sessions.times import Fault, LocalTimes
+
+RefusalCode = Literal[
+    "not_found", "forbidden", "wrong_status", "transaction_not_paid", "invalid_time", "invalid_reason", "not_due"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing happened. A wrong status tells the present one and what is allowed in it, a wrong field its faults."""
+
+    code: RefusalCode
+    detail: str
+    current_status: SessionStatus | None = None
+    allowed_commands: tuple[CommandName, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +44,6 @@ SYSTEM = Actor("system")
 
 
 @dataclass(frozen=True, slots=True)
-class Sale:
-    """What the request relies upon of a paid Transaction, as consumed so far; the append's guard holds it to that."""
-
-    transaction_id: UUID
-    user_id: UUID
-    practitioner_id: UUID | None
-    status: str
-    kind: ProductKind | None
-    request_limit_minutes: int
-    auto_start: bool
-    version: int
-
-    PAID: ClassVar[str] = "paid"
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """A completed assessment and whose it is."""
-
-    assessment_id: UUID
-    user_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class Request:
     """R1: the member asks for a session on a paid Transaction, perhaps about an assessment."""
 
@@ -59,7 +51,7 @@ class Request:
     actor: Actor
     at: datetime
     session_id: UUID
-    sale: Sale
+    entitlement: Entitlement
     assessment: Assessment | None = None
 
 

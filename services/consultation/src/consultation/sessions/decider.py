@@ -2,11 +2,12 @@
 
 Pure: no I/O, no clock, no random. Who may take a session from where to where is `LIFECYCLE`, data; the functions below
 add what a table cannot say, each at one place. What only the database can know under concurrency (R2's one session,
-S4's overlap, the sale as it is at the commit) is decided by `append.sql`.
+S4's overlap, the entitlement as it is at the commit) is decided by `append.sql`.
 """
 
-from datetime import timedelta
-from typing import assert_never
+from datetime import date, datetime, time, timedelta
+from typing import Literal, TypedDict, assert_never
+from uuid import UUID
 
 from booking_contracts.sessions import (
     CancelReason,
@@ -23,33 +24,113 @@ from booking_contracts.sessions import (
     SessionScheduled,
     SessionStarted,
 )
-from consultation.session.commands import (
+from consultation.sessions.commands import (
     Actor,
     Cancel,
     ChangePractitioner,
     Command,
     Fail,
+    Refusal,
     Request,
     Reschedule,
     Schedule,
     Start,
     UploadResult,
 )
-from consultation.session.event_fields import ResultFields, given_up, parties, scheduled
-from consultation.session.evolve import DomainEvent, evolve, fold, meeting_of
-from consultation.session.lifecycle import CANCEL_REASONS, FAIL_REASONS, LIFECYCLE, CommandName, allowed, ever
-from consultation.session.refusal import Refusal
-from consultation.session.state import (
+from consultation.sessions.lifecycle import CANCEL_REASONS, FAIL_REASONS, LIFECYCLE, CommandName, allowed, ever
+from consultation.sessions.state import (
     Completed,
+    DomainEvent,
     NotRequested,
     OnProgress,
     PendingNegotiation,
     Scheduled,
+    Session,
     State,
+    meeting_of,
 )
-from consultation.session.times import Fault, place
+from consultation.sessions.times import Fault, Slot, place
 
-__all__ = ["decide", "evolve", "fold", "name_of"]
+
+class Parties(TypedDict):
+    """What every event of a session carries, but the status."""
+
+    session_id: UUID
+    transaction_id: UUID
+    user_id: UUID
+    practitioner_id: UUID
+
+
+class ScheduleFields(TypedDict):
+    """What both events of a schedule carry."""
+
+    status: Literal["scheduled"]
+    schedule_version: int
+    scheduled_date: date
+    time_start: time
+    time_end: time
+    timezone: str
+    ends_next_day: bool
+    fold: Literal[0, 1] | None
+    fold_end: Literal[0, 1] | None
+    starts_at: datetime
+    ends_at: datetime
+    meeting_link: str
+
+
+class ResultFields(TypedDict):
+    """What both events of a result carry; link and notes themselves are erasable text elsewhere (E4)."""
+
+    result_id: UUID
+    has_link: bool
+    has_notes: bool
+
+
+class GivenUpFields(TypedDict):
+    """What an end tells of the schedule that no longer holds."""
+
+    starts_at: datetime | None
+    ends_at: datetime | None
+    schedule_version: int
+
+
+def parties(state: Session) -> Parties:
+    """Whose session it is."""
+    about = state.about
+    return {
+        "session_id": about.session_id,
+        "transaction_id": about.transaction_id,
+        "user_id": about.user_id,
+        "practitioner_id": about.practitioner_id,
+    }
+
+
+def scheduled(slot: Slot, link: str, state: PendingNegotiation | Scheduled) -> ScheduleFields:
+    """The next version of the schedule."""
+    return {
+        "status": "scheduled",
+        "schedule_version": state.about.schedule_version + 1,
+        "scheduled_date": slot.scheduled_date,
+        "time_start": slot.time_start,
+        "time_end": slot.time_end,
+        "timezone": slot.timezone,
+        "ends_next_day": slot.ends_next_day,
+        "fold": slot.fold,
+        "fold_end": slot.fold_end,
+        "starts_at": slot.starts_at,
+        "ends_at": slot.ends_at,
+        "meeting_link": link,
+    }
+
+
+def given_up(state: Session) -> GivenUpFields:
+    """The schedule that the session had, under the version that ends it."""
+    meeting = meeting_of(state)
+    return {
+        "starts_at": meeting and meeting.slot.starts_at,
+        "ends_at": meeting and meeting.slot.ends_at,
+        "schedule_version": state.about.schedule_version + 1,
+    }
 
 
 Decision = tuple[DomainEvent, ...] | Refusal
@@ -135,25 +216,25 @@ def _exists_for(actor: Actor, state: State) -> bool:
 
 
 def _request(command: Request) -> Decision:
-    """R1: the member's own sale, paid and not being given back (P5), and the member's own assessment."""
-    sale, assessment = command.sale, command.assessment
-    if sale.user_id != command.actor.person_id:
+    """R1: the member's own entitlement, paid and not being given back (P5), and the member's own assessment."""
+    entitlement, assessment = command.entitlement, command.assessment
+    if entitlement.user_id != command.actor.person_id:
         return Refusal("not_found", "There is no such transaction.")
     if assessment is not None and assessment.user_id != command.actor.person_id:
         return Refusal("not_found", "There is no such assessment.")
-    if sale.status != sale.PAID or sale.practitioner_id is None or sale.kind is None:
-        return Refusal("transaction_not_paid", f"The transaction is {sale.status.replace('_', ' ')}.")
+    if entitlement.status != entitlement.PAID or entitlement.practitioner_id is None or entitlement.kind is None:
+        return Refusal("transaction_not_paid", f"The transaction is {entitlement.status.replace('_', ' ')}.")
     return (
         ScheduleRequested(
             session_id=command.session_id,
-            transaction_id=sale.transaction_id,
-            user_id=sale.user_id,
-            practitioner_id=sale.practitioner_id,
+            transaction_id=entitlement.transaction_id,
+            user_id=entitlement.user_id,
+            practitioner_id=entitlement.practitioner_id,
             status="pending_negotiation",
             assessment_id=assessment and assessment.assessment_id,
-            kind=sale.kind,
-            respond_by=command.at + timedelta(minutes=sale.request_limit_minutes),
-            auto_start=sale.auto_start,
+            kind=entitlement.kind,
+            respond_by=command.at + timedelta(minutes=entitlement.request_limit_minutes),
+            auto_start=entitlement.auto_start,
         ),
     )
 

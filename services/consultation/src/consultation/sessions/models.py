@@ -1,8 +1,14 @@
-"""What goes over the wire. Input models take nothing they don't know (T5); answers are api.md's fields and ours."""
+"""What goes over the wire. Input models take nothing they don't know (T5); answers are api.md's fields and ours.
+
+`whatsapp_url` is the `https://wa.me/{phone}?text=...` link by which the member negotiates by hand (product.md, the
+flow's request).
+"""
 
 import re
+from collections.abc import Mapping
 from datetime import date, time
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 from uuid import UUID
 
 from pydantic import (
@@ -19,11 +25,53 @@ from pydantic_core import PydanticCustomError
 
 from booking_contracts.event import Instant, LocalTime, ProductKind
 from booking_contracts.sessions import SessionStatus
-from booking_people import is_visible
-from booking_web.instants import InstantIn
-from consultation import whatsapp
-from consultation.session.lifecycle import ReasonCode
-from consultation.session.times import LocalTimes
+from booking_people import Unusable, is_visible, whatsapp_digits
+from booking_people import phone as usable
+from consultation.sessions.lifecycle import ReasonCode
+from consultation.sessions.times import LocalTimes
+
+TEXTS = {
+    "id": "Halo{practitioner}{introduction}. Saya baru saja mengajukan permintaan jadwal sesi {kind}. "
+    "Kapan waktu yang cocok untuk Anda?",
+    "en": "Hello{practitioner}{introduction}. I have just requested a {kind} session. "
+    "Which date and time would suit you?",
+}
+INTRODUCTIONS = {"id": ", saya {name}", "en": ", this is {name}"}
+KINDS = {
+    "id": {"verification": "verifikasi", "counseling": "konseling"},
+    "en": {"verification": "verification", "counseling": "counseling"},
+}
+
+
+def url_of(session: Mapping[str, Any]) -> str | None:
+    """The link that opens the member's chat with the practitioner of a session, a row of `reading`."""
+    text = greeting(
+        kind=session["kind"],
+        locale=session["practitioner_locale"],
+        practitioner_name=session["practitioner_name"],
+        member_name=session["member_name"],
+    )
+    return whatsapp_url(session["practitioner_phone"], text)
+
+
+def whatsapp_url(phone: str | None, text: str) -> str | None:
+    """The link that opens a chat with `phone` and `text` in it; None without a usable number. Any text is safe."""
+    try:
+        digits = whatsapp_digits(usable(phone or ""))
+    except Unusable:
+        return None
+    return f"https://wa.me/{digits}?text={quote(text, safe='', errors='replace')}"
+
+
+def greeting(*, kind: str, locale: str | None, practitioner_name: str | None, member_name: str | None) -> str:
+    """What the member's message begins with, in the practitioner's language (Indonesian unless it is English)."""
+    language = "en" if (locale or "").lower().startswith("en") else "id"
+    return TEXTS[language].format(
+        practitioner=f" {practitioner_name}" if practitioner_name else "",
+        introduction=INTRODUCTIONS[language].format(name=member_name) if member_name else "",
+        kind=KINDS[language].get(kind, kind),
+    )
+
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
@@ -130,13 +178,6 @@ class ReasonIn(_In):
     reason: FreeTextIn = Field(examples=["Berhalangan"])
 
 
-class AssessmentIn(_In):
-    """What the assessment service tells."""
-
-    user_id: UUID
-    completed_at: InstantIn
-
-
 class SessionOut(BaseModel):
     """A session. `erased` names what is null because it was erased (E5), not because it never was."""
 
@@ -178,7 +219,7 @@ class SessionOut(BaseModel):
     def of(cls, row: dict[str, Any], reader: UUID | None) -> Self:
         """The view of a row of `reading` for that person; whatever the row has beside is not for show."""
         negotiates = reader == row["user_id"] and row["status"] == "pending_negotiation"
-        url = whatsapp.url_of(row) if negotiates else None
+        url = url_of(row) if negotiates else None
         shown = {name: row[name] for name in _SHOWN}
         return cls.model_validate({**shown, "whatsapp_url": url, "erased": _erased(row)})
 
@@ -207,12 +248,3 @@ class HistoryItemOut(BaseModel):
     data: dict[str, Any] = Field(examples=[{"schedule_version": 1}])
     reason: str | None = Field(examples=[None])
     erased: list[str] = Field(examples=[[]])
-
-
-class AssessmentOut(BaseModel):
-    """An assessment as it is known here."""
-
-    id: UUID
-    user_id: UUID
-    completed_at: Instant
-    version: int

@@ -5,24 +5,44 @@ from uuid import UUID
 
 import psycopg
 from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ConfigDict
 
+from booking_contracts.event import Instant
 from booking_web.auth import require
 from booking_web.consistency import stamp
 from booking_web.etag import Conditions, Preconditions
 from booking_web.idempotency import Idempotency, Written
+from booking_web.instants import InstantIn
 from booking_web.principal import Principal
 from booking_web.problems import conflict, problem_responses
-from consultation import sales
-from consultation.api.models import AssessmentIn, AssessmentOut
-from consultation.desk import SERVICE, Desk
+from consultation.dependencies import SERVICE, Dependencies
+from consultation.entitlements import store
 
 Teller = Annotated[Principal, Depends(require("service", "admin"))]
+
+
+class AssessmentIn(BaseModel):
+    """What the assessment service tells."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: UUID
+    completed_at: InstantIn
+
+
+class AssessmentOut(BaseModel):
+    """An assessment as it is known here."""
+
+    id: UUID
+    user_id: UUID
+    completed_at: Instant
+    version: int
 
 
 OTHER_OWNER = conflict("other_owner", "The assessment belongs to another member; that never changes.")
 
 
-def assessments_router(desk: Desk) -> APIRouter:
+def assessments_router(deps: Dependencies) -> APIRouter:
     """PUT /v1/assessments/{assessment_id}."""
     router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 
@@ -45,11 +65,11 @@ def assessments_router(desk: Desk) -> APIRouter:
         async def change(conn: psycopg.AsyncConnection) -> Written:
             return await _change(conn, assessment_id, body, conditions)
 
-        written, _ = await idempotency.once(desk.database, change)
+        written, _ = await idempotency.once(deps.database, change)
         answer = written.body(AssessmentOut)
         if answer is None:  # an answer that was not kept
-            async with desk.database.autocommit() as conn:
-                kept = await sales.assessment_of(conn, assessment_id)
+            async with deps.database.autocommit() as conn:
+                kept = await store.assessment_of(conn, assessment_id)
             assert kept is not None  # assessments are never removed
             answer = _view(kept)
         response.status_code = written.status
@@ -62,16 +82,16 @@ def assessments_router(desk: Desk) -> APIRouter:
 async def _change(
     conn: psycopg.AsyncConnection, assessment_id: UUID, body: AssessmentIn, conditions: Conditions
 ) -> Written:
-    before = await sales.assessment_of(conn, assessment_id, locked=True)
+    before = await store.assessment_of(conn, assessment_id, locked=True)
     conditions.check(before.version if before else None)
     try:
-        kept = await sales.keep_assessment(conn, assessment_id, body.user_id, body.completed_at)
-    except sales.OtherOwner:
+        kept = await store.keep_assessment(conn, assessment_id, body.user_id, body.completed_at)
+    except store.OtherOwner:
         raise conflict("other_owner", "The assessment belongs to another member; that never changes.") from None
     if before is None and not kept.created:
         conditions.check(kept.version)  # another was first since: no row could be locked
     return Written(201 if kept.created else 200, assessment_id, kept.version, _view(kept))
 
 
-def _view(kept: sales.KeptAssessment) -> AssessmentOut:
+def _view(kept: store.KeptAssessment) -> AssessmentOut:
     return AssessmentOut(id=kept.id, user_id=kept.user_id, completed_at=kept.completed_at, version=kept.version)

@@ -10,10 +10,10 @@ guard AS (
     -- lock on the version seen ends both ways (test_request__racing_a_refund).
     SELECT 1 FROM erased, LATERAL (
         SELECT 1 FROM entitlement
-        WHERE transaction_id = %(transaction_id)s::uuid AND version = %(sale_version)s::int FOR SHARE
+        WHERE transaction_id = %(transaction_id)s::uuid AND version = %(entitlement_version)s::int FOR SHARE
     ) seen WHERE erased.yes IS NOT NULL
     UNION ALL
-    SELECT 1 FROM erased WHERE erased.yes IS NOT NULL AND %(sale_version)s::int IS NULL
+    SELECT 1 FROM erased WHERE erased.yes IS NOT NULL AND %(entitlement_version)s::int IS NULL
 ),
 ik AS ({{idempotency}}),
 ev AS ({{events}}),

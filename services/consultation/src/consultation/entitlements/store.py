@@ -21,7 +21,7 @@ from booking_contracts.transactions import (
     TransactionRefunded,
 )
 from booking_store import IdempotencyKey, Remembered
-from consultation.session.commands import Assessment, Sale
+from consultation.entitlements.domain import Assessment, Entitlement
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -44,7 +44,7 @@ _ASSESSMENT_LOCKED: LiteralString = _ASSESSMENT + " FOR UPDATE"
 class Facts:
     """What a request relies upon, as consumed so far; and what its idempotency key remembers."""
 
-    sale: Sale | None
+    entitlement: Entitlement | None
     assessment: Assessment | None
     remembered: Remembered | None
 
@@ -64,12 +64,12 @@ async def read_facts(
         await cursor.execute(_FACTS, params)
         row = await cursor.fetchone()
     assert row is not None
-    return Facts(_sale(row), _assessment(row), _remembered(row))
+    return Facts(_entitlement(row), _assessment(row), _remembered(row))
 
 
-async def sale_of(conn: Connection, transaction_id: UUID) -> Sale | None:
+async def entitlement_of(conn: Connection, transaction_id: UUID) -> Entitlement | None:
     """The entitlement of one Transaction."""
-    return (await read_facts(conn, transaction_id, None, None)).sale
+    return (await read_facts(conn, transaction_id, None, None)).entitlement
 
 
 async def note(conn: Connection, event: TransactionEvent, version: int) -> None:
@@ -124,10 +124,10 @@ async def _created(conn: Connection, event: TransactionCreated, version: int) ->
     )  # fmt: skip
 
 
-def _sale(row: dict[str, Any]) -> Sale | None:
+def _entitlement(row: dict[str, Any]) -> Entitlement | None:
     if row["transaction_id"] is None:
         return None
-    return Sale(
+    return Entitlement(
         transaction_id=row["transaction_id"],
         user_id=row["user_id"],
         practitioner_id=row["practitioner_id"],

@@ -1,1 +1,0 @@
-"""The FeedbackSession aggregate: commands, states, the lifecycle, the decider and its one SQL statement."""

@@ -1,1 +1,0 @@
-"""The timers: what happens by itself when nobody acts in time."""
