@@ -25,7 +25,7 @@ from booking_contracts.ids import uuid7
 from booking_outbox import Waker
 from booking_process.database import Database
 from booking_store import Cause, CommandContext, handle
-from booking_web.etag import Conditions
+from booking_web.conditions import Conditions
 from booking_web.idempotency import IdempotencyKey
 from consultation.links import MeetingLinks
 from consultation.sessions.commands import Reschedule

@@ -19,8 +19,8 @@ from pydantic import AwareDatetime, BaseModel, TypeAdapter
 from tests.api.service_under_test import MODULES, PEOPLE, ROLES, ServiceUnderTest, application
 
 from booking_web.application import EXPOSED
-from booking_web.cursors import encode_cursor
-from booking_web.field_errors import CODES
+from booking_web.pages import encode_cursor
+from booking_web.problem_handlers import ERROR_CODES
 from booking_web.testing import Issuer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,7 +175,7 @@ def test_cors__exposes_every_header_that_the_code_sets():
 
 def test_codes_of_errors__are_on_the_page_of_the_interface():
     page = (ROOT / "docs/api.md").read_text("utf-8").partition("**Codes of a field.**")[2].partition("\n### ")[0]
-    assert set(re.findall(r"^\| `([a-z_]+)` \| ", page, re.MULTILINE)) == set(CODES)
+    assert set(re.findall(r"^\| `([a-z_]+)` \| ", page, re.MULTILINE)) == set(ERROR_CODES)
 
 
 # From here on with a database, since some routes look there before they look at their parameters.

@@ -22,7 +22,7 @@ from booking_contracts.sessions import SessionStarted
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS, Topic
 from booking_inbox import Apply, Consumer, InboxRouter, Tuning
 from booking_process.database import Database
-from booking_process.ddl import ddl
+from booking_process.migrations import ddl
 
 WHEN = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 QUICK = Tuning(

@@ -12,7 +12,7 @@ from tests.plugins.servers import Databases, PostgresServer
 
 import booking_outbox
 import booking_store
-from booking_process.ddl import ddl
+from booking_process.migrations import ddl
 
 
 @dataclass

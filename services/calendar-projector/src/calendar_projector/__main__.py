@@ -2,7 +2,7 @@
 
 import sys
 
-from booking_web import program
+from booking_web import application
 from calendar_projector.app import build
 from calendar_projector.settings import Settings
 
@@ -13,7 +13,7 @@ def main() -> None:
         from calendar_projector import rebuild  # noqa: PLC0415 - a serving process needs none of it
 
         sys.exit(rebuild.main(sys.argv[2:]))
-    program.main(build, Settings)
+    application.main(build, Settings)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ def main() -> None:
         from checkout import jobs  # noqa: PLC0415 - a job needs neither web nor workers
 
         sys.exit(jobs.run(sys.argv[1], sys.argv[2:]))
-    from booking_web.program import main as run  # noqa: PLC0415 - see above
+    from booking_web.application import main as run  # noqa: PLC0415 - see above
     from checkout.app import build  # noqa: PLC0415 - see above
 
     run(build, Settings)

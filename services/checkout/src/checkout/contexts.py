@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from booking_contracts.ids import uuid7
 from booking_store import Cause, CommandContext, FreeText
+from booking_web.auth import Principal
+from booking_web.conditions import UNCONDITIONAL, Conditions
 from booking_web.context import Context
-from booking_web.etag import UNCONDITIONAL, Conditions
 from booking_web.idempotency import IdempotencyKey
-from booking_web.principal import Principal
 from booking_web.problems import Problem, forbidden
 
 ROLES = ("member", "practitioner", "admin")

@@ -11,7 +11,7 @@ from uuid import UUID
 from booking_contracts.ids import uuid7
 from booking_process.database import Database
 from booking_store import CommandContext, Connection, Outcome, Stale, handle
-from booking_web.etag import Conditions
+from booking_web.conditions import Conditions
 from checkout import catalogue
 from checkout.payments import reviews, sessions
 from checkout.payments.provider import Provider

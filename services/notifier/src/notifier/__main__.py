@@ -1,13 +1,13 @@
 """`python -m notifier api|worker|all|migrate|openapi`."""
 
-from booking_web import program
+from booking_web import application
 from notifier.app import build
 from notifier.settings import Settings
 
 
 def main() -> None:
     """Run one command."""
-    program.main(build, Settings)
+    application.main(build, Settings)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 
 from booking_process.database import Database
 from booking_web.auth import Caller
+from booking_web.conditions import Conditions, Preconditions
 from booking_web.consistency import stamp
-from booking_web.etag import Conditions, Preconditions
 from booking_web.idempotency import Idempotency, Written
 from booking_web.languages import Language
 from booking_web.problems import Problem, forbidden, problem_responses

@@ -13,11 +13,10 @@ from booking_inbox.held import Held
 from booking_inbox.inbox import Inbox
 from booking_inbox.operations import HeldNotFound, Report, StillHeld
 from booking_process.database import Database
-from booking_web.auth import require
-from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_web.auth import Principal, require
 from booking_web.idempotency import Idempotency, IdempotencyTwin
 from booking_web.instants import InstantOut
-from booking_web.principal import Principal
+from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import Problem, conflict, not_found, problem_responses
 
 SETTLED = conflict("already_settled", "This record is not held any more.")

@@ -321,7 +321,7 @@ def _away(consumer: Consumer) -> bool:
 
 
 def _fill(server: Postgres) -> None:
-    from booking_process.ddl import ddl
+    from booking_process.migrations import ddl
 
     with psycopg.connect(server.admin_url, autocommit=True) as conn:
         for text in (ddl("booking_inbox", "inbox_v1"), TABLE):

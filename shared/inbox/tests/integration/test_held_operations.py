@@ -25,7 +25,7 @@ from shared.inbox.tests.poison import send_unreadable, spoiled
 from booking_contracts.decode import Decoded, Record
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS
 from booking_inbox import HeldNotFound, Hold, StillHeld, held, held_records_router, operations
-from booking_web.principal import Principal
+from booking_web.auth import Principal
 
 pytestmark = pytest.mark.servers
 

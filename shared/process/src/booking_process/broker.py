@@ -1,19 +1,24 @@
-"""Whether a broker answers and has our topics: Kafka's ApiVersions and Metadata requests, on a connection of its own.
+"""Kafka as a process asks for it: whether a broker answers and has our topics, and whether those are as they must be.
 
-A TCP connect would not do: a stopped broker's kernel still accepts. aiokafka's client would: it costs a second. And a
-broker without the topics (a new cluster, a wrong address or prefix) takes nothing from us, however well it answers.
-"""
+The probe is Kafka's ApiVersions and Metadata requests on a connection of its own. A TCP connect would not do: a stopped
+broker's kernel still accepts. aiokafka's client would: it costs a second. And a broker without the topics (a new
+cluster, a wrong address or prefix) takes nothing from us, however well it answers."""
 # pyright: reportMissingTypeStubs=false
 
 import asyncio
 import socket
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+import structlog
+from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataResponse_v5
+
+from booking_contracts.topics import compare_topics
 
 _CLIENT = b"probe"
 _API_VERSIONS, _METADATA, _METADATA_VERSION = 18, 3, 5
@@ -97,3 +102,35 @@ async def _ask(
     if correlation != api or not 4 <= size <= _MOST_BYTES:
         raise ValueError("something else than a broker answers")
     return await reader.readexactly(size - 4)
+
+
+log = structlog.get_logger(__name__)
+
+_AGAIN_SECONDS, _SAY_SECONDS = 5.0, 60.0
+
+
+async def wrong_topics(bootstrap: str, prefix: str) -> str | None:
+    """Once the broker answers and has every topic: None, or a sentence that says what is wrong and what to do.
+
+    Waits as long as the broker is away (commands go on without it) or topics are still to be made; names those in the
+    log once a minute.
+    """
+    said_at = float("-inf")
+    while True:
+        try:
+            missing, wrong = await compare_topics(bootstrap, prefix)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("topics_not_checked", why=type(error).__name__)
+            missing, wrong = ["?"], []
+        if wrong:
+            return (
+                f"Kafka's topics are not as the catalogue says: {'; '.join(wrong)}. "
+                "A topic that a broker made by itself, or that expires, loses events: set it right with Kafka's "
+                "own tools, then start again."
+            )
+        if not missing:
+            return None
+        if missing != ["?"] and time.monotonic() - said_at > _SAY_SECONDS:
+            said_at = time.monotonic()
+            log.warning("topics_missing", topics=missing, then="make them: booking_contracts.topics.create_topics")
+        await asyncio.sleep(_AGAIN_SECONDS)

@@ -1,20 +1,21 @@
 """Alive and ready: alive means that work moves, ready that requests can be served (architecture.md, Processes)."""
 
 import asyncio
+import re
 import time
+from importlib.resources import files
 from typing import Any
 
+import psycopg
 import structlog
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from psycopg.errors import UndefinedTable
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from psycopg.errors import InsufficientPrivilege, UndefinedTable
 
 from booking_contracts.topics import TOPICS
 from booking_outbox import RelayMetrics
 from booking_process.broker import BrokerState, broker_state, why_no_broker
 from booking_process.database import Database, DatabaseDownError
-from booking_process.metrics import LOOP_LAG, WORKER_BACKLOG, WORKER_STALLED
-from booking_process.revisions import Revisions
 from booking_process.service import Mode, Service, Worker
 
 _TICK = 0.5
@@ -22,6 +23,12 @@ _REACH_SECONDS, _TELL_SECONDS = 1.0, 30.0
 _WORST_LAG = 5.0
 _REACHED_BEFORE = "SELECT 1 FROM broker_reached WHERE bootstrap = %s"
 _NOTE_REACHED = "INSERT INTO broker_reached (bootstrap) VALUES (%s) ON CONFLICT DO NOTHING"
+
+_REVISION = re.compile(r"^revision(?::\s*str)?\s*=\s*[\"']([^\"']+)[\"']", re.MULTILINE)
+_DOWN = re.compile(r"^down_revision[^=\n]*=\s*[\"']([^\"']+)[\"']", re.MULTILINE)
+_WORKER_BACKLOG = Gauge("booking_worker_backlog", "What a worker knows to be waiting for it.", ["worker"])
+_WORKER_STALLED = Gauge("booking_worker_stalled_seconds", "How long a backlog has not moved.", ["worker"])
+_LOOP_LAG = Gauge("booking_loop_lag_seconds", "How late the event loop's timers fire.")
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +77,7 @@ class Health:
         while True:
             self._beat_at = time.monotonic()
             await asyncio.sleep(_TICK)
-            LOOP_LAG.set(max(0.0, time.monotonic() - self._beat_at - _TICK))
+            _LOOP_LAG.set(max(0.0, time.monotonic() - self._beat_at - _TICK))
 
     def alive(self) -> tuple[bool, dict[str, Any]]:
         """Whether the loop turns and every worker with a backlog moves, while what it waits for answers."""
@@ -155,14 +162,37 @@ class Health:
 def _state(worker: Worker) -> dict[str, Any]:
     progress = worker.progress()
     still = time.monotonic() - progress.moved_at if progress.backlog else 0.0
-    WORKER_BACKLOG.labels(worker.name).set(progress.backlog)
-    WORKER_STALLED.labels(worker.name).set(still)
+    _WORKER_BACKLOG.labels(worker.name).set(progress.backlog)
+    _WORKER_STALLED.labels(worker.name).set(still)
     return {
         "alive": progress.alive(),
         "backlog": progress.backlog,
         "still_seconds": round(still, 1),
         "waiting_for": progress.waiting_for,
     }
+
+
+class Revisions:
+    """The revisions that this code knows, and the one it wants, read from its files without importing Alembic."""
+
+    def __init__(self, location: str) -> None:
+        package, _, folder = location.partition(":")
+        versions = (files(package) / folder / "versions").iterdir()
+        texts = [one.read_text(encoding="utf-8") for one in versions if one.name.endswith(".py")]
+        self.known = {found[1] for text in texts if (found := _REVISION.search(text))}
+        heads = self.known - {found[1] for text in texts if (found := _DOWN.search(text))}
+        if len(heads) != 1:
+            raise LookupError(f"{location} must have one head revision, not {sorted(heads)}")
+        (self.head,) = heads
+
+    async def right(self, connection: psycopg.AsyncConnection) -> bool:
+        """Whether the database is at our head or beyond: a newer release migrates before it replaces us."""
+        try:
+            found = await connection.execute("SELECT version_num FROM alembic_version")
+        except (UndefinedTable, InsufficientPrivilege):
+            return False
+        row = await found.fetchone()
+        return row is not None and (row[0] == self.head or row[0] not in self.known)
 
 
 def health_router(health: Health) -> APIRouter:

@@ -11,6 +11,7 @@ Only `migrate` imports this module: a serving process has no need of Alembic.
 """
 
 import os
+from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -20,8 +21,6 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
-
-from booking_process.revisions import migrations_folder
 
 _LOCK = 0x626F6F6B696E6731  # "booking1": one migration at a time per database
 _DRIVER = "postgresql+psycopg://"
@@ -54,7 +53,7 @@ def downgrade(owner_url: str, location: str, revision: str) -> None:
 def config(owner_url: str, location: str) -> Config:
     """Alembic's configuration without any file."""
     found = Config()
-    found.set_main_option("script_location", str(migrations_folder(location)).replace("%", "%%"))
+    found.set_main_option("script_location", location)
     found.set_main_option("path_separator", "os")
     found.attributes["owner_url"] = owner_url
     return found
@@ -106,3 +105,11 @@ def _let_app_read_revision(connection: psycopg.Connection, role: str) -> None:
         if cursor.fetchone() != (None,):
             cursor.execute(sql.SQL("GRANT SELECT ON alembic_version TO {}").format(sql.Identifier(role)))
     connection.commit()
+
+
+def ddl(package: str, name: str) -> str:
+    """`sql/<name>.sql` of a package: `ddl("booking_inbox", "inbox_v1")`; `{app}` in it stands for the run-time role.
+
+    A published text is never changed: an alteration is a new file, so that every migration stays what it was.
+    """
+    return (files(package) / "sql" / f"{name}.sql").read_text(encoding="utf-8")

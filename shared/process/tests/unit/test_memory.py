@@ -5,7 +5,7 @@ import gc
 import weakref
 from contextlib import suppress
 
-from booking_process import memory
+from booking_process import lifespan
 
 
 class Ring:
@@ -25,12 +25,12 @@ def _old_garbage() -> weakref.ref[Ring]:
 async def test_old_garbage_is_collected_though_collections_of_all_ages_are_rare():
     before = gc.get_threshold()
     try:
-        memory.settle()
+        lifespan.settle()
         lost = _old_garbage()
         gc.collect(0)
         gc.collect(1)
         assert lost() is not None, "nobody would have looked at it again for a long time"
-        tidying = asyncio.create_task(memory.tidy_now_and_then(every=0.01))
+        tidying = asyncio.create_task(lifespan.tidy_now_and_then(every=0.01))
         async with asyncio.timeout(60):
             while lost() is not None:  # noqa: ASYNC110 - a collection tells nobody
                 await asyncio.sleep(0.01)

@@ -1,37 +1,33 @@
-"""A process's ASGI application: everything of api.md's conventions, in one place for all services."""
+"""A service as a program: `<service> api|worker|all|migrate|openapi|republish`, and the ASGI application that serves.
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+Everything of api.md's conventions is put together here, in one place for all services.
+"""
 
-import structlog
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
+
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from booking_outbox import Relay
-from booking_process import memory, telemetry
-from booking_process.database import DatabaseDownError, UnsafeDatabaseError
+from booking_process import jobs, logs, telemetry
 from booking_process.health import Health, health_router
-from booking_process.metrics import HttpMetrics
+from booking_process.lifespan import lifespan
 from booking_process.service import Mode, Service
-from booking_process.supervision import Supervisor
-from booking_process.topic_check import wrong_topics
+from booking_process.settings import ServiceSettings, SettingsError, load_settings
 from booking_web import problem_handlers
-from booking_web.auth import Authenticator
+from booking_web.auth import Authenticator, RateLimit, TokenVerifier
 from booking_web.edge import Edge
-from booking_web.idempotency_purge import IdempotencyPurge
+from booking_web.idempotency import IdempotencyPurge
 from booking_web.keys import KeySet
-from booking_web.openapi import document, operation_id
-from booking_web.parameters import KnownParameters
-from booking_web.rate_limit import RateLimit
-from booking_web.tokens import TokenVerifier
+from booking_web.openapi import document, operation_id, printed
+from booking_web.strict import KnownParameters
 
-log = structlog.get_logger(__name__)
-
-_WORKERS_SHARE = 0.8
-_FLUSH_SECONDS = 2.0
-_LEAST_SECONDS = 0.2
-"""A stop's parts, in seconds or of what is left of SHUTDOWN_GRACE_SECONDS when they begin."""
+S = TypeVar("S", bound=ServiceSettings)
+_USAGE = "usage: {name} api|worker|all|migrate|openapi, or {name} republish [--stream ID] [--since T] [--until T]"
+_NO_OWNER = "DATABASE_OWNER_URL is not set; set it to the PostgreSQL address of the role that migrates."
+_MISUSE = 2
+_COMMANDS = frozenset({"api", "worker", "all", "migrate", "openapi"})
 
 EXPOSED = (
     "Accept-Encoding",
@@ -66,7 +62,14 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
         openapi_url="/openapi.json" if mode != "worker" else None,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
-        lifespan=_lifespan(service, mode, health, keys),
+        lifespan=lifespan(
+            service,
+            mode,
+            health,
+            workers=[IdempotencyPurge(service.database)],
+            background=[] if mode == "worker" else [keys.keep_fresh],
+            on_stop=[keys.close],
+        ),
         dependencies=[Depends(KnownParameters())],
         telemetry={"operation_spans": False, "exclude": telemetry.is_probe},
     )
@@ -92,7 +95,6 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
     deadline = settings.database_statement_timeout_seconds + 2
     app.add_middleware(
         Edge,
-        metrics=HttpMetrics(),
         max_body=settings.max_body_bytes,
         body_seconds=settings.body_timeout_seconds,
         deadline=deadline,
@@ -109,103 +111,54 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
     return app
 
 
-def _lifespan(
-    service: Service, mode: Mode, health: Health, keys: KeySet
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        flush = telemetry.start(f"{service.name}-{mode}", service.settings.otel_exporter_otlp_endpoint)
-        background = [
-            asyncio.create_task(health.beat(), name="beat"),
-            asyncio.create_task(_check_database(service, health), name="database"),
-            asyncio.create_task(health.reach_kafka(), name="kafka"),
-        ]
-        if mode != "api":
-            background.append(asyncio.create_task(_check_topics(service, health), name="topics"))
-        else:  # counts what waits for a relay, which runs elsewhere, or does not
-            relays = [worker for worker in service.workers if isinstance(worker, Relay)]
-            background += [asyncio.create_task(relay.watch(), name="relay lag") for relay in relays]
-        supervisor = Supervisor([] if mode == "api" else [*service.workers, IdempotencyPurge(service.database)])
-        if mode != "worker":
-            background.append(asyncio.create_task(keys.keep_fresh(), name="keys"))
-        if service.waker is not None:
-            await service.waker.start()
-        for hook in service.on_start:
-            await hook()
-        supervisor.start()
-        ending = asyncio.create_task(_end_workers(supervisor, health), name="end workers")
-        memory.settle()
-        background.append(asyncio.create_task(memory.tidy_now_and_then(), name="tidy"))
-        log.info("started", mode=mode)
-        try:
-            yield
-        finally:
-            health.stop()
-            health.closing.set()
-            await ending
-            await _stop(service, health, keys, background)
-            await telemetry.ended(flush, min(_FLUSH_SECONDS, health.left()))
-            log.info("stopped", mode=mode)
-
-    return lifespan
+def main(build: Callable[[S], Service], settings_class: type[S], argv: Sequence[str] | None = None) -> None:
+    """Runs one command and exits: 0 done, 1 could not (with a sentence), 2 misused."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] != ["republish"] and (len(arguments) != 1 or arguments[0] not in _COMMANDS):
+        sys.exit(_complaint(_USAGE.format(name=settings_class.__module__.partition(".")[0]), _MISUSE))
+    try:
+        sys.exit(_run(build, settings_class, arguments[0], arguments[1:]))
+    except SettingsError as error:
+        sys.exit(_complaint(str(error), 1))
 
 
-async def _end_workers(supervisor: Supervisor, health: Health) -> None:
-    """As soon as the stop begins, beside the last requests: what they commit is published by whoever leads next."""
-    await health.stopping.wait()
-    await supervisor.stop(health.left() * _WORKERS_SHARE)
+def _run(build: Callable[[S], Service], settings_class: type[S], command: str, options: Sequence[str]) -> int:
+    if command == "openapi":
+        sys.stdout.write(printed(create_app(build(settings_class.documented()), mode="api")))
+        return 0
+    settings = load_settings(settings_class)
+    logs.configure(settings.log_level)
+    service = build(settings)
+    logs.configure(settings.log_level, service=f"{service.name}-{command}")
+    if command == "migrate":
+        return _migrate(service)
+    if command == "republish":
+        return jobs.told(lambda: jobs.republish(service, options))
+    from booking_process.server import serve  # noqa: PLC0415 - `migrate` and `openapi` need no server
+
+    mode = cast("Mode", command)
+    return serve(create_app(service, mode=mode), settings, mode=mode)
 
 
-async def _stop(service: Service, health: Health, keys: KeySet, background: list[asyncio.Task[None]]) -> None:
-    for hook in reversed(service.on_stop):
-        await _ended(hook(), health)
-    if service.waker is not None:
-        await _ended(service.waker.close(), health)
-    await _ended(keys.close(), health)
-    for task in background:
-        task.cancel()
-    await asyncio.wait(background, timeout=1.0)
-    await _ended(service.database.close(), health)
+def _migrate(service: Service) -> int:
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - as below
+
+    from booking_process.migrations import app_role, upgrade  # noqa: PLC0415 - Alembic takes as long as all the rest
+
+    owner = service.settings.database_owner_url
+    if owner is None or service.migrations is None:
+        return _complaint(_NO_OWNER, 1)
+    try:
+        app_role(owner)
+        upgrade(owner, service.migrations)
+    except ValueError as wrong:
+        return _complaint(f"DATABASE_OWNER_URL is wrong: {wrong}.", 1)
+    except OperationalError as error:
+        told = " ".join(str(error.orig or error).split())
+        return _complaint(f"The database can't be migrated: {told}", 1)
+    return 0
 
 
-async def _ended(closing: Awaitable[None], health: Health) -> None:
-    """One that fails or hangs must not keep the others from their turn, nor the process from its end."""
-    with suppress(Exception):
-        async with asyncio.timeout(max(_LEAST_SECONDS, health.left() / 2)):
-            await closing
-
-
-async def _check_database(service: Service, health: Health) -> None:
-    """Waits for the database and tells why it has to; refuses to serve with settings that it will never let in, or on
-    one that may lose what it acknowledges (K37)."""
-    told = ""
-    while True:
-        try:
-            if service.settings.database_allow_unsafe:
-                await service.database.ping()
-            else:
-                await service.database.assert_durable()
-        except DatabaseDownError as error:
-            if error.refuses_us:
-                health.unsafe = f"The database doesn't let us in; set DATABASE_URL right. It says: {error.reason}"
-                log.critical("database_refuses", why=health.unsafe)
-                return
-            if error.reason != told:
-                told = error.reason
-                log.warning("database_not_reached", why=told or error.why)
-            await asyncio.sleep(0.5)
-            continue
-        except UnsafeDatabaseError as error:
-            log.critical("unsafe_database", why=str(error))
-            health.unsafe = str(error)
-            return
-        health.durable = True
-        return
-
-
-async def _check_topics(service: Service, health: Health) -> None:
-    """Refuse to relay into, or read from, topics that lose events."""
-    wrong = await wrong_topics(service.settings.kafka_bootstrap, service.settings.topic_prefix)
-    if wrong is not None:
-        log.critical("unsafe_topics", why=wrong)
-        health.unsafe = wrong
+def _complaint(sentence: str, code: int) -> int:
+    sys.stderr.write(sentence + "\n")
+    return code

@@ -12,8 +12,8 @@ from fastapi import Depends, Header, Query, Response
 from pydantic import BaseModel
 
 from booking_process.database import Database
-from booking_web import closing
-from booking_web.etag import etag
+from booking_web import context
+from booking_web.conditions import etag
 from booking_web.problems import Problem, unavailable
 
 _MOST_TOKENS = 8
@@ -81,7 +81,7 @@ async def wait_visible(database: Database, consumer: str, topic: str, key: str, 
                 return
         if (left := until - loop.time()) <= 0:
             raise unavailable("not_yet_visible", "That version has not arrived here yet. Try again.", retry_after=1)
-        await closing.pause(min(pause, left))
+        await context.pause(min(pause, left))
         pause = min(pause * 2, _SLOWEST_POLL)
 
 

@@ -1,14 +1,18 @@
-"""What is known of the request in hand: its ids and its place in a trace."""
+"""What is known of the request in hand: its ids, its place in a trace, and that its process is about to end."""
 
+import asyncio
 import random
 import re
 import uuid
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 from opentelemetry import trace
 from starlette.types import Scope
+
+from booking_web.problems import Problem
 
 SCOPE_KEY = "booking.context"
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -73,3 +77,33 @@ def route_template(scope: Scope) -> str | None:
     """``/v1/sessions/{session_id}``: the matched route with its prefixes, None when nothing matched."""
     route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
     return getattr(route, "path_format", None)
+
+
+_NEVER = asyncio.Event()
+
+closing: ContextVar[asyncio.Event] = ContextVar("closing", default=_NEVER)
+"""Set once a stopping process takes no more requests. The edge puts it there for each request."""
+
+
+def stopping() -> Problem:
+    """503: the process ends before the request did. What it began may have been done."""
+    return Problem(
+        503,
+        "unavailable",
+        "This process is stopping. Send it again, with the same Idempotency-Key.",
+        headers={"Retry-After": "1", "Connection": "close"},
+    )
+
+
+async def pause(seconds: float) -> None:
+    """Sleeps so long, within a request. Raises `stopping()` as soon as the process takes no more requests."""
+    event = closing.get()
+    if event is _NEVER:
+        await asyncio.sleep(seconds)
+        return
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+    raise stopping()

@@ -1,28 +1,29 @@
-"""The outermost layer of every request, one pure ASGI middleware: ids, limits, methods, strict bodies, headers, 500s.
+"""The outermost layer of every request, one pure ASGI middleware: ids, limits, methods, bodies, headers, 500s, times.
 
 One layer instead of eight: each costs a coroutine and a closure per message, and here they share what they look up.
 """
 
 import asyncio
+import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from fastapi.routing import iter_route_contexts
+from prometheus_client import Histogram
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_process.database import Deadline, request_deadline
-from booking_process.failures import described
 from booking_process.health import Health
-from booking_process.metrics import HttpMetrics
-from booking_web.closing import closing, stopping
-from booking_web.context import SCOPE_KEY, Context, context_of, route_template
-from booking_web.etag import conditions_of
-from booking_web.methods import Methods, allow
-from booking_web.parameters import check_address
+from booking_process.logs import described
+from booking_web.conditions import conditions_of
+from booking_web.context import SCOPE_KEY, Context, closing, context_of, route_template, stopping
 from booking_web.problem_handlers import problem_response
 from booking_web.problems import Problem, stale_version
-from booking_web.strict_json import check_json
+from booking_web.strict import check_address, check_json
 
 log = structlog.get_logger("http")
 
@@ -34,22 +35,25 @@ _SECURITY_HEADERS = [
 ]
 _SLOW_SECONDS = 1.0
 _OURS = frozenset({name for name, _ in _SECURITY_HEADERS})
+_ALLOW_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SECONDS = Histogram(
+    "booking_http_request_seconds", "HTTP requests by route template.", ["method", "route", "status"], buckets=_BUCKETS
+)
 _OF_A_BODY = frozenset({b"content-type", b"content-length"})
 
 
 class Edge:
     """Wraps the application; see the module."""
 
-    def __init__(
-        self, app: ASGIApp, *, metrics: HttpMetrics, max_body: int, body_seconds: float, deadline: float, health: Health
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, max_body: int, body_seconds: float, deadline: float, health: Health) -> None:
         self._app = app
         self._health = health
-        self._metrics = metrics
+        self._metrics = _Metrics()
         self._max_body = max_body
         self._body_seconds = body_seconds
         self._deadline = deadline
-        self._methods = Methods()
+        self._methods = _Methods()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,7 +69,7 @@ class Edge:
             # Only now: a slow body that is still allowed must not use up the time that the database has (T6).
             exchange.deadline.at = asyncio.get_running_loop().time() + self._deadline
             if scope["method"] == "OPTIONS" and (methods := exchange.methods()):
-                await Response(status_code=204, headers={"Allow": allow(methods)})(scope, receive, exchange.send)
+                await Response(status_code=204, headers={"Allow": _allow(methods)})(scope, receive, exchange.send)
             else:
                 await self._app(exchange.scope, _replayed(body, receive), exchange.send)
         except Problem as problem:
@@ -155,7 +159,7 @@ class _Exchange:
     HEAD is answered by what answers GET, and its body left away: so both have the same headers (RFC 9110 §9.3.2).
     """
 
-    def __init__(self, scope: Scope, send: Send, methods: Methods, stopping: asyncio.Event) -> None:
+    def __init__(self, scope: Scope, send: Send, methods: "_Methods", stopping: asyncio.Event) -> None:
         self.started = time.perf_counter()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.context: Context = context_of(self.headers)
@@ -204,7 +208,7 @@ class _Exchange:
             headers.append((b"cache-control", b"no-store"))
         if self.status == 405:  # the router knows the methods of the last route only, not of the path (§15.5.6)
             headers[:] = [header for header in headers if header[0] != b"allow"]
-            headers.append((b"allow", allow(self.methods()).encode()))
+            headers.append((b"allow", _allow(self.methods()).encode()))
 
     def _judged(self, start: Message) -> int | None:
         """What this request's conditions make of the answer to a read that carries an ETag (RFC 9110 §13.2.2)."""
@@ -263,3 +267,43 @@ def _too_large(limit: int) -> Problem:
 def _too_slow(seconds: float) -> Problem:
     # Before any token was looked at: whoever sends a byte a minute would hold connections for nothing (T6).
     return Problem(408, "timeout", f"The body took longer than {seconds:g} seconds.", headers={"Connection": "close"})
+
+
+class _Methods:
+    """The methods of every path of an application, looked up when first asked for."""
+
+    def __init__(self) -> None:
+        self._table: list[tuple[re.Pattern[str], frozenset[str]]] | None = None
+
+    def of(self, routes: Sequence[BaseRoute], path: str) -> frozenset[str]:
+        """What may be asked of this path; empty for one that does not exist."""
+        if self._table is None:
+            found = [(one.path_regex, one.methods) for one in iter_route_contexts(routes) if one.methods]
+            self._table = [(pattern, frozenset(methods)) for pattern, methods in found]
+        methods = frozenset[str]().union(*(methods for pattern, methods in self._table if pattern.match(path)))
+        if not methods:
+            return methods
+        return methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set[str]())
+
+
+def _allow(methods: frozenset[str]) -> str:
+    """The value of an `Allow` header."""
+    return ", ".join(sorted(methods, key=_ALLOW_ORDER.index))
+
+
+class _Metrics:
+    """Observes requests; keeps each label set's child, since looking one up costs as much as observing."""
+
+    def __init__(self) -> None:
+        self._children: dict[tuple[str, str, int], Histogram] = {}
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """`route` is a template, so that the number of series is bounded; so are `method` and `status`."""
+        key = (method, route, status)
+        child = self._children.get(key)
+        if child is None:
+            known = method if method in _ALLOW_ORDER else "other"
+            child = _SECONDS.labels(known, route, str(status))
+            if known == method:
+                self._children[key] = child
+        child.observe(seconds)

@@ -8,7 +8,9 @@ import asyncio
 import hashlib
 import random
 import re
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -18,7 +20,8 @@ from fastapi import Depends, Header, Request
 from psycopg.errors import DeadlockDetected
 from pydantic import BaseModel
 
-from booking_process.database import Database
+from booking_outbox import Progress
+from booking_process.database import Database, DatabaseDownError
 from booking_web.auth import Caller
 from booking_web.context import route_template
 from booking_web.problems import Problem, unprocessable
@@ -211,3 +214,38 @@ async def purge(connection: psycopg.AsyncConnection) -> int:
         " WHERE created_at <= now() - interval '7 days' LIMIT 1000))"
     )
     return gone.rowcount
+
+
+_EVERY_SECONDS, _AGAIN_SECONDS = 3600.0, 30.0
+
+
+class IdempotencyPurge:
+    """A worker that looks at once and then every hour; does nothing in a service without the table."""
+
+    name = "idempotency-purge"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set."""
+        while not stop.is_set():
+            # First: a process that is started anew within each hour would else never purge.
+            pause = _EVERY_SECONDS if await self._all() else _AGAIN_SECONDS
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+
+    async def _all(self) -> bool:
+        """Whether all that is old is gone; not while the database is away."""
+        with suppress(psycopg.errors.UndefinedTable):
+            try:
+                async with self._database.autocommit() as connection:
+                    while await purge(connection):
+                        pass
+            except DatabaseDownError:
+                return False
+        return True
+
+    def progress(self) -> Progress:
+        """Never behind: nothing waits for it."""
+        return Progress(backlog=0, moved_at=time.monotonic())

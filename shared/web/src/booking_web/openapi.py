@@ -1,16 +1,27 @@
 """The OpenAPI 3.1 document of a service: deterministic, complete in its errors, valid for every tool."""
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import BaseRoute
 
-from booking_web.field_errors import CODES
-from booking_web.openapi_examples import with_examples
-from booking_web.openapi_problems import share_examples, with_conditional_reads, with_problems
-from booking_web.openapi_roles import with_roles
+from booking_web.auth import RoleRequired
+from booking_web.conditions import malformed
+from booking_web.problem_handlers import ERROR_CODES
+from booking_web.problems import (
+    CONTENT_TYPE,
+    Problem,
+    precondition_required,
+    problem_responses,
+    stale_version,
+    unavailable,
+    unprocessable,
+)
 
 _METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
 _OBSOLETE = ("HTTPValidationError", "ValidationError")
@@ -37,7 +48,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
                         "type": "string",
                         "description": "A JSON pointer (RFC 6901) into the body; `?name`, `path:name`, `header:name`.",
                     },
-                    "code": {"type": "string", "enum": list(CODES), "x-extensible-enum": True},
+                    "code": {"type": "string", "enum": list(ERROR_CODES), "x-extensible-enum": True},
                     "detail": {"type": "string"},
                 },
             },
@@ -105,3 +116,166 @@ def _without_item_schemas(node: Any) -> None:
     elif isinstance(node, list):
         for child in node:  # pyright: ignore[reportUnknownVariableType]
             _without_item_schemas(child)
+
+
+def with_roles(made: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+    """Each secured operation's `security`: any of its roles, `[]` where every role may call."""
+    found = (one for one in iter_route_contexts(routes) if isinstance(one.original_route, APIRoute))
+    roles = {str(one.name): wanted for one in found if (wanted := _roles(one.dependant))}
+    for path in made.get("paths", {}).values():
+        for operation in path.values():
+            if operation.get("security") and (wanted := roles.get(operation["operationId"])):
+                operation["security"] = [{"bearer": [role]} for role in wanted]
+
+
+def _roles(dependant: Dependant) -> list[str]:
+    """Those that pass each of the route's checks, in the order of the first."""
+    checks = [one.call for one in _flat(dependant) if isinstance(one.call, RoleRequired)]
+    first = checks[0].roles if checks else ()
+    return [role for role in first if all(role in check.roles for check in checks)]
+
+
+def _flat(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for one in dependant.dependencies:
+        yield from _flat(one)
+
+
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` that was read: 304 while it holds.",
+    "schema": {"type": "string", "maxLength": 2000},
+}
+_TAKES_BODY = frozenset({"put", "post", "patch"})  # a route may read the raw bytes, and a body can always be sent
+
+
+def with_problems(operation: dict[str, Any], method: str) -> None:
+    """Adds them to the operation's responses; what it declares of the same status stays."""
+    responses = operation.setdefault("responses", {})
+    for status in [status for status, described in responses.items() if _is_frameworks(described)]:
+        del responses[status]
+    for status, described in problem_responses(*_own(operation, method)).items():
+        declared = responses.setdefault(str(status), described)
+        examples = declared["content"][CONTENT_TYPE]["examples"]
+        declared["content"][CONTENT_TYPE]["examples"] = described["content"][CONTENT_TYPE]["examples"] | examples
+
+
+def with_conditional_reads(document: dict[str, Any]) -> None:
+    """Adds If-None-Match and 304 to each read of one object with a version: the edge answers them (etag.py)."""
+    for path in document.get("paths", {}).values():
+        operation = path.get("get", {})
+        content = operation.get("responses", {}).get("200", {}).get("content", {})
+        name = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+        version = document["components"]["schemas"].get(name, {}).get("properties", {}).get("version", {})
+        if version.get("type") == "integer":  # a held record's may be null: it is its record's, not its own
+            operation.setdefault("parameters", []).append(IF_NONE_MATCH)
+            operation["responses"]["304"] = {"description": "It is still what that ETag names"}
+
+
+def share_examples(document: dict[str, Any]) -> None:
+    """Moves what is the same everywhere to `components/examples`, by code; operations refer to it."""
+    shared = document["components"].setdefault("examples", {})
+    for path in document.get("paths", {}).values():
+        for operation in path.values():
+            for response in operation["responses"].values():
+                examples = response.get("content", {}).get(CONTENT_TYPE, {}).get("examples", {})
+                for code, example in examples.items():
+                    if shared.setdefault(code, example) == example:
+                        examples[code] = {"$ref": f"#/components/examples/{code}"}
+
+
+def _own(operation: dict[str, Any], method: str) -> Iterator[int | Problem]:
+    yield from (400, 422, 500, 503)
+    yield unavailable("database_unavailable", "The database is not available. Try again.")
+    yield unprocessable("invalid_value", "A value of the request cannot be stored.")
+    if operation.get("security"):
+        yield from (401, 403, 429)
+        yield unavailable("identity_unavailable", "The token cannot be checked right now. Try again.")
+    if method in _TAKES_BODY:
+        yield from (408, 413, 415)
+    if "requestBody" in operation:
+        yield Problem(400, "malformed_json", "The body is no JSON.")
+        yield Problem(400, "number_too_large", "A number is too large.")
+        yield unprocessable("invalid_text", "A text holds U+0000 or a lone surrogate.")
+    for parameter in operation.get("parameters", []):
+        yield from _of_parameter(parameter["name"], operation)
+
+
+def _of_parameter(name: str, operation: dict[str, Any]) -> Iterator[Problem]:
+    match name:
+        case "cursor":
+            error = {"pointer": "?cursor", "code": "invalid_cursor", "detail": "not a cursor of this list"}
+            yield unprocessable("invalid_cursor", "The cursor is not one that this list gave out.", errors=[error])
+        case "Idempotency-Key":
+            yield unprocessable("idempotency_key_reused", "This Idempotency-Key was sent before with another request.")
+            yield unprocessable("invalid_idempotency_key", "1 to 255 visible ASCII characters, sent once.")
+        case "Consistency-Token":
+            yield unprocessable("invalid_consistency_token", "The Consistency-Token is none of ours.")
+            yield unavailable("not_yet_visible", "That version has not arrived here yet. Try again.", retry_after=1)
+        case "If-Match":
+            yield stale_version(4)
+            yield malformed("If-Match")
+            if "428" in operation.get("responses", {}):
+                yield precondition_required()
+        case _:
+            pass
+
+
+def _is_frameworks(response: dict[str, Any]) -> bool:
+    return "HTTPValidationError" in json.dumps(response)
+
+
+JsonSchema = dict[str, Any]
+
+UNKNOWN = "..."
+"""Stands for a text that no field gives an example of; a test refuses it (tests/api/test_openapi_complete.py)."""
+
+_OF_FORMAT: dict[str, str] = {
+    "uuid": "0198d2a0-1111-7000-8000-000000000001",
+    "date-time": "2026-12-01T02:00:00Z",
+    "date": "2026-12-01",
+    "HH:MM": "09:00",
+}
+_OF_TYPE: dict[str, Any] = {"boolean": True, "integer": 1, "number": 1.0, "null": None}
+
+
+def with_examples(document: dict[str, Any]) -> None:
+    """Of every request body and every success that has a schema and no example yet."""
+    for path in document.get("paths", {}).values():
+        for operation in path.values():
+            contents = [operation.get("requestBody", {}).get("content", {})]
+            contents += [
+                answer.get("content", {})
+                for status, answer in operation.get("responses", {}).items()
+                if status.startswith("2")
+            ]
+            for content in contents:
+                _complete(document, content)
+
+
+def _complete(document: dict[str, Any], content: dict[str, Any]) -> None:
+    for described in content.values():
+        if described.get("schema") and not described.keys() & {"example", "examples"}:
+            described["example"] = example_of(document, described["schema"])
+
+
+def example_of(document: dict[str, Any], schema: JsonSchema) -> Any:
+    """A schema's own example, else one of its parts; of a choice the first."""
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for stated in (schema.get("examples"), schema.get("enum"), [schema["const"]] if "const" in schema else None):
+        if stated:
+            return stated[0]
+    if schema.get("anyOf"):
+        return example_of(document, schema["anyOf"][0])
+    match schema.get("type"):
+        case "object":
+            return {name: example_of(document, field) for name, field in schema.get("properties", {}).items()}
+        case "array":
+            return [example_of(document, schema["items"])] if "items" in schema else []
+        case "string":
+            return _OF_FORMAT.get(schema.get("format", ""), UNKNOWN)
+        case kind:
+            return schema.get("default", schema.get("minimum", _OF_TYPE.get(str(kind))))

@@ -1,105 +1,76 @@
-"""Everything that a framework may answer, as a problem: 404, 405, 422 and what our code raises."""
+"""Everything that goes wrong, as a problem: what the frameworks refuse, what our code raises, what the domain refuses.
 
-import json
-from collections.abc import Callable, Mapping
+A field's refusal has a code and a pointer of our own (docs/api.md, Problems): a model's error types are how pydantic
+happens to say it today.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import quote
 
 import psycopg
-import rfc9457
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi_problem.handler import (
-    ExceptionHandler,
-    new_exception_handler,  # pyright: ignore[reportUnknownVariableType]
-)
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from booking_process.database import DatabaseDownError
-from booking_process.failures import described
-from booking_process.logs import redacted_text
-from booking_web.field_errors import errors_of
-from booking_web.problems import CODES, CONTENT_TYPE, TYPE_TEMPLATE, Problem, unavailable
+from booking_process.logs import described, redacted_text
+from booking_web.problems import CODES, CONTENT_TYPE, Problem, pointer, unavailable
 
 log = structlog.get_logger("http")
 
 _MOST_ERRORS = 50
-_VICTIMS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _IN_A_PATH = "/:@!$&'()*+,;=-._~"
 
+ProblemOf = Callable[[Any], Exception]
+"""What an error is to callers: its Problem."""
 
-def problem_response(problem: rfc9457.Problem, path: str) -> Response:
-    """The answer to a problem outside of the framework's own handlers."""
-    content = problem.marshal(uri=TYPE_TEMPLATE) | {"instance": _instance(path)}
+
+def install(app: FastAPI, of_domain: Mapping[type[Exception], ProblemOf] = MappingProxyType({})) -> None:
+    """Makes every error of the application a problem, the domain's as `of_domain` says; the nearest kind counts.
+
+    `Exception` itself is the edge's: were it handled here, Starlette would answer and raise it again.
+    """
+    known: dict[type[Exception], ProblemOf] = {
+        Problem: lambda problem: problem,
+        HTTPException: _http_error,
+        RequestValidationError: _validation_error,
+        DatabaseDownError: _database_down,
+        psycopg.DataError: _data_error,
+        psycopg.errors.DeadlockDetected: _rolled_back,
+        psycopg.errors.SerializationFailure: _rolled_back,
+        **of_domain,
+    }
+    for kind, problem_of in known.items():
+        app.add_exception_handler(kind, _answering(problem_of))
+
+
+def _answering(problem_of: ProblemOf) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        return problem_response(cast("Problem", problem_of(error)), request.scope["path"])
+
+    return answer
+
+
+def problem_response(problem: Problem, path: str) -> Response:
+    """The answer to a request of this path."""
+    # Without what is secret in it (T13): problems are kept by gateways and in bug reports.
+    content = problem.body(quote(redacted_text(path), safe=_IN_A_PATH))
     return JSONResponse(content, problem.status, headers={**(problem.headers or {}), "content-type": CONTENT_TYPE})
 
 
-def install(app: FastAPI, of_domain: Mapping[type[Exception], Callable[[Any], Exception]]) -> None:
-    """Makes every error of the application a problem, the domain's as `of_domain` says."""
-    domain = {kind: _of_domain(problem) for kind, problem in of_domain.items()}
-    handler = new_exception_handler(
-        handlers={
-            DatabaseDownError: _database_down,
-            psycopg.DataError: _data_error,
-            **dict.fromkeys(_VICTIMS, _rolled_back),
-            **domain,
-        },
-        http_exception_handler=_http_error,
-        request_validation_handler=_validation_error,
-        post_hooks=[_with_instance],
-        documentation_uri_template=TYPE_TEMPLATE,
-    )
-    # Last, since the first match wins; without it the library would answer with str(error) (libraries.md, Traps).
-    handler.handlers[Exception] = _unhandled  # pyright: ignore[reportUnknownMemberType]
-    for kind in (
-        rfc9457.Problem,
-        HTTPException,
-        RequestValidationError,
-        DatabaseDownError,
-        psycopg.DataError,
-        *_VICTIMS,
-        *domain,
-    ):
-        app.add_exception_handler(kind, handler)
-    # Exception itself is the edge's: were it registered here, Starlette would answer and raise it again.
-
-
-def _instance(path: str) -> str:
-    """The path as asked for, without what is secret in it (T13): problems are kept by gateways and in bug reports."""
-    return quote(redacted_text(path), safe=_IN_A_PATH)
-
-
-def _with_instance(content: dict[str, Any], request: Request, response: Response) -> tuple[dict[str, Any], Response]:
-    content = content | {"instance": _instance(request.scope["path"])}
-    response.body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    return content, response
-
-
-def _of_domain(
-    problem: Callable[[Any], Exception],
-) -> Callable[[ExceptionHandler, Request, Exception], rfc9457.Problem]:
-    def made(_handler: ExceptionHandler, _request: Request, error: Exception) -> rfc9457.Problem:
-        return cast("rfc9457.Problem", problem(error))
-
-    return made
-
-
-def _http_error(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
-    error = cast("HTTPException", error)
+def _http_error(error: HTTPException) -> Problem:
+    headers = dict(error.headers) if error.headers else None
     code = CODES.get(error.status_code, "refused")
-    return Problem(error.status_code, code, HTTPStatus(error.status_code).phrase + ".", headers=_headers(error))
+    return Problem(error.status_code, code, HTTPStatus(error.status_code).phrase + ".", headers=headers)
 
 
-def _headers(error: HTTPException) -> dict[str, str] | None:
-    return dict(error.headers) if error.headers else None
-
-
-def _validation_error(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
-    error = cast("RequestValidationError", error)
+def _validation_error(error: RequestValidationError) -> Problem:
     found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
         return Problem(400, "malformed_json", "The body is no JSON.")
@@ -107,21 +78,106 @@ def _validation_error(_handler: ExceptionHandler, _request: Request, error: Exce
     return Problem(422, "invalid_request", "Some of the request is not acceptable; see errors.", errors=errors)
 
 
-def _data_error(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
+def _data_error(error: psycopg.DataError) -> Problem:
     # PostgreSQL calls a value impossible that our models let through: the caller's mistake, and a gap of ours to close.
     log.warning("data_error", **described(error))
     return Problem(422, "invalid_value", "A value of the request cannot be stored.")
 
 
-def _rolled_back(_handler: ExceptionHandler, _request: Request, error: Exception) -> Problem:
+def _rolled_back(error: psycopg.Error) -> Problem:
     # Nothing was written; writes run again by themselves (idempotency.py, append.py), so this is after many of them.
     log.warning("rolled_back", **described(error))
     return unavailable(detail="Others changed the same at the same moment. Try again.", retry_after=1)
 
 
-def _database_down(_handler: ExceptionHandler, _request: Request, _error: Exception) -> Problem:
+def _database_down(_error: DatabaseDownError) -> Problem:
     return unavailable("database_unavailable", "The database is not available. Try again.")
 
 
-def _unhandled(_handler: ExceptionHandler, _request: Request, _error: Exception) -> Problem:
-    return Problem(500, "internal_error", "Something went wrong here. Try again later.")
+ERROR_CODES: dict[str, str] = {
+    "missing": "It must be given.",
+    "unknown_field": "The body has no such field here.",
+    "unknown_parameter": "The query has no such parameter here.",
+    "repeated_parameter": "It is sent once only.",
+    "wrong_type": "Another JSON type is expected.",
+    "malformed": "It is not written as this kind of value is.",
+    "not_allowed": "It is none of the values that are listed.",
+    "too_short": "It is shorter, or has fewer items, than it must.",
+    "too_long": "It is longer, or has more items, than it may.",
+    "out_of_range": "The number is too small or too large.",
+    "invalid": "A rule of this field refuses it; the detail says which.",
+    "invalid_instant": "It is no instant as RFC 3339 writes them.",
+    "invalid_cursor": "The cursor is not one that this list gave out.",
+    "invalid_time": "A time that cannot be (S2), or a range that is none.",
+    "invalid_link": "The link is refused (S3).",
+    "invalid_reason": "No reason of this command and actor (S5).",
+}
+"""Every code that `errors[].code` may have, and what it means."""
+
+_OURS = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "literal_error": "not_allowed",
+    "enum": "not_allowed",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
+    "string_too_long": "too_long",
+    "too_long": "too_long",
+    "greater_than": "out_of_range",
+    "greater_than_equal": "out_of_range",
+    "less_than": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "finite_number": "out_of_range",
+    "int_parsing_size": "out_of_range",
+    "string_pattern_mismatch": "malformed",
+    "int_from_float": "malformed",
+    "invalid_instant": "invalid_instant",
+}
+_PREFIX = {"query": "?", "path": "path:", "header": "header:", "cookie": "cookie:"}
+
+
+def code_of(kind: str) -> str:
+    """Our code for a model's error type."""
+    if kind in _OURS:
+        return _OURS[kind]
+    if kind.endswith("_type") or kind == "model_attributes_type":
+        return "wrong_type"
+    if kind.endswith(("_parsing", "_from_date_parsing")):
+        return "malformed"
+    return "invalid"
+
+
+def errors_of(found: Sequence[dict[str, Any]], body: Any) -> list[dict[str, str]]:
+    """Where, which rule, in words; one for each place and code, since a choice of types says each of its refusals.
+
+    The refused value is left out, and pydantic's message too where it would quote it.
+    """
+    errors: dict[tuple[str, str], dict[str, str]] = {}
+    for one in found:
+        at, code = _pointer(one, body), code_of(one["type"])
+        detail = str(one["msg"]).removeprefix("Value error, ")[:500]
+        errors.setdefault((at, code), {"pointer": at, "code": code, "detail": detail})
+    return list(errors.values())
+
+
+def _pointer(error: dict[str, Any], body: Any) -> str:
+    place, *rest = error["loc"]
+    if place != "body":
+        return f"{_PREFIX.get(place, '')}{rest[0] if rest else ''}"
+    return pointer(tuple(_real(rest, body, missing=error["type"] == "missing")))
+
+
+def _real(location: list[Any], value: Any, *, missing: bool) -> list[Any]:
+    """The parts of a location that the body has: a model's inner names, such as the branch of a choice, are none."""
+    kept: list[Any] = []
+    for number, part in enumerate(location):
+        if isinstance(value, dict) and isinstance(part, str):
+            if part not in value and not (missing and number == len(location) - 1):
+                continue
+            value = value.get(part)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):  # pyright: ignore[reportUnknownArgumentType]
+            value = value[part]  # pyright: ignore[reportUnknownVariableType]
+        else:
+            continue
+        kept.append(part)
+    return kept

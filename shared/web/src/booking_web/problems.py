@@ -6,13 +6,11 @@ Problem                 carries status, a stable code and members for the caller
 from datetime import datetime
 from typing import Any
 
-import rfc9457
 from fastapi.encoders import jsonable_encoder
 
 from booking_web.instants import written
 
 CONTENT_TYPE = "application/problem+json"
-TYPE_TEMPLATE = "urn:booking:problem:{code}"
 
 TITLES = {
     400: "The request cannot be read",
@@ -72,7 +70,7 @@ USUAL = {
 }
 
 
-class Problem(rfc9457.Problem):
+class Problem(Exception):
     """A refusal: `status`, a stable `code`, a `detail` that holds nothing of ours, and members of that code.
 
     `headers` go to the answer (Retry-After, WWW-Authenticate). Members must be JSON-able by FastAPI's encoder.
@@ -81,19 +79,24 @@ class Problem(rfc9457.Problem):
     def __init__(
         self, status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any
     ) -> None:
-        super().__init__(  # pyright: ignore[reportUnknownMemberType]
-            TITLES.get(status, "Refused"),
-            type_=code,
-            detail=detail,
-            status=status,
-            headers=headers,
-            code=code,
-            **jsonable_encoder(members, custom_encoder={datetime: written}),
-        )
+        super().__init__(f"{status} {code}")
+        self.status = status
         self.code = code
+        self.detail = detail
+        self.headers = headers
+        self.members: dict[str, Any] = jsonable_encoder(members, custom_encoder={datetime: written})
 
-    def __str__(self) -> str:
-        return f"{self.status} {self.code}"
+    def body(self, instance: str) -> dict[str, Any]:
+        """The answer's body; `instance` is the path that was asked."""
+        return {
+            "type": f"urn:booking:problem:{self.code}",
+            "title": TITLES.get(self.status, "Refused"),
+            "status": self.status,
+            "code": self.code,
+            **self.members,
+            "detail": self.detail,
+            "instance": instance,
+        }
 
 
 def not_found(detail: str = "There is no such thing for you here.") -> Problem:
@@ -145,7 +148,7 @@ def problem_responses(*problems: int | Problem) -> dict[int | str, dict[str, Any
     for one in problems:
         problem = one if isinstance(one, Problem) else _usual(one)
         response = documented.setdefault(problem.status, _response(problem.status))
-        response["content"][CONTENT_TYPE]["examples"][problem.code] = {"value": _example(problem)}
+        response["content"][CONTENT_TYPE]["examples"][problem.code] = {"value": problem.body("/v1/...")}
     return documented
 
 
@@ -160,7 +163,3 @@ def _response(status: int) -> dict[str, Any]:
         seconds = {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}}
         response["headers"] = {"Retry-After": seconds}
     return response
-
-
-def _example(problem: Problem) -> dict[str, Any]:
-    return problem.marshal(uri=TYPE_TEMPLATE) | {"instance": "/v1/..."}

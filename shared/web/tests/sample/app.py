@@ -15,11 +15,11 @@ from booking_process.database import Database
 from booking_process.service import Service
 from booking_process.settings import ServiceSettings
 from booking_web.auth import Caller, require
+from booking_web.conditions import RequiredPreconditions
 from booking_web.consistency import Consistency, stamp
 from booking_web.context import RequestContext
-from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_web.etag import RequiredPreconditions
 from booking_web.idempotency import Idempotency, Written
+from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import conflict, not_found, problem_responses
 
 

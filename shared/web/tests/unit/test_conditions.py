@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from booking_web.etag import Conditions, conditions_of, etag, parse_tags
+from booking_web.conditions import Conditions, conditions_of, etag, parse_tags
 from booking_web.problems import Problem
 
 
@@ -78,7 +78,7 @@ def test_a_refusal__says_which_version_there_is() -> None:
     with pytest.raises(Problem) as refused:
         of(if_match='"2"').check(3)
     assert (refused.value.status, refused.value.code) == (412, "stale_version")
-    assert refused.value.extras["current_version"] == 3
+    assert refused.value.members["current_version"] == 3
 
 
 UNREADABLE = [

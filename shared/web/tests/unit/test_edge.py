@@ -11,7 +11,6 @@ from shared.web.tests.conftest import settings_for
 
 from booking_outbox import Relay
 from booking_process.database import Database, request_deadline
-from booking_process.metrics import HttpMetrics
 from booking_process.service import Service
 from booking_web.application import create_app
 from booking_web.edge import Edge
@@ -297,7 +296,7 @@ async def test_deadline__begins_when_the_body_has_come(offline):
     }  # fmt: skip
     async with offline() as (client, _):
         health = client._transport.app.state.health
-    edge = Edge(app, metrics=HttpMetrics(), max_body=10, body_seconds=15, deadline=12, health=health)
+    edge = Edge(app, max_body=10, body_seconds=15, deadline=12, health=health)
     await edge(scope, receive, send)
     assert seen[0] == float("inf")
     assert seen[1] >= arrived[0] + 12

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
+from booking_web.auth import TokenVerifier
 from booking_web.keys import KeySet
 from booking_web.problems import Problem
 from booking_web.testing import Issuer
-from booking_web.tokens import TokenVerifier
 
 ALGORITHMS = ("ES256",)
 

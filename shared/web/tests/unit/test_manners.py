@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core.core_schema import ErrorType
 
 from booking_process.database import Database, DatabaseDownError
-from booking_web.field_errors import CODES, code_of, errors_of
-from booking_web.idempotency_purge import IdempotencyPurge
+from booking_web.idempotency import IdempotencyPurge
 from booking_web.instants import BoundIn, InstantIn, InstantOut, bound_at, parse_instant
 from booking_web.languages import accepted, language_for, language_of
+from booking_web.problem_handlers import ERROR_CODES, code_of, errors_of
 from booking_web.problems import Problem
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -90,7 +90,7 @@ def test_instant__an_answer_is_in_utc_with_z_and_comes_back(moment):
     text = TypeAdapter(InstantOut).dump_json(TypeAdapter(InstantOut).validate_python(moment)).decode().strip('"')
     assert text.endswith("Z")
     assert parse_instant(text) == utc
-    at = Problem(409, "x", "y", deep=[{"at": moment}]).extras["deep"][0]["at"]
+    at = Problem(409, "x", "y", deep=[{"at": moment}]).members["deep"][0]["at"]
     assert parse_instant(at) == utc
     assert at.endswith("Z")
 
@@ -210,7 +210,7 @@ def test_pointer_into_the_query__is_the_parameters_name():
 def test_codes_of_models__are_ours():
     kinds = [kind for kind in get_args(ErrorType) if isinstance(kind, str)]
     assert len(kinds) > 80
-    assert {code_of(kind) for kind in kinds} <= CODES.keys()
+    assert {code_of(kind) for kind in kinds} <= ERROR_CODES.keys()
 
 
 def _resolve(value: Any, pointer: str) -> None:

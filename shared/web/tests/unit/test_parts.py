@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from booking_outbox import Progress
 from booking_process.broker import broker_answers
-from booking_process.failures import described
-from booking_process.supervision import Supervisor
+from booking_process.logs import described
+from booking_process.service import Supervisor
 from booking_process.telemetry import span_context
+from booking_web.auth import RateLimit
 from booking_web.consistency import ConsistencyToken
-from booking_web.cursors import _digest, decode_cursor, encode_cursor
+from booking_web.pages import _digest, decode_cursor, encode_cursor
 from booking_web.problems import Problem, pointer
-from booking_web.rate_limit import RateLimit
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"))
 PARTS = st.one_of(
@@ -124,7 +124,7 @@ def test_limit_of_zero__is_off():
 
 
 def test_limit__forgets_who_stays_away(monkeypatch):
-    monkeypatch.setattr("booking_web.rate_limit._MOST_KEPT", 10)
+    monkeypatch.setattr("booking_web.auth._MOST_KEPT", 10)
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     limit = RateLimit(60)
@@ -136,7 +136,7 @@ def test_limit__forgets_who_stays_away(monkeypatch):
 
 def test_problem__cannot_hold_what_json_cannot():
     problem = Problem(409, "overlap", "No.", conflicts=[{"id": uuid4(), "at": datetime.now(UTC)}])
-    assert isinstance(problem.extras["conflicts"][0]["at"], str)
+    assert isinstance(problem.members["conflicts"][0]["at"], str)
 
 
 def test_pointer__escapes():
@@ -205,7 +205,7 @@ class _Worker:
 
 
 async def test_worker_that_fails_or_ends__is_started_again(monkeypatch):
-    monkeypatch.setattr("booking_process.supervision._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("booking_process.service._FIRST_PAUSE", 0.001)
     # The last is what a Kafka client that closes gives to whoever waits for it: nobody meant the worker.
     worker = _Worker(ValueError(), None, OSError(), asyncio.CancelledError())
     supervisor = Supervisor([worker])
@@ -219,7 +219,7 @@ async def test_worker_that_fails_or_ends__is_started_again(monkeypatch):
 
 async def test_worker_ended_by_a_stray_cancellation__is_started_again(monkeypatch):
     """Kafka's client lets one out of its stop(); the worker would be gone for good, with nobody the wiser (K9)."""
-    monkeypatch.setattr("booking_process.supervision._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("booking_process.service._FIRST_PAUSE", 0.001)
     worker = _Worker(asyncio.CancelledError())
     supervisor = Supervisor([worker])
     supervisor.start()

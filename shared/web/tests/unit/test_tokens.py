@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from booking_web.auth import TokenVerifier
 from booking_web.keys import KeySet
 from booking_web.problems import Problem
 from booking_web.testing import Issuer
-from booking_web.tokens import TokenVerifier
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 ISSUER = Issuer(issuer="https://identity.example")
@@ -247,7 +247,7 @@ async def test_cached_token__falls_with_its_key(verifier):
 
 
 async def test_cache__is_bounded(verifier, monkeypatch):
-    monkeypatch.setattr("booking_web.tokens._CACHED_TOKENS", 3)
+    monkeypatch.setattr("booking_web.auth._CACHED_TOKENS", 3)
     for _ in range(10):
         await verifier.verify(ISSUER.token("member"))
     assert len(verifier._known) <= 3

@@ -30,7 +30,6 @@ from booking_local.servers.process import Command
 LIBRARIES = (
     "booking_web.application",
     "booking_process.server",
-    "booking_web.program",
     "booking_inbox",
     "booking_outbox",
     "booking_contracts.topics",

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from booking_process.database import Database
-from booking_web.auth import Caller, require
+from booking_web.auth import Caller, Principal, require
 from booking_web.consistency import Consistency
-from booking_web.cursors import PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.instants import BoundIn
 from booking_web.languages import AcceptedLanguage, language_for
-from booking_web.principal import Principal
+from booking_web.pages import PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import not_found, problem_responses
 from calendar_projector.api.instants import INVALID_RANGE, span
 from calendar_projector.api.models import CalendarEvent, Interval, calendar_event

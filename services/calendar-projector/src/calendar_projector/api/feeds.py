@@ -10,13 +10,12 @@ from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import BaseModel, Field
 
 from booking_process.database import Database
-from booking_web.auth import require
+from booking_web.auth import Principal, require
 from booking_web.consistency import stamp
-from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.idempotency import Idempotency, Written
 from booking_web.instants import InstantOut
 from booking_web.languages import AcceptedLanguage, language_for
-from booking_web.principal import Principal
+from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import Problem, conflict, not_found, problem_responses
 from calendar_projector.calendar import feeds, queries
 from calendar_projector.calendar.feeds import MOST_FEEDS, Feed, Tokens

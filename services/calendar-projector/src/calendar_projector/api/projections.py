@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 from booking_process.database import Database
 from booking_web.auth import AdminCaller
-from booking_web.cursors import PageOf
 from booking_web.idempotency import Idempotency, Written
 from booking_web.instants import InstantOut
+from booking_web.pages import PageOf
 from booking_web.problems import conflict, not_found, problem_responses, unavailable
 from calendar_projector.projection import generations
 from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning

@@ -11,9 +11,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from booking_process.database import Database, DatabaseDownError
-from booking_web.auth import require
+from booking_web.auth import Principal, require
 from booking_web.languages import AcceptedLanguage, Language, language_for
-from booking_web.principal import Principal
 from booking_web.problems import problem_responses
 from calendar_projector.api.models import calendar_event
 from calendar_projector.calendar import queries

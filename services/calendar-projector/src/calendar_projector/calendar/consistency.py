@@ -5,7 +5,7 @@ from uuid import UUID
 
 from booking_contracts.topics import PRACTITIONERS
 from booking_process.database import Database
-from booking_web import closing
+from booking_web import context
 from booking_web.consistency import ConsistencyToken, ConsistencyWish
 from booking_web.problems import unavailable
 from calendar_projector.kafka import CONSUMER
@@ -29,7 +29,7 @@ async def _visible(database: Database, token: ConsistencyToken, until: float) ->
         left = until - asyncio.get_running_loop().time()
         if left <= 0:
             raise unavailable("not_yet_visible", "That version has not arrived here yet. Try again.", retry_after=1)
-        await closing.pause(min(pause, left))
+        await context.pause(min(pause, left))
         pause = min(pause * 2, _SLOWEST_POLL)
 
 

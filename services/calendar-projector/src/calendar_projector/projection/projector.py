@@ -12,7 +12,7 @@ from booking_inbox.figures import publish_held
 from booking_inbox.patience import is_transient
 from booking_outbox import Progress
 from booking_process.database import Database
-from booking_process.failures import described
+from booking_process.logs import described
 from calendar_projector.projection import metrics
 from calendar_projector.projection.batch import Batch
 from calendar_projector.projection.ends import Ends

@@ -8,10 +8,10 @@ from pydantic import BaseModel, Field, StrictBool
 
 from booking_process.database import Database
 from booking_web.auth import AdminCaller, Caller
+from booking_web.conditions import Preconditions
 from booking_web.consistency import stamp
-from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_web.etag import Preconditions
 from booking_web.idempotency import Idempotency, Written
+from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import not_found, problem_responses
 from checkout import catalogue
 from checkout.catalogue import Product

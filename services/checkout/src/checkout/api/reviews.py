@@ -11,11 +11,11 @@ from booking_contracts.event import Instant
 from booking_contracts.ids import uuid7
 from booking_store import FreeText
 from booking_web.auth import AdminCaller
+from booking_web.conditions import Preconditions
 from booking_web.consistency import stamp
 from booking_web.context import RequestContext
-from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_web.etag import Preconditions
 from booking_web.idempotency import Idempotency, Written
+from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import conflict, not_found, problem_responses
 from checkout import reading
 from checkout.api.problems import CHANGED, LEFT, REFUND_IN_PROGRESS

@@ -8,14 +8,13 @@ from pydantic import Field
 
 from booking_contracts.topics import SESSIONS
 from booking_store import Outcome
-from booking_web.auth import AdminCaller, Caller, require
+from booking_web.auth import AdminCaller, Caller, Principal, require
+from booking_web.conditions import Preconditions
 from booking_web.consistency import Consistency, stamp
 from booking_web.context import RequestContext
-from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_web.etag import Preconditions
 from booking_web.idempotency import Idempotency
 from booking_web.instants import InstantIn
-from booking_web.principal import Principal
+from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import not_found, problem_responses
 from checkout import reading
 from checkout.api import problems

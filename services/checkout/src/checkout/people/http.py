@@ -14,9 +14,9 @@ from booking_contracts.event import Instant
 from booking_process.database import Database
 from booking_store import StreamConflict
 from booking_web.auth import AdminCaller, Caller, require
+from booking_web.conditions import Preconditions
 from booking_web.consistency import stamp
 from booking_web.context import RequestContext
-from booking_web.etag import Preconditions
 from booking_web.idempotency import Idempotency, Written
 from booking_web.problems import not_found, problem_responses, unavailable
 from checkout.contexts import ERASED, ROLES, cause_of, person_erased

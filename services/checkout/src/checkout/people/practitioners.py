@@ -12,13 +12,12 @@ from pydantic import Field, StrictBool
 from booking_contracts.topics import SESSIONS
 from booking_process.database import Database
 from booking_store import Cause
-from booking_web.auth import Caller, require
+from booking_web.auth import Caller, Principal, require
+from booking_web.conditions import Preconditions
 from booking_web.consistency import Consistency, stamp
 from booking_web.context import RequestContext
-from booking_web.cursors import Page, PageOf, page_of
-from booking_web.etag import Preconditions
 from booking_web.idempotency import Idempotency, Written
-from booking_web.principal import Principal
+from booking_web.pages import Page, PageOf, page_of
 from booking_web.problems import forbidden, not_found, problem_responses, unprocessable
 from checkout import catalogue
 from checkout.contexts import ERASED, cause_of

@@ -17,7 +17,7 @@ from booking_contracts.topics import CONTACTS, PRACTITIONERS
 from booking_outbox import StateTopic
 from booking_people import email, name, phone
 from booking_store import Cause
-from booking_web.principal import Principal
+from booking_web.auth import Principal
 from checkout import fields as kinds
 from checkout.contexts import person_erased
 from checkout.ranking import listing

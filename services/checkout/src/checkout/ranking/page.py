@@ -8,7 +8,7 @@ import psycopg
 from psycopg.rows import class_row
 from pydantic import BaseModel, Field
 
-from booking_web.cursors import bad_cursor, decode_cursor, encode_cursor
+from booking_web.pages import bad_cursor, decode_cursor, encode_cursor
 from checkout.ranking.months import Months, before
 
 # `place` rises down the list: productivity, activity and completeness in one number (see the table).

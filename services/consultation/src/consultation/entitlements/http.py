@@ -8,12 +8,11 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict
 
 from booking_contracts.event import Instant
-from booking_web.auth import require
+from booking_web.auth import Principal, require
+from booking_web.conditions import Conditions, Preconditions
 from booking_web.consistency import stamp
-from booking_web.etag import Conditions, Preconditions
 from booking_web.idempotency import Idempotency, Written
 from booking_web.instants import InstantIn
-from booking_web.principal import Principal
 from booking_web.problems import conflict, problem_responses
 from consultation.dependencies import SERVICE, Dependencies
 from consultation.entitlements import store

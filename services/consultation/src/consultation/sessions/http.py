@@ -15,13 +15,12 @@ from pydantic import BaseModel
 
 from booking_contracts.ids import uuid7
 from booking_store import Cause, CommandContext, Connection, FreeText, Outcome, handle
-from booking_web import closing
-from booking_web.auth import require
+from booking_web import context
+from booking_web.auth import Principal, require
+from booking_web.conditions import Conditions, Preconditions, RequiredPreconditions
 from booking_web.consistency import Consistency, ConsistencyWish, stamp
 from booking_web.context import Context, RequestContext
-from booking_web.etag import Conditions, Preconditions, RequiredPreconditions
 from booking_web.idempotency import Idempotency, IdempotencyKey
-from booking_web.principal import Principal
 from booking_web.problems import problem_responses
 from consultation import people
 from consultation.dependencies import CONSUMER, SERVICE, TOKENS, Dependencies
@@ -52,7 +51,7 @@ async def patiently(attempt: Callable[[], Awaitable[T]], seconds: float) -> T:
             left = until - loop.time()
             if left <= 0:
                 raise
-            await closing.pause(min(pause, left))
+            await context.pause(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 

@@ -10,8 +10,8 @@ from pydantic import WithJsonSchema
 
 from booking_contracts.sessions import SessionStatus
 from booking_web.consistency import Consistency
-from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.instants import BoundIn, InstantIn, bound_at
+from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import not_found, problem_responses, unprocessable
 from consultation.dependencies import CONSUMER, TOKENS, Dependencies
 from consultation.sessions import reads

@@ -15,13 +15,12 @@ from booking_contracts.event import RECIPIENT
 from booking_contracts.notifications import NotificationState
 from booking_contracts.topics import PRACTITIONERS, SESSIONS, TRANSACTIONS
 from booking_process.database import Database
-from booking_web.auth import AdminCaller, Caller
+from booking_web.auth import AdminCaller, Caller, Principal
+from booking_web.conditions import Preconditions
 from booking_web.consistency import Consistency, stamp
-from booking_web.cursors import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_web.etag import Preconditions
 from booking_web.idempotency import Idempotency, Written
 from booking_web.instants import InstantOut
-from booking_web.principal import Principal
+from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import conflict, not_found, problem_responses
 from notifier.ledger.store import ledger_update
 from notifier.rules.delivery import Channel

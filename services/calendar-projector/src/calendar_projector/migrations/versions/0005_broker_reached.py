@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from booking_process.ddl import ddl
+from booking_process.migrations import ddl
 
 revision = "0005"
 down_revision = "0004"

@@ -6,7 +6,7 @@ from alembic import op
 
 import booking_outbox
 import booking_store
-from booking_process.ddl import ddl
+from booking_process.migrations import ddl
 
 revision = "0001"
 down_revision = None

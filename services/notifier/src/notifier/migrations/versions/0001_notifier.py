@@ -5,7 +5,7 @@ from importlib.resources import files
 from alembic import op
 
 from booking_outbox import ddl as outbox_ddl
-from booking_process.ddl import ddl
+from booking_process.migrations import ddl
 
 revision = "0001"
 down_revision = None
