@@ -7,12 +7,11 @@ from booking_inbox import Consumer, Tuning, held_records_router
 from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
-from notifier import preferences
+from notifier import people
 from notifier.kafka import CONSUMER, router
 from notifier.ledger import http as ledger
 from notifier.ledger.store import PUBLISHED as MESSAGES
 from notifier.mail.channel import MailChannel
-from notifier.people import PUBLISHED as PREFERENCES
 from notifier.sending.channel import Channel
 from notifier.sending.pacing import RetryPolicy
 from notifier.sending.worker import Sender
@@ -51,7 +50,7 @@ def build(settings: Settings) -> Service:
         database_url=settings.database_url,
         bootstrap=settings.kafka_bootstrap,
         topic_prefix=settings.topic_prefix,
-        topics=[MESSAGES, PREFERENCES],
+        topics=[MESSAGES, people.PUBLISHED],
         lock_name="notifier-relay",
         wake=waker,
         kafka_options={"compression_type": settings.relay_compression},
@@ -64,7 +63,7 @@ def build(settings: Settings) -> Service:
         database=database,
         routers=[
             ledger.router(database, CONSUMER, committed),
-            preferences.router(database, committed),
+            people.router(database, committed),
             webhook.router(
                 database,
                 secrets=settings.whatsapp_secrets,

@@ -1,16 +1,25 @@
-"""Who people are and what they chose, as the directory's topics and the people themselves tell."""
+"""Who people are, as the directory tells, and what they chose: by which channels and in which language (N2)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from booking_contracts.topics import CONTACTS, PRACTITIONERS, PREFERENCES
 from booking_outbox import StateTopic
 from booking_people.copies import Copy, People
-from notifier.rules.delivery import Preferences
-from notifier.rules.table import ADMINS
+from booking_process.database import Database
+from booking_web.auth import Caller
+from booking_web.conditions import Conditions, Preconditions
+from booking_web.consistency import stamp
+from booking_web.idempotency import Idempotency, Written
+from booking_web.languages import Language
+from booking_web.problems import Problem, forbidden, problem_responses
+from notifier.ledger.store import widen_timers
+from notifier.rules import Preferences, language
 
 PEOPLE = People(
     "erased",
@@ -51,19 +60,93 @@ PUBLISHED = StateTopic(
 )
 
 
-async def preferences_of(
-    conn: psycopg.AsyncConnection[Any], recipients: Iterable[str]
-) -> dict[str, tuple[Preferences, str | None]]:
-    """Each recipient's preferences and the locale of the profile; the defaults for whom nothing is known yet."""
-    found: dict[str, tuple[Preferences, str | None]] = dict.fromkeys(recipients, (Preferences(), None))
-    ids = [UUID(recipient) for recipient in found if recipient != ADMINS]
+def _erased() -> Problem:
+    # Made anew for each answer: an exception that is raised again keeps the frames of every time before.
+    return forbidden("person_erased", "This person was erased; nothing is written again.")
+
+
+class Channels(BaseModel):
+    """Which channels a person wants."""
+
+    model_config = ConfigDict(extra="forbid")
+    email: StrictBool
+    whatsapp: StrictBool
+
+
+class NewPreferences(BaseModel):
+    """What a person chooses."""
+
+    model_config = ConfigDict(extra="forbid")
+    channels: Channels
+    language: Language
+
+
+class PreferencesNow(NewPreferences):
+    """What holds for a person; version 0 until they have chosen."""
+
+    model_config = ConfigDict(extra="ignore")
+    version: int
+
+
+def router(database: Database, committed: Callable[[], None]) -> APIRouter:
+    """The routes of `/v1/preferences`."""
+    routes = APIRouter(prefix="/v1/preferences", tags=["preferences"])
+
+    @routes.get("", response_model=PreferencesNow, responses=problem_responses(401, 429, 503))
+    async def read_preferences(caller: Caller, response: Response) -> Any:
+        """The caller's preferences, or what holds without any."""
+        async with database.autocommit() as conn:
+            now = await _now(conn, caller.sub)
+        return _stamped(response, caller.sub, now)
+
+    @routes.put("", response_model=PreferencesNow, responses=problem_responses(401, _erased(), 412, 422, 429, 503))
+    async def write_preferences(
+        chosen: NewPreferences, caller: Caller, response: Response, idempotency: Idempotency, conditions: Preconditions
+    ) -> Any:
+        """Choose channels and language; holds for every message that leaves from now on."""
+
+        async def change(conn: psycopg.AsyncConnection) -> Written:
+            await _write(conn, caller.sub, chosen, conditions)
+            now = await _now(conn, caller.sub)
+            return Written(200, caller.sub, now.version, now)
+
+        written, _ = await idempotency.once(database, change)
+        committed()
+        answer = written.body(PreferencesNow)
+        if answer is None:  # an answer that was not kept
+            async with database.autocommit() as conn:
+                answer = await _now(conn, caller.sub)
+        return _stamped(response, caller.sub, answer)
+
+    return routes
+
+
+def _stamped(response: Response, person_id: UUID, now: PreferencesNow) -> PreferencesNow:
+    # Until a person has chosen, the language is the directory's, which changes without a version here.
+    stamp(response, "notifier", "preferences", person_id, now.version, now)
+    return now
+
+
+async def _write(
+    conn: psycopg.AsyncConnection, person_id: UUID, chosen: NewPreferences, conditions: Conditions
+) -> None:
+    await PEOPLE.lock(conn, person_id)
+    if await PEOPLE.is_erased(conn, person_id):
+        raise _erased()
+    conditions.check((await _now(conn, person_id)).version)
+    wanted = chosen.channels.model_dump()
+    await conn.execute(CHOOSE, {"person": person_id, **wanted, "language": chosen.language})
+    await widen_timers(conn, person_id, [channel for channel, is_on in wanted.items() if is_on])
+
+
+async def _now(conn: psycopg.AsyncConnection, person_id: UUID) -> PreferencesNow:
     cursor = await conn.execute(
-        """SELECT p.person_id, e.email, e.whatsapp, e.language, c.locale
-           FROM unnest(%s::uuid[]) p(person_id)
-           LEFT JOIN preference e USING (person_id) LEFT JOIN contact c USING (person_id)""",
-        [ids],
+        """SELECT e.email, e.whatsapp, e.language, e.version, c.locale
+           FROM (SELECT %s::uuid AS person_id) p LEFT JOIN contact c USING (person_id)
+                LEFT JOIN preference e ON e.person_id = p.person_id AND e.language IS NOT NULL""",
+        [person_id],
     )
-    async for person_id, email, whatsapp, chosen, locale in cursor:
-        preferences = Preferences() if email is None else Preferences(email, whatsapp, chosen)
-        found[str(person_id)] = (preferences, locale)
-    return found
+    ((email, whatsapp, chosen, version, locale),) = await cursor.fetchall()
+    preferences = Preferences() if version is None else Preferences(email, whatsapp, chosen)
+    channels = Channels(email=preferences.email, whatsapp=preferences.whatsapp)
+    return PreferencesNow(channels=channels, language=language(preferences, locale), version=version or 0)

@@ -18,7 +18,7 @@ from booking_contracts.money import Money
 from booking_contracts.zones import known_zones, zone
 from booking_web.languages import Language
 from notifier.mail import compile_layout
-from notifier.rules.table import ADMINS, Template, messages_for
+from notifier.rules import ADMINS, Template, messages_for
 from notifier.texts.formats import amount, moment, safe_header, safe_name, safe_parameter, span, zone_at, zone_of
 from notifier.texts.letter import Letter, Names, template_values
 from notifier.texts.render import render

@@ -72,7 +72,7 @@ async def _late(ledger: psycopg.AsyncConnection[Any], section: Section) -> None:
 
 
 async def _stored(url: str) -> AsyncIterator[list[_Stored]]:
-    from notifier.rules.table import TABLE  # noqa: PLC0415  (only an audit in a checkout knows a service's rules)
+    from notifier.rules import TABLE  # noqa: PLC0415  (only an audit in a checkout knows a service's rules)
 
     async with await psycopg.AsyncConnection.connect(url) as conn, conn.cursor("audit_messages") as cursor:
         await cursor.execute(_EVENTS, [[event.TYPE for event in TABLE]])
@@ -84,7 +84,7 @@ async def _compare(
     ledger: psycopg.AsyncConnection[Any], batch: Sequence[_Stored], silent: set[str], section: Section
 ) -> int:
     """Compare one batch; return how many of its events the ledger knows."""
-    from notifier.rules.table import messages_for  # noqa: PLC0415  (likewise)
+    from notifier.rules import messages_for  # noqa: PLC0415  (likewise)
 
     cursor = await ledger.execute(_LEDGER, [[stored.id for stored in batch]])
     found = {(cause, recipient, template): due async for cause, recipient, template, due in cursor}

@@ -23,7 +23,7 @@ from booking_web.instants import InstantOut
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import conflict, not_found, problem_responses
 from notifier.ledger.store import ledger_update
-from notifier.rules.delivery import Channel
+from notifier.rules import Channel
 
 TOPICS_OF_TOKENS = {
     "checkout:transaction": TRANSACTIONS.name,

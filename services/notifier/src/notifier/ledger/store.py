@@ -3,7 +3,7 @@
 A change of a row and its mark for the topic are one statement: neither exists without the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -15,9 +15,7 @@ from booking_contracts.decode import Decoded
 from booking_contracts.ids import uuid7
 from booking_contracts.topics import NOTIFICATIONS
 from booking_outbox import StateTopic
-from notifier.people import preferences_of
-from notifier.rules.delivery import channels_to_write, language, skipped_from_the_start
-from notifier.rules.table import messages_for
+from notifier.rules import ADMINS, Preferences, channels_to_write, language, messages_for, skipped_from_the_start
 
 
 def ledger_insert(insert: LiteralString) -> bytes:
@@ -111,7 +109,7 @@ async def plan_messages(conn: psycopg.AsyncConnection[Any], record: Decoded) -> 
         # no news to them (N3).
         return
     send_from = await _send_from(conn)
-    people = await preferences_of(conn, {message.recipient_id for message in messages})
+    people = await _recipients(conn, {message.recipient_id for message in messages})
     rows: list[dict[str, Any]] = []
     for message in messages:
         preferences, profile_locale = people[message.recipient_id]
@@ -145,6 +143,24 @@ async def supersede_timers(conn: psycopg.AsyncConnection[Any], session_id: UUID)
 async def widen_timers(conn: psycopg.AsyncConnection[Any], person_id: UUID, channels: Sequence[str]) -> None:
     """Timers that were written down for one channel only also get the channel that was switched on since (N2)."""
     await conn.execute(_WIDEN, {"recipient": str(person_id), "channels": list(channels)})
+
+
+async def _recipients(
+    conn: psycopg.AsyncConnection[Any], recipients: Iterable[str]
+) -> dict[str, tuple[Preferences, str | None]]:
+    """Each recipient's preferences and the locale of the profile; the defaults for whom nothing is known yet."""
+    found: dict[str, tuple[Preferences, str | None]] = dict.fromkeys(recipients, (Preferences(), None))
+    ids = [UUID(recipient) for recipient in found if recipient != ADMINS]
+    cursor = await conn.execute(
+        """SELECT p.person_id, e.email, e.whatsapp, e.language, c.locale
+           FROM unnest(%s::uuid[]) p(person_id)
+           LEFT JOIN preference e USING (person_id) LEFT JOIN contact c USING (person_id)""",
+        [ids],
+    )
+    async for person_id, email, whatsapp, chosen, locale in cursor:
+        preferences = Preferences() if email is None else Preferences(email, whatsapp, chosen)
+        found[str(person_id)] = (preferences, locale)
+    return found
 
 
 async def _send_from(conn: psycopg.AsyncConnection[Any]) -> datetime:

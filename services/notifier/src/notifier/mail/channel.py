@@ -16,8 +16,8 @@ from uuid import UUID
 from booking_people import Unusable, email
 from notifier.mail import smtp
 from notifier.mail.invitation import Invitation, invitation_of, to_ical
-from notifier.rules.delivery import Channel as ChannelName
-from notifier.rules.table import ADMINS
+from notifier.rules import ADMINS
+from notifier.rules import Channel as ChannelName
 from notifier.sending.channel import BadAddress, Contact, NoAddress, Outcome
 from notifier.texts.formats import safe_header
 from notifier.texts.letter import Letter

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from notifier.rules.delivery import Channel as ChannelName
+from notifier.rules import Channel as ChannelName
 from notifier.texts.letter import Letter
 
 

@@ -16,9 +16,8 @@ from psycopg.rows import dict_row
 from booking_contracts.decode import from_store
 from booking_contracts.errors import ContractError
 from notifier.ledger.store import ledger_update
-from notifier.rules.delivery import Channel as ChannelName
-from notifier.rules.delivery import CurrentState, Preferences, channels, language, skip_reason
-from notifier.rules.table import ADMINS, Fence
+from notifier.rules import ADMINS, CurrentState, Fence, Preferences, channels, language, skip_reason
+from notifier.rules import Channel as ChannelName
 from notifier.sending.breaker import may_probe
 from notifier.sending.channel import BadAddress, Channel, Contact, NoAddress
 from notifier.sending.pacing import RetryPolicy

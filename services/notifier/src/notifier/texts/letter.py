@@ -13,7 +13,7 @@ from booking_contracts.event import Event
 from booking_contracts.zones import Zone
 from booking_people import one_line
 from booking_web.languages import Language
-from notifier.rules.table import ADMINS, Template
+from notifier.rules import ADMINS, Template
 from notifier.texts.formats import amount, moment, safe_name, span
 
 

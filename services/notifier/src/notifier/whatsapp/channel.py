@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx2
 
 from booking_people import Unusable, phone, whatsapp_digits
-from notifier.rules.delivery import Channel as ChannelName
+from notifier.rules import Channel as ChannelName
 from notifier.sending.channel import (
     Accepted,
     BadAddress,

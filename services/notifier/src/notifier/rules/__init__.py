@@ -1,1 +1,0 @@
-"""The pure rules: who is told what, when it is due and when it is no longer useful. No I/O, no clock."""
