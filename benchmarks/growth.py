@@ -18,7 +18,7 @@ from benchmarks.system import System
 from benchmarks.world import World, body_of
 from booking_contracts.zones import zone
 from booking_process.database import Database
-from calendar_projector.calendar import queries
+from calendar_projector.calendar import reads
 from checkout.ranking import listing
 from checkout.ranking.months import Months
 from checkout.ranking.page import page_after
@@ -113,12 +113,12 @@ class Grown:
 
     async def _range(self, database: Database, *, everybody: bool) -> None:
         start = datetime.now(UTC) - timedelta(days=15)
-        wanted = queries.Range(start, start + timedelta(days=31), limit=200)
+        wanted = reads.Range(start, start + timedelta(days=31), limit=200)
         async with database.autocommit() as conn:
             if everybody:
-                rows = await queries.of_pair(conn, None, None, wanted)
+                rows = await reads.of_pair(conn, None, None, wanted)
             else:
-                rows = await queries.of_person(conn, self._somebody("practitioner").id, wanted)
+                rows = await reads.of_person(conn, self._somebody("practitioner").id, wanted)
         assert rows
 
     async def _practitioners(self, database: Database) -> None:

@@ -17,10 +17,10 @@ from benchmarks.world import World
 from booking_contracts.topics import SESSIONS
 from booking_outbox import EventTopic, Relay, Waker
 from booking_process.database import Database
+from calendar_projector.projection.consumer import Kafka
 from calendar_projector.projection.generations import begin_rebuild
-from calendar_projector.projection.merge import Merged
 from calendar_projector.projection.projector import Projector
-from calendar_projector.projection.runner import Kafka
+from calendar_projector.projection.slot import Merged
 
 SESSIONS_TOLD: dict[Scale, int] = {"tiny": 40, "default": 20_000, "full": 40_000}
 EACH = 5

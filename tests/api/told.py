@@ -50,8 +50,7 @@ async def _take_all(service: ServiceUnderTest, records: list[Record]) -> None:
 
 def _inbox(name: str, worker: Service) -> Inbox:
     if name == "calendar":  # its sessions come to a generation's slot, not to a Consumer
-        from calendar_projector.projection.merge import Slot
-        from calendar_projector.projection.slot_inbox import inbox_of
+        from calendar_projector.projection.slot import Slot, inbox_of
 
         return inbox_of(Slot("a"), lambda _: None)
     (consumer,) = [one for one in worker.workers if isinstance(one, Consumer)]

@@ -6,7 +6,7 @@ import pytest
 
 from booking_process.settings import ServiceSettings
 from booking_web.problems import USUAL
-from calendar_projector.api.instants import LONGEST_DAYS
+from calendar_projector.calendar.http import LONGEST_DAYS
 
 API = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text("utf-8")
 BODY, SECONDS = ServiceSettings.documented().max_body_bytes, ServiceSettings.documented().body_timeout_seconds

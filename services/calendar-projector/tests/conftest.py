@@ -29,8 +29,8 @@ from booking_process.service import Service
 from booking_web.application import create_app
 from booking_web.testing import Issuer
 from calendar_projector.app import build
-from calendar_projector.projection.batch import fold
-from calendar_projector.projection.merge import Slot, merge
+from calendar_projector.projection.consumer import fold
+from calendar_projector.projection.slot import Slot, merge
 from calendar_projector.settings import Settings
 
 WHEN = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)

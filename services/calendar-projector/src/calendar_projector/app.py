@@ -6,19 +6,16 @@ from booking_inbox import Consumer, Inbox, Tuning, held_records_router
 from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
-from calendar_projector.api.events import events_router
-from calendar_projector.api.feeds import feeds_router, public_feeds_router
-from calendar_projector.api.projections import projections_router
-from calendar_projector.api.stream import stream_router
-from calendar_projector.calendar.feeds import Tokens
-from calendar_projector.changes import Announcer, Hub
+from calendar_projector.calendar.http import events_router
+from calendar_projector.calendar.live import Announcer, Hub, stream_router
+from calendar_projector.feeds.http import feeds_router, public_feeds_router
+from calendar_projector.feeds.store import Tokens
 from calendar_projector.kafka import CONSUMER, router
-from calendar_projector.projection import by_hand
-from calendar_projector.projection.merge import Slot
+from calendar_projector.projection import generations, switch
+from calendar_projector.projection.consumer import Kafka
+from calendar_projector.projection.http import projections_router
 from calendar_projector.projection.projector import Projector
-from calendar_projector.projection.runner import Kafka
-from calendar_projector.projection.slot_inbox import inbox_of
-from calendar_projector.publish import ROWS
+from calendar_projector.projection.slot import ROWS, Slot, inbox_of
 from calendar_projector.settings import Settings
 
 SERVICE = "calendar"
@@ -74,7 +71,7 @@ def build(settings: Settings) -> Service:
             public_feeds_router(database, tokens),
             projections_router(database),
             held_records_router(
-                [erasures, *_slots()], database, replay=by_hand.replay, discard=by_hand.discard, past=[by_hand.PAST]
+                [erasures, *_slots()], database, replay=switch.replay, discard=switch.discard, past=[generations.PAST]
             ),
         ],
         workers=[projector, relay, erasures],

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from booking_web.consistency import ConsistencyToken
-from calendar_projector.calendar import queries
-from calendar_projector.calendar.queries import Range
+from calendar_projector.calendar import reads
+from calendar_projector.calendar.reads import Range
 
 pytestmark = pytest.mark.servers
 
@@ -211,15 +211,15 @@ async def test_every_query_uses_an_index_and_sorts_no_whole_table(ground, story)
     begin = datetime(2030, 6, 1, tzinfo=UTC)
     wanted = {**Range(begin, begin + timedelta(days=7), 200).names(), "person": person, "id": person}
     wanted |= {"practitioner_id": person, "user_id": person, "ids": [person]}
-    busy = queries._BUSY.format(who="practitioner_id = %(person)s")
+    busy = reads._BUSY.format(who="practitioner_id = %(person)s")
     for statement in (
-        queries._OF_ALL,
-        queries._OF_PRACTITIONER,
-        queries._OF_MEMBER,
-        queries._OF_BOTH,
-        queries._OF_PERSON,
+        reads._OF_ALL,
+        reads._OF_PRACTITIONER,
+        reads._OF_MEMBER,
+        reads._OF_BOTH,
+        reads._OF_PERSON,
         busy,
-        queries._PRACTITIONER,
+        reads._PRACTITIONER,
         "SELECT version FROM session_calendar WHERE session_id = %(id)s",
     ):
         nodes = await _plan(ground, statement, wanted)
@@ -233,7 +233,7 @@ async def test_every_query_uses_an_index_and_sorts_no_whole_table(ground, story)
         assert sum(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) for n in used) <= 1300, statement
     # A page stops at its limit however long the range is: 60,000 sessions lie in this one.
     years = wanted | Range(begin.replace(year=2029), begin.replace(year=2032), 200).names()
-    read = [n for n in await _plan(ground, queries._OF_ALL, years) if n.get("Relation Name") == "user_schedule_a"]
+    read = [n for n in await _plan(ground, reads._OF_ALL, years) if n.get("Relation Name") == "user_schedule_a"]
     assert sum(n["Actual Rows"] for n in read) <= 200
     admin = await _items(ground, "/v1/calendar/events?start=2030-06-01&end=2030-06-08&limit=10", "admin")
     assert len(admin) == 10

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from booking_inbox import StillHeld
-from calendar_projector.projection import by_hand, generations
+from calendar_projector.projection import generations, switch
+from calendar_projector.projection.consumer import Kafka, engine_of
 from calendar_projector.projection.generations import Generation
-from calendar_projector.projection.merge import Slot
-from calendar_projector.projection.runner import Kafka, engine_of
-from calendar_projector.projection.slot_inbox import inbox_of
-from calendar_projector.projection.switch import Switched, switch
+from calendar_projector.projection.slot import Slot, inbox_of
+from calendar_projector.projection.switch import Switched
 
 pytestmark = pytest.mark.servers
 
@@ -95,7 +94,7 @@ async def test_a_discarded_record__stays_discarded_through_rebuilds_and_what_sto
         assert await world.rows(ROWS) == rows
         assert await world.rows(OPEN) == [(0,)]
         decisions = "SELECT count(*) FROM held WHERE outcome = 'discarded' AND consumer = %s"
-        assert await world.rows(decisions, by_hand.PAST) == [(1,)], "a repeated decision is kept once"
+        assert await world.rows(decisions, generations.PAST) == [(1,)], "a repeated decision is kept once"
 
 
 async def test_what_was_never_decided__is_held_by_the_next_generation_too(world, story, until):
@@ -142,7 +141,7 @@ async def test_a_decision_while_a_rebuild_runs__is_done_in_both_generations(  # 
             twin = await _held(world, B) if caught_up else held
             await world.rows("UPDATE held SET value = %s WHERE id = %s RETURNING 1", hurt.records[2].value, twin)
         async with service.database.transaction() as conn:
-            done = await getattr(by_hand, operation)(inbox_of(Slot("a"), _ignore), conn, held, by="admin:x")
+            done = await getattr(switch, operation)(inbox_of(Slot("a"), _ignore), conn, held, by="admin:x")
             assert not isinstance(done, StillHeld)
         if not caught_up:
             await build()
@@ -166,7 +165,7 @@ async def test_a_discard_and_a_switch_at_once__the_one_that_waits_sees_the_other
         assert held
 
         async def discard(conn) -> None:
-            await by_hand.discard(inbox_of(Slot("a"), _ignore), conn, held, by="admin:x")
+            await switch.discard(inbox_of(Slot("a"), _ignore), conn, held, by="admin:x")
 
         async def show(conn) -> None:
             assert isinstance(await _switch_within(conn), Switched)
@@ -245,7 +244,7 @@ SELECT (SELECT sum(next_offset) FROM projection_position WHERE generation = %s)
 
 async def _switch_within(conn) -> Any:
     found: dict[str, Generation] = {g.state: g for g in await generations.generations(conn)}
-    return await switch(conn, found["active"], found["building"], insist_on_equal=True)
+    return await switch.switch(conn, found["active"], found["building"], insist_on_equal=True)
 
 
 async def _switched(service) -> Any:

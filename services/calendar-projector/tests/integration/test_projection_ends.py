@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from booking_contracts.topics import SESSIONS
 from booking_process.database import Database
-from calendar_projector.projection.ends import Ends
+from calendar_projector.projection.projector import Ends
 
 pytestmark = pytest.mark.servers
 

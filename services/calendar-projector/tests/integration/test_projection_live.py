@@ -10,9 +10,9 @@ from booking_contracts.calendar import UserScheduleRow
 from booking_contracts.decode import Record, decode
 from booking_contracts.topics import USER_SCHEDULE
 from booking_process.database import Database
-from calendar_projector.projection.merge import Merged
+from calendar_projector.projection.consumer import Kafka
 from calendar_projector.projection.projector import Projector
-from calendar_projector.projection.runner import Kafka
+from calendar_projector.projection.slot import Merged
 
 pytestmark = pytest.mark.servers
 

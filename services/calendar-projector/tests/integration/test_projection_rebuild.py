@@ -11,10 +11,9 @@ from booking_contracts.topics import SESSIONS
 from booking_inbox import Engine, PositionLost
 from booking_outbox import Progress
 from calendar_projector.projection import generations
-from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
-from calendar_projector.projection.merge import Slot
-from calendar_projector.projection.positions import Positions
-from calendar_projector.projection.runner import Kafka, engine_of
+from calendar_projector.projection.consumer import Kafka, engine_of
+from calendar_projector.projection.generations import NothingToGoBackTo, Positions, RebuildRunning
+from calendar_projector.projection.slot import Slot
 
 pytestmark = pytest.mark.servers
 

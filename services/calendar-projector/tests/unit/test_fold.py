@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_contracts.corpus import NAMES, golden
-from calendar_projector.calendar.feeds import Feed, Tokens
-from calendar_projector.changes import EVERYBODY, Hub, payloads
-from calendar_projector.projection.batch import fold
+from calendar_projector.calendar.live import EVERYBODY, Hub, payloads
+from calendar_projector.feeds.store import Feed, Tokens
+from calendar_projector.projection.consumer import fold
 from calendar_projector.projection.fold import COLUMNS
 
 

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from icalendar import Calendar
 
-from calendar_projector.calendar.ics import render
-from calendar_projector.calendar.queries import Entry
+from calendar_projector.calendar.reads import Entry
+from calendar_projector.feeds.ics import render
 
 NOON = datetime(2026, 12, 1, 5, tzinfo=UTC)
 LONG_LINK = (

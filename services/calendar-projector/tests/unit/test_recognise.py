@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from booking_contracts.corpus import NAMES, golden
 from booking_contracts.decode import Record
 from booking_inbox.reading import Poison, read
-from calendar_projector.projection.batch import fold
+from calendar_projector.projection.consumer import fold
 from calendar_projector.projection.recognise import recognise
 
 SESSION_EVENTS = [n for n in NAMES if golden(n).topic.endswith("sessions.v1")]

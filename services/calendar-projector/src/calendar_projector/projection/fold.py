@@ -6,8 +6,11 @@ Values stay the text that the events carry: PostgreSQL reads them once, nothing 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from pydantic_core import from_json
+
+from booking_contracts.decode import Decoded
 from booking_contracts.event import schema_of
 from booking_contracts.topics import SESSIONS
 
@@ -101,3 +104,19 @@ COLUMNS: Mapping[str, str] = {
     "meeting_link": "text",
 }
 """A patch as a row: the columns of the stage and of the JSON recordset, with their types."""
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+def fact(item: Decoded) -> tuple[str | None, Mapping[str, Any], str]:
+    """(name, data, instant); the name is None for a type that is unknown here.
+
+    The data are the bytes as sent, parsed but not converted; of an old version what its upcaster tells today.
+    """
+    event, happened = item.event, item.meta.time.isoformat()
+    if event is None:
+        return None, _NOTHING, happened
+    current = item.meta.type.endswith(f".v{event.TYPE_VERSION}")
+    raw = item.record.value if current and item.record.value is not None else event.to_json()
+    return event.TYPE, cast("Mapping[str, Any]", from_json(raw)), happened

@@ -6,19 +6,20 @@ import logging
 import time
 from dataclasses import replace
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+
 from booking_contracts.topics import SESSIONS
 from booking_inbox import Engine, Tuning
 from booking_inbox.figures import publish_held
-from booking_inbox.patience import is_transient
+from booking_inbox.patience import is_transient, within
 from booking_outbox import Progress
 from booking_process.database import Database
 from booking_process.logs import described
-from calendar_projector.projection import metrics
-from calendar_projector.projection.batch import Batch
-from calendar_projector.projection.ends import Ends
+from calendar_projector.projection.consumer import Batch, Kafka, Listener, engine_of
 from calendar_projector.projection.generations import Generation, generations
-from calendar_projector.projection.merge import Merged
-from calendar_projector.projection.runner import Kafka, Listener, engine_of
+from calendar_projector.projection.slot import Merged
+from calendar_projector.projection.state import SWITCHES, publish_lag
 from calendar_projector.projection.switch import NotYet, Switched, switch
 
 log = logging.getLogger("booking.projector")
@@ -163,7 +164,7 @@ class Projector:
                 log.info("generation %d: behind in %d, ahead in %d partitions", building.id, behind, ahead)
             case Switched(comparison):
                 self._caught_up_since = None
-                metrics.SWITCHES.inc()
+                SWITCHES.inc()
                 log.info("generation %d is shown now: %s", building.id, _summary(comparison))
                 self._listener.committed(Merged(published=True))
 
@@ -176,8 +177,60 @@ class Projector:
             # What a rebuild holds is what is held already, until it is shown.
             for generation in await generations(conn):
                 await publish_held(conn, generation.place.consumer, counts=generation.state == "active")
-            await metrics.publish_lag(conn, SESSIONS.name)
+            await publish_lag(conn, SESSIONS.name)
 
 
 def _summary(comparison: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in comparison.items() if name != "sample"}
+
+
+log = logging.getLogger("booking.projector")
+
+_STORE = """
+INSERT INTO projection_end (topic, partition, first_offset, end_offset)
+SELECT %s, * FROM unnest(%s::int[], %s::bigint[], %s::bigint[])
+ON CONFLICT (topic, partition) DO UPDATE
+SET first_offset = excluded.first_offset, end_offset = excluded.end_offset, measured_at = now()
+"""
+
+
+class Ends:
+    """Measures begin and end of the sessions topic; a broker that does not answer leaves the last numbers standing."""
+
+    def __init__(self, *, bootstrap: str, prefix: str, database: Database) -> None:
+        self._bootstrap, self._topic, self._database = bootstrap, prefix + SESSIONS.name, database
+        self._client: AIOKafkaConsumer | None = None
+
+    async def measure(self) -> None:
+        """Ask the broker and store the answer."""
+        try:
+            first, end = await within(5.0, self._asked())
+        except (KafkaError, TimeoutError, OSError) as error:
+            log.info("the topic's end is unknown: %s", type(error).__name__)
+            await self.close()
+            return
+        async with self._database.autocommit() as conn:
+            numbers = [p.partition for p in first], list(first.values()), [end[p] for p in first]
+            await conn.execute(_STORE, (SESSIONS.name, *numbers))
+
+    async def close(self) -> None:
+        """Drop the client; the next measurement makes a new one."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(KafkaError, TimeoutError, OSError):
+                await within(2.0, client.stop())
+
+    async def _asked(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        client = await self._started()
+        partitions = [TopicPartition(self._topic, p) for p in sorted(client.partitions_for_topic(self._topic) or ())]
+        if not partitions:
+            # The topic is gone. Of one made anew this client would learn five minutes later; the next one asks at once.
+            raise UnknownTopicOrPartitionError(self._topic)
+        return await client.beginning_offsets(partitions), await client.end_offsets(partitions)
+
+    async def _started(self) -> AIOKafkaConsumer:
+        if self._client is None:
+            client = AIOKafkaConsumer(self._topic, bootstrap_servers=self._bootstrap, group_id=None)
+            self._client = client  # before it is started: whatever ends the start, `close` stops it
+            await client.start()
+        return self._client

@@ -17,10 +17,11 @@ from booking_web.instants import InstantOut
 from booking_web.languages import AcceptedLanguage, language_for
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import Problem, conflict, not_found, problem_responses
-from calendar_projector.calendar import feeds, queries
-from calendar_projector.calendar.feeds import MOST_FEEDS, Feed, Tokens
-from calendar_projector.calendar.ics import render, tag
-from calendar_projector.calendar.queries import Range
+from calendar_projector.calendar import reads
+from calendar_projector.calendar.reads import Range
+from calendar_projector.feeds import store
+from calendar_projector.feeds.ics import render, tag
+from calendar_projector.feeds.store import MOST_FEEDS, Feed, Tokens
 from calendar_projector.people import ERASED, language_chosen
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
@@ -70,13 +71,13 @@ def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
         return FeedAddress(id=feed.id, url=tokens.address(feed.id), created_at=feed.created_at)
 
     @router.post("", status_code=201, responses=problem_responses(ERASED, too_many()))
-    async def create_calendar_feed(caller: Person, idempotency: Idempotency, response: Response) -> FeedAddress:  # pyright: ignore[reportUnusedFunction]
+    async def create_calendar_feed(caller: Person, idempotency: Idempotency, response: Response) -> FeedAddress:
         """A new secret address of the caller's own calendar, for a calendar app."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
             try:
-                made = await feeds.make(conn, caller.sub)
-            except feeds.ErasedError:
+                made = await store.make(conn, caller.sub)
+            except store.ErasedError:
                 raise ERASED from None
             if made is None:
                 raise too_many()
@@ -88,20 +89,20 @@ def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
         return shown(Feed(written.object_id))
 
     @router.get("")
-    async def list_calendar_feeds(caller: Person, page: Page) -> PageOf[FeedAddress]:  # pyright: ignore[reportUnusedFunction]
+    async def list_calendar_feeds(caller: Person, page: Page) -> PageOf[FeedAddress]:
         """The caller's own feeds, newest first."""
         before = decode_cursor(page.cursor, UUID, of="feeds")[0] if page.cursor else None
         async with database.autocommit() as conn:
-            found = await feeds.of_person(conn, caller.sub, before=before, limit=page.limit + 1)
+            found = await store.of_person(conn, caller.sub, before=before, limit=page.limit + 1)
         more = encode_cursor(found[page.limit - 1].id, of="feeds") if len(found) > page.limit else None
         return PageOf[FeedAddress](**page_of([shown(feed) for feed in found[: page.limit]], more))
 
     @router.delete("/{feed_id}", status_code=204, responses=problem_responses(404))
-    async def revoke_calendar_feed(feed_id: UUID, caller: Person, idempotency: Idempotency) -> None:  # pyright: ignore[reportUnusedFunction]
+    async def revoke_calendar_feed(feed_id: UUID, caller: Person, idempotency: Idempotency) -> None:
         """Revoke an own feed: its address answers 404 from now on, and nothing brings it back."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
-            if not await feeds.revoke(conn, caller.sub, feed_id):
+            if not await store.revoke(conn, caller.sub, feed_id):
                 raise not_found()
             return Written(204, feed_id, None)
 
@@ -122,7 +123,7 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
             304: {"description": "Unchanged"},
         },
     )
-    async def read_calendar_feed(  # pyright: ignore[reportUnusedFunction]
+    async def read_calendar_feed(
         token: Annotated[str, Path(max_length=200, description="The secret of the address.")],
         wish: AcceptedLanguage,
         if_none_match: Annotated[
@@ -132,12 +133,12 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
         """The owner's calendar (RFC 5545, RFC 7986). Wrong, revoked and never made look the same."""
         feed = tokens.feed_of(token)
         async with database.autocommit() as conn:
-            person = await feeds.owner(conn, feed) if feed is not None else None
+            person = await store.owner(conn, feed) if feed is not None else None
             if person is None:
                 raise not_found()
             now = datetime.now(UTC)
             wanted = Range(now - timedelta(days=_KEPT_DAYS), now + timedelta(days=_AHEAD_DAYS), _MOST)
-            entries = await queries.of_person(conn, person, wanted)
+            entries = await reads.of_person(conn, person, wanted)
             chosen = await language_chosen(conn, person)
         language = language_for(chosen, None, wish)
         headers = {**_PRIVATE, "ETag": tag(entries, language)}

@@ -1,5 +1,8 @@
-"""Reading the calendar: by range, by person, always by an index (tested), never by sorting the whole."""
+"""Reading the calendar: by range, by person, always by an index (tested), never by sorting the whole; one's own writes;
+and the few words that it shows, never a person's name (api.md).
+"""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -8,6 +11,14 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
+
+from booking_contracts.topics import PRACTITIONERS
+from booking_process.database import Database
+from booking_web import context
+from booking_web.consistency import ConsistencyToken, ConsistencyWish
+from booking_web.languages import Language
+from booking_web.problems import unavailable
+from calendar_projector.kafka import CONSUMER
 
 COLUMNS = (
     "session_id, transaction_id, practitioner_id, user_id, status, scheduled_date, time_start, time_end, timezone,"
@@ -138,3 +149,70 @@ async def _entries(conn: psycopg.AsyncConnection[Any], statement: str, names: di
     async with conn.cursor(row_factory=class_row(Entry)) as cursor:
         await cursor.execute(statement.encode(), names)
         return await cursor.fetchall()
+
+
+_FIRST_POLL, _SLOWEST_POLL = 0.004, 0.05
+
+
+async def visible(database: Database, wish: ConsistencyWish) -> None:
+    """Wait for each session and practitioner that the caller's tokens name; 503 `not_yet_visible` after the wish's
+    seconds, never stale."""
+    until = asyncio.get_running_loop().time() + wish.wait
+    await wish.visible(database, CONSUMER, {"checkout:practitioner": PRACTITIONERS.name})
+    for token in wish.tokens:
+        if (token.service, token.kind) == ("consultation", "session"):
+            await _visible(database, token, until)
+
+
+async def _visible(database: Database, token: ConsistencyToken, until: float) -> None:
+    pause = _FIRST_POLL
+    while not await _has(database, token):
+        left = until - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise unavailable("not_yet_visible", "That version has not arrived here yet. Try again.", retry_after=1)
+        await context.pause(min(pause, left))
+        pause = min(pause * 2, _SLOWEST_POLL)
+
+
+async def _has(database: Database, token: ConsistencyToken) -> bool:
+    try:
+        session = UUID(token.id)
+    except ValueError:
+        return False
+    async with database.autocommit() as conn:
+        found = await conn.execute(
+            "SELECT version >= %s FROM session_calendar WHERE session_id = %s", (token.version, session)
+        )
+        row = await found.fetchone()
+    return bool(row and row[0])
+
+
+_SESSION = {"id": "Sesi konsultasi", "en": "Consultation"}
+_STATUS = {
+    "id": {
+        "pending_negotiation": "menunggu jadwal baru",
+        "on_progress": "berlangsung",
+        "completed": "selesai",
+        "canceled": "dibatalkan",
+        "failed": "gagal",
+    },
+    "en": {
+        "pending_negotiation": "waiting for a new time",
+        "on_progress": "running",
+        "completed": "completed",
+        "canceled": "canceled",
+        "failed": "failed",
+    },
+}
+_CALENDAR = {"id": "Jadwal konsultasi", "en": "Consultations"}
+
+
+def title(status: str, language: Language) -> str:
+    """What an entry is called: a scheduled one plainly, any other with its status."""
+    word = _STATUS[language].get(status)
+    return f"{_SESSION[language]} ({word})" if word else _SESSION[language]
+
+
+def calendar_name(language: Language) -> str:
+    """What a feed is called."""
+    return _CALENDAR[language]

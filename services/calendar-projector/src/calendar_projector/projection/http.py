@@ -39,13 +39,13 @@ def projections_router(database: Database) -> APIRouter:
     router = APIRouter(prefix="/v1/projections", tags=["projections"], responses=problem_responses(401, 403, 429, 503))
 
     @router.get("")
-    async def list_projections(_caller: AdminCaller) -> PageOf[State]:  # pyright: ignore[reportUnusedFunction]
+    async def list_projections(_caller: AdminCaller) -> PageOf[State]:
         """Per projection: position, lag in events and seconds, and the state of its rebuild with progress and ETA."""
         async with database.autocommit() as conn:
             return PageOf[State](items=[await state(conn)], next_cursor=None)
 
     @router.post("/{name}/rebuild", status_code=202, responses=problem_responses(404, *REFUSALS, 422))
-    async def rebuild_projection(  # pyright: ignore[reportUnusedFunction]
+    async def rebuild_projection(
         name: Name, caller: AdminCaller, idempotency: Idempotency, *, back: Back = False
     ) -> Begun:
         """Build the rows anew from the log alone, beside those that are shown, and switch once they have caught up."""
@@ -63,7 +63,7 @@ def projections_router(database: Database) -> APIRouter:
         return Begun(name=name, generation=written.version or 0, started_at=row[0])
 
     @router.delete("/{name}/rebuild", status_code=204, responses=problem_responses(404, 422))
-    async def abandon_rebuild(name: Name, _caller: AdminCaller, idempotency: Idempotency) -> None:  # pyright: ignore[reportUnusedFunction]
+    async def abandon_rebuild(name: Name, _caller: AdminCaller, idempotency: Idempotency) -> None:
         """Give up the rebuild in hand; what is shown was never touched by it."""
         _known(name)
 

@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from booking_web.languages import Language
-from calendar_projector.calendar.queries import Entry
-from calendar_projector.calendar.text import calendar_name, title
+from calendar_projector.calendar.reads import Entry, calendar_name, title
 
 if TYPE_CHECKING:
     from icalendar import Event, Timezone

@@ -1,1 +1,0 @@
-"""The HTTP interface: routes only translate."""

@@ -1,0 +1,1 @@
+"""Secret addresses under which calendar apps read a person's calendar."""

@@ -1,0 +1,162 @@
+"""One generation's consumer: batches of records into its slot, rows and positions in one transaction (C2).
+
+Live and rebuild are this same code; a generation that is not active publishes and pushes nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import psycopg
+
+from booking_contracts.decode import Decoded, Record
+from booking_contracts.topics import SESSIONS
+from booking_inbox import Engine, Failure, Result, Tuning
+from booking_inbox.reading import Poison, key_text, read, record_of
+from booking_process.database import Database
+from calendar_projector.projection.fold import Patch, fact
+from calendar_projector.projection.generations import Positions
+from calendar_projector.projection.recognise import Plain, recognise
+from calendar_projector.projection.slot import Merged, Slot, inbox_of, merge
+
+Item = Plain | Decoded | Poison
+_TURN = 250
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records by session. `patches` are runs without gap, repeat or poison; `careful` are the keys of all others."""
+
+    all: Sequence[Any] = ()
+    patches: dict[str, Patch] = field(default_factory=dict[str, Patch])
+    raws: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
+    careful: set[str] = field(default_factory=set[str])
+    merged: Merged = field(default_factory=Merged)
+    """What the last try wrote."""
+
+
+async def fold_in_turns(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True) -> Batch:
+    """As `fold`, a part at a time: a rebuild's batch takes a good part of a second, and others want their turn."""
+    batch = Batch(raws)
+    for start in range(0, len(raws), _TURN):
+        fold(raws[start : start + _TURN], prefix, at_a_glance=at_a_glance, into=batch)
+        await asyncio.sleep(0)
+    return batch
+
+
+def fold(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True, into: Batch | None = None) -> Batch:
+    """Fold a batch. Within a session the records keep their order, across sessions there is none to keep."""
+    batch = Batch() if into is None else into
+    raws_of, patches, careful = batch.raws, batch.patches, batch.careful
+    for raw in raws:
+        item = (recognise(raw) if at_a_glance else None) or decoded(raw, prefix)
+        key = item[0] if isinstance(item, Plain) else _key(item)
+        if key in raws_of:
+            raws_of[key].append(raw)
+        else:
+            raws_of[key] = [raw]
+        if key not in careful and not _folded(patches, key, item):
+            careful.add(key)
+            patches.pop(key, None)
+    return batch
+
+
+def decoded(raw: Any, prefix: str) -> Decoded | Poison:
+    """The record decoded the long way, or why it cannot be."""
+    return read(raw if isinstance(raw, Record) else record_of(raw, prefix), sequenced=True)
+
+
+def _folded(patches: dict[str, Patch], key: str, item: Item) -> bool:
+    if isinstance(item, Plain):
+        _, version, kind, told, happened = item
+    elif isinstance(item, Decoded) and item.meta.sequence is not None:
+        version, (kind, told, happened) = item.meta.sequence, fact(item)
+    else:
+        return False
+    patch = patches.get(key)
+    if patch is None:
+        patch = patches[key] = Patch(key, version, version)
+    elif version != patch.last + 1:
+        return False
+    patch.last = version
+    patch.take(kind, told, happened)
+    return True
+
+
+def _key(item: Decoded | Poison) -> str:
+    match item:
+        case Decoded():
+            return item.meta.subject
+        case Poison():
+            # A poisoned record without a readable key blocks no session: it stands alone.
+            return key_text(item.record.key) or ""
+
+
+_APPLIED = Result("applied")
+
+
+class Listener(Protocol):
+    """Whom a generation's consumer tells what it has committed."""
+
+    def committed(self, merged: Merged) -> None:
+        """These rows changed and are published; called after the commit, must not wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """Where the topics are."""
+
+    bootstrap: str
+    prefix: str
+
+
+def engine_of(
+    generation: int, slot: Slot, *, database: Database, kafka: Kafka, tuning: Tuning, listener: Listener
+) -> Engine[Batch]:
+    """One member of the generation's group."""
+    return Engine(
+        slot.consumer,  # a name for each generation would be a label of metrics for each, for ever
+        [SESSIONS.name],
+        _Merging(slot, kafka.prefix, listener),
+        together=True,
+        database=database,
+        bootstrap=kafka.bootstrap,
+        topic_prefix=kafka.prefix,
+        group_id=f"calendar-projector.g{generation}",
+        positions=Positions(generation, SESSIONS.name),
+        tuning=tuning,
+    )
+
+
+class _Merging:
+    """What the engine does with a generation's records."""
+
+    def __init__(self, slot: Slot, prefix: str, listener: Listener) -> None:
+        self._slot, self._prefix, self._listener = slot, prefix, listener
+
+    async def read(self, raws: Sequence[Any], *, alone: bool) -> Batch:
+        return await fold_in_turns(raws, self._prefix, at_a_glance=not alone)
+
+    async def handle(
+        self, conn: psycopg.AsyncConnection[Any], work: Batch, failure: Failure | None
+    ) -> Sequence[Result]:
+        """Merge all that folds; what does not fit its row goes through the inbox's rules, record by record."""
+        merged = await merge(conn, self._slot, list(work.patches.values())) if work.patches else Merged()
+        inbox = inbox_of(self._slot, merged.add)
+        closely: dict[int, Result] = {}
+        for key in work.raws.keys() - merged.people.keys():
+            for raw in work.raws[key]:
+                item = decoded(raw, self._prefix)
+                if failure is None or isinstance(item, Poison):
+                    closely[id(raw)] = await inbox.receive(conn, item)
+                else:
+                    closely[id(raw)] = await inbox.give_up(conn, item, failure)
+        work.merged = merged
+        return [closely.get(id(raw), _APPLIED) for raw in work.all]
+
+    def committed(self, work: Batch, results: Sequence[Result]) -> None:
+        del results
+        if work.merged.published:
+            self._listener.committed(work.merged)

@@ -1,0 +1,189 @@
+"""A generation's rows, in slot `a` or `b`: patches into them, their versions, and what of them is published.
+
+Patches go by JSON when few (live), by COPY into a stage when many (catching up, rebuild). The version rows that the
+inbox's rules need are the slot's rows themselves.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from booking_contracts.decode import Decoded
+from booking_contracts.topics import SESSIONS, USER_SCHEDULE
+from booking_inbox import Inbox
+from booking_outbox import StateTopic
+from calendar_projector.projection.fold import COLUMNS, SCHEDULE_COLUMNS, Patch, fact
+
+COPY_ABOVE = 64
+"""Patches. Below, one round trip with JSON is faster; above, COPY is."""
+
+_TYPED = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+_GIVEN = f"jsonb_to_recordset(%(patches)s::jsonb) AS p({_TYPED})"
+_STAGED = "stage AS p"
+_STAGE = f"CREATE TEMPORARY TABLE IF NOT EXISTS stage ({_TYPED}) ON COMMIT DELETE ROWS"
+_COPY = f"COPY stage ({', '.join(COLUMNS)}) FROM STDIN"
+
+_LATEST = ("transaction_id", "practitioner_id", "user_id", "status", "schedule_version")
+_CHANGES = ", ".join(
+    (
+        "row_version = t.row_version + p.last_version - p.first_version + 1",
+        "changed_at = coalesce(p.changed_at, t.changed_at)",
+        "dated = t.dated OR p.dated",
+        *(f"{name} = coalesce(p.{name}, t.{name})" for name in _LATEST),
+        *(f"{name} = CASE p.schedule WHEN 'keep' THEN t.{name} ELSE p.{name} END" for name in SCHEDULE_COLUMNS),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Slot `a` or `b`: where a generation's rows go, and under which name its held records wait."""
+
+    name: str
+
+    @property
+    def table(self) -> str:
+        """The slot's table."""
+        return f"user_schedule_{self.name}"
+
+    @property
+    def consumer(self) -> str:
+        """The name in the table `held`."""
+        return f"calendar-projector.{self.name}"
+
+
+@dataclass(slots=True)
+class Merged:
+    """What was written: the sessions, whose calendars changed by each, and whether rows were marked for publishing."""
+
+    people: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    published: bool = False
+
+    def add(self, other: "Merged") -> None:
+        """Take in what a further statement of the same transaction wrote."""
+        for session, people in other.people.items():
+            self.people.setdefault(session, set()).update(people)
+        self.published |= other.published
+
+
+async def merge(conn: psycopg.AsyncConnection[Any], slot: Slot, patches: Sequence[Patch]) -> Merged:
+    """Merge what fits its row; the sessions that did not are missing from the answer."""
+    if len(patches) <= COPY_ABOVE:
+        return await _run(conn, _statement("merge.sql", slot.table, _GIVEN), slot, patches, _as_json(patches))
+    await conn.execute(_STAGE.encode())
+    async with conn.cursor() as cursor, cursor.copy(_COPY.encode()) as copy:
+        for patch in patches:
+            await copy.write_row(patch.row())
+    return await _run(conn, _statement("merge.sql", slot.table, _STAGED), slot, patches, None)
+
+
+async def apply_one(conn: psycopg.AsyncConnection[Any], slot: Slot, patch: Patch) -> Merged:
+    """Apply one record's patch to its row, whose version the caller has moved."""
+    return await _run(conn, _statement("apply_one.sql", slot.table, _GIVEN), slot, [patch], _as_json([patch]))
+
+
+async def _run(
+    conn: psycopg.AsyncConnection[Any], statement: bytes, slot: Slot, patches: Sequence[Patch], given: str | None
+) -> Merged:
+    names = {
+        "patches": given,
+        "consumer": slot.consumer,
+        "topic": SESSIONS.name,
+        "publish_to": USER_SCHEDULE.name,
+        "slot": slot.name,
+    }
+    rows = await (await conn.execute(statement, names)).fetchall()
+    left = {patch.session_id: patch.left for patch in patches}
+    people = {row[0]: {row[1], row[2], *left[row[0]]} - {None} for row in rows}
+    return Merged(people, published=bool(rows and rows[0][3]))
+
+
+def _as_json(patches: Sequence[Patch]) -> str:
+    return json.dumps([dict(zip(COLUMNS, patch.row(), strict=True)) for patch in patches])
+
+
+@cache
+def _statement(name: str, table: str, patches: str) -> bytes:
+    text = (files("calendar_projector") / "projection" / name).read_text("utf-8")
+    return text.replace("{slot}", table).replace("{changes}", _CHANGES).replace("{patches}", patches).encode()
+
+
+class _SlotRows:
+    """The version rows in `user_schedule_a` or `_b`."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._table = slot.table
+
+    async def advance(self, conn: psycopg.AsyncConnection[Any], key: str, version: int | None) -> bool:
+        """Never by itself: whoever comes here wants to look closely."""
+        del conn, key, version
+        return False
+
+    async def lock(self, conn: psycopg.AsyncConnection[Any], key: str) -> int:
+        """The session's last version (0: none yet), its row locked until the transaction ends."""
+        if not _is_uuid(key):  # a poisoned record's key names no session; the lock still orders its copies
+            await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+            return 0
+        select = f"SELECT version FROM {self._table} WHERE session_id = %s FOR UPDATE"  # noqa: S608 one of two names
+        row = await (await conn.execute(select.encode(), (key,))).fetchone()
+        if row is None:
+            make = (
+                f"INSERT INTO {self._table} (session_id, version, row_version) VALUES (%s, 0, 0) ON CONFLICT DO NOTHING"  # noqa: S608
+            )
+            await conn.execute(make.encode(), (key,))
+            row = await (await conn.execute(select.encode(), (key,))).fetchone()
+        assert row is not None, "a version row does not vanish"
+        return int(row[0])
+
+    async def move(self, conn: psycopg.AsyncConnection[Any], key: str, version: int) -> None:
+        """Set the last version of a session whose row this transaction has locked."""
+        if _is_uuid(key):
+            update = f"UPDATE {self._table} SET version = %s WHERE session_id = %s"  # noqa: S608 one of two names
+            await conn.execute(update.encode(), (version, key))
+
+
+def inbox_of(slot: Slot, applied: Callable[[Merged], None]) -> Inbox:
+    """The inbox over this slot; `applied` is told what each record did, before the commit."""
+
+    async def apply(conn: psycopg.AsyncConnection[Any], item: Decoded) -> None:
+        version = item.meta.sequence or 0
+        patch = Patch(item.meta.subject, version, version)
+        patch.take(*fact(item))
+        applied(await apply_one(conn, slot, patch))
+
+    return Inbox(slot.consumer, {SESSIONS: apply}, versions=_SlotRows(slot))
+
+
+def _is_uuid(key: str) -> bool:
+    try:
+        return str(UUID(key)) == key
+    except ValueError:
+        return False
+
+
+# A row that lost its date by a rebuild is a tombstone; one of a session this release never read cannot be marked.
+_ROWS = """
+SELECT session_id::text AS key, row_version AS version, changed_at AS occurred_at,
+       'service:calendar-projector' AS actor,
+       CASE WHEN dated THEN json_strip_nulls(json_build_object(
+           'session_id', session_id, 'transaction_id', transaction_id, 'practitioner_id', practitioner_id,
+           'user_id', user_id, 'status', status, 'scheduled_date', scheduled_date,
+           'time_start', to_char(time_start, 'HH24:MI'), 'time_end', to_char(time_end, 'HH24:MI'), 'timezone', timezone,
+           'starts_at', to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           'ends_at', to_char(ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           'schedule_version', schedule_version
+       ))::text END AS value
+FROM session_calendar
+"""
+
+ROWS = StateTopic(
+    USER_SCHEDULE,
+    query=_ROWS + "WHERE session_id = ANY(%(keys)s::text[]::uuid[])",
+    all_keys="SELECT session_id::text AS key FROM session_calendar WHERE dated",
+)
