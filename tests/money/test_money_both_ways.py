@@ -18,8 +18,8 @@ from services.checkout.tests.midtrans_server import SERVER_KEY
 from booking_contracts.ids import uuid7
 from booking_standins.midtrans import CANCELABLE, NEXT, OUT, REFUNDABLE, Order
 from checkout.payments.cycle import CYCLE
-from checkout.transaction.commands import ConfirmRefund, Expire, RefuseRefund, RequestRefund, SettleReview
-from checkout.transaction.state import Paid, Refunded, left_of
+from checkout.transactions.commands import ConfirmRefund, Expire, RefuseRefund, RequestRefund, SettleReview
+from checkout.transactions.state import Paid, Refunded, left_of
 
 REFERENCE = "0198d2a0-1111-7000-8000-000000000001"
 GROSS = Decimal("250000.00")

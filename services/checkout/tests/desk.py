@@ -9,13 +9,12 @@ from services.checkout.tests.given import AWAITING, NOON, after
 from services.checkout.tests.midtrans_server import SERVER_KEY
 
 from booking_contracts.event import Event
-from checkout.payments.heard import Heard
 from checkout.payments.midtrans import Midtrans
-from checkout.payments.receive import report_of
-from checkout.transaction.commands import Command, NewIds
-from checkout.transaction.decider import decide
-from checkout.transaction.refusal import Refusal
-from checkout.transaction.state import STATUS, Absent, Existing, Review, evolve
+from checkout.payments.notifications import report_of
+from checkout.payments.provider import Heard
+from checkout.transactions.commands import Command, NewIds, Refusal
+from checkout.transactions.decider import decide
+from checkout.transactions.state import STATUS, Absent, Existing, Review, evolve
 
 MIDTRANS = Midtrans(api_url="http://127.0.0.1:1", snap_url="http://127.0.0.1:1", server_keys=(SERVER_KEY,))
 

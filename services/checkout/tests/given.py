@@ -17,10 +17,9 @@ from booking_contracts.transactions import (
     TransactionPaid,
     TransactionRefunded,
 )
-from checkout.transaction.commands import Candidate, Create, NewIds, Offer, ReportPayment
-from checkout.transaction.decider import decide
-from checkout.transaction.refusal import Refusal
-from checkout.transaction.state import State, fold
+from checkout.transactions.commands import Candidate, Create, NewIds, Offer, Refusal, ReportPayment
+from checkout.transactions.decider import decide
+from checkout.transactions.state import State, fold
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TRANSACTION, MEMBER, PRACTITIONER, OTHER = (UUID(int=n) for n in (1, 2, 3, 4))

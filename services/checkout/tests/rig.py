@@ -29,7 +29,7 @@ from booking_web.application import create_app
 from booking_web.testing import Issuer
 from checkout.app import build
 from checkout.settings import Settings
-from checkout.workers.timer import Timer
+from checkout.timer import Timer
 
 MANUAL_SECRET = "manual-secret"
 PATIENCE = 90.0

@@ -2,18 +2,16 @@
 
 import sys
 
+from booking_web.application import main as run
+from checkout import jobs
+from checkout.app import build
 from checkout.settings import Settings
 
 
 def main() -> None:
     """Run one command; the service's own are the chassis's."""
     if sys.argv[1:2] and sys.argv[1] in ("rebuild-ranking", "erase", "replay-erasures"):
-        from checkout import jobs  # noqa: PLC0415 - a job needs neither web nor workers
-
         sys.exit(jobs.run(sys.argv[1], sys.argv[2:]))
-    from booking_web.application import main as run  # noqa: PLC0415 - see above
-    from checkout.app import build  # noqa: PLC0415 - see above
-
     run(build, Settings)
 
 

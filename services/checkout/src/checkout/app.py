@@ -12,30 +12,28 @@ from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service, Worker
 from booking_store import Busy
-from checkout.api.payments import payments_router
-from checkout.api.problems import PROBLEMS
 from checkout.api.products import products_router
-from checkout.api.reviews import reviews_router
-from checkout.api.transactions import transactions_router
-from checkout.handlers import Handlers
+from checkout.kafka import CONSUMER, PUBLISHED, Sessions
+from checkout.payments import pages
+from checkout.payments.expiry import Expiry
+from checkout.payments.http import reviews_router
 from checkout.payments.manual import Manual
 from checkout.payments.midtrans import Midtrans
-from checkout.payments.provider import Provider
+from checkout.payments.notifications import payments_router
+from checkout.payments.pages import Pages
+from checkout.payments.provider import Backoff, Provider
+from checkout.payments.refunds import Refunds
+from checkout.payments.timers import Figures, Matching
 from checkout.people import erasure
 from checkout.people.http import erasures_router, known_person, me_router
 from checkout.people.practitioners import practitioners_router
-from checkout.publishing import PUBLISHED
 from checkout.ranking.months import Months
 from checkout.settings import Settings
-from checkout.subscribers import CONSUMER, Sessions
-from checkout.workers.backoff import Backoff
+from checkout.timer import Timer
+from checkout.transactions.handlers import Handlers
+from checkout.transactions.http import transactions_router
+from checkout.transactions.problems import PROBLEMS
 from checkout.workers.chores import EVERY, RANKING_SECONDS, Chores
-from checkout.workers.expiry import Expiry
-from checkout.workers.figures import Figures
-from checkout.workers.matching import Matching
-from checkout.workers.pages import Pages
-from checkout.workers.refunds import Refunds
-from checkout.workers.timer import Timer
 
 DESCRIPTION = "Transactions, products, practitioners and their ranking; payments, refunds and reviews; contact data."
 
@@ -48,7 +46,9 @@ def build(settings: Settings) -> Service:
     waker = Waker(settings.database_url)
     providers = providers_of(settings)
     months = Months(zone(settings.platform_timezone))
-    handlers = Handlers(database, providers, settings.payment_provider, waker.poke)
+    provider = providers.get(settings.payment_provider)
+    ask_page = partial(pages.ask, database, provider) if provider and provider.remote else None
+    handlers = Handlers(database, settings.payment_provider, ask_page, waker.poke)
     known = Depends(known_person(database, settings.platform_timezone))
     router = InboxRouter()
     router.subscriber(SESSIONS, batch=True)(Sessions(months).apply)

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from booking_contracts.money import Money
 from booking_contracts.transactions import ProductSnapshot
-from checkout.transaction.commands import Offer
+from checkout.transactions.commands import Offer
 
 _COLUMNS = (
     "id, name, kind, tier, amount, currency, duration_minutes, payment_ttl_minutes, request_limit_minutes, auto_start,"

@@ -73,7 +73,7 @@ class TestNotifications:
         assert (await shop.rig.notify(manual(str(early)), "manual")).status_code == 200
         (review,) = [r for r in await open_reviews(shop) if r["reference"] == str(early)]
         assert (review["cause"], review["transaction_id"]) == ("unknown_transaction", None)
-        monkeypatch.setattr("checkout.handlers.uuid7", lambda: early)
+        monkeypatch.setattr("checkout.transactions.handlers.uuid7", lambda: early)
         bought = await shop.bought()
         monkeypatch.undo()
         assert UUID(bought["id"]) == early
@@ -93,7 +93,7 @@ class TestNotifications:
         await shop.rig.rows(
             f"INSERT INTO transaction SELECT ({row}).* FROM transaction t WHERE id = %s", str(damaged), model["id"]
         )
-        monkeypatch.setattr("checkout.handlers.uuid7", lambda: early)
+        monkeypatch.setattr("checkout.transactions.handlers.uuid7", lambda: early)
         bought = await shop.bought()
         monkeypatch.undo()
         try:

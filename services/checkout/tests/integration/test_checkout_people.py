@@ -13,8 +13,8 @@ from booking_contracts.zones import zone
 from booking_store import Cause, CommandContext, FreeText, handle
 from checkout.people.erasure import forget
 from checkout.ranking.months import Months
-from checkout.transaction.commands import RequestRefund
-from checkout.transaction.stream import TRANSACTION
+from checkout.transactions.commands import RequestRefund
+from checkout.transactions.store import TRANSACTION
 
 pytestmark = pytest.mark.servers
 PUBLIC = {"id", "name", "photo_url", "bio", "profession", "tiers", "timezone", "version"}

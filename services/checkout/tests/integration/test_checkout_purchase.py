@@ -9,11 +9,10 @@ from services.checkout.tests.given import AWAITING, after
 from services.checkout.tests.midtrans_server import MidtransServer
 from services.checkout.tests.rig import Rig, Shop, until
 
-from checkout.payments.http import Caller
+from checkout.payments.midtrans import Caller
 from checkout.payments.provider import ProviderDownError
-from checkout.transaction.row import read_row
-from checkout.transaction.state import Absent
-from checkout.transaction.stream import read_at
+from checkout.transactions.state import Absent
+from checkout.transactions.store import read_at, read_row
 
 pytestmark = pytest.mark.servers
 

@@ -15,11 +15,11 @@ from services.checkout.tests.sessions import LAST_MONTH, THIS_MONTH, Session
 from booking_contracts.decode import decode
 from booking_contracts.zones import zone
 from booking_store import Cause
+from checkout.kafka import Sessions
 from checkout.people import store
 from checkout.ranking import listing
 from checkout.ranking.months import Months
 from checkout.ranking.page import Listed, cursor_of, month_of, page_after, query_of
-from checkout.subscribers import Sessions
 
 pytestmark = pytest.mark.servers
 JAKARTA = zone("Asia/Jakarta")

@@ -12,8 +12,8 @@ from services.checkout.tests.sessions import Session
 
 from booking_inbox.reading import read
 from booking_store import Cause, CommandContext, handle
-from checkout.transaction.commands import Candidate, Reassign
-from checkout.transaction.stream import TRANSACTION
+from checkout.transactions.commands import Candidate, Reassign
+from checkout.transactions.store import TRANSACTION
 
 pytestmark = pytest.mark.servers
 

@@ -10,7 +10,7 @@ from services.checkout.tests.given import PRICE, types
 from services.checkout.tests.midtrans_server import MidtransServer
 
 from checkout.payments.cycle import CYCLE, FRAUD, table
-from checkout.transaction.state import left_of
+from checkout.transactions.state import left_of
 
 REFERENCE = "0198d2a0-1111-7000-8000-000000000001"
 PAGE = Path(__file__).parents[4] / "docs" / "api.md"

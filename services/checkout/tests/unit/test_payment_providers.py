@@ -11,8 +11,7 @@ from services.checkout.tests.rig import MANUAL_SECRET, manual, signature
 from booking_contracts.money import Money
 from checkout.payments.manual import Manual
 from checkout.payments.midtrans import Midtrans
-from checkout.payments.provider import BadBodyError, BadSignatureError
-from checkout.payments.wire import json_object, money, text
+from checkout.payments.provider import BadBodyError, BadSignatureError, json_object, money, text
 
 MIDTRANS = Midtrans(api_url="http://127.0.0.1:1", snap_url="http://127.0.0.1:1", server_keys=("new", SERVER_KEY))
 MANUAL = Manual(("new", MANUAL_SECRET))

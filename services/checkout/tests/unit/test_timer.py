@@ -3,7 +3,7 @@
 import asyncio
 
 from booking_process.database import DatabaseDownError
-from checkout.workers.timer import Timer
+from checkout.timer import Timer
 
 
 class Step:

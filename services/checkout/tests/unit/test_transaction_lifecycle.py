@@ -42,18 +42,18 @@ from booking_contracts.transactions import (
     TransactionExpired,
     TransactionRefunded,
 )
-from checkout.transaction.commands import (
+from checkout.transactions.commands import (
     Cancel,
     Candidate,
     ConfirmRefund,
     Expire,
     FollowSession,
     Reassign,
+    Refusal,
     RefuseRefund,
     RequestRefund,
 )
-from checkout.transaction.refusal import Refusal
-from checkout.transaction.state import ImpossibleHistoryError, Paid
+from checkout.transactions.state import ImpossibleHistoryError, Paid
 
 DUE = Expire(CREATED.expires_at)
 TO_OTHER = Reassign(candidate(OTHER), REASON, None)

@@ -29,9 +29,9 @@ from services.checkout.tests.given import (
 from booking_contracts.event import Event
 from booking_contracts.money import Money
 from booking_contracts.transactions import PaymentNeedsReview, RefundRequested, TransactionPaid, TransactionRefunded
-from checkout.transaction.commands import ConfirmRefund, RefuseRefund, ReportPayment, RequestRefund, SettleReview
-from checkout.transaction.decider import decide
-from checkout.transaction.state import STATUS, Absent, Existing, Paid, Refunded, State, evolve
+from checkout.transactions.commands import ConfirmRefund, RefuseRefund, ReportPayment, RequestRefund, SettleReview
+from checkout.transactions.decider import decide
+from checkout.transactions.state import STATUS, Absent, Existing, Paid, Refunded, State, evolve
 
 HALF = Money(125_000, "IDR")
 DOLLARS = Money(250_000, "USD")

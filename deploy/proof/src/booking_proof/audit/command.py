@@ -62,7 +62,7 @@ async def _fold(url: str, name: str, fold: folds.Fold, told: Told) -> Section:
 def _states() -> list[tuple[str, StateTopic]]:
     """Each state topic that is ours, with the service whose rows it says."""
     from calendar_projector.projection.slot import ROWS  # noqa: PLC0415  (only an audit in a checkout knows a service's rows)
-    from checkout.publishing import PUBLISHED as DIRECTORY  # noqa: PLC0415
+    from checkout.kafka import PUBLISHED as DIRECTORY  # noqa: PLC0415
     from notifier.ledger.store import PUBLISHED as MESSAGES  # noqa: PLC0415
     from notifier.people import PUBLISHED as PREFERENCES  # noqa: PLC0415
 

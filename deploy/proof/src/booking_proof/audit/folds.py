@@ -37,8 +37,8 @@ def session_row(events: Iterable[Told]) -> Row:
 
 def transaction_row(events: Iterable[Told]) -> Row:
     """Return the columns of `transaction` that a Transaction's events give."""
-    from checkout.transaction.row import read_row  # noqa: PLC0415
-    from checkout.transaction.state import fold  # noqa: PLC0415
+    from checkout.transactions.state import fold  # noqa: PLC0415
+    from checkout.transactions.store import read_row  # noqa: PLC0415
 
     return read_row(fold(events))  # pyright: ignore[reportArgumentType]
 

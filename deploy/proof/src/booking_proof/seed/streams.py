@@ -15,9 +15,9 @@ from booking_contracts.money import Money
 from booking_contracts.transactions import ProductSnapshot
 from booking_proof.seed.story import Purchase
 from booking_store import Cause, CommandContext, FreeText, Outcome, Refused, handle
-from checkout.transaction import commands as sale
-from checkout.transaction.state import State as SaleState
-from checkout.transaction.stream import TRANSACTION
+from checkout.transactions import commands as sale
+from checkout.transactions.state import State as SaleState
+from checkout.transactions.store import TRANSACTION
 from consultation.entitlements.domain import Entitlement
 from consultation.sessions import commands as session
 from consultation.sessions.store import SESSION, Overlapped

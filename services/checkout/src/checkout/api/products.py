@@ -17,7 +17,7 @@ from checkout import catalogue
 from checkout.catalogue import Product
 from checkout.contexts import ERASED
 from checkout.fields import Body, Minutes, PersonName, Price, Tier
-from checkout.transaction.view import MoneyView
+from checkout.transactions.reads import MoneyView
 
 
 class ProductBody(Body):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from checkout.transaction.commands import PaymentStatus
+from checkout.transactions.commands import PaymentStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,16 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from booking_contracts.money import Money
-from checkout.payments.provider import BadSignatureError, Notification, Order, ProviderRefusedError, RefundOrder
-from checkout.payments.wire import json_object, text
-from checkout.transaction.commands import PaymentStatus
+from checkout.payments.provider import (
+    BadSignatureError,
+    Notification,
+    PaymentOrder,
+    ProviderRefusedError,
+    RefundOrder,
+    json_object,
+    text,
+)
+from checkout.transactions.commands import PaymentStatus
 
 STATUSES: Mapping[str, PaymentStatus] = {
     "paid": "paid",
@@ -55,14 +62,14 @@ class Manual:
             returned=amount if status == "refunded" else None,  # it tells what went back so far, not what came
         )
 
-    async def create_session(self, order: Order) -> str:  # noqa: ARG002 - the port's
+    async def create_session(self, _order: PaymentOrder) -> str:
         """There is no page."""
         raise ProviderRefusedError("no_pages")
 
     async def status(self, reference: str) -> None:
         """Nobody can be asked."""
 
-    async def refund(self, order: RefundOrder) -> str | None:  # noqa: ARG002 - the port's
+    async def refund(self, _order: RefundOrder) -> str | None:
         """Done by hand: who asked for it transfers the money."""
         return None
 

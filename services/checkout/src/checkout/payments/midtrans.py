@@ -6,27 +6,33 @@ answer that means expired, 202 may be a refund that the bank denied. A notificat
 tells so without it is forged or broken, and refused like a bad signature.
 """
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import httpx2
+
 from booking_contracts.money import DECIMALS, Money
 from checkout.payments.cycle import CYCLE, meaning
-from checkout.payments.heard import MONEY
-from checkout.payments.http import Caller, Reply
 from checkout.payments.provider import (
+    MONEY,
+    BadBodyError,
     BadSignatureError,
     Notification,
-    Order,
+    PaymentOrder,
     ProviderDownError,
     ProviderRefusedError,
     RefundOrder,
+    json_object,
+    money,
+    text,
 )
-from checkout.payments.wire import json_object, money, text
-from checkout.transaction.commands import PaymentStatus
+from checkout.transactions.commands import PaymentStatus
 
 MOST_REFUNDS = 100
 MOST_URL = 2_048
@@ -34,6 +40,59 @@ TEST = "payment_notif_test_"  # what the order of the dashboard's "Test notifica
 UNSETTLED = ("pending", "authorize", "capture")  # given back by cancel; refund is for what is settled
 GONE = ("refund", "chargeback", "cancel", "deny")  # all of it went back already
 FINAL = {"400", "404", "406", "410", "411", "412", "413", "414", "418"}  # refund answers that no repeat will change
+DEADLINE = 5.0  # seconds for connecting, sending and reading together (P3)
+MOST_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    said: dict[str, Any]
+    body: bytes
+
+
+class Caller:
+    """An HTTP client that cannot be kept waiting, led astray or flooded. Its connections open at the first call."""
+
+    def __init__(self, *, username: str, deadline: float = DEADLINE) -> None:
+        self._auth = httpx2.BasicAuth(username, "")
+        self._deadline = deadline
+        self._client: httpx2.AsyncClient | None = None
+
+    async def call(self, method: str, url: str, *, json: Any = None) -> Reply:
+        """Return a JSON reply of any status; `ProviderDownError` for everything else."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._call(method, url, json)
+        except TimeoutError:
+            raise ProviderDownError("no answer in time") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, BadBodyError, OSError) as error:
+            raise ProviderDownError(type(error).__name__) from error
+
+    async def _call(self, method: str, url: str, json: Any) -> Reply:
+        async with self._open().stream(method, url, json=json, headers={"Accept": "application/json"}) as response:
+            body = bytearray()
+            async for chunk in response.aiter_bytes(8192):
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise ProviderDownError("the reply is too large")
+            if 300 <= response.status_code < 400 or response.status_code >= 500:
+                raise ProviderDownError(f"status {response.status_code}")
+            return Reply(response.status_code, json_object(bytes(body)), bytes(body))
+
+    def _open(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            # No environment: a proxy variable must not carry the server key to somebody else.
+            self._client = httpx2.AsyncClient(
+                auth=self._auth, timeout=self._deadline, follow_redirects=False, trust_env=False
+            )
+        return self._client
+
+    async def close(self) -> None:
+        """Close idle connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
 
 
 class Midtrans:
@@ -50,7 +109,7 @@ class Midtrans:
         self._keys = server_keys
         self._caller = caller or Caller(username=server_keys[0])
 
-    def verify(self, headers: Mapping[str, str], body: bytes) -> None:  # noqa: ARG002 - the port's
+    def verify(self, _headers: Mapping[str, str], body: bytes) -> None:
         """Raise `BadSignatureError` unless `signature_key` fits the values as sent, character by character."""
         said = json_object(body)
         signed = [said.get(name) for name in ("order_id", "status_code", "gross_amount")]
@@ -69,7 +128,7 @@ class Midtrans:
         """Return what it says; see `Provider.parse`."""
         return _notification(json_object(body), body)
 
-    async def create_session(self, order: Order) -> str:
+    async def create_session(self, order: PaymentOrder) -> str:
         """Ask Snap for a payment page."""
         minutes = max(1, int((order.expires_at - datetime.now(UTC)).total_seconds() // 60))
         reply = await self._caller.call(

@@ -1,48 +1,60 @@
-"""Reviews of money that names no Transaction of ours: rows without a stream (P4)."""
+"""Reviews: money that fits nothing and waits for an admin (P4). One that names no Transaction of ours has no stream."""
 
-# ruff: noqa: S608 - the statements are put together from constants
-# pyright: reportArgumentType=false, reportCallIssue=false
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Literal
 from uuid import UUID
 
-import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
 from booking_contracts.ids import uuid7
-from booking_store import FreeText
-from checkout.payments.heard import Heard
-from checkout.payments.provider import Notification
+from booking_store import Connection, FreeText, load
+from checkout.payments.provider import Heard, Notification
+from checkout.transactions.state import Absent, Existing, State, evolve
+from checkout.transactions.store import TRANSACTION, review_row
 
-_UPDATE = (
-    "UPDATE payment_review SET received_amount = %(amount)s, direction = %(direction)s, returned_amount = %(returned)s,"
-    " refundable_amount = %(refundable)s, version = version + 1 WHERE id = %(id)s"
-    " AND (received_amount, direction, returned_amount, refundable_amount) IS DISTINCT FROM"
-    " (%(amount)s::bigint, %(direction)s::text, %(returned)s::bigint, %(refundable)s::bigint)"
-)
-_INSERT = (
-    "INSERT INTO payment_review (id, reference, provider, payment_id, received_amount, received_currency, direction,"
-    " returned_amount, refundable_amount, cause, state, created_at) VALUES (%(id)s, %(reference)s, %(provider)s,"
-    " %(payment_id)s, %(amount)s, %(currency)s, %(direction)s, %(returned)s, %(refundable)s, 'unknown_transaction',"
-    " 'open', %(now)s)"
-)
 WITHOUT_STREAM = ("unknown_transaction", "unreadable")
-_SAME = (
+_SAME = sql.SQL(
     "provider = %(provider)s AND payment_id = %(payment_id)s AND reference = %(reference)s AND transaction_id IS NULL"
 )
+_OPEN = sql.SQL("""
+INSERT INTO payment_review (id, reference, provider, payment_id, received_amount, received_currency, refundable_amount,
+    cause, state, created_at)
+SELECT %(id)s, %(reference)s, %(provider)s, %(payment_id)s, %(amount)s::bigint, %(currency)s,
+    CASE WHEN %(cause)s = 'unreadable' THEN NULL ELSE %(amount)s::bigint END, %(cause)s, 'open', %(now)s
+WHERE NOT EXISTS (SELECT 1 FROM payment_review WHERE {same}
+    AND received_amount IS NOT DISTINCT FROM %(amount)s::bigint AND cause = %(cause)s)
+""").format(same=_SAME)
+_KNOWN = sql.SQL("""
+SELECT id, state, received_amount, coalesce(returned_amount, 0) + coalesce((SELECT sum(f.amount) FROM refund f
+    WHERE f.review_id = r.id AND f.status <> 'failed'), 0)::bigint, refundable_amount
+FROM payment_review r WHERE {same} AND received_currency = %(currency)s AND cause = 'unknown_transaction' ORDER BY id
+""").format(same=_SAME)
+_UPDATE = """
+UPDATE payment_review SET received_amount = %(amount)s, direction = %(direction)s, returned_amount = %(returned)s,
+    refundable_amount = %(refundable)s, version = version + 1
+WHERE id = %(id)s AND (received_amount, direction, returned_amount, refundable_amount) IS DISTINCT FROM
+    (%(amount)s::bigint, %(direction)s::text, %(returned)s::bigint, %(refundable)s::bigint)
+"""
+_INSERT = """
+INSERT INTO payment_review (id, reference, provider, payment_id, received_amount, received_currency, direction,
+    returned_amount, refundable_amount, cause, state, created_at)
+VALUES (%(id)s, %(reference)s, %(provider)s, %(payment_id)s, %(amount)s, %(currency)s, %(direction)s, %(returned)s,
+    %(refundable)s, 'unknown_transaction', 'open', %(now)s)
+"""
+_MATCHED = sql.SQL("""
+UPDATE payment_review SET state = 'settled', outcome = 'matched', transaction_id = %(transaction_id)s,
+    version = version + 1
+WHERE {same} AND state = 'open'
+""").format(same=_SAME)
 
 
-async def open_without_stream(
-    conn: psycopg.AsyncConnection[Any], said: Notification, cause: str, now: datetime
-) -> None:
-    """Open a review for this payment unless there is one; its row lock (`stored.count`) makes that safe."""
+async def open_without_stream(conn: Connection, said: Notification, cause: str, now: datetime) -> None:
+    """Open a review for this payment unless there is one; its row lock (`notifications.py`) makes that safe."""
     await conn.execute(
-        "INSERT INTO payment_review (id, reference, provider, payment_id, received_amount, received_currency,"
-        " refundable_amount, cause, state, created_at) SELECT %(id)s, %(reference)s, %(provider)s, %(payment_id)s,"
-        " %(amount)s::bigint, %(currency)s, CASE WHEN %(cause)s = 'unreadable' THEN NULL ELSE %(amount)s::bigint END,"
-        f" %(cause)s, 'open', %(now)s WHERE NOT EXISTS (SELECT 1 FROM payment_review WHERE {_SAME}"
-        " AND received_amount IS NOT DISTINCT FROM %(amount)s::bigint AND cause = %(cause)s)",
+        _OPEN,
         {
             **_named(said),
             "id": uuid7(),
@@ -54,7 +66,7 @@ async def open_without_stream(
     )
 
 
-async def follow(conn: psycopg.AsyncConnection[Any], said: Notification, heard: Heard, now: datetime) -> None:
+async def follow(conn: Connection, said: Notification, heard: Heard, now: datetime) -> None:
     """Bring the review of a payment that names no Transaction in line with all that was said of it.
 
     While money of it is here there is an open review, or one that was settled knowing as much; when all went back,
@@ -70,13 +82,7 @@ async def follow(conn: psycopg.AsyncConnection[Any], said: Notification, heard: 
         "returned": heard.returned or None,
         "refundable": heard.left.amount if heard.left else None,
     }
-    found = await conn.execute(
-        "SELECT id, state, received_amount, coalesce(returned_amount, 0) + coalesce((SELECT sum(f.amount) FROM refund f"
-        " WHERE f.review_id = r.id AND f.status <> 'failed'), 0)::bigint, refundable_amount FROM payment_review r"
-        f" WHERE {_SAME} AND received_currency = %(currency)s AND cause = 'unknown_transaction' ORDER BY id",
-        values,
-    )
-    known = await found.fetchall()
+    known = await (await conn.execute(_KNOWN, values)).fetchall()
     still_open = [review_id for review_id, state, *_ in known if state == "open"]
     if heard.gone:
         await conn.execute(
@@ -95,13 +101,9 @@ def _is_news(heard: Heard, received: int, gone: int, refundable: int | None) -> 
     return received_now > received or heard.returned > gone or (heard.unclear and refundable is not None)
 
 
-async def matched(conn: psycopg.AsyncConnection[Any], said: Notification, transaction_id: UUID) -> None:
+async def matched(conn: Connection, said: Notification, transaction_id: UUID) -> None:
     """The Transaction appeared: its stream has the say now."""
-    await conn.execute(
-        "UPDATE payment_review SET state = 'settled', outcome = 'matched', transaction_id = %(transaction_id)s,"
-        f" version = version + 1 WHERE {_SAME} AND state = 'open'",
-        {**_named(said), "transaction_id": transaction_id},
-    )
+    await conn.execute(_MATCHED, {**_named(said), "transaction_id": transaction_id})
 
 
 def _named(said: Notification) -> dict[str, Any]:
@@ -131,33 +133,36 @@ class ReviewRow:
     version: int
 
 
-_COLUMNS = ", ".join(ReviewRow.__slots__)
+_ROWS = sql.SQL("SELECT {} FROM payment_review WHERE ").format(
+    sql.SQL(", ").join(map(sql.Identifier, ReviewRow.__slots__))
+)
 
 
-async def find(conn: psycopg.AsyncConnection[Any], review_id: UUID, *, lock: bool = False) -> ReviewRow | None:
+async def find(conn: Connection, review_id: UUID, *, lock: bool = False) -> ReviewRow | None:
     """Return a review."""
     cursor = conn.cursor(row_factory=class_row(ReviewRow))
-    suffix = " FOR UPDATE" if lock else ""
-    await cursor.execute(f"SELECT {_COLUMNS} FROM payment_review WHERE id = %s{suffix}", [review_id])
+    suffix = sql.SQL("FOR UPDATE") if lock else sql.SQL("")
+    await cursor.execute(_ROWS + sql.SQL("id = %s ") + suffix, [review_id])
     return await cursor.fetchone()
 
 
-async def page(
-    conn: psycopg.AsyncConnection[Any], *, state: str | None, below: UUID | None, limit: int
-) -> list[ReviewRow]:
+async def newest(conn: Connection, *, state: str | None, below: UUID | None, limit: int) -> list[ReviewRow]:
     """Return reviews, newest first."""
-    conditions = {"state = %(state)s": state, "id < %(below)s": below}
-    where = " AND ".join(text for text, value in conditions.items() if value is not None) or "true"
+    where = [sql.SQL("true")]
+    if state is not None:
+        where.append(sql.SQL("state = %(state)s"))
+    if below is not None:
+        where.append(sql.SQL("id < %(below)s"))
     cursor = conn.cursor(row_factory=class_row(ReviewRow))
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM payment_review WHERE {where} ORDER BY id DESC LIMIT %(limit)s",
+        _ROWS + sql.SQL(" AND ").join(where) + sql.SQL(" ORDER BY id DESC LIMIT %(limit)s"),
         {"state": state, "below": below, "limit": limit},
     )
     return await cursor.fetchall()
 
 
 async def settle_without_stream(
-    conn: psycopg.AsyncConnection[Any], review: ReviewRow, outcome: str, text: FreeText, now: datetime
+    conn: Connection, review: ReviewRow, outcome: str, text: FreeText, now: datetime
 ) -> None:
     """Settle a review that names no Transaction: its row alone changes, the money goes back by the refunds' worker."""
     await conn.execute(
@@ -185,7 +190,7 @@ async def settle_without_stream(
         )
 
 
-async def reopen(conn: psycopg.AsyncConnection[Any], review_id: UUID) -> None:
+async def reopen(conn: Connection, review_id: UUID) -> None:
     """The provider's final no: an admin may try again or dismiss (P5), unless all went back meanwhile."""
     found = await conn.execute(
         "SELECT p.currency, p.received, p.returned, p.partly, p.whole, p.voided, p.denied FROM payment p"
@@ -201,3 +206,40 @@ async def reopen(conn: psycopg.AsyncConnection[Any], review_id: UUID) -> None:
         " refundable_amount = CASE WHEN received_currency = %s THEN %s ELSE refundable_amount END WHERE id = %s",
         [heard.currency, heard.left.amount if heard.left else None, review_id],
     )
+
+
+async def review_at(conn: Connection, row: ReviewRow, version: int) -> ReviewRow:
+    """Return a review as it was at this version of its Transaction: each command that changed its row raised its own.
+
+    The events of one command share their instant.
+    """
+    assert row.transaction_id is not None
+    stored = [
+        one
+        for one in await load(conn, row.transaction_id, up_to_version=version)
+        if one.stream_type == TRANSACTION.stream_type
+    ]
+    state: State = Absent()
+    shown: dict[str, Any] | None = None
+    versions = 0
+    for _, command in groupby(stored, key=lambda one: one.occurred_at):
+        for one in command:
+            state = evolve(state, one.event, one.occurred_at)
+        now = None if isinstance(state, Absent) else _row_in(state, row.id)
+        if now != shown:
+            shown, versions = now, versions + 1
+    if shown is None:
+        raise AssertionError("a review that was settled was opened before")
+    return replace(
+        row,
+        direction=shown["direction"],
+        returned_amount=shown["returned"],
+        refundable_amount=shown["refundable"],
+        state=shown["state"],
+        outcome=shown["outcome"],
+        version=versions,
+    )
+
+
+def _row_in(state: Existing, review_id: UUID) -> dict[str, Any] | None:
+    return next((review_row(one, state) for one in state.reviews if one.id == review_id), None)

@@ -22,11 +22,11 @@ from booking_web.problems import forbidden, not_found, problem_responses, unproc
 from checkout import catalogue
 from checkout.contexts import ERASED, cause_of
 from checkout.fields import Body, Email, Paragraph, PersonName, Phone, Tier, WebAddress, Zone
+from checkout.kafka import CONSUMER
 from checkout.people import store
 from checkout.people.store import DEFAULT_LOCALE, Person, Profile
 from checkout.ranking.months import Months
 from checkout.ranking.page import Listed, PublicProfile, cursor_of, month_of, page_after
-from checkout.subscribers import CONSUMER
 
 Browser = Annotated[Principal, Depends(require("member", "admin"))]
 Editor = Annotated[Principal, Depends(require("practitioner", "admin"))]

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from booking_contracts.decode import Decoded
 from booking_contracts.sessions import ResultUploaded, SessionEvent
 from checkout.ranking.months import Months
-from checkout.transaction.decider import BEGUN
+from checkout.transactions.decider import BEGUN
 
 Counts = Mapping[tuple[UUID, date], tuple[int, int]]
 """(practitioner, month) -> (productivity, activity)."""

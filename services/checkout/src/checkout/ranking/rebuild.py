@@ -19,10 +19,10 @@ from booking_contracts.errors import ContractError
 from booking_contracts.topics import SESSIONS, Topic
 from booking_inbox.reading import record_of
 from booking_process.database import Database
+from checkout.kafka import CONSUMER
 from checkout.ranking import consulted, figures, listing
 from checkout.ranking.consulted import REBUILT, Consulted
 from checkout.ranking.months import Months
-from checkout.subscribers import CONSUMER
 
 BATCH = 1_000
 DEADLINE = 600.0  # seconds for the switch

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from booking_process.database import Database
-from checkout.payments import stored
+from checkout.payments import notifications
 from checkout.ranking import listing
 from checkout.ranking.months import Months
 
@@ -19,7 +19,7 @@ class Chores:
     async def forget_bodies(self) -> int:
         """Delete notifications' bodies after 90 days (P4)."""
         async with self.database.autocommit() as conn:
-            return await stored.forget_bodies(conn)
+            return await notifications.forget_bodies(conn)
 
     async def prepare_ranking(self) -> int:
         """Make the rows of the month to come, so that at its turn the list is there (L2)."""

@@ -22,7 +22,7 @@ from booking_contracts.transactions import (
     TransactionExpired,
     TransactionRefunded,
 )
-from checkout.transaction.commands import (
+from checkout.transactions.commands import (
     Cancel,
     Candidate,
     Command,
@@ -31,16 +31,15 @@ from checkout.transaction.commands import (
     Expire,
     FollowSession,
     Reassign,
+    Refusal,
     RefuseRefund,
     ReportPayment,
     RequestRefund,
     SettleReview,
 )
-from checkout.transaction.flows import flow_of
-from checkout.transaction.parties import parties, practitioner_of
-from checkout.transaction.payment import report_payment
-from checkout.transaction.refusal import Refusal
-from checkout.transaction.state import STATUS, Absent, Existing, Paid, State, Status, left_of
+from checkout.transactions.flows import flow_of
+from checkout.transactions.payment import report_payment
+from checkout.transactions.state import STATUS, Absent, Existing, Paid, State, Status, left_of, parties, practitioner_of
 
 ANY: frozenset[Status] = frozenset(STATUS.values())
 LIFECYCLE: Mapping[type[Command], frozenset[Status]] = {

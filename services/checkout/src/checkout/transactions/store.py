@@ -1,21 +1,46 @@
-"""The parameters of append.sql: everything beside the stream that one command changes, as a function of the states."""
+"""The Transaction as the command handler takes it: what append.sql writes beside the events, of the states alone."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from booking_contracts.topics import TRANSACTIONS
 from booking_contracts.transactions import (
     PaymentReviewSettled,
     RefundFailed,
     RefundRequested,
     TransactionRefunded,
 )
-from booking_store import Change
-from checkout.transaction.commands import Command, Create, Reassign, ReportPayment
-from checkout.transaction.parties import practitioner_of
-from checkout.transaction.state import STATUS, Absent, AwaitingPayment, Existing, Paid, Refunded, Review, State, left_of
+from booking_store import (
+    Aggregate,
+    AppendSql,
+    Change,
+    CommandContext,
+    Connection,
+    GuardFailed,
+    Refused,
+    StoreError,
+    load,
+)
+from checkout.transactions.commands import Command, Create, Reassign, Refusal, ReportPayment
+from checkout.transactions.decider import decide
+from checkout.transactions.state import (
+    STATUS,
+    Absent,
+    AwaitingPayment,
+    Existing,
+    Paid,
+    Refunded,
+    Review,
+    State,
+    evolve,
+    left_of,
+    practitioner_of,
+)
 
 MOST_UNPAID = 20  # Transactions of one member that await payment (api.md, T8)
 
@@ -54,8 +79,7 @@ def read_row(state: Existing) -> dict[str, Any]:
 def parameters(change: Change[Command, State]) -> Mapping[str, Any]:
     """Return what append.sql needs besides the events."""
     command, before, events, after = change.command, change.before, change.events, change.after
-    if not isinstance(after, Existing):
-        raise AssertionError("events make a Transaction")  # noqa: TRY004 - a bug, no wrong type
+    assert isinstance(after, Existing)  # events make a Transaction
     return {
         **read_row(after),
         **_words_of_a_provider(change),
@@ -139,3 +163,38 @@ def _settled(event: TransactionRefunded | RefundFailed) -> dict[str, Any]:
         "status": "failed" if failed else "succeeded",
         "code": event.code if failed else None,
     }
+
+
+def _hides(_command: Command, state: State, context: CommandContext) -> Refusal | None:
+    """E1: another member's Transaction does not exist for a member."""
+    role, _, person_id = context.cause.actor.partition(":")
+    if role == "member" and not isinstance(state, Absent) and str(state.sale.user_id) != person_id:
+        return Refusal("not_found", "There is no such thing for you here.")
+    return None
+
+
+async def _explain(_conn: Connection, error: StoreError, change: Change[Command, State]) -> Exception | None:
+    if isinstance(error, GuardFailed) and isinstance(change.before, Absent):
+        detail = f"{MOST_UNPAID} Transactions await payment already: pay or cancel one first."
+        return Refused(Refusal("too_many_unpaid", detail))
+    return None
+
+
+TRANSACTION: Aggregate[Command, State] = Aggregate(
+    stream_type="transaction",
+    initial=Absent(),
+    decide=decide,
+    evolve=evolve,
+    append=AppendSql.load("checkout.transactions", "append.sql", topic=TRANSACTIONS.name),
+    parameters=parameters,
+    hides=_hides,
+    explain=_explain,
+)
+
+
+async def read_at(
+    conn: Connection, transaction_id: UUID, *, version: int | None = None, instant: datetime | None = None
+) -> tuple[State, int]:
+    """Fold the stream up to a version, or to what was recorded by an instant (E5); also return its version then."""
+    events = await load(conn, transaction_id, up_to=instant, up_to_version=version)
+    return TRANSACTION.fold(events), events[-1].version if events else 0

@@ -13,17 +13,17 @@ from booking_process.database import Database
 from booking_store import handle
 from checkout.contexts import by_system
 from checkout.payments import reviews
-from checkout.payments.provider import Provider, ProviderDownError, ProviderRefusedError, RefundOrder
-from checkout.transaction.commands import ConfirmRefund, RefuseRefund
-from checkout.transaction.stream import TRANSACTION
-from checkout.workers.backoff import WAIT, Backoff
+from checkout.payments.provider import Backoff, Provider, ProviderDownError, ProviderRefusedError, RefundOrder
+from checkout.transactions.commands import ConfirmRefund, RefuseRefund
+from checkout.transactions.store import TRANSACTION
 
-_CLAIM = f"""
-UPDATE refund SET attempts = attempts + 1, next_attempt_at = now() + {WAIT.format(attempts="attempts")}
+_CLAIM = """
+UPDATE refund SET attempts = attempts + 1, next_attempt_at = now() +
+    least(%(base)s::float8 * power(2, least(attempts, 20)), %(most)s::float8) * interval '1 second'
 WHERE id = ANY(ARRAY(SELECT id FROM refund WHERE status = 'requested' AND next_attempt_at <= now()
     ORDER BY next_attempt_at LIMIT 10 FOR UPDATE SKIP LOCKED))
 RETURNING id, transaction_id, review_id, provider, reference, payment_id, amount, currency
-"""  # noqa: S608 - constants
+"""
 ATTEMPTS = 8
 
 

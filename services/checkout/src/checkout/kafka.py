@@ -1,4 +1,4 @@
-"""What checkout takes from the sessions topic: the ranking's figures (L2, L3), and a pair that must follow (P2)."""
+"""What checkout takes from the sessions topic, and what it publishes."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,12 +11,15 @@ import psycopg
 
 from booking_contracts.decode import Decoded
 from booking_contracts.sessions import ResultUploaded, SessionStarted
+from booking_contracts.topics import ERASURES, TRANSACTIONS
+from booking_outbox import EventTopic, Published
 from booking_store import Cause, CommandContext, Refused, handle
+from checkout.people import store
 from checkout.ranking import consulted, figures
 from checkout.ranking.consulted import Consulted
 from checkout.ranking.months import Months
-from checkout.transaction.commands import FollowSession
-from checkout.transaction.stream import TRANSACTION
+from checkout.transactions.commands import FollowSession
+from checkout.transactions.store import TRANSACTION
 
 CONSUMER = "checkout-sessions"
 ATTEMPTS = 8
@@ -64,3 +67,6 @@ async def follow(conn: psycopg.AsyncConnection[Any], item: Decoded) -> None:
     command = FollowSession(item.event.practitioner_id)
     with suppress(Refused):  # sold elsewhere (imported sessions): nothing of ours to follow
         await handle(conn, TRANSACTION, item.event.transaction_id, command, context, attempts=ATTEMPTS)
+
+
+PUBLISHED: tuple[Published, ...] = (EventTopic(TRANSACTIONS), EventTopic(ERASURES), *store.PUBLISHED)

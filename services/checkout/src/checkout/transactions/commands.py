@@ -1,4 +1,7 @@
-"""What can be asked of a Transaction. Time, actor and new ids arrive with the command: the decider makes up nothing."""
+"""What can be asked of a Transaction, and how it says no.
+
+Time, actor and new ids arrive with the command: the decider makes up nothing.
+"""
 
 from __future__ import annotations
 
@@ -147,3 +150,12 @@ Command = (
     | Reassign
     | FollowSession
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`code` is stable, `detail` is for people; `current_status` is named where the status is the reason."""
+
+    code: str
+    detail: str
+    current_status: str | None = None

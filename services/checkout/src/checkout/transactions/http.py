@@ -16,15 +16,14 @@ from booking_web.idempotency import Idempotency
 from booking_web.instants import InstantIn
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import not_found, problem_responses
-from checkout import reading
-from checkout.api import problems
 from checkout.contexts import ERASED, by_person, role_of
 from checkout.fields import Body, Reason
-from checkout.handlers import Handlers
-from checkout.reading import HistoryItem
-from checkout.subscribers import CONSUMER
-from checkout.transaction.state import State, Status
-from checkout.transaction.view import TransactionView
+from checkout.kafka import CONSUMER
+from checkout.transactions import reads
+from checkout.transactions.handlers import Handlers
+from checkout.transactions.problems import CANCEL, CREATE, REASSIGN, REFUND
+from checkout.transactions.reads import HistoryItem, TransactionView
+from checkout.transactions.state import State, Status
 
 Member = Annotated[Principal, Depends(require("member"))]
 A_PRODUCT = "0198d2a0-2222-7000-8000-000000000002"
@@ -70,13 +69,13 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         """Answer a command: as it is now, or, a replay, as it was then."""
         async with database.autocommit() as conn:
             if done.replay and done.replay.object_id and done.replay.version:
-                view = await reading.at_version(conn, done.replay.object_id, done.replay.version)
+                view = await reads.at_version(conn, done.replay.object_id, done.replay.version)
             else:
-                view = await reading.view(conn, done.id, done.state, done.version)
+                view = await reads.view(conn, done.id, done.state, done.version)
         response.status_code = done.replay.status if done.replay else fresh
         return _stamped(response, view)
 
-    @router.post("", status_code=201, responses=problem_responses(400, 404, *problems.CREATE))
+    @router.post("", status_code=201, responses=problem_responses(400, 404, *CREATE))
     async def create_transaction(
         body: Purchase, caller: Member, context: RequestContext, idempotency: Idempotency, response: Response
     ) -> TransactionView:
@@ -98,7 +97,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         if user_id not in (None, owner):
             return PageOf[TransactionView](items=[])
         async with database.autocommit() as conn:
-            found = await reading.page(conn, owner=owner, status=status, below=before, limit=page.limit + 1)
+            found = await reads.page(conn, owner=owner, status=status, below=before, limit=page.limit + 1)
         more = encode_cursor(found[page.limit - 1].id, of="transactions") if len(found) > page.limit else None
         return PageOf[TransactionView](**page_of(found[: page.limit], more))
 
@@ -111,26 +110,26 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
     ) -> TransactionView:
         """One Transaction of the caller's, or any for an admin."""
         async with database.autocommit() as conn:
-            view = await reading.one(conn, transaction_id)
+            view = await reads.one(conn, transaction_id)
             if view is None or not (caller.has("admin") or view.user_id == caller.sub):
                 raise not_found()
             if as_of is not None:
-                view = await reading.as_of(conn, transaction_id, as_of)
+                view = await reads.as_of(conn, transaction_id, as_of)
         return _stamped(response, view)
 
     @router.get("/{transaction_id}/history", responses=problem_responses(404))
     async def get_transaction_history(transaction_id: UUID, caller: Caller, response: Response) -> History:
         """Who did what, when: for the member, the practitioner and admins (E2)."""
         async with database.autocommit() as conn:
-            view = await reading.one(conn, transaction_id)
+            view = await reads.one(conn, transaction_id)
             if view is None or not (caller.has("admin") or caller.sub in (view.user_id, view.practitioner_id)):
                 raise not_found()
-            items = await reading.history(conn, transaction_id)
+            items = await reads.history(conn, transaction_id)
         shown_history = History(items=items)
         stamp(response, "checkout", "transaction", transaction_id, view.version, shown_history)
         return shown_history
 
-    @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, *problems.CANCEL, 412))
+    @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, *CANCEL, 412))
     async def cancel_transaction(
         *,
         transaction_id: UUID,
@@ -146,7 +145,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         command = by_person(caller, context, role=role, key=idempotency.key, seen=seen, reason=reason)
         return await shown(await handlers.cancel(transaction_id, command), response, 200)
 
-    @router.post("/{transaction_id}/refund", responses=problem_responses(400, 404, *problems.REFUND, 412))
+    @router.post("/{transaction_id}/refund", responses=problem_responses(400, 404, *REFUND, 412))
     async def refund_transaction(
         *,
         transaction_id: UUID,
@@ -161,7 +160,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
         command = by_person(caller, context, role="admin", key=idempotency.key, seen=seen, reason=body.reason)
         return await shown(await handlers.refund(transaction_id, command), response, 200)
 
-    @router.put("/{transaction_id}/practitioner", responses=problem_responses(400, 404, *problems.REASSIGN, 412))
+    @router.put("/{transaction_id}/practitioner", responses=problem_responses(400, 404, *REASSIGN, 412))
     async def reassign_transaction(
         *,
         transaction_id: UUID,

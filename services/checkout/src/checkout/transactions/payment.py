@@ -20,10 +20,9 @@ from booking_contracts.transactions import (
     TransactionPaid,
     TransactionRefunded,
 )
-from checkout.transaction.commands import ReportPayment
-from checkout.transaction.flows import Flow, Key, UnderWay, flow_of, key_of
-from checkout.transaction.parties import parties
-from checkout.transaction.state import (
+from checkout.transactions.commands import ReportPayment
+from checkout.transactions.flows import Flow, Key, UnderWay, flow_of, key_of
+from checkout.transactions.state import (
     AwaitingPayment,
     Canceled,
     Existing,
@@ -32,6 +31,7 @@ from checkout.transaction.state import (
     Refunded,
     Review,
     evolve,
+    parties,
 )
 
 
@@ -67,8 +67,7 @@ class _Telling:
 
     def tell(self, event: Event) -> None:
         after = evolve(self.state, event, self.report.at)
-        if not isinstance(after, Existing):
-            raise AssertionError("a Transaction never ceases to exist")  # noqa: TRY004 - a bug, no wrong type
+        assert isinstance(after, Existing)  # a Transaction never ceases to exist
         self.state = after
         self.events.append(event)
 

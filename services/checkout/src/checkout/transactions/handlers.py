@@ -1,25 +1,21 @@
 """What people ask of Transactions, as prose; and what follows the commit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 from uuid import UUID
 
 from booking_contracts.ids import uuid7
 from booking_process.database import Database
-from booking_store import CommandContext, Connection, Outcome, Stale, handle
-from booking_web.conditions import Conditions
+from booking_store import CommandContext, Connection, Outcome, handle
 from checkout import catalogue
-from checkout.payments import reviews, sessions
-from checkout.payments.provider import Provider
 from checkout.people import store as people
 from checkout.ranking import consulted
-from checkout.transaction.commands import Cancel, Candidate, Command, Create, Reassign, RequestRefund, SettleReview
-from checkout.transaction.state import State
-from checkout.transaction.stream import TRANSACTION
+from checkout.transactions.commands import Cancel, Candidate, Command, Create, Reassign, RequestRefund
+from checkout.transactions.state import State
+from checkout.transactions.store import TRANSACTION
 
 WORKER_AFTER = timedelta(seconds=10)  # until then the request itself asks the provider for a page
 LONGEST_PURCHASE = 6.0  # seconds; the provider's own deadline is shorter (P3)
@@ -28,18 +24,21 @@ ATTEMPTS = 2  # a conflict is one retry of the whole decision, then 409
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """Checkout's commands. `poke` tells the relay of a commit."""
+    """Checkout's commands. `provider` is that of new sales, `ask_page` asks it for a page where it has some.
+
+    `poke` tells the relay of a commit.
+    """
 
     database: Database
-    providers: Mapping[str, Provider]
-    default_provider: str
+    provider: str
+    ask_page: Callable[[UUID], Awaitable[object]] | None
     poke: Callable[[], None]
 
     async def create(
         self, product_id: UUID, practitioner_id: UUID, member: UUID, context: CommandContext
     ) -> Outcome[State]:
         """Sell a product (P1) and lock the pair (P2); the payment page is asked for after the commit (P3)."""
-        transaction_id, provider = uuid7(), self.providers[self.default_provider]
+        transaction_id = uuid7()
 
         async def create(conn: Connection) -> Create:
             product = await catalogue.find(conn, product_id)
@@ -48,61 +47,43 @@ class Handlers:
                 user_id=member,
                 offer=product.offer if product else None,
                 practitioner=await _candidate(conn, practitioner_id),
-                provider=self.default_provider,
+                provider=self.provider,
                 expires_at=context.at + timedelta(minutes=product.payment_ttl_minutes if product else 0),
-                page_at=context.at + WORKER_AFTER if provider.remote else None,
+                page_at=context.at + WORKER_AFTER if self.ask_page else None,
             )
 
-        outcome = await self._handle(transaction_id, create, context)
-        if outcome.changed and provider.remote:
+        outcome = await self.handle(transaction_id, create, context)
+        if outcome.changed and self.ask_page:
             # Whatever happens here, the sale is committed: the answer is 201 and a worker goes on trying.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LONGEST_PURCHASE):
-                    await sessions.ask(self.database, provider, transaction_id)
+                    await self.ask_page(transaction_id)
         return outcome
 
     async def cancel(self, transaction_id: UUID, context: CommandContext) -> Outcome[State]:
         """Cancel before payment (P3)."""
-        return await self._handle(transaction_id, Cancel(context.text.id if context.text else None), context)
+        return await self.handle(transaction_id, Cancel(context.text.id if context.text else None), context)
 
     async def refund(self, transaction_id: UUID, context: CommandContext) -> Outcome[State]:
         """Begin the refund (P5); a worker carries it to the provider."""
-        return await self._handle(transaction_id, RequestRefund(uuid7(), _reason(context)), context)
+        return await self.handle(transaction_id, RequestRefund(uuid7(), reason_id(context)), context)
 
     async def reassign(self, transaction_id: UUID, practitioner_id: UUID, context: CommandContext) -> Outcome[State]:
         """Give the Transaction to another practitioner (P2)."""
 
         async def reassign(conn: Connection) -> Reassign:
             status = await consulted.status_of(conn, transaction_id)
-            return Reassign(await _candidate(conn, practitioner_id), _reason(context), status)
+            return Reassign(await _candidate(conn, practitioner_id), reason_id(context), status)
 
-        return await self._handle(transaction_id, reassign, context)
+        return await self.handle(transaction_id, reassign, context)
 
-    async def settle_review(
-        self,
-        transaction_id: UUID,
-        review_id: UUID,
-        outcome: Literal["refund", "dismiss"],
-        context: CommandContext,
-        seen: Conditions,
-    ) -> Outcome[State]:
-        """Settle a review of a Transaction's stream (P4); `seen`: which version of the review."""
-
-        async def settle(conn: Connection) -> SettleReview:
-            review = await reviews.find(conn, review_id)
-            version = review.version if review else None
-            if not seen.allow(version):
-                raise Stale(version)
-            return SettleReview(review_id, outcome, _reason(context), uuid7())
-
-        return await self._handle(transaction_id, settle, context)
-
-    async def _handle(
+    async def handle(
         self,
         transaction_id: UUID,
         command: Command | Callable[[Connection], Awaitable[Command]],
         context: CommandContext,
     ) -> Outcome[State]:
+        """Carry out a command, or one that is put together of facts."""
         async with self.database.autocommit() as conn:
 
             async def made(_state: State) -> Command:
@@ -114,7 +95,8 @@ class Handlers:
         return outcome
 
 
-def _reason(context: CommandContext) -> UUID:
+def reason_id(context: CommandContext) -> UUID:
+    """Return the id of the words that come with a command which demands some."""
     if context.text is None:
         raise AssertionError("a reason is required here")
     return context.text.id

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from booking_contracts.event import Event
@@ -30,7 +30,7 @@ from booking_contracts.transactions import (
     TransactionPaid,
     TransactionRefunded,
 )
-from checkout.transaction.flows import Flows, Key, flow_of, key_of, told
+from checkout.transactions.flows import Flows, Key, flow_of, key_of, told
 
 Status = Literal["awaiting_payment", "paid", "refunded", "expired", "canceled"]
 
@@ -279,3 +279,21 @@ def _refunded_review(
     elif isinstance(event, RefundFailed):
         state = "open"
     return tuple(replace(r, state=state, refund_id=event.refund_id) if r.id == event.review_id else r for r in reviews)
+
+
+class Parties(TypedDict):
+    transaction_id: UUID
+    user_id: UUID
+    practitioner_id: UUID
+
+
+def parties(sale: Sale) -> Parties:
+    """Return the Transaction and its locked pair."""
+    return Parties(transaction_id=sale.transaction_id, user_id=sale.user_id, practitioner_id=practitioner_of(sale))
+
+
+def practitioner_of(sale: Sale) -> UUID:
+    """Return the practitioner; only within the decision that creates it has a Transaction none."""
+    if sale.practitioner_id is None:
+        raise AssertionError("a Transaction is created together with its practitioner")
+    return sale.practitioner_id

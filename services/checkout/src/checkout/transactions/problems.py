@@ -5,8 +5,8 @@ from typing import Any
 
 from booking_store import Busy, KeyReused, Refused, Stale
 from booking_web.problems import Problem, conflict, not_found, stale_version, unprocessable
-from checkout.transaction.decider import NOT_REFUNDABLE
-from checkout.transaction.refusal import Refusal
+from checkout.transactions.commands import Refusal
+from checkout.transactions.decider import NOT_REFUNDABLE
 
 CHANGED_MEANWHILE = "It kept changing while this was decided. Try again."
 CHANGED = conflict("changed_meanwhile", CHANGED_MEANWHILE)
