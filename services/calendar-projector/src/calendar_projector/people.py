@@ -9,7 +9,7 @@ import psycopg
 from booking_contracts.topics import PRACTITIONERS, PREFERENCES
 from booking_people.copies import Copy, People
 from booking_web.languages import Language
-from booking_web.problems import forbidden
+from booking_web.problems import Problem, forbidden
 
 PEOPLE = People(
     "erased_person",
@@ -17,8 +17,10 @@ PEOPLE = People(
     key="%(person)s::text, 1",
 )
 
-ERASED = forbidden("person_erased", "This person was erased; nothing shows their calendar any more.")
-"""What an erased person whose token is still valid gets here."""
+
+def person_erased() -> Problem:
+    """What an erased person whose token is still valid gets here."""
+    return forbidden("person_erased", "This person was erased; nothing shows their calendar any more.")
 
 
 async def language_chosen(conn: psycopg.AsyncConnection[Any], person: UUID) -> Language | None:

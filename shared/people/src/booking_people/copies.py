@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -109,8 +108,3 @@ class People:
 
 def _drop(copy: Copy) -> sql.Composed:
     return sql.SQL("DELETE FROM {} WHERE {} = %s").format(sql.Identifier(copy.table), sql.Identifier(copy.topic.key))
-
-
-def ddl(name: str, *, erased: str) -> str:
-    """The text of a function such as `is_erased_v1`, for a service's migration; a published text never changes."""
-    return files("booking_people").joinpath(f"{name}.sql").read_text(encoding="utf-8").replace("{erased}", erased)

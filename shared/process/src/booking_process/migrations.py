@@ -11,11 +11,12 @@ Only `migrate` imports this module: a serving process has no need of Alembic.
 """
 
 import os
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
 import psycopg
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -38,6 +39,17 @@ def app_role(owner_url: str) -> str:
 def grant(op: Any, privileges: str, table: str) -> None:
     """Gives the run-time role `privileges` on `table`: `grant(op, "SELECT, INSERT", "product")`."""
     op.execute(f"GRANT {privileges} ON {table} TO {{app}}")
+
+
+def alteration(package: str, name: str) -> tuple[Callable[[], None], Callable[[], None]]:
+    """A version file's `upgrade, downgrade` for what a shared package changes in its own tables, for every service:
+    `sql/<name>.sql` and `sql/<name>_undo.sql`."""
+
+    def _upgrade() -> None:
+        op.execute("SET lock_timeout = '5s'")
+        op.execute(ddl(package, name))
+
+    return _upgrade, lambda: op.execute(ddl(package, f"{name}_undo"))
 
 
 def upgrade(owner_url: str, location: str, revision: str = "head") -> None:

@@ -25,7 +25,7 @@ from booking_web.languages import AcceptedLanguage, Language, language_for
 from booking_web.problems import problem_responses
 from calendar_projector.calendar import reads
 from calendar_projector.calendar.http import calendar_event
-from calendar_projector.people import ERASED, PEOPLE, language_chosen
+from calendar_projector.people import PEOPLE, language_chosen, person_erased
 from calendar_projector.projection.slot import Merged
 
 log = logging.getLogger("booking.projector")
@@ -189,13 +189,14 @@ def stream_router(database: Database, hub: Hub) -> APIRouter:
         """Before the answer begins: 403 for who was erased."""
         async with database.autocommit() as conn:
             if await PEOPLE.is_erased(conn, caller.sub):
-                raise ERASED
+                raise person_erased()
 
     @router.get(
         "/stream",
         dependencies=[Depends(present)],
         response_class=EventSourceResponse,
-        responses={200: {"content": {"text/event-stream": {"example": _AN_EVENT}}}} | problem_responses(ERASED),
+        responses={200: {"content": {"text/event-stream": {"example": _AN_EVENT}}}}
+        | problem_responses(person_erased()),
     )
     async def stream_calendar_changes(
         request: Request,

@@ -22,7 +22,7 @@ from calendar_projector.calendar.reads import Range
 from calendar_projector.feeds import store
 from calendar_projector.feeds.ics import render, tag
 from calendar_projector.feeds.store import MOST_FEEDS, Feed, Tokens
-from calendar_projector.people import ERASED, language_chosen
+from calendar_projector.people import language_chosen, person_erased
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
 
@@ -70,7 +70,7 @@ def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
     def shown(feed: Feed) -> FeedAddress:
         return FeedAddress(id=feed.id, url=tokens.address(feed.id), created_at=feed.created_at)
 
-    @router.post("", status_code=201, responses=problem_responses(ERASED, too_many()))
+    @router.post("", status_code=201, responses=problem_responses(person_erased(), too_many()))
     async def create_calendar_feed(caller: Person, idempotency: Idempotency, response: Response) -> FeedAddress:
         """A new secret address of the caller's own calendar, for a calendar app."""
 
@@ -78,7 +78,7 @@ def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
             try:
                 made = await store.make(conn, caller.sub)
             except store.ErasedError:
-                raise ERASED from None
+                raise person_erased() from None
             if made is None:
                 raise too_many()
             return Written(201, made.id, 1)

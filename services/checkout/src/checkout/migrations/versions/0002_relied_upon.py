@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from booking_people.copies import ddl
+from booking_process.migrations import ddl
 
 revision = "0002"
 down_revision = "0001"
@@ -15,7 +15,7 @@ def upgrade() -> None:
         "UPDATE transaction SET session_begun = true WHERE id IN (SELECT transaction_id FROM consulted_session"
         " WHERE status IN ('on_progress', 'completed'))"
     )
-    op.execute(ddl("is_erased_v1", erased="erasure"))
+    op.execute(ddl("booking_people", "is_erased_v1").replace("{erased}", "erasure"))
 
 
 def downgrade() -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from booking_people.copies import ddl
+from booking_process.migrations import ddl
 
 revision = "0003"
 down_revision = "0002"
@@ -10,7 +10,7 @@ down_revision = "0002"
 
 def upgrade() -> None:
     op.execute("SET lock_timeout = '5s'")
-    op.execute(ddl("is_erased_v1", erased="erased_person"))
+    op.execute(ddl("booking_people", "is_erased_v1").replace("{erased}", "erased_person"))
 
 
 def downgrade() -> None:
