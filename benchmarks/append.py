@@ -27,10 +27,11 @@ from booking_process.database import Database
 from booking_store import Cause, CommandContext, handle
 from booking_web.conditions import Conditions
 from booking_web.idempotency import IdempotencyKey
+from consultation.dependencies import now
 from consultation.links import MeetingLinks
 from consultation.sessions.commands import Reschedule
 from consultation.sessions.models import ScheduleIn
-from consultation.sessions.store import SESSION, Person, by_person, now
+from consultation.sessions.store import SESSION, Person, by_person
 from consultation.settings import Settings
 
 COMMANDS: dict[Scale, int] = {"tiny": 40, "default": 3_000, "full": 30_000}

@@ -6,7 +6,7 @@ from booking_outbox import EventTopic, Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
 from booking_store import Busy
-from consultation.dependencies import CONSUMER, SERVICE, Dependencies
+from consultation.dependencies import CONSUMER, SERVICE, Dependencies, now
 from consultation.entitlements.http import assessments_router
 from consultation.kafka import Subscribers
 from consultation.links import MeetingLinks, ResultLinks
@@ -14,7 +14,6 @@ from consultation.sessions import timers
 from consultation.sessions.http import commands_router, requests_router
 from consultation.sessions.problems import PROBLEMS
 from consultation.sessions.queries import queries_router
-from consultation.sessions.store import now
 from consultation.settings import Settings
 
 

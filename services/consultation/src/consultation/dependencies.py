@@ -2,11 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from booking_contracts.topics import CONTACTS, PRACTITIONERS, TRANSACTIONS
 from booking_process.database import Database
 from consultation.links import MeetingLinks, ResultLinks
-from consultation.sessions.store import Clock
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The clock of a running service."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from booking_contracts.transactions import (
 from booking_inbox import Hold, InboxRouter
 from booking_store import Cause, CommandContext, Connection, Refused, handle
 from consultation import people
+from consultation.dependencies import Clock
 from consultation.entitlements import store as entitlements
 from consultation.sessions.commands import ChangePractitioner, Fail
-from consultation.sessions.store import SESSION, Clock, Draft, by_system
+from consultation.sessions.store import SESSION, Draft, by_system
 
 
 class Subscribers:

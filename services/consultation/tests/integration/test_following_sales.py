@@ -102,7 +102,7 @@ async def test_timers__ask_the_database_what_is_due(rig: Rig, monkeypatch: pytes
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(hours=2)
 
-    monkeypatch.setattr("consultation.sessions.store.datetime", Ahead)
+    monkeypatch.setattr("consultation.dependencies.datetime", Ahead)
     mine = [worker for worker in rig.service.workers if isinstance(worker, timers.Timer)]
     assert [worker.name for worker in mine] == ["respond-by", "auto-start"]
     for worker in mine:

@@ -10,7 +10,7 @@ CommandError
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
@@ -305,14 +305,6 @@ def by_person(person: Person, draft: Draft, at: datetime) -> Callable[[State], A
 def by_system(draft: Draft, at: datetime) -> Command:
     """The command, given by a timer or another service's event."""
     return draft(SYSTEM, at)
-
-
-Clock = Callable[[], datetime]
-
-
-def now() -> datetime:
-    """The clock of a running service."""
-    return datetime.now(UTC)
 
 
 async def _explain(conn: Connection, error: StoreError, change: Change[Command, State]) -> Exception | None:

@@ -21,8 +21,9 @@ from booking_contracts.ids import uuid7
 from booking_outbox import Progress
 from booking_process.database import Database, DatabaseDownError
 from booking_store import Busy, Cause, CommandContext, Refused, handle
+from consultation.dependencies import Clock
 from consultation.sessions.commands import Fail, Start
-from consultation.sessions.store import SESSION, TIMER_LATENESS, Clock, Draft, by_system
+from consultation.sessions.store import SESSION, TIMER_LATENESS, Draft, by_system
 
 log = logging.getLogger(__name__)
 
