@@ -5,15 +5,14 @@ from functools import partial
 
 from fastapi import Depends
 
-from booking_contracts.topics import SESSIONS
 from booking_contracts.zones import zone
-from booking_inbox import Consumer, InboxRouter, Tuning, held_records_router
+from booking_inbox import Consumer, Tuning, held_records_router
 from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service, Worker
 from booking_store import Busy
 from checkout.api.products import products_router
-from checkout.kafka import CONSUMER, PUBLISHED, Sessions
+from checkout.kafka import CONSUMER, PUBLISHED, router_of
 from checkout.payments import pages
 from checkout.payments.expiry import Expiry
 from checkout.payments.http import reviews_router
@@ -50,11 +49,9 @@ def build(settings: Settings) -> Service:
     ask_page = partial(pages.ask, database, provider) if provider and provider.remote else None
     handlers = Handlers(database, settings.payment_provider, ask_page, waker.poke)
     known = Depends(known_person(database, settings.platform_timezone))
-    router = InboxRouter()
-    router.subscriber(SESSIONS, batch=True)(Sessions(months).apply)
     consumer = Consumer(
         CONSUMER,
-        router,
+        router_of(months),
         database=database,
         bootstrap=settings.kafka_bootstrap,
         topic_prefix=settings.topic_prefix,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,8 @@ import psycopg
 
 from booking_contracts.decode import Decoded
 from booking_contracts.sessions import ResultUploaded, SessionStarted
-from booking_contracts.topics import ERASURES, TRANSACTIONS
+from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS
+from booking_inbox import InboxRouter
 from booking_outbox import EventTopic, Published
 from booking_store import Cause, CommandContext, Refused, handle
 from checkout.people import store
@@ -25,28 +25,28 @@ CONSUMER = "checkout-sessions"
 ATTEMPTS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Sessions:
-    """The subscription: many records in one transaction, each counted once whatever comes again."""
+def router_of(months: Months) -> InboxRouter:
+    """The sessions, many in one transaction, each counted once whatever comes again."""
+    router = InboxRouter()
 
-    months: Months
-
-    async def apply(self, conn: psycopg.AsyncConnection[Any], items: Sequence[Decoded]) -> None:
-        """Fold the records, add what they change to the figures, and let pairs follow their sessions."""
+    @router.subscriber(SESSIONS, batch=True)
+    async def sessions(conn: psycopg.AsyncConnection[Any], items: Sequence[Decoded]) -> None:
         await figures.hold_off_rebuild(conn)
         before = await consulted.load(conn, {UUID(item.meta.subject) for item in items})
         after: dict[UUID, Consulted] = dict(before)
         for item in items:
             session_id = UUID(item.meta.subject)
-            folded = consulted.fold(after.get(session_id), item, self.months)
+            folded = consulted.fold(after.get(session_id), item, months)
             if folded:
                 after[session_id] = folded
         await consulted.save(conn, [row for key, row in after.items() if row is not before.get(key)])
         await consulted.note_begun(conn, before, after)
-        await figures.add(conn, _changes(before, after), self.months)
+        await figures.add(conn, _changes(before, after), months)
         for item in items:
             if isinstance(item.event, SessionStarted | ResultUploaded):
                 await follow(conn, item)
+
+    return router
 
 
 def _changes(before: dict[UUID, Consulted], after: dict[UUID, Consulted]) -> dict[Any, tuple[int, int]]:

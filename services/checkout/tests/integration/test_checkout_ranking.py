@@ -15,7 +15,7 @@ from services.checkout.tests.sessions import LAST_MONTH, THIS_MONTH, Session
 from booking_contracts.decode import decode
 from booking_contracts.zones import zone
 from booking_store import Cause
-from checkout.kafka import Sessions
+from checkout.kafka import router_of
 from checkout.people import store
 from checkout.ranking import listing
 from checkout.ranking.months import Months
@@ -235,8 +235,10 @@ class TestMonthsTurn:
 
     async def test_turn__events_of_the_month_before_count_in_it(self, rig: Rig, shop: Shop) -> None:
         months = Months(JAKARTA, lambda: datetime(2026, 11, 22, tzinfo=UTC))
+        apply = router_of(months).batch
+        assert apply is not None
         async with rig.service.database.transaction() as conn:
-            await Sessions(months).apply(conn, [decode(one) for one in Session(shop.practitioner.id).whole(LAST_MONTH)])
+            await apply(conn, [decode(one) for one in Session(shop.practitioner.id).whole(LAST_MONTH)])
         rows = await rig.rows(
             "SELECT productivity, activity FROM ranking WHERE month = '2026-10-01' AND practitioner_id = %s",
             shop.practitioner.id,

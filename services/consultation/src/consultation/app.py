@@ -8,7 +8,7 @@ from booking_process.service import Service
 from booking_store import Busy
 from consultation.dependencies import CONSUMER, SERVICE, Dependencies, now
 from consultation.entitlements.http import assessments_router
-from consultation.kafka import Subscribers
+from consultation.kafka import router
 from consultation.links import MeetingLinks, ResultLinks
 from consultation.sessions import timers
 from consultation.sessions.http import commands_router, requests_router
@@ -38,7 +38,7 @@ def build(settings: Settings) -> Service:
     )
     consumer = Consumer(
         CONSUMER,
-        Subscribers(now).router(),
+        router,
         database=database,
         bootstrap=settings.kafka_bootstrap,
         topic_prefix=settings.topic_prefix,
