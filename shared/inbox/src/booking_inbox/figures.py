@@ -26,7 +26,7 @@ from prometheus_client import Counter, Gauge
 from booking_contracts.decode import Record
 from booking_contracts.envelope import traceparent_in
 from booking_inbox import held
-from booking_inbox.offsets import Assignment, OffsetCommits
+from booking_inbox.client import Assignment, OffsetCommits
 from booking_inbox.patience import Tuning, within
 from booking_outbox import Progress
 

@@ -203,28 +203,13 @@ def _held(row: dict[str, Any]) -> Held:
         topic=row["topic"],
         partition=row["partition"],
         offset=row["offset"],
-        key=row["raw_key"],
-        value=row["value"],
-        headers=tuple((name, None if value is None else base64.b64decode(value)) for name, value in row["headers"]),
-        timestamp_ms=row["timestamp_ms"],
+        key=row.pop("raw_key"),
+        value=row.pop("value"),
+        headers=tuple((name, None if value is None else base64.b64decode(value)) for name, value in row.pop("headers")),
+        timestamp_ms=row.pop("timestamp_ms"),
     )
-    return Held(
-        id=row["id"],
-        consumer=row["consumer"],
-        topic=row["topic"],
-        partition=row["partition"],
-        offset=row["offset"],
-        key=row["key"],
-        version=row["version"],
-        reason=row["reason"],
-        attempts=row["attempts"],
-        error=row["error"],
-        held_at=row["held_at"],
-        record=record,
-        outcome=row["outcome"],
-        settled_at=row["settled_at"],
-        settled_by=row["settled_by"],
-    )
+    del row["digest"]
+    return Held(**row, record=record)
 
 
 def _headers_json(record: Record) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from booking_inbox import held, operations
@@ -13,7 +13,7 @@ from booking_inbox.held import Held
 from booking_inbox.inbox import Inbox
 from booking_inbox.operations import HeldNotFound, Report, StillHeld
 from booking_process.database import Database
-from booking_web.auth import Principal, require
+from booking_web.auth import AdminCaller
 from booking_web.idempotency import Idempotency, IdempotencyTwin
 from booking_web.instants import InstantOut
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
@@ -89,13 +89,12 @@ class WholeHeldRecord(HeldRecord):
 def held_records_router(
     consumer: HasInbox | Sequence[HasInbox],
     database: Database,
-    admin: Callable[..., Any] | None = None,
     *,
     replay: Operation = operations.replay,
     discard: Operation = operations.discard,
     past: Sequence[str] = (),
 ) -> APIRouter:
-    """The routes for these consumers' held records. `admin` is the dependency that lets only admins in.
+    """The routes for these consumers' held records, for admins alone.
 
     `replay` and `discard` stand in for the usual ones; `past` names consumers that are no more: their settled records
     are still shown.
@@ -104,38 +103,30 @@ def held_records_router(
     inboxes = {one.name: one.inbox for one in consumers}
     known = {*inboxes, *past}
     router = APIRouter(prefix="/v1/held-records", tags=["held records"], responses=problem_responses(401, 403, 503))
-    administrator: Any = Depends(admin or require("admin"))
 
     @router.get("", responses=problem_responses(422))
-    async def list_held_records(page: Page, _caller: Principal = administrator) -> PageOf[HeldRecord]:
+    async def list_held_records(page: Page, _caller: AdminCaller) -> PageOf[HeldRecord]:
         """What is held now, newest first."""
         before = decode_cursor(page.cursor, UUID, of="held-records")[0] if page.cursor else None
         async with database.autocommit() as conn:
             found = await held.page(conn, list(inboxes), before=before, limit=page.limit + 1)
         more = encode_cursor(found[page.limit - 1].id, of="held-records") if len(found) > page.limit else None
-        return PageOf[HeldRecord](**page_of([_summary(one) for one in found[: page.limit]], more))
+        shown = [HeldRecord.model_validate(one, from_attributes=True) for one in found[: page.limit]]
+        return PageOf[HeldRecord](**page_of(shown, more))
 
     @router.get("/{held_id}", responses=problem_responses(404, 422))
-    async def show_held_record(held_id: UUID, _caller: Principal = administrator) -> WholeHeldRecord:
+    async def show_held_record(held_id: UUID, _caller: AdminCaller) -> WholeHeldRecord:
         """One held record with its bytes, also after it was settled."""
         async with database.autocommit() as conn:
             return _whole(_ours(await held.find(conn, held_id), known))
 
     @router.post("/{held_id}/replay", responses=problem_responses(404, SETTLED, STILL_HELD, 422))
-    async def replay_held_record(
-        held_id: UUID,
-        idempotency: Idempotency,
-        caller: Principal = administrator,
-    ) -> WholeHeldRecord:
+    async def replay_held_record(held_id: UUID, idempotency: Idempotency, caller: AdminCaller) -> WholeHeldRecord:
         """Apply the key's held records in order, this one included; 409 `still_held` names the one in the way."""
         return await _settled(inboxes, database, held_id, idempotency, replay, by=caller.actor("admin"))
 
     @router.post("/{held_id}/discard", responses=problem_responses(404, SETTLED, STILL_HELD, 422))
-    async def discard_held_record(
-        held_id: UUID,
-        idempotency: Idempotency,
-        caller: Principal = administrator,
-    ) -> WholeHeldRecord:
+    async def discard_held_record(held_id: UUID, idempotency: Idempotency, caller: AdminCaller) -> WholeHeldRecord:
         """Give it up: its version counts as taken, what waited for it follows. The audit shows it for ever."""
         return await _settled(inboxes, database, held_id, idempotency, discard, by=caller.actor("admin"))
 
@@ -170,18 +161,10 @@ def _ours(found: Held | None, consumers: Collection[str]) -> Held:
     return found
 
 
-def _fields(found: Held) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in HeldRecord.model_fields}
-
-
-def _summary(found: Held) -> HeldRecord:
-    return HeldRecord(**_fields(found))
-
-
 def _whole(found: Held) -> WholeHeldRecord:
     record = found.record
     return WholeHeldRecord(
-        **_fields(found),
+        **{name: getattr(found, name) for name in HeldRecord.model_fields},
         settled_by=found.settled_by,
         raw_key=_content(record.key),
         headers=[Header(name=name, value=_content(value)) for name, value in record.headers],

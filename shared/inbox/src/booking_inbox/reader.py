@@ -17,9 +17,8 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from booking_inbox.client import TolerantConsumer
+from booking_inbox.client import Assignment, OffsetCommits, TolerantConsumer
 from booking_inbox.figures import Monitor
-from booking_inbox.offsets import Assignment, OffsetCommits
 from booking_inbox.patience import Backoff, Tuning, within
 from booking_outbox import Progress
 

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError
 
-from booking_inbox.offsets import Assignment, OffsetCommits
+from booking_inbox.client import Assignment, OffsetCommits
 from booking_inbox.patience import Tuning
 from booking_inbox.reader import Reader
 
