@@ -52,7 +52,10 @@ class Held:
     settled_by: str | None = None
 
 
-_OPEN = "consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s AND settled_at IS NULL"
+_WAITING = """
+SELECT id, version, reason, digest FROM held
+WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s AND settled_at IS NULL ORDER BY held_at, id
+"""
 
 _INSERT = """
 INSERT INTO held (consumer, topic, partition, "offset", key, raw_key, version, headers, value, timestamp_ms, digest,
@@ -103,9 +106,8 @@ async def insert(
 
 async def waiting(conn: psycopg.AsyncConnection, consumer: str, topic: str, key: str) -> list[Waiting]:
     """The key's held records, oldest first. Meant for a transaction that has locked the key's version row."""
-    sql = f"SELECT id, version, reason, digest FROM held WHERE {_OPEN} ORDER BY held_at, id"  # noqa: S608 -- constants
     async with conn.cursor(row_factory=class_row(Waiting)) as cursor:
-        await cursor.execute(sql, {"consumer": consumer, "topic": topic, "key": key})
+        await cursor.execute(_WAITING, {"consumer": consumer, "topic": topic, "key": key})
         return await cursor.fetchall()
 
 

@@ -93,7 +93,8 @@ def events_router(database: Database, zone: str) -> APIRouter:
     )
 
     @router.get("/events", responses=problem_responses(403, 404))
-    async def list_calendar_events(  # noqa: PLR0917 a route's parameters come by name
+    async def list_calendar_events(
+        *,
         caller: Person,
         consistency: Consistency,
         wish: AcceptedLanguage,

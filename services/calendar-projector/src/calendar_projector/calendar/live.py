@@ -217,14 +217,14 @@ def stream_router(database: Database, hub: Hub) -> APIRouter:
 async def _next(queue: "asyncio.Queue[str]", stopping: asyncio.Event, until: float) -> str | None:
     """The next change; None as soon as the process is told to stop, which an open stream must not hold, or the token
     has expired (`until`, Unix seconds)."""
-    waits = [asyncio.ensure_future(queue.get()), asyncio.ensure_future(stopping.wait())]
+    change, stop = asyncio.ensure_future(queue.get()), asyncio.ensure_future(stopping.wait())
     left = None if until == math.inf else max(0.0, until - time.time())
     try:
-        done, _ = await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        return waits[0].result() if waits[0] in done else None  # pyright: ignore[reportReturnType]
+        done, _ = await asyncio.wait({change, stop}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        return change.result() if change in done else None
     finally:
-        for wait in waits:
-            wait.cancel()
+        change.cancel()
+        stop.cancel()
 
 
 async def _event(database: Database, caller: Principal, session: str, wish: Language | None) -> ServerSentEvent:

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
 from booking_contracts.topics import PRACTITIONERS
@@ -20,45 +21,60 @@ from booking_web.languages import Language
 from booking_web.problems import unavailable
 from calendar_projector.kafka import CONSUMER
 
-COLUMNS = (
+_COLUMNS = sql.SQL(
     "session_id, transaction_id, practitioner_id, user_id, status, scheduled_date, time_start, time_end, timezone,"
     " starts_at, ends_at, meeting_link, schedule_version, version, row_version, changed_at"
 )
 
 # A session lasts 8 hours at most (S2), so one that reaches into the range began within the day before it.
-_IN_RANGE = (
+_IN_RANGE = sql.SQL(
     "starts_at < %(end)s AND starts_at > %(start)s - interval '1 day' AND ends_at > %(start)s"
     " AND (%(after)s::timestamptz IS NULL OR (starts_at, session_id) > (%(after)s::timestamptz, %(after_id)s::uuid))"
 )
-_ORDER = "ORDER BY starts_at, session_id LIMIT %(limit)s"
+_ORDER = sql.SQL("ORDER BY starts_at, session_id LIMIT %(limit)s")
 
 
-def _page(who: str) -> str:
+def _page(who: LiteralString) -> sql.Composed:
     """A page of the slot that is shown.
 
     Each slot by itself, not through the view: PostgreSQL would read and sort all of the range before it takes the first
     page of a view over two tables, so that a page of everybody's sessions costs more the more there are.
     """
-    slots = (
-        f"(SELECT {COLUMNS} FROM user_schedule_{slot} WHERE (SELECT active_slot()) = '{slot}'"  # noqa: S608 constants
-        f" AND starts_at IS NOT NULL AND {who} AND {_IN_RANGE} {_ORDER})"
-        for slot in "ab"
+    page = sql.SQL(
+        "(SELECT {columns} FROM {table} WHERE (SELECT active_slot()) = {slot}"
+        " AND starts_at IS NOT NULL AND {who} AND {in_range} {order})"
     )
-    return f"({' UNION ALL '.join(slots)}) {_ORDER}"
+    slots = [
+        page.format(
+            columns=_COLUMNS,
+            table=sql.Identifier(f"user_schedule_{slot}"),
+            slot=sql.Literal(slot),
+            who=sql.SQL(who),
+            in_range=_IN_RANGE,
+            order=_ORDER,
+        )
+        for slot in "ab"
+    ]
+    return sql.SQL("({}) {}").format(sql.SQL(" UNION ALL ").join(slots), _ORDER)
 
 
 _OF_ALL = _page("true")
 _OF_PRACTITIONER = _page("practitioner_id = %(practitioner_id)s")
 _OF_MEMBER = _page("user_id = %(user_id)s")
 _OF_BOTH = _page("practitioner_id = %(practitioner_id)s AND user_id = %(user_id)s")
-_OF_PERSON = (
-    f"(({_page('practitioner_id = %(person)s')}) UNION ALL"
-    f" ({_page('user_id = %(person)s AND practitioner_id <> %(person)s')})) {_ORDER}"
+_OF_PERSON = sql.SQL("(({}) UNION ALL ({})) {}").format(
+    _page("practitioner_id = %(person)s"), _page("user_id = %(person)s AND practitioner_id <> %(person)s"), _ORDER
 )
-_BUSY = (
+_BY_IDS = sql.SQL("SELECT {} FROM session_calendar WHERE session_id = ANY(%(ids)s) AND dated").format(_COLUMNS)
+_BUSY = sql.SQL(
     "SELECT starts_at, ends_at FROM session_calendar WHERE starts_at IS NOT NULL AND {who} AND starts_at < %(end)s"
     " AND starts_at > %(start)s - interval '1 day' AND ends_at > %(start)s AND status IN ('scheduled', 'on_progress')"
 )
+_BY_TIME = sql.SQL("SELECT starts_at, ends_at FROM ({}) b ORDER BY starts_at, ends_at")
+_AT_WORK = _BUSY.format(who=sql.SQL("practitioner_id = %(person)s"))
+_AS_MEMBER = _BUSY.format(who=sql.SQL("user_id = %(person)s AND practitioner_id <> %(person)s"))
+_BUSY_AT_WORK = _BY_TIME.format(_AT_WORK)
+_BUSY_AT_ALL = _BY_TIME.format(sql.SQL(" UNION ALL ").join([_AT_WORK, _AS_MEMBER]))
 _PRACTITIONER = (
     "SELECT EXISTS (SELECT FROM practitioner WHERE id = %(person)s) OR EXISTS (SELECT FROM session_calendar"
     " WHERE practitioner_id = %(person)s AND starts_at IS NOT NULL)"
@@ -123,8 +139,7 @@ async def of_pair(
 
 async def by_ids(conn: psycopg.AsyncConnection[Any], ids: Sequence[UUID]) -> list[Entry]:
     """These sessions' rows, of those that have ever been dated."""
-    statement = f"SELECT {COLUMNS} FROM session_calendar WHERE session_id = ANY(%(ids)s) AND dated"  # noqa: S608 constants
-    return await _entries(conn, statement, {"ids": list(ids)})
+    return await _entries(conn, _BY_IDS, {"ids": list(ids)})
 
 
 async def is_practitioner(conn: psycopg.AsyncConnection[Any], person: UUID) -> bool:
@@ -136,18 +151,13 @@ async def busy(
     conn: psycopg.AsyncConnection[Any], person: UUID, start: datetime, end: datetime, *, also_as_member: bool
 ) -> list[tuple[datetime, datetime]]:
     """When the person is taken as practitioner, or in whatever role (S4): sessions that hold their time."""
-    roles = ["practitioner_id = %(person)s"]
-    if also_as_member:
-        roles.append("user_id = %(person)s AND practitioner_id <> %(person)s")
-    either = " UNION ALL ".join(_BUSY.format(who=who) for who in roles)
-    statement = f"SELECT starts_at, ends_at FROM ({either}) b ORDER BY starts_at, ends_at"  # noqa: S608 constants
     names = {"person": person, "start": start, "end": end}
-    return await (await conn.execute(statement.encode(), names)).fetchall()
+    return await (await conn.execute(_BUSY_AT_ALL if also_as_member else _BUSY_AT_WORK, names)).fetchall()
 
 
-async def _entries(conn: psycopg.AsyncConnection[Any], statement: str, names: dict[str, Any]) -> list[Entry]:
+async def _entries(conn: psycopg.AsyncConnection[Any], statement: sql.Composed, names: dict[str, Any]) -> list[Entry]:
     async with conn.cursor(row_factory=class_row(Entry)) as cursor:
-        await cursor.execute(statement.encode(), names)
+        await cursor.execute(statement, names)
         return await cursor.fetchall()
 
 

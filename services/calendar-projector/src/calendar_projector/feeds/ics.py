@@ -35,42 +35,38 @@ def tag(entries: Sequence[Entry], language: Language) -> str:
 
 def render(entries: Sequence[Entry], language: Language) -> bytes:
     """The whole feed. Slow for a long one, and the first time: not for the event loop."""
-    from icalendar import Calendar, vDuration  # noqa: PLC0415 a fifth of a second that no start should wait for
+    import icalendar  # noqa: PLC0415 a fifth of a second that no start should wait for
 
-    calendar = Calendar()
+    calendar = icalendar.Calendar()
     calendar.add("prodid", "-//booking//calendar//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("name", calendar_name(language))
     calendar.add("x-wr-calname", calendar_name(language))
-    calendar.add("refresh-interval", vDuration(timedelta(minutes=15)), parameters={"VALUE": "DURATION"})
-    calendar.add("x-published-ttl", vDuration(timedelta(minutes=15)))
+    calendar.add("refresh-interval", icalendar.vDuration(timedelta(minutes=15)), parameters={"VALUE": "DURATION"})
+    calendar.add("x-published-ttl", icalendar.vDuration(timedelta(minutes=15)))
     for entry in entries:
         if entry.starts_at is not None and entry.ends_at is not None:
-            calendar.add_component(_event(entry, language))
+            calendar.add_component(_event(icalendar, entry, language))
     if not calendar.subcomponents:
-        calendar.add_component(_utc())
+        calendar.add_component(_utc(icalendar))
     return calendar.to_ical()
 
 
-def _utc() -> "Timezone":
+def _utc(icalendar: Any) -> "Timezone":
     """What an empty calendar holds: one component there must be (RFC 5545 §3.6)."""
-    from icalendar import Timezone, TimezoneStandard  # noqa: PLC0415 as above
-
-    standard = TimezoneStandard()
-    standard.add("dtstart", datetime(1970, 1, 1))  # noqa: DTZ001 local time, as §3.6.5 wants it
+    standard = icalendar.TimezoneStandard()
+    standard.add("dtstart", datetime.fromisoformat("1970-01-01"))  # local time, as §3.6.5 wants it
     standard.add("tzoffsetfrom", timedelta(0))
     standard.add("tzoffsetto", timedelta(0))
-    zone = Timezone()
+    zone = icalendar.Timezone()
     zone.add("tzid", "Etc/UTC")
     zone.add_component(standard)
     return zone
 
 
-def _event(entry: Entry, language: Language) -> "Event":
-    from icalendar import Event, vUri  # noqa: PLC0415 as above
-
-    event = Event()
+def _event(icalendar: Any, entry: Entry, language: Language) -> "Event":
+    event = icalendar.Event()
     event.add("uid", f"session-{entry.session_id}@{UID_DOMAIN}")
     event.add("sequence", entry.schedule_version)
     # The row's last change, not the moment of rendering: else no two answers would be the same, and no ETag would hold.
@@ -82,7 +78,7 @@ def _event(entry: Entry, language: Language) -> "Event":
     event.add("status", "CANCELLED" if entry.status in _ENDED else "CONFIRMED")
     event.add("transp", "TRANSPARENT" if entry.status in _ENDED else "OPAQUE")
     if entry.meeting_link and entry.status not in _ENDED:
-        event.add("url", vUri(entry.meeting_link))
+        event.add("url", icalendar.vUri(entry.meeting_link))
         event.add("location", entry.meeting_link)
-        event.add("conference", vUri(entry.meeting_link), parameters=_MEETING)
+        event.add("conference", icalendar.vUri(entry.meeting_link), parameters=_MEETING)
     return event

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import SESSIONS, USER_SCHEDULE
@@ -118,7 +119,12 @@ class _SlotRows:
     """The version rows in `user_schedule_a` or `_b`."""
 
     def __init__(self, slot: Slot) -> None:
-        self._table = slot.table
+        table = sql.Identifier(slot.table)
+        self._select = sql.SQL("SELECT version FROM {} WHERE session_id = %s FOR UPDATE").format(table)
+        self._make = sql.SQL(
+            "INSERT INTO {} (session_id, version, row_version) VALUES (%s, 0, 0) ON CONFLICT DO NOTHING"
+        ).format(table)
+        self._move = sql.SQL("UPDATE {} SET version = %s WHERE session_id = %s").format(table)
 
     async def advance(self, conn: psycopg.AsyncConnection[Any], key: str, version: int | None) -> bool:
         """Never by itself: whoever comes here wants to look closely."""
@@ -130,22 +136,17 @@ class _SlotRows:
         if not _is_uuid(key):  # a poisoned record's key names no session; the lock still orders its copies
             await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
             return 0
-        select = f"SELECT version FROM {self._table} WHERE session_id = %s FOR UPDATE"  # noqa: S608 one of two names
-        row = await (await conn.execute(select.encode(), (key,))).fetchone()
+        row = await (await conn.execute(self._select, (key,))).fetchone()
         if row is None:
-            make = (
-                f"INSERT INTO {self._table} (session_id, version, row_version) VALUES (%s, 0, 0) ON CONFLICT DO NOTHING"  # noqa: S608
-            )
-            await conn.execute(make.encode(), (key,))
-            row = await (await conn.execute(select.encode(), (key,))).fetchone()
+            await conn.execute(self._make, (key,))
+            row = await (await conn.execute(self._select, (key,))).fetchone()
         assert row is not None, "a version row does not vanish"
         return int(row[0])
 
     async def move(self, conn: psycopg.AsyncConnection[Any], key: str, version: int) -> None:
         """Set the last version of a session whose row this transaction has locked."""
         if _is_uuid(key):
-            update = f"UPDATE {self._table} SET version = %s WHERE session_id = %s"  # noqa: S608 one of two names
-            await conn.execute(update.encode(), (version, key))
+            await conn.execute(self._move, (version, key))
 
 
 def inbox_of(slot: Slot, applied: Callable[[Merged], None]) -> Inbox:
