@@ -6,7 +6,7 @@ record is applied without a broker (by an operator, behind its predecessor), and
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
@@ -15,12 +15,11 @@ import psycopg
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import Topic
 from booking_inbox import held
-from booking_inbox.batch import ApplyAll, receive_all
-from booking_inbox.engine import Engine, Positions
+from booking_inbox.batch import ApplyAll
+from booking_inbox.engine import Engine, Positions, Receiving
 from booking_inbox.figures import publish_held
-from booking_inbox.inbox import Apply, Failure, Inbox, Result
+from booking_inbox.inbox import Apply, Inbox
 from booking_inbox.patience import Tuning
-from booking_inbox.reading import Poison, read, record_of
 from booking_outbox import Progress
 from booking_process.database import Database
 
@@ -97,7 +96,7 @@ class Consumer:
         self.engine = Engine(
             name,
             list(self.inbox.topics),
-            _Receiving(self.inbox, topic_prefix, router.batch, after_commit),
+            Receiving(self.inbox, topic_prefix, router.batch, after_commit),
             together=router.batch is not None,
             database=database,
             bootstrap=bootstrap,
@@ -137,31 +136,3 @@ class Consumer:
             topic = partition.topic.removeprefix(self._prefix)
             if limit is None or await held.gap_keys(conn, self.name, topic, partition.partition) <= limit:
                 reader.resume(partition)
-
-
-class _Receiving:
-    """What the engine does with the records of an inbox."""
-
-    def __init__(
-        self, inbox: Inbox, prefix: str, together: ApplyAll | None, after_commit: Callable[[], None] | None
-    ) -> None:
-        self._inbox, self._prefix, self._together, self._after_commit = inbox, prefix, together, after_commit
-
-    async def read(self, raws: Sequence[Any], *, alone: bool) -> list[Decoded | Poison]:
-        del alone
-        records = [record_of(raw, self._prefix) for raw in raws]
-        return [read(record, sequenced=self._inbox.topics[record.topic].sequenced) for record in records]
-
-    async def handle(
-        self, conn: psycopg.AsyncConnection, work: list[Decoded | Poison], failure: Failure | None
-    ) -> list[Result]:
-        if failure is not None and isinstance(work[0], Decoded):
-            return [await self._inbox.give_up(conn, work[0], failure)]
-        if self._together is not None:
-            return await receive_all(self._inbox, conn, work, self._together)
-        return [await self._inbox.receive(conn, item) for item in work]
-
-    def committed(self, work: list[Decoded | Poison], results: Sequence[Result]) -> None:
-        del work
-        if self._after_commit is not None and any(one.outcome == "applied" or one.drained for one in results):
-            self._after_commit()

@@ -12,7 +12,7 @@ in the same transaction (`Positions`). What a record means and does is the handl
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
@@ -20,11 +20,13 @@ from typing import Any, Generic, Protocol, TypeVar
 import psycopg
 from aiokafka import TopicPartition
 
+from booking_contracts.decode import Decoded
 from booking_inbox import figures
-from booking_inbox.inbox import Failure, Hold, Result
+from booking_inbox.batch import ApplyAll, receive_all
+from booking_inbox.inbox import Failure, Hold, Inbox, Result
 from booking_inbox.patience import Backoff, Tuning, answers, is_transient
 from booking_inbox.reader import Reader
-from booking_inbox.reading import describe, key_text, record_of
+from booking_inbox.reading import Poison, describe, key_text, read, record_of
 from booking_outbox import Progress, crash_point
 from booking_process.database import Database
 
@@ -52,6 +54,34 @@ class Handling(Protocol[Work]):
     def committed(self, work: Work, results: Sequence[Result]) -> None:
         """After the commit; must not wait."""
         ...
+
+
+class Receiving:
+    """What the engine does with the records of an inbox."""
+
+    def __init__(
+        self, inbox: Inbox, prefix: str, together: ApplyAll | None, after_commit: Callable[[], None] | None
+    ) -> None:
+        self._inbox, self._prefix, self._together, self._after_commit = inbox, prefix, together, after_commit
+
+    async def read(self, raws: Sequence[Any], *, alone: bool) -> list[Decoded | Poison]:
+        del alone
+        records = [record_of(raw, self._prefix) for raw in raws]
+        return [read(record, sequenced=self._inbox.topics[record.topic].sequenced) for record in records]
+
+    async def handle(
+        self, conn: psycopg.AsyncConnection, work: list[Decoded | Poison], failure: Failure | None
+    ) -> list[Result]:
+        if failure is not None and isinstance(work[0], Decoded):
+            return [await self._inbox.give_up(conn, work[0], failure)]
+        if self._together is not None:
+            return await receive_all(self._inbox, conn, work, self._together)
+        return [await self._inbox.receive(conn, item) for item in work]
+
+    def committed(self, work: list[Decoded | Poison], results: Sequence[Result]) -> None:
+        del work
+        if self._after_commit is not None and any(one.outcome == "applied" or one.drained for one in results):
+            self._after_commit()
 
 
 class PositionLost(Exception):
