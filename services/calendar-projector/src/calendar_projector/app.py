@@ -23,13 +23,7 @@ SERVICE = "calendar"
 
 def build(settings: Settings) -> Service:
     """The whole service."""
-    database = Database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        pool_timeout=settings.database_pool_timeout_seconds,
-        statement_timeout=settings.database_statement_timeout_seconds,
-        application_name=SERVICE,
-    )
+    database = Database.of(settings, SERVICE)
     waker = Waker(settings.database_url)
     announcer, hub = Announcer(settings.database_url, waker.poke), Hub(settings.database_url)
     tokens = Tokens(settings.feed_secret.get_secret_value(), settings.public_url)

@@ -86,13 +86,7 @@ def build(settings: Settings) -> Service:
 
 def database_of(settings: Settings) -> Database:
     """Return the run-time role's database."""
-    return Database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        pool_timeout=settings.database_pool_timeout_seconds,
-        statement_timeout=settings.database_statement_timeout_seconds,
-        application_name="checkout",
-    )
+    return Database.of(settings, "checkout")
 
 
 def providers_of(settings: Settings) -> dict[str, Provider]:

@@ -19,13 +19,7 @@ from consultation.settings import Settings
 
 def build(settings: Settings) -> Service:
     """The whole service."""
-    database = Database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        pool_timeout=settings.database_pool_timeout_seconds,
-        statement_timeout=settings.database_statement_timeout_seconds,
-        application_name=SERVICE,
-    )
+    database = Database.of(settings, SERVICE)
     waker = Waker(settings.database_url)
     relay = Relay(
         database_url=settings.database_url,

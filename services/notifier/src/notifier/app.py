@@ -22,13 +22,7 @@ from notifier.whatsapp.channel import WhatsAppChannel
 
 def build(settings: Settings) -> Service:
     """The notifier as a service; no I/O."""
-    database = Database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        pool_timeout=settings.database_pool_timeout_seconds,
-        statement_timeout=settings.database_statement_timeout_seconds,
-        application_name="notifier",
-    )
+    database = Database.of(settings, "notifier")
     waker = Waker(settings.database_url)
     senders = senders_of(settings, database, waker.poke)
 

@@ -123,7 +123,7 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
 
 def _stamped(response: Response, person_id: UUID, now: PreferencesNow) -> PreferencesNow:
     # Until a person has chosen, the language is the directory's, which changes without a version here.
-    stamp(response, "notifier", "preferences", person_id, now.version, now)
+    stamp(response, "notifier", "preferences", person_id, now.version, shown=now)
     return now
 
 

@@ -20,9 +20,12 @@ from aiokafka.protocol.metadata import MetadataResponse_v5
 
 from booking_contracts.topics import compare_topics
 
+log = structlog.get_logger(__name__)
+
 _CLIENT = b"probe"
 _API_VERSIONS, _METADATA, _METADATA_VERSION = 18, 3, 5
 _MOST_BYTES = 10_000_000
+_AGAIN_SECONDS, _SAY_SECONDS = 5.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,9 @@ class BrokerState:
         return f"{len(self.missing)} topics missing" if self.missing else "ok"
 
 
-async def broker_answers(bootstrap: str, timeout: float = 2.0) -> bool:  # noqa: ASYNC109 - the whole probe's deadline
-    """True when any of the `host:port` in `bootstrap` answers in `timeout` seconds."""
-    return await why_no_broker(bootstrap, timeout) is None
-
-
-async def why_no_broker(bootstrap: str, timeout: float = 2.0) -> str | None:  # noqa: ASYNC109 - the probe's deadline
-    """None when any of the `host:port` answers in `timeout` seconds, else what each did instead."""
-    return (await broker_state(bootstrap, (), timeout)).why
+async def why_no_broker(bootstrap: str, seconds: float = 2.0) -> str | None:
+    """None when any of the `host:port` answers within so many seconds, else what each did instead."""
+    return (await broker_state(bootstrap, (), seconds)).why
 
 
 async def broker_state(bootstrap: str, topics: Sequence[str], seconds: float = 2.0) -> BrokerState:
@@ -84,9 +82,8 @@ async def _missing(
     names = b"".join(struct.pack(">h", len(name)) + name for name in (topic.encode() for topic in topics))
     create = b"\x00"
     body = struct.pack(">i", len(topics)) + names + create
-    answer: Any = MetadataResponse_v5.decode(
-        BytesIO(await _ask(reader, writer, _METADATA, _METADATA_VERSION, body))  # pyright: ignore[reportArgumentType]
-    )
+    reply: Any = BytesIO(await _ask(reader, writer, _METADATA, _METADATA_VERSION, body))
+    answer: Any = MetadataResponse_v5.decode(reply)
     there = {topic for error, topic, _, partitions in answer.topics if not error and partitions}
     return tuple(topic for topic in topics if topic not in there)
 
@@ -102,11 +99,6 @@ async def _ask(
     if correlation != api or not 4 <= size <= _MOST_BYTES:
         raise ValueError("something else than a broker answers")
     return await reader.readexactly(size - 4)
-
-
-log = structlog.get_logger(__name__)
-
-_AGAIN_SECONDS, _SAY_SECONDS = 5.0, 60.0
 
 
 async def wrong_topics(bootstrap: str, prefix: str) -> str | None:

@@ -14,8 +14,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -26,8 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
+from booking_process.settings import ServiceSettings
 
 __all__ = ["Database", "DatabaseDownError", "Deadline", "UnsafeDatabaseError", "request_deadline"]
 
@@ -94,7 +92,7 @@ class UnsafeDatabaseError(Exception):
 class Database:
     """The connections of one process to its one database.
 
-    `autocommit()` and `transaction()` hand out psycopg connections; SQLAlchemy Core may use `engine` (autocommit too).
+    `autocommit()` and `transaction()` hand out psycopg connections.
     """
 
     def __init__(
@@ -110,7 +108,7 @@ class Database:
         self.url = str(url)
         self._statement_timeout = statement_timeout
         self._transaction_deadline = transaction_deadline
-        # The engine that an AsyncEngine wraps: importing sqlalchemy.ext.asyncio would load the whole ORM at each start.
+        # The pool alone: importing sqlalchemy.ext.asyncio would load the whole ORM at each start.
         self._engine = create_engine(
             "postgresql+psycopg_async://",
             isolation_level="AUTOCOMMIT",
@@ -123,12 +121,16 @@ class Database:
             connect_args=_connect_args(str(url), application_name, statement_timeout),
         )
 
-    @cached_property
-    def engine(self) -> "AsyncEngine":
-        """SQLAlchemy's view of the same pool, in autocommit."""
-        from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: PLC0415 - see __init__
-
-        return AsyncEngine(self._engine)
+    @classmethod
+    def of(cls, settings: ServiceSettings, name: str) -> "Database":
+        """A service's database, as its settings say; `name` is what PostgreSQL shows of its connections."""
+        return cls(
+            settings.database_url,
+            pool_size=settings.database_pool_size,
+            pool_timeout=settings.database_pool_timeout_seconds,
+            statement_timeout=settings.database_statement_timeout_seconds,
+            application_name=name,
+        )
 
     @asynccontextmanager
     async def autocommit(self, *, deadline: float | None = None) -> AsyncGenerator[psycopg.AsyncConnection]:

@@ -197,22 +197,21 @@ class Revisions:
 
 def health_router(health: Health) -> APIRouter:
     """`/healthz`, `/readyz` and `/metrics`: without auth, not under /v1, not in the OpenAPI document."""
-    router = APIRouter(include_in_schema=False)
 
-    @router.get("/healthz")
-    async def healthz(response: Response) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
+    async def healthz(response: Response) -> dict[str, Any]:
         alive, details = health.alive()
         response.status_code = 200 if alive else 503
         return {"status": "alive" if alive else "stuck", **details}
 
-    @router.get("/readyz")
-    async def readyz(response: Response) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
+    async def readyz(response: Response) -> dict[str, Any]:
         ready, states = await health.ready()
         response.status_code = 200 if ready else 503
         return {"status": "ready" if ready else "not ready", **states}
 
-    @router.get("/metrics")
-    async def metrics() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def metrics() -> Response:
         return Response(health.figures(), media_type=CONTENT_TYPE_LATEST)
 
+    router = APIRouter(include_in_schema=False)
+    for route in (healthz, readyz, metrics):
+        router.add_api_route(f"/{route.__name__}", route)
     return router

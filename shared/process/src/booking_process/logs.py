@@ -117,12 +117,15 @@ def _with_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
 
 
 def _errors_described(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    info = event.pop("exc_info", None)
-    if info:
-        error: object = info[1] if isinstance(info, tuple) else info  # pyright: ignore[reportUnknownVariableType]
-        error = error if isinstance(error, BaseException) else sys.exc_info()[1]
-        if error is not None:
+    match event.pop("exc_info", None):
+        case BaseException() as error:
             event.update(described(error))
+        case (_, BaseException() as error, _):
+            event.update(described(error))
+        case told if told and (error := sys.exc_info()[1]) is not None:
+            event.update(described(error))
+        case _:
+            pass
     return event
 
 

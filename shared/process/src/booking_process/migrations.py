@@ -13,7 +13,7 @@ Only `migrate` imports this module: a serving process has no need of Alembic.
 import os
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from alembic import command, op
@@ -34,11 +34,6 @@ def app_role(owner_url: str) -> str:
     if not owner.endswith("_owner"):
         raise ValueError(f"the migrating role must be named <database>_owner, not {owner!r}")
     return owner.removesuffix("_owner") + "_app"
-
-
-def grant(op: Any, privileges: str, table: str) -> None:
-    """Gives the run-time role `privileges` on `table`: `grant(op, "SELECT, INSERT", "product")`."""
-    op.execute(f"GRANT {privileges} ON {table} TO {{app}}")
 
 
 def alteration(package: str, name: str) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -100,15 +95,16 @@ def run_migrations(context: Any, *, target_metadata: Any = None) -> None:
 
 
 def _raw(connection: Connection) -> psycopg.Connection:
-    return connection.connection.driver_connection  # pyright: ignore[reportReturnType]
+    return cast("psycopg.Connection", connection.connection.driver_connection)
 
 
 def _fill_in_app_role(connection: Connection, role: str) -> None:
     quoted = sql.Identifier(role).as_string(_raw(connection))
 
-    @event.listens_for(connection, "before_cursor_execute", retval=True)
-    def fill_in(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def fill_in(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> Any:
         return statement.replace("{app}", quoted), parameters
+
+    event.listen(connection, "before_cursor_execute", fill_in, retval=True)
 
 
 def _let_app_read_revision(connection: psycopg.Connection, role: str) -> None:

@@ -80,7 +80,8 @@ class _Server(uvicorn.Server):
         self.config.timeout_graceful_shutdown = max(1, int(self._health.left() * _REQUESTS_SHARE))
         await super().shutdown(sockets)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        del frame
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._health.stop)
         # uvicorn's own handler raises the signal again once all is done, so a clean stop would look like a death (F29).

@@ -11,9 +11,8 @@ import structlog
 from fastapi import APIRouter
 from prometheus_client import Counter
 
-from booking_outbox import Progress
+from booking_outbox import Progress, Waker
 from booking_process.database import Database
-from booking_process.logs import described
 from booking_process.settings import ServiceSettings
 
 Mode: TypeAlias = Literal["api", "worker", "all"]
@@ -37,18 +36,6 @@ class Worker(Protocol):
         ...
 
 
-class Wakes(Protocol):
-    """booking_outbox._wake.Waker: tells the relay of a commit."""
-
-    async def start(self) -> None:
-        """Begins."""
-        ...
-
-    async def close(self) -> None:
-        """Ends."""
-        ...
-
-
 @dataclass
 class Service:
     """Everything of one service; building it does no I/O.
@@ -64,7 +51,7 @@ class Service:
     database: Database
     routers: Sequence[APIRouter] = ()
     workers: Sequence[Worker] = ()
-    waker: Wakes | None = None
+    waker: Waker | None = None
     migrations: str | None = None
     description: str = ""
     version: str = "1.0.0"
@@ -116,7 +103,7 @@ class Supervisor:
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and is_meant():
                     raise
-                log.error("worker_failed", worker=worker.name, **described(error))  # noqa: TRY400
+                log.exception("worker_failed", worker=worker.name)
             if self._stop.is_set():
                 return
             _RESTARTS.labels(worker.name).inc()

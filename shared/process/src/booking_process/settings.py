@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import psycopg
@@ -26,7 +26,7 @@ from pydantic_settings import SettingsError as UnreadableSetting
 
 from booking_contracts.zones import zone_named
 
-ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
+_ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
 """The only algorithms JWT_ALGORITHMS may name: a shared secret or `none` would let a token's holder sign (T2)."""
 
 # One label that starts with a letter: a container's name on its own network, never a public host or an address.
@@ -253,8 +253,8 @@ class ServiceSettings(BaseSettings):
     @field_validator("jwt_algorithms")
     @classmethod
     def _asymmetric(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := set(names) - ASYMMETRIC:
-            raise ValueError(f"{sorted(unknown)} not allowed, only {sorted(ASYMMETRIC)}")
+        if unknown := set(names) - _ASYMMETRIC:
+            raise ValueError(f"{sorted(unknown)} not allowed, only {sorted(_ASYMMETRIC)}")
         return names
 
     @field_validator("platform_timezone")
@@ -296,8 +296,9 @@ def load_settings(settings_class: type[S]) -> S:
         raise SettingsError(f"SECRETS_DIR is wrong: {folder} can't be read ({type(error).__name__}).") from None
     if ignored := sorted(_would_be_ignored(settings_class, given)):
         raise SettingsError("\n".join(_REFUSED.format(name=name) for name in ignored))
+    made = cast("Callable[..., S]", settings_class)  # its fields come from the environment, not from arguments
     try:
-        return settings_class(_secrets_dir=folder)  # pyright: ignore[reportCallIssue]
+        return made(_secrets_dir=folder)
     except ValidationError as error:
         raise SettingsError(_sentences(settings_class, error)) from None
     except UnreadableSetting as error:

@@ -77,14 +77,6 @@ def linked_span(
             raise
 
 
-def current_traceparent() -> str | None:
-    """The current span as a traceparent, None without telemetry."""
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
-
-
 def span_context(traceparent: str | None) -> SpanContext | None:
     """The remote span that a stored traceparent names, None for none or a malformed one."""
     found = _TRACEPARENT.fullmatch(traceparent or "")

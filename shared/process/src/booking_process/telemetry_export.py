@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from opentelemetry import metrics, trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
@@ -25,8 +26,9 @@ does: by this and smaller exports the slowest hundredth of the commands under lo
 class RedactedPaths(SpanProcessor):
     """Keeps secret feed addresses out of spans (T13): FastAPI records the concrete path."""
 
-    def on_start(self, span: Span, parent_context: object = None) -> None:  # noqa: ARG002
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Replaces the path before anything else sees it."""
+        super().on_start(span, parent_context)
         path = (span.attributes or {}).get("url.path")
         if isinstance(path, str) and (clean := redacted_text(path)) != path:
             span.set_attribute("url.path", clean)

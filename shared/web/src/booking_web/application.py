@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 from fastapi import Depends, FastAPI
+from sqlalchemy.exc import OperationalError
 from starlette.middleware.cors import CORSMiddleware
 
 from booking_process import jobs, logs, telemetry
 from booking_process.health import Health, health_router
 from booking_process.lifespan import lifespan
+from booking_process.server import serve
 from booking_process.service import Mode, Service
 from booking_process.settings import ServiceSettings, SettingsError, load_settings
 from booking_web import problem_handlers
@@ -134,15 +136,11 @@ def _run(build: Callable[[S], Service], settings_class: type[S], command: str, o
         return _migrate(service)
     if command == "republish":
         return jobs.told(lambda: jobs.republish(service, options))
-    from booking_process.server import serve  # noqa: PLC0415 - `migrate` and `openapi` need no server
-
     mode = cast("Mode", command)
     return serve(create_app(service, mode=mode), settings, mode=mode)
 
 
 def _migrate(service: Service) -> int:
-    from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - as below
-
     from booking_process.migrations import app_role, upgrade  # noqa: PLC0415 - Alembic takes as long as all the rest
 
     owner = service.settings.database_owner_url

@@ -52,32 +52,26 @@ def _bad_token() -> Problem:
     return Problem(422, "invalid_consistency_token", "The Consistency-Token is none of ours.")
 
 
-def stamp(  # noqa: PLR0917
-    response: Response,
-    service: str,
-    kind: str,
-    id: UUID | str,  # noqa: A002
-    version: int,
-    shown: BaseModel | None = None,
+def stamp(
+    response: Response, service: str, kind: str, key: UUID | str, version: int, *, shown: BaseModel | None = None
 ) -> None:
     """Puts the ETag and the Consistency-Token of an object on its answer.
 
     Give the body as `shown` where it shows anything beside the versioned row, so that the ETag changes with it.
     """
     response.headers["ETag"] = etag(version, shown)
-    response.headers["Consistency-Token"] = ConsistencyToken(service, kind, str(id), version).encode()
+    response.headers["Consistency-Token"] = ConsistencyToken(service, kind, str(key), version).encode()
 
 
-async def wait_visible(database: Database, consumer: str, topic: str, key: str, version: int, wait: float) -> None:  # noqa: PLR0917
-    """Returns once `consumer` has applied `version` of `key`; Problem 503 `not_yet_visible` after `wait` seconds.
+async def _arrival(database: Database, consumer: str, topic: str, token: ConsistencyToken, until: float) -> None:
+    """Returns once `consumer` has applied the token's version; Problem 503 `not_yet_visible` at `until` (loop time).
 
     Never silently stale: a caller who named a version gets that version or a refusal.
     """
-    loop = asyncio.get_running_loop()
-    until, pause = loop.time() + wait, _FIRST_POLL
+    loop, pause = asyncio.get_running_loop(), _FIRST_POLL
     while True:
         async with database.autocommit() as connection:
-            if await _has(connection, consumer, topic, key, version):
+            if await _has(connection, consumer, topic, token):
                 return
         if (left := until - loop.time()) <= 0:
             raise unavailable("not_yet_visible", "That version has not arrived here yet. Try again.", retry_after=1)
@@ -85,10 +79,10 @@ async def wait_visible(database: Database, consumer: str, topic: str, key: str, 
         pause = min(pause * 2, _SLOWEST_POLL)
 
 
-async def _has(connection: psycopg.AsyncConnection, consumer: str, topic: str, key: str, version: int) -> bool:
+async def _has(connection: psycopg.AsyncConnection, consumer: str, topic: str, token: ConsistencyToken) -> bool:
     found = await connection.execute(
         "SELECT version >= %s FROM inbox WHERE consumer = %s AND topic = %s AND key = %s",
-        [version, consumer, topic, key],
+        [token.version, consumer, topic, token.id],
     )
     row = await found.fetchone()
     return bool(row and row[0])
@@ -103,12 +97,10 @@ class ConsistencyWish:
 
     async def visible(self, database: Database, consumer: str, topics: dict[str, str]) -> None:
         """Waits for each token whose `service:kind` is in `topics` (kind to logical topic name); ignores the others."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self.wait
+        until = asyncio.get_running_loop().time() + self.wait
         for token in self.tokens:
             if topic := topics.get(f"{token.service}:{token.kind}"):
-                left = max(0.0, until - loop.time())
-                await wait_visible(database, consumer, topic, token.id, token.version, left)
+                await _arrival(database, consumer, topic, token, until)
 
 
 async def _wish(

@@ -18,12 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_process.database import Deadline, request_deadline
 from booking_process.health import Health
-from booking_process.logs import described
 from booking_web.conditions import conditions_of
 from booking_web.context import SCOPE_KEY, Context, closing, context_of, route_template, stopping
 from booking_web.problem_handlers import problem_response
 from booking_web.problems import Problem, stale_version
-from booking_web.strict import check_address, check_json
+from booking_web.strict import check_address, read_body
 
 log = structlog.get_logger("http")
 
@@ -65,7 +64,8 @@ class Edge:
         try:
             if b"authorization" in exchange.headers:
                 conditions_of(scope)  # a malformed one is refused on every route
-            body = await self._body(scope, receive, exchange.headers)
+            check_address(scope)
+            body = await read_body(receive, exchange.headers, most=self._max_body, seconds=self._body_seconds)
             # Only now: a slow body that is still allowed must not use up the time that the database has (T6).
             exchange.deadline.at = asyncio.get_running_loop().time() + self._deadline
             if scope["method"] == "OPTIONS" and (methods := exchange.methods()):
@@ -79,11 +79,11 @@ class Edge:
             if exchange.status or not self._health.closing.is_set():
                 raise
             await exchange.refuse(stopping())
-        except Exception as error:
+        except Exception:
             if exchange.enough:  # of a stream that was asked for by HEAD
                 return
             # The framework's own 500 would re-raise, and the server would log the message with whatever data is in it.
-            log.error("unhandled_error", **described(error), request_id=exchange.context.request_id)  # noqa: TRY400
+            log.exception("unhandled_error", request_id=exchange.context.request_id)
             if exchange.status:
                 raise
             await exchange.refuse(Problem(500, "internal_error", "Something went wrong here. Try again later."))
@@ -91,47 +91,6 @@ class Edge:
             request_deadline.reset(token)
             closing.reset(ending)
             self._observe(scope["method"], exchange)
-
-    async def _body(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-        if "\x00" in scope["path"]:
-            raise Problem(400, "bad_request", "The address holds U+0000.")
-        for part in (scope.get("raw_path"), scope["query_string"]):
-            if part:
-                check_address(part)
-        if any(b"\x00" in value for _, value in scope["headers"]):
-            raise Problem(400, "bad_request", "A header holds U+0000.")
-        if b"content-length" not in headers and b"transfer-encoding" not in headers:
-            return b""
-        try:
-            async with asyncio.timeout(self._body_seconds):
-                body = await self._read(receive, headers)
-        except TimeoutError:
-            raise _too_slow(self._body_seconds) from None
-        if body and headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
-            raise _encoded()
-        # A provider's notification carries no bearer token: its route reads the raw bytes and answers by its own rules.
-        if body and b"authorization" in headers:
-            if not _is_json(headers.get(b"content-type", b"")):
-                raise Problem(415, "unsupported_media_type", "Send JSON, as application/json.")
-            check_json(body)
-        return body
-
-    async def _read(self, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:12]) > self._max_body:
-            raise _too_large(self._max_body)
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Problem(400, "bad_request", "The body ended early.")
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > self._max_body:
-                raise _too_large(self._max_body)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
 
     def _observe(self, method: str, exchange: "_Exchange") -> None:
         seconds = time.perf_counter() - exchange.started
@@ -244,29 +203,8 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _is_json(content_type: bytes) -> bool:
-    kind = content_type.partition(b";")[0].strip().lower()
-    return kind.startswith(b"application/") and (kind.endswith((b"/json", b"+json")))
-
-
 async def _nothing_more() -> Any:
     return {"type": "http.disconnect"}
-
-
-def _encoded() -> Problem:
-    # RFC 9110 §15.5.16: which codings would be taken.
-    headers = {"Accept-Encoding": "identity"}
-    return Problem(415, "unsupported_media_type", "Send the body as it is, without Content-Encoding.", headers=headers)
-
-
-def _too_large(limit: int) -> Problem:
-    # The rest of the body stays unread, so the connection cannot be used again.
-    return Problem(413, "too_large", f"The body is over {limit} bytes.", headers={"Connection": "close"})
-
-
-def _too_slow(seconds: float) -> Problem:
-    # Before any token was looked at: whoever sends a byte a minute would hold connections for nothing (T6).
-    return Problem(408, "timeout", f"The body took longer than {seconds:g} seconds.", headers={"Connection": "close"})
 
 
 class _Methods:

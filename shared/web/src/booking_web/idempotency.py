@@ -28,6 +28,7 @@ from booking_web.problems import Problem, unprocessable
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _RERUNS = 5
+_random = random.SystemRandom()
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -137,7 +138,7 @@ class IdempotencyScope:
                 # The victim of a deadlock wrote nothing and may simply run again.
                 if attempt == _RERUNS:
                     raise
-                await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter
+                await asyncio.sleep(_random.uniform(0.01, 0.05) * 2**attempt)
         raise AssertionError("unreachable")
 
     async def _once(self, database: Database, change: Change) -> tuple[Written | Replay, bool]:

@@ -21,7 +21,7 @@ _RFC3339 = re.compile(
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BLANK = re.compile(r".*T.* [0-9]{2}:?[0-9]{2}", re.IGNORECASE | re.DOTALL)
-EXPECTED = "an instant is written as RFC 3339 says, such as 2026-12-01T00:00:00Z or 2026-12-01T07:00:00+07:00"
+_EXPECTED = "an instant is written as RFC 3339 says, such as 2026-12-01T00:00:00Z or 2026-12-01T07:00:00+07:00"
 
 
 def parse_instant(text: object) -> datetime:
@@ -30,7 +30,7 @@ def parse_instant(text: object) -> datetime:
     if found is None:
         if isinstance(text, str) and _BLANK.fullmatch(text):
             raise ValueError("the + of an offset is written %2B in an address: unescaped it means a blank")
-        raise ValueError(EXPECTED)
+        raise ValueError(_EXPECTED)
     day, hour, minute, second, fraction, _zulu, sign, hours, minutes = found.groups()
     if second == "60":
         raise ValueError("a leap second cannot be kept here; write the second before or after it")

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
+import httpx2
 import jwt
 import structlog
 
@@ -134,7 +135,7 @@ class KeySet:
 
     def take(self, text: bytes) -> None:
         """Makes the keys of this JWK set ours, as a fetch does; ValueError when it holds none we can use."""
-        keys = usable_keys(text, self._algorithms)
+        keys = _usable_keys(text, self._algorithms)
         self._fetched_at = self._clock()
         if text != self._text:
             self.generation += 1
@@ -142,8 +143,6 @@ class KeySet:
         self._keys, self._text = keys, text
 
     async def _download(self) -> bytes:
-        import httpx2  # noqa: PLC0415 - a sixth of a second that the start need not wait for
-
         async with (
             asyncio.timeout(self._timeout),
             httpx2.AsyncClient(follow_redirects=False, timeout=self._timeout, trust_env=False) as client,
@@ -171,7 +170,7 @@ class KeySet:
         self._unknown[kid] = self._clock() + _UNKNOWN_SECONDS
 
 
-def usable_keys(text: bytes, algorithms: frozenset[str]) -> dict[str, jwt.PyJWK]:
+def _usable_keys(text: bytes, algorithms: frozenset[str]) -> dict[str, jwt.PyJWK]:
     """The signature keys of a JWK set that our algorithms can use; ValueError when there is none.
 
     Symmetric keys are never usable: whoever reads the set could sign (CVE-2026-48526).

@@ -42,11 +42,14 @@ def language_for(chosen: Language | None, locale: str | None, wish: Language | N
 
 _Header = Annotated[
     Annotated[str, Field(json_schema_extra={"maxLength": _LONGEST})] | None,  # told, not held
-    Header(description="Chooses the words' language only where the person's own is not known; never refused."),
+    Header(
+        alias="accept-language",
+        description="Chooses the words' language only where the person's own is not known; never refused.",
+    ),
 ]
 
 
-async def _wish(request: Request, accept_language: _Header = None) -> Language | None:  # noqa: ARG001 - for the document
+async def _wish(request: Request, _accept_language: _Header = None) -> Language | None:
     return accepted(",".join(request.headers.getlist("accept-language")))
 
 

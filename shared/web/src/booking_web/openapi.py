@@ -15,6 +15,7 @@ from booking_web.conditions import malformed
 from booking_web.problem_handlers import ERROR_CODES
 from booking_web.problems import (
     CONTENT_TYPE,
+    Json,
     Problem,
     precondition_required,
     problem_responses,
@@ -22,11 +23,12 @@ from booking_web.problems import (
     unavailable,
     unprocessable,
 )
+from booking_web.strict import parts
 
 _METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
 _OBSOLETE = ("HTTPValidationError", "ValidationError")
 
-PROBLEM_SCHEMA: dict[str, Any] = {
+_PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",
     "description": "RFC 9457, with a stable `code`; some codes carry more members.",
     "type": "object",
@@ -73,7 +75,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             openapi_version="3.1.0",
         )
-        with_roles(made, app.routes)
+        _with_roles(made, app.routes)
         app.openapi_schema = _completed(made)
     return app.openapi_schema
 
@@ -87,16 +89,16 @@ def _completed(made: dict[str, Any]) -> dict[str, Any]:
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     for name in _OBSOLETE:
         schemas.pop(name, None)
-    schemas["Problem"] = PROBLEM_SCHEMA
+    schemas["Problem"] = _PROBLEM_SCHEMA
     for path in made.get("paths", {}).values():
         for method, operation in path.items():
             if method in _METHODS:
-                with_problems(operation, method)
+                _with_problems(operation, method)
                 _with_descriptions(operation)
-    with_conditional_reads(made)
+    _with_conditional_reads(made)
     _without_item_schemas(made)
-    with_examples(made)
-    share_examples(made)
+    _with_examples(made)
+    _share_examples(made)
     return made
 
 
@@ -107,18 +109,18 @@ def _with_descriptions(operation: dict[str, Any]) -> None:
             parameter["description"] = f"The {parameter['name'].removesuffix('_id').replace('_', ' ')}'s id."
 
 
-def _without_item_schemas(node: Any) -> None:
+def _without_item_schemas(node: Json) -> None:
     # OpenAPI 3.2's word for server-sent events, which FastAPI writes into a 3.1 document (libraries.md, Traps).
     if isinstance(node, dict):
-        node.pop("itemSchema", None)  # pyright: ignore[reportUnknownMemberType]
-        for child in node.values():  # pyright: ignore[reportUnknownVariableType]
+        node.pop("itemSchema", None)
+        for child in node.values():
             _without_item_schemas(child)
     elif isinstance(node, list):
-        for child in node:  # pyright: ignore[reportUnknownVariableType]
+        for child in node:
             _without_item_schemas(child)
 
 
-def with_roles(made: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+def _with_roles(made: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
     """Each secured operation's `security`: any of its roles, `[]` where every role may call."""
     found = (one for one in iter_route_contexts(routes) if isinstance(one.original_route, APIRoute))
     roles = {str(one.name): wanted for one in found if (wanted := _roles(one.dependant))}
@@ -130,18 +132,12 @@ def with_roles(made: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
 
 def _roles(dependant: Dependant) -> list[str]:
     """Those that pass each of the route's checks, in the order of the first."""
-    checks = [one.call for one in _flat(dependant) if isinstance(one.call, RoleRequired)]
+    checks = [one.call for one in parts(dependant) if isinstance(one.call, RoleRequired)]
     first = checks[0].roles if checks else ()
     return [role for role in first if all(role in check.roles for check in checks)]
 
 
-def _flat(dependant: Dependant) -> Iterator[Dependant]:
-    yield dependant
-    for one in dependant.dependencies:
-        yield from _flat(one)
-
-
-IF_NONE_MATCH = {
+_IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
@@ -151,7 +147,7 @@ IF_NONE_MATCH = {
 _TAKES_BODY = frozenset({"put", "post", "patch"})  # a route may read the raw bytes, and a body can always be sent
 
 
-def with_problems(operation: dict[str, Any], method: str) -> None:
+def _with_problems(operation: dict[str, Any], method: str) -> None:
     """Adds them to the operation's responses; what it declares of the same status stays."""
     responses = operation.setdefault("responses", {})
     for status in [status for status, described in responses.items() if _is_frameworks(described)]:
@@ -162,7 +158,7 @@ def with_problems(operation: dict[str, Any], method: str) -> None:
         declared["content"][CONTENT_TYPE]["examples"] = described["content"][CONTENT_TYPE]["examples"] | examples
 
 
-def with_conditional_reads(document: dict[str, Any]) -> None:
+def _with_conditional_reads(document: dict[str, Any]) -> None:
     """Adds If-None-Match and 304 to each read of one object with a version: the edge answers them (etag.py)."""
     for path in document.get("paths", {}).values():
         operation = path.get("get", {})
@@ -170,11 +166,11 @@ def with_conditional_reads(document: dict[str, Any]) -> None:
         name = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
         version = document["components"]["schemas"].get(name, {}).get("properties", {}).get("version", {})
         if version.get("type") == "integer":  # a held record's may be null: it is its record's, not its own
-            operation.setdefault("parameters", []).append(IF_NONE_MATCH)
+            operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
             operation["responses"]["304"] = {"description": "It is still what that ETag names"}
 
 
-def share_examples(document: dict[str, Any]) -> None:
+def _share_examples(document: dict[str, Any]) -> None:
     """Moves what is the same everywhere to `components/examples`, by code; operations refer to it."""
     shared = document["components"].setdefault("examples", {})
     for path in document.get("paths", {}).values():
@@ -227,9 +223,9 @@ def _is_frameworks(response: dict[str, Any]) -> bool:
     return "HTTPValidationError" in json.dumps(response)
 
 
-JsonSchema = dict[str, Any]
+_Schema = dict[str, Any]
 
-UNKNOWN = "..."
+_UNKNOWN = "..."
 """Stands for a text that no field gives an example of; a test refuses it (tests/api/test_openapi_complete.py)."""
 
 _OF_FORMAT: dict[str, str] = {
@@ -241,7 +237,7 @@ _OF_FORMAT: dict[str, str] = {
 _OF_TYPE: dict[str, Any] = {"boolean": True, "integer": 1, "number": 1.0, "null": None}
 
 
-def with_examples(document: dict[str, Any]) -> None:
+def _with_examples(document: dict[str, Any]) -> None:
     """Of every request body and every success that has a schema and no example yet."""
     for path in document.get("paths", {}).values():
         for operation in path.values():
@@ -258,10 +254,10 @@ def with_examples(document: dict[str, Any]) -> None:
 def _complete(document: dict[str, Any], content: dict[str, Any]) -> None:
     for described in content.values():
         if described.get("schema") and not described.keys() & {"example", "examples"}:
-            described["example"] = example_of(document, described["schema"])
+            described["example"] = _example_of(document, described["schema"])
 
 
-def example_of(document: dict[str, Any], schema: JsonSchema) -> Any:
+def _example_of(document: dict[str, Any], schema: _Schema) -> Any:
     """A schema's own example, else one of its parts; of a choice the first."""
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
@@ -269,13 +265,13 @@ def example_of(document: dict[str, Any], schema: JsonSchema) -> Any:
         if stated:
             return stated[0]
     if schema.get("anyOf"):
-        return example_of(document, schema["anyOf"][0])
+        return _example_of(document, schema["anyOf"][0])
     match schema.get("type"):
         case "object":
-            return {name: example_of(document, field) for name, field in schema.get("properties", {}).items()}
+            return {name: _example_of(document, field) for name, field in schema.get("properties", {}).items()}
         case "array":
-            return [example_of(document, schema["items"])] if "items" in schema else []
+            return [_example_of(document, schema["items"])] if "items" in schema else []
         case "string":
-            return _OF_FORMAT.get(schema.get("format", ""), UNKNOWN)
+            return _OF_FORMAT.get(schema.get("format", ""), _UNKNOWN)
         case kind:
             return schema.get("default", schema.get("minimum", _OF_TYPE.get(str(kind))))

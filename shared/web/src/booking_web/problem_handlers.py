@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from booking_process.database import DatabaseDownError
 from booking_process.logs import described, redacted_text
-from booking_web.problems import CODES, CONTENT_TYPE, Problem, pointer, unavailable
+from booking_web.problems import CODES, CONTENT_TYPE, Json, Problem, pointer, unavailable
 
 log = structlog.get_logger("http")
 
@@ -167,17 +167,16 @@ def _pointer(error: dict[str, Any], body: Any) -> str:
     return pointer(tuple(_real(rest, body, missing=error["type"] == "missing")))
 
 
-def _real(location: list[Any], value: Any, *, missing: bool) -> list[Any]:
+def _real(location: list[Any], value: Json, *, missing: bool) -> list[Any]:
     """The parts of a location that the body has: a model's inner names, such as the branch of a choice, are none."""
     kept: list[Any] = []
     for number, part in enumerate(location):
-        if isinstance(value, dict) and isinstance(part, str):
-            if part not in value and not (missing and number == len(location) - 1):
+        match value, part:
+            case dict() as members, str() if part in members or (missing and number == len(location) - 1):
+                value = members.get(part)
+            case list() as items, int() if part < len(items):
+                value = items[part]
+            case _:
                 continue
-            value = value.get(part)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):  # pyright: ignore[reportUnknownArgumentType]
-            value = value[part]  # pyright: ignore[reportUnknownVariableType]
-        else:
-            continue
         kept.append(part)
     return kept

@@ -4,7 +4,7 @@ Problem                 carries status, a stable code and members for the caller
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi.encoders import jsonable_encoder
 
@@ -12,7 +12,10 @@ from booking_web.instants import written
 
 CONTENT_TYPE = "application/problem+json"
 
-TITLES = {
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+"""What JSON can hold."""
+
+_TITLES = {
     400: "The request cannot be read",
     401: "No or no valid token",
     403: "Not allowed",
@@ -50,7 +53,7 @@ CODES = {
 }
 
 
-RETRY_AFTER = frozenset({429, 503})
+_RETRY_AFTER = frozenset({429, 503})
 
 USUAL = {
     400: "The request cannot be read.",
@@ -90,7 +93,7 @@ class Problem(Exception):
         """The answer's body; `instance` is the path that was asked."""
         return {
             "type": f"urn:booking:problem:{self.code}",
-            "title": TITLES.get(self.status, "Refused"),
+            "title": _TITLES.get(self.status, "Refused"),
             "status": self.status,
             "code": self.code,
             **self.members,
@@ -158,8 +161,8 @@ def _usual(status: int) -> Problem:
 
 def _response(status: int) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
-    response: dict[str, Any] = {"description": TITLES.get(status, "Refused"), "content": {CONTENT_TYPE: content}}
-    if status in RETRY_AFTER:
+    response: dict[str, Any] = {"description": _TITLES.get(status, "Refused"), "content": {CONTENT_TYPE: content}}
+    if status in _RETRY_AFTER:
         seconds = {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}}
         response["headers"] = {"Retry-After": seconds}
     return response

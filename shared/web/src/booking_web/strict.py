@@ -4,23 +4,101 @@ JSON: what two readers, or PostgreSQL, would read differently (T6). Query: what 
 once but gets twice; whoever asks for `?user_id=` where that is no filter would else be answered with everybody's.
 """
 
+import asyncio
 import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import unquote_plus
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import get_flat_params
+from starlette.types import Receive, Scope
 
 from booking_web.auth import RoleRequired, bearer
-from booking_web.problems import Problem, unprocessable
+from booking_web.problems import Json, Problem, unprocessable
 
 _LARGEST = 2**63 - 1
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_LONGEST_NAME = 100
+
+
+def check_address(scope: Scope) -> None:
+    """Problem 400 for a path or query that is not UTF-8 or holds U+0000, in whatever form, and for such a header."""
+    if "\x00" in scope["path"]:
+        raise Problem(400, "bad_request", "The address holds U+0000.")
+    for part in (scope.get("raw_path"), scope["query_string"]):
+        try:
+            text = unquote_plus((part or b"").decode("ascii"), errors="strict")
+        except ValueError:
+            raise Problem(400, "bad_request", "The address is not UTF-8.") from None
+        if "\x00" in text:
+            raise Problem(400, "bad_request", "The address holds U+0000.")
+    if any(b"\x00" in value for _, value in scope["headers"]):
+        raise Problem(400, "bad_request", "A header holds U+0000.")
+
+
+async def read_body(receive: Receive, headers: dict[bytes, bytes], *, most: int, seconds: float) -> bytes:
+    """The whole body, at most so many bytes within so many seconds; Problem 4xx for one that is not taken.
+
+    Without a bearer token it is taken as it is: a provider's notification, whose route reads the raw bytes and answers
+    by its own rules.
+    """
+    if b"content-length" not in headers and b"transfer-encoding" not in headers:
+        return b""
+    try:
+        async with asyncio.timeout(seconds):
+            body = await _all(receive, headers.get(b"content-length", b"0"), most)
+    except TimeoutError:
+        raise _too_slow(seconds) from None
+    if body and headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
+        raise _encoded()
+    if body and b"authorization" in headers:
+        if not _is_json(headers.get(b"content-type", b"")):
+            raise Problem(415, "unsupported_media_type", "Send JSON, as application/json.")
+        check_json(body)
+    return body
+
+
+async def _all(receive: Receive, length: bytes, most: int) -> bytes:
+    if not length.isdigit() or int(length[:12]) > most:
+        raise _too_large(most)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "bad_request", "The body ended early.")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > most:
+            raise _too_large(most)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _is_json(content_type: bytes) -> bool:
+    kind = content_type.partition(b";")[0].strip().lower()
+    return kind.startswith(b"application/") and (kind.endswith((b"/json", b"+json")))
+
+
+def _encoded() -> Problem:
+    # RFC 9110 §15.5.16: which codings would be taken.
+    headers = {"Accept-Encoding": "identity"}
+    return Problem(415, "unsupported_media_type", "Send the body as it is, without Content-Encoding.", headers=headers)
+
+
+def _too_large(limit: int) -> Problem:
+    # The rest of the body stays unread, so the connection cannot be used again.
+    return Problem(413, "too_large", f"The body is over {limit} bytes.", headers={"Connection": "close"})
+
+
+def _too_slow(seconds: float) -> Problem:
+    # Before any token was looked at: whoever sends a byte a minute would hold connections for nothing (T6).
+    return Problem(408, "timeout", f"The body took longer than {seconds:g} seconds.", headers={"Connection": "close"})
 
 
 def check_json(body: bytes) -> None:
@@ -73,23 +151,20 @@ def _float(digits: str) -> float:
     return value
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: Json) -> bool:
     """Whether every text in it is one that PostgreSQL can keep, looked at only where the body escapes characters."""
-    waiting = [value]
+    waiting: list[Json] = [value]
     while waiting:
         match waiting.pop():
             case str() as text if _UNSTORABLE.search(text):
                 return False
-            case dict() as members:  # pyright: ignore[reportUnknownVariableType]
-                waiting += [*members.keys(), *members.values()]  # pyright: ignore[reportUnknownArgumentType]
-            case list() as items:  # pyright: ignore[reportUnknownVariableType]
-                waiting += items  # pyright: ignore[reportUnknownArgumentType]
+            case dict() as members:
+                waiting += [*members.keys(), *members.values()]
+            case list() as items:
+                waiting += items
             case _:
                 pass
     return True
-
-
-_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +199,7 @@ class KnownParameters:
 
 
 def _known(dependant: Dependant) -> _Known:
-    found = [one for one in get_flat_params(dependant) if one.field_info.in_.value == "query"]  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    found = [parameter for part in parts(dependant) for parameter in part.query_params]
     lists = [one.alias for one in found if "list[" in str(one.field_info.annotation)]
     return _Known(frozenset(one.alias for one in found), frozenset(lists))
 
@@ -144,7 +219,7 @@ def _errors(known: _Known, given: list[str]) -> list[dict[str, str]]:
 
 async def _let_in(dependant: Dependant, request: Request) -> None:
     """Whoever may not call the route learns that first: 401, 403 and 429 stand before what is wrong with the query."""
-    calls = list(_calls(dependant))
+    calls = [part.call for part in parts(dependant)]
     if bearer not in calls:
         return
     caller = await bearer(request)
@@ -153,15 +228,8 @@ async def _let_in(dependant: Dependant, request: Request) -> None:
             await check(caller)
 
 
-def _calls(dependant: Dependant) -> list[Any]:
-    return [dependant.call, *(call for one in dependant.dependencies for call in _calls(one))]
-
-
-def check_address(part: bytes) -> None:
-    """Problem 400 for a path or query that is not UTF-8 or holds U+0000, in whatever form."""
-    try:
-        text = unquote_plus(part.decode("ascii"), errors="strict")
-    except ValueError:
-        raise Problem(400, "bad_request", "The address is not UTF-8.") from None
-    if "\x00" in text:
-        raise Problem(400, "bad_request", "The address holds U+0000.")
+def parts(dependant: Dependant) -> Iterator[Dependant]:
+    """A route's dependant and those that it depends on."""
+    yield dependant
+    for one in dependant.dependencies:
+        yield from parts(one)

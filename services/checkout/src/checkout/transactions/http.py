@@ -126,7 +126,7 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
                 raise not_found()
             items = await reads.history(conn, transaction_id)
         shown_history = History(items=items)
-        stamp(response, "checkout", "transaction", transaction_id, view.version, shown_history)
+        stamp(response, "checkout", "transaction", transaction_id, view.version, shown=shown_history)
         return shown_history
 
     @router.post("/{transaction_id}/cancel", responses=problem_responses(400, 404, *CANCEL, 412))
@@ -182,5 +182,5 @@ def transactions_router(handlers: Handlers, known: Any) -> APIRouter:  # noqa: C
 
 def _stamped(response: Response, view: TransactionView) -> TransactionView:
     # The payment page's address comes after the sale, without an event.
-    stamp(response, "checkout", "transaction", view.id, view.version, view)
+    stamp(response, "checkout", "transaction", view.id, view.version, shown=view)
     return view

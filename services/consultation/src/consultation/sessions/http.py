@@ -85,7 +85,7 @@ def shown(response: Response, row: reads.Row, reader: UUID | None) -> SessionOut
 
 def stamp_session(response: Response, session_id: UUID, version: int, shown: BaseModel) -> None:
     """ETag and Consistency-Token of a session. Its body has names and words that change without its stream."""
-    stamp(response, SERVICE, "session", session_id, version, shown)
+    stamp(response, SERVICE, "session", session_id, version, shown=shown)
 
 
 Member = Annotated[Principal, Depends(require("member"))]

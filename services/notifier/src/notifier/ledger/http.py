@@ -155,7 +155,7 @@ def router(database: Database, consumer: str, committed: Callable[[], None]) -> 
 
 def _stamped(response: Response, shown: Notification) -> Notification:
     # While a message waits its reason is noted without a version: only steps are published.
-    stamp(response, "notifier", "notification", shown.id, shown.version, shown)
+    stamp(response, "notifier", "notification", shown.id, shown.version, shown=shown)
     return shown
 
 
