@@ -1,6 +1,6 @@
 """Conditional requests on every route of every service (RFC 9110 §13): a new route can't forget the rule.
 
-What a condition makes of a version is the chassis' own tests; each service's have their replays and races.
+What a condition makes of a version is booking_web's own tests; each service's have their replays and races.
 """
 
 from collections.abc import Iterator

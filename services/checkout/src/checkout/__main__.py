@@ -9,7 +9,7 @@ from checkout.settings import Settings
 
 
 def main() -> None:
-    """Run one command; the service's own are the chassis's."""
+    """Run one command; all but an operator's jobs are booking_web's."""
     if sys.argv[1:2] and sys.argv[1] in ("rebuild-ranking", "erase", "replay-erasures"):
         sys.exit(jobs.run(sys.argv[1], sys.argv[2:]))
     run(build, Settings)

@@ -124,7 +124,7 @@ async def load(
 
 
 async def load_with_key(conn: psycopg.AsyncConnection[Any], stream_id: UUID, key: IdempotencyKey | None) -> Loaded:
-    """As `load`, and in the same round trip what the idempotency key remembers (needs the chassis's table).
+    """As `load`, and in the same round trip what the idempotency key remembers (needs booking_web's table).
 
     One statement sees one snapshot: with a remembered success the stream has that success's events.
     """

@@ -23,7 +23,7 @@ NINE = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Key:
-    """An idempotency key, of the shape that the chassis's has."""
+    """An idempotency key, of the shape that booking_web's has."""
 
     sub: str = "member"
     operation: str = "POST /v1/sessions"

@@ -159,7 +159,7 @@ def _with_problems(operation: dict[str, Any], method: str) -> None:
 
 
 def _with_conditional_reads(document: dict[str, Any]) -> None:
-    """Adds If-None-Match and 304 to each read of one object with a version: the edge answers them (etag.py)."""
+    """Adds If-None-Match and 304 to each read of one object with a version: the edge answers them (conditions.py)."""
     for path in document.get("paths", {}).values():
         operation = path.get("get", {})
         content = operation.get("responses", {}).get("200", {}).get("content", {})

@@ -1,4 +1,4 @@
-"""A small service that uses everything of the chassis: notes that their owners read, write and change."""
+"""A small service that uses everything of process and web: notes that their owners read, write and change."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Alembic's entry; the chassis does the work."""
+"""Alembic's entry; booking_process does the work."""
 
 from alembic import context
 

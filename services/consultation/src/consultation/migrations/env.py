@@ -1,4 +1,4 @@
-"""Alembic's entry: the chassis knows how; `python -m consultation migrate` calls it."""
+"""Alembic's entry: booking_process knows how; `python -m consultation migrate` calls it."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: everything is the chassis'."""
+"""Alembic's entry: everything is booking_process's."""
 
 from alembic import context
 
