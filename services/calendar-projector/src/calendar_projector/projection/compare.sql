@@ -1,6 +1,6 @@
 -- What the generation that is shown ({old}) and the one that was built ({new}) do not have in common, kept for the statements
 -- that follow in this transaction. A pair is comparable when both have seen the same events; at equal positions all are.
-CREATE TEMPORARY TABLE odd ON COMMIT DROP AS
+CREATE TEMPORARY TABLE difference ON COMMIT DROP AS
 SELECT *, CASE WHEN old_version IS NULL THEN 'only_new' WHEN new_version IS NULL THEN 'only_old'
                WHEN old_version <> new_version THEN 'at_another_version' WHEN differs THEN 'different'
                ELSE 'row_version' END AS kind

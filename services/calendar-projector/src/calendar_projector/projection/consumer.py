@@ -15,12 +15,12 @@ from booking_contracts.topics import SESSIONS
 from booking_inbox import Engine, Failure, Result, Tuning
 from booking_inbox.reading import Poison, key_text, read, record_of
 from booking_process.database import Database
-from calendar_projector.projection.fold import Patch, fact
+from calendar_projector.projection.fold import Patch, event_data
 from calendar_projector.projection.generations import Positions
-from calendar_projector.projection.recognise import Plain, recognise
+from calendar_projector.projection.recognise import Recognised, recognise
 from calendar_projector.projection.slot import Merged, Slot, inbox_of, merge
 
-Item = Plain | Decoded | Poison
+Item = Recognised | Decoded | Poison
 _TURN = 250
 
 
@@ -51,7 +51,7 @@ def fold(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True, int
     raws_of, patches, careful = batch.raws, batch.patches, batch.careful
     for raw in raws:
         item = (recognise(raw) if at_a_glance else None) or decoded(raw, prefix)
-        key = item[0] if isinstance(item, Plain) else _key(item)
+        key = item[0] if isinstance(item, Recognised) else _key(item)
         if key in raws_of:
             raws_of[key].append(raw)
         else:
@@ -68,10 +68,10 @@ def decoded(raw: Any, prefix: str) -> Decoded | Poison:
 
 
 def _folded(patches: dict[str, Patch], key: str, item: Item) -> bool:
-    if isinstance(item, Plain):
-        _, version, kind, told, happened = item
+    if isinstance(item, Recognised):
+        _, version, kind, data, happened = item
     elif isinstance(item, Decoded) and item.meta.sequence is not None:
-        version, (kind, told, happened) = item.meta.sequence, fact(item)
+        version, (kind, data, happened) = item.meta.sequence, event_data(item)
     else:
         return False
     patch = patches.get(key)
@@ -80,7 +80,7 @@ def _folded(patches: dict[str, Patch], key: str, item: Item) -> bool:
     elif version != patch.last + 1:
         return False
     patch.last = version
-    patch.take(kind, told, happened)
+    patch.take(kind, data, happened)
     return True
 
 

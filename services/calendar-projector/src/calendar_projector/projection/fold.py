@@ -21,12 +21,12 @@ CLEARS_SCHEDULE = frozenset({"PractitionerChanged"})
 """The new practitioner sets a new time: the row stays without a start and so leaves ranges and feeds (C1)."""
 
 SCHEDULE_COLUMNS = ("scheduled_date", "time_start", "time_end", "timezone", "starts_at", "ends_at", "meeting_link")
-TELLS_SCHEDULE_VERSION = frozenset(
+WITH_SCHEDULE_VERSION = frozenset(
     event.TYPE for event in SESSIONS.events if "schedule_version" in schema_of(event)["required"]
 )
 _NOTHING: Mapping[str, Any] = {}
 
-Told = Mapping[str, Any] | re.Match[str]
+EventData = Mapping[str, Any] | re.Match[str]
 """An event's data by name: parsed, or as matched, whose texts are only made of what a row needs in the end."""
 
 
@@ -38,22 +38,22 @@ class Patch:
     first: int
     last: int
     changed_at: str | None = None
-    latest: Told | None = None
+    latest: EventData | None = None
     """The last event's: its people and status are the row's."""
-    numbered: Told | None = None
+    numbered: EventData | None = None
     """The last event's that has a schedule version."""
     schedule: Schedule = "keep"
     dated: bool = False
-    columns: Told = field(default_factory=dict[str, Any])
+    columns: EventData = field(default_factory=dict[str, Any])
     left: list[str] = field(default_factory=list[str])
     """Practitioners whom the session left: their calendar changes too."""
 
-    def take(self, kind: str | None, data: Told, happened: str) -> None:
+    def take(self, kind: str | None, data: EventData, happened: str) -> None:
         """Fold one more event; `kind` is None for a type that is unknown here, which moves the version alone."""
         if kind is None:
             return
         self.changed_at, self.latest = happened, data
-        if kind in TELLS_SCHEDULE_VERSION:
+        if kind in WITH_SCHEDULE_VERSION:
             self.numbered = data
         if kind in SETS_SCHEDULE:
             self.schedule, self.columns, self.dated = "set", data, True
@@ -77,8 +77,8 @@ class Patch:
         )
 
 
-def _read(told: Told) -> Mapping[str, Any]:
-    return told.groupdict() if isinstance(told, re.Match) else told
+def _read(data: EventData) -> Mapping[str, Any]:
+    return data.groupdict() if isinstance(data, re.Match) else data
 
 
 _LATEST = ("transaction_id", "user_id", "practitioner_id", "status")
@@ -109,7 +109,7 @@ COLUMNS: Mapping[str, str] = {
 _NOTHING: Mapping[str, Any] = {}
 
 
-def fact(item: Decoded) -> tuple[str | None, Mapping[str, Any], str]:
+def event_data(item: Decoded) -> tuple[str | None, Mapping[str, Any], str]:
     """(name, data, instant); the name is None for a type that is unknown here.
 
     The data are the bytes as sent, parsed but not converted; of an old version what its upcaster tells today.

@@ -20,10 +20,10 @@ WITH patch AS MATERIALIZED (
     RETURNING t.session_id, t.practitioner_id, t.user_id, t.dated
 ), merged AS (
     SELECT * FROM made UNION ALL SELECT * FROM moved
-), marked AS (
+), published AS (
     INSERT INTO outbox (topic, key)
     SELECT %(publish_to)s, session_id::text FROM merged
     WHERE dated AND (SELECT state = 'active' FROM generation WHERE slot = %(slot)s AND state <> 'discarded')
     RETURNING 1
 )
-SELECT session_id::text, practitioner_id::text, user_id::text, (SELECT count(*) FROM marked) FROM merged
+SELECT session_id::text, practitioner_id::text, user_id::text, (SELECT count(*) FROM published) FROM merged

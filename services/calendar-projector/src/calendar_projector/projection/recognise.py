@@ -17,7 +17,7 @@ from booking_contracts.topics import SESSIONS
 
 _DATE = r"(?:[1-9]\d{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _INSTANT = rf"{_DATE}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,6}})?Z"
-_PLAIN = r"[ !#-\[\]-~]"
+_ASCII = r"[ !#-\[\]-~]"
 """ASCII that JSON writes as it is."""
 _BY_FORMAT = {"uuid": UUID_PATTERN, "date-time": _INSTANT, "date": _DATE}
 
@@ -48,17 +48,17 @@ _META = re.compile(
 Pick = Callable[[Sequence[bytes]], tuple[bytes, ...]]
 
 
-class Plain(NamedTuple):
-    """A recognised record: what the fold needs of it. `told` is the match of its body, with the names of WANTED."""
+class Recognised(NamedTuple):
+    """A recognised record: what the fold needs of it. `data` is the match of its body, with the names of WANTED."""
 
     session_id: str
     version: int
     kind: str
-    told: re.Match[str]
+    data: re.Match[str]
     happened: str
 
 
-def recognise(raw: Any) -> Plain | None:
+def recognise(raw: Any) -> Recognised | None:
     """The meaning of a record (as aiokafka hands it over) if it is plain, None if it has to be decoded."""
     try:
         names, values = zip(*raw.headers, strict=True)
@@ -74,7 +74,7 @@ def recognise(raw: Any) -> Plain | None:
     if meta is None or value is None or found[1] != raw.key:
         return None
     subject, happened, version = meta.groups()
-    return Plain(subject, int(version), kind, value, happened) if value[1] == subject else None
+    return Recognised(subject, int(version), kind, value, happened) if value[1] == subject else None
 
 
 @lru_cache(maxsize=64)
@@ -124,7 +124,7 @@ def _value(schema: Schema) -> str:  # noqa: PLR0911 a table
         case {"pattern": str(pattern)}:
             return f'"(?:{pattern.removeprefix("^").removesuffix("$")})"'
         case {"type": "string"}:
-            return f'"{_PLAIN}{{{schema.get("minLength", 0)},{schema.get("maxLength", 4000)}}}"'
+            return f'"{_ASCII}{{{schema.get("minLength", 0)},{schema.get("maxLength", 4000)}}}"'
         case _:
             raise NotImplementedError(f"no pattern for {schema}")
 

@@ -19,7 +19,7 @@ from booking_contracts.decode import Decoded
 from booking_contracts.topics import SESSIONS, USER_SCHEDULE
 from booking_inbox import Inbox
 from booking_outbox import StateTopic
-from calendar_projector.projection.fold import COLUMNS, SCHEDULE_COLUMNS, Patch, fact
+from calendar_projector.projection.fold import COLUMNS, SCHEDULE_COLUMNS, Patch, event_data
 
 COPY_ABOVE = 64
 """Patches. Below, one round trip with JSON is faster; above, COPY is."""
@@ -155,7 +155,7 @@ def inbox_of(slot: Slot, applied: Callable[[Merged], None]) -> Inbox:
     async def apply(conn: psycopg.AsyncConnection[Any], item: Decoded) -> None:
         version = item.meta.sequence or 0
         patch = Patch(item.meta.subject, version, version)
-        patch.take(*fact(item))
+        patch.take(*event_data(item))
         applied(await apply_one(conn, slot, patch))
 
     return Inbox(slot.consumer, {SESSIONS: apply}, versions=_SlotRows(slot))

@@ -35,25 +35,25 @@ WHERE generation = ANY(%s) ORDER BY generation, topic, partition FOR UPDATE
 _REPORT = """
 SELECT (SELECT count(*) FROM {new} WHERE version > 0) + count(*) FILTER (WHERE kind = 'only_old'),
        (SELECT coalesce(json_object_agg(kind, n), '{}')
-        FROM (SELECT kind, count(*) AS n FROM odd WHERE kind <> 'row_version' GROUP BY kind) k),
+        FROM (SELECT kind, count(*) AS n FROM difference WHERE kind <> 'row_version' GROUP BY kind) k),
        (SELECT coalesce(json_agg(s), '[]')
-        FROM (SELECT session_id, kind FROM odd WHERE kind <> 'row_version' ORDER BY kind, session_id LIMIT 50) s)
-FROM odd
+        FROM (SELECT session_id, kind FROM difference WHERE kind <> 'row_version' ORDER BY kind, session_id LIMIT 50) s)
+FROM difference
 """
 
-_PUBLISH = "INSERT INTO outbox (topic, key) SELECT %s, session_id::text FROM odd WHERE published AND differs"
+_PUBLISH = "INSERT INTO outbox (topic, key) SELECT %s, session_id::text FROM difference WHERE published AND differs"
 
 # A row that only the old one has becomes one without a date, which is published as a tombstone.
 _KEEP_LOST = """
 INSERT INTO {new} (session_id, version, row_version)
-SELECT session_id, 0, old_row_version + 1 FROM odd WHERE kind = 'only_old'
+SELECT session_id, 0, old_row_version + 1 FROM difference WHERE kind = 'only_old'
 ON CONFLICT (session_id) DO UPDATE SET row_version = excluded.row_version
 """
 
 # No row's version restarts: the topic's readers ignore a lower or equal one.
 _RAISE_VERSIONS = """
 UPDATE {new} n SET row_version = greatest(old_row_version, new_row_version) + CASE WHEN differs THEN 1 ELSE 0 END
-FROM odd WHERE n.session_id = odd.session_id AND kind NOT IN ('only_old', 'only_new')
+FROM difference WHERE n.session_id = difference.session_id AND kind NOT IN ('only_old', 'only_new')
 """
 
 
@@ -110,7 +110,7 @@ def _distance(positions: list[tuple[int, str, int, int]], old: int, new: int) ->
 async def _compare(
     conn: psycopg.AsyncConnection[Any], old: Generation, new: Generation, *, equal: bool
 ) -> dict[str, Any]:
-    """What the two have not in common: counted by kind, the first fifty by name. Fills the table `odd`."""
+    """What the two have not in common: counted by kind, the first fifty by name. Fills the table `difference`."""
     await conn.execute("SET LOCAL enable_seqscan = on")  # whole tables are read here
     text = (files("calendar_projector") / "projection" / "compare.sql").read_text("utf-8")
     await conn.execute(text.replace("{old}", old.place.table).replace("{new}", new.place.table).encode())
