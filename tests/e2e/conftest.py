@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.e2e.system import Cast, System, booking, cast, local_stack
+from tests.e2e.system import Cast, System, cast, local_stack
+
+from booking_local.stack import secrets, tokens
+from booking_local.stack.layout import Layout
 
 
 @pytest.fixture(scope="session")
@@ -23,15 +26,14 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @contextmanager
 def system_of(state: Path) -> Iterator[System]:
-    """A running stack by its state folder."""
+    """A running stack by its state folder; tokens as `booking token` prints them, without a process for each."""
+
+    keys = secrets.load(Layout(state))
 
     def make_token(*, role: str, sub: str, name: str = "", email: str = "", phone: str = "") -> str:
-        words = ["token", "--role", role, "--sub", sub]
-        for flag, value in (("--name", name), ("--email", email), ("--phone", phone)):
-            words += [flag, value] if value else []
-        made = booking(*words, state=state)
-        assert made.returncode == 0, made.stderr
-        return made.stdout.strip()
+        return tokens.sign(
+            keys, roles=[role], sub=sub, name=name or None, email=email or None, phone_number=phone or None
+        )
 
     running = System(json.loads((state / "endpoints.json").read_text()), make_token)
     yield running

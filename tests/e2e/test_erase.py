@@ -14,13 +14,15 @@ from tests.e2e.conftest import system_of
 from tests.e2e.kafka_log import append, configure, everything
 from tests.e2e.system import Cast, Person, System, booking, cast, local_stack, until
 
+from booking_local.stack.layout import Layout
+
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
 
 CONTACTS = "booking.directory.contacts.v1"
 PRACTITIONERS = "booking.directory.practitioners.v1"
 SEGMENT_MS = 1_000
 RESEND_SECONDS = 4  # longer than a segment, as in earnest
-COMPACTION = 120.0  # seconds; Kafka's cleaner looks every 15
+COMPACTION = 120.0  # seconds
 TABLES = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
 QUICK = {"segment.ms": str(SEGMENT_MS), "max.compaction.lag.ms": "1000", "min.cleanable.dirty.ratio": "0.01"}
 
@@ -39,6 +41,9 @@ def exported() -> Iterator[tuple[str, Exported]]:
 def quick_state(tmp_path_factory: pytest.TempPathFactory, exported: tuple[str, Exported]) -> Iterator[Path]:
     """A stack whose tombstones are sent again after seconds, not after an hour, and whose traces are collected."""
     folder = tmp_path_factory.mktemp("erasing")
+    own = Layout(folder).kafka_properties
+    own.parent.mkdir()
+    own.write_text("log.cleaner.backoff.ms=500\n")  # Kafka's cleaner would look every 15 seconds
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ERASURE_RESEND_SECONDS", str(RESEND_SECONDS))
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", exported[0])

@@ -1,10 +1,11 @@
 """The whole flow of the product, through HTTP only."""
 
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from tests.e2e.stories import purchase_to_result
-from tests.e2e.system import Cast, until
+from tests.e2e.system import Cast, System, booking, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e]
 
@@ -12,6 +13,16 @@ pytestmark = [pytest.mark.servers, pytest.mark.e2e]
 def test_purchase_to_result__every_step_is_seen_by_those_it_concerns(story: Cast) -> None:
     """P3, R3, S1, N1, C1, E2."""
     purchase_to_result(story)
+
+
+def test_token__that_the_command_prints_is_taken(state: Path, system: System) -> None:
+    words = ["--role", "member", "--name", "Sari", "--email", "sari@example.com", "--phone", "+6281200000000"]
+    printed = booking("token", *words, state=state)
+    assert printed.returncode == 0, printed.stderr
+    answer = system.http.get(
+        f"{system.endpoints['checkout']}/v1/me", headers={"Authorization": f"Bearer {printed.stdout.strip()}"}
+    )
+    assert (answer.status_code, answer.json()["name"], answer.json()["email"]) == (200, "Sari", "sari@example.com")
 
 
 def test_unpaid__nothing_can_be_requested(story: Cast) -> None:
