@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from booking_inbox.reading import Poison, read
 from booking_process.database import Database
 from notifier.app import senders_of
 from notifier.kafka import CONSUMER, router
+from notifier.sending.pacing import RetryPolicy
 from notifier.sending.worker import Sender
 from notifier.settings import Settings
 
@@ -49,6 +50,13 @@ def notifier_environment() -> Iterator[None]:
     for name in ENVIRONMENT:
         if name not in before:
             os.environ.pop(name, None)
+
+
+class Quick(Settings):
+    """Settings whose first pauses, which production has fixed, are as short as tests can tell apart."""
+
+    def retry_policy(self, **waits: Any) -> RetryPolicy:
+        return replace(super().retry_policy(**waits), first_backoff=1.0, recover_every=0.5)
 
 
 @dataclass
@@ -140,7 +148,7 @@ async def notifier(fresh_database: Any) -> AsyncIterator[Start]:
                 "smtp_port": inbox.port,
                 "whatsapp_api_url": meta.url,
             }
-            settings = Settings(database_url=databases.app_url, **{**quick, **overrides})
+            settings = Quick(database_url=databases.app_url, **{**quick, **overrides})
             database = Database(settings.database_url)
             stack.push_async_callback(database.close)
             running = Running(database, databases.owner_url, inbox, meta, settings)

@@ -77,7 +77,7 @@ async def test_smtp_unreachable__is_no_recipients_fault(notifier):
 
 async def test_smtp_silent__the_deadline_holds_and_others_are_not_kept(notifier):
     """F81: silence after the final dot is ambiguous for that mail alone; others leave meanwhile."""
-    running = await notifier(send_timeout_seconds=5.0, email_ambiguous_wait_seconds=600)
+    running = await notifier(send_timeout_seconds=3.0, email_ambiguous_wait_seconds=600)
     running.inbox.silent_for = frozenset({"member0@example.com"})
     (silent,) = await several(running, 1)
     await running.until(lambda: running.ledger(recipient_id=silent.member, channel="email", state="sending"))
@@ -399,7 +399,7 @@ async def test_whatsapp_throttled__retry_after_is_honoured_for_the_whole_channel
 
 async def test_whatsapp_pair_rate__one_person_is_paced_and_others_are_not(notifier):
     """F84: 131056, about one message in six seconds to one person."""
-    running = await notifier(whatsapp_pace_seconds=3, whatsapp_burst=1)
+    running = await notifier(whatsapp_pace_seconds=1.5, whatsapp_burst=1)
     case, other = Case(), Case()
     for one in (case, other):
         await whatsapp_only(running, one)
@@ -408,7 +408,7 @@ async def test_whatsapp_pair_rate__one_person_is_paced_and_others_are_not(notifi
     await running.tell(other.contact(other.member, phone="+6281111111111"), other.created(), other.paid())
     await running.until(lambda: running.ledger(recipient_id=other.member, state="sent"))
     await running.until(lambda: len([m for m in running.meta.messages if m["to"] == "6281234567890"]) == 3)
-    assert asyncio.get_running_loop().time() - started > 2 * 3 - 0.5
+    assert asyncio.get_running_loop().time() - started > 2 * 1.5 - 0.5
     assert running.meta.messages[-1]["to"] == "6281234567890", "the other one did not wait for the third"
     names = [m["template"]["name"] for m in running.meta.messages if m["to"] == "6281234567890"]
     assert names == ["transaction_paid", "session_scheduled", "session_canceled"]
@@ -477,7 +477,7 @@ async def test_whatsapp_down__mail_does_not_wait_and_messages_leave_when_it_is_b
 async def test_reminder__leaves_when_due_to_both_sides(notifier):
     """N1, N4."""
     case, running = Case(), await notifier()
-    await running.tell(*case.contacts(), case.scheduled(now() + timedelta(hours=1, seconds=8)))
+    await running.tell(*case.contacts(), case.scheduled(now() + timedelta(hours=1, seconds=4)))
     assert {r["state"] for r in await running.ledger(template="reminder_1h")} == {"pending"}
     await running.until(lambda: running.inbox.to("sari@example.com"))
     rows = await running.settled(template="reminder_1h")

@@ -49,21 +49,23 @@ class RetryPolicy:
     """A recipient refused with "not now" for so long is recorded as failed."""
     lease: float = 15.0
     """Seconds without a sign of its worker after which an attempt without a record counts as a crash (F86)."""
+    first_backoff: float = 5.0
+    recover_every: float = 5.0
+    """Seconds between two looks for attempts without an end, and for a channel that its provider has suspended."""
+
+    def backoff(self, attempts: int, age: timedelta, *, retry_after: float | None = None) -> float:
+        """Seconds until this recipient is tried again: 5, 10, 20, ... at most a minute in the first hour, then a quarter.
+
+        Never less than the provider asked for.
+        """
+        cap = 55.0 if age < timedelta(hours=1) else 900.0
+        delay = jittered(min(self.first_backoff * 2 ** min(attempts - 1, 10), cap))
+        return max(delay, retry_after or 0.0)
 
 
 def jittered(seconds: float) -> float:
     """At most so long, so that a crowd of refusals does not come back as one."""
     return seconds * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
-
-
-def backoff(attempts: int, age: timedelta, *, retry_after: float | None = None) -> float:
-    """Seconds until this recipient is tried again: 5, 10, 20, ... at most a minute in the first hour, then a quarter.
-
-    Never less than the provider asked for.
-    """
-    cap = 55.0 if age < timedelta(hours=1) else 900.0
-    delay = jittered(min(5.0 * 2 ** min(attempts - 1, 10), cap))
-    return max(delay, retry_after or 0.0)
 
 
 async def pace_after_message(

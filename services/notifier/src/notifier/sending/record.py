@@ -9,7 +9,7 @@ import psycopg
 from notifier.ledger.store import ledger_update
 from notifier.sending.channel import Accepted, Later, Outcome, ProviderDown, Refused, Unknown
 from notifier.sending.claim import Attempt
-from notifier.sending.pacing import RetryPolicy, backoff
+from notifier.sending.pacing import RetryPolicy
 
 # The attempt's own row: still `sending`, or already called ambiguous by a recovery that thought this worker dead.
 _MINE: LiteralString = "n.id = %(id)s AND n.attempts = %(number)s AND n.state IN ('sending', 'ambiguous')"
@@ -92,9 +92,9 @@ async def record_outcome(
             await conn.execute(_FAILED, {**mine, "code": code})
             return "failed"
         case Later(code, retry_after):
-            pause = backoff(attempt.number, attempt.age, retry_after=retry_after)
+            pause = policy.backoff(attempt.number, attempt.age, retry_after=retry_after)
         case ProviderDown(code, perhaps_this_one=True):
-            pause = max(pause, backoff(attempt.number, attempt.age))
+            pause = max(pause, policy.backoff(attempt.number, attempt.age))
         case ProviderDown(code):
             pass
     await conn.execute(_AGAIN, {**mine, "code": code, "seconds": pause})

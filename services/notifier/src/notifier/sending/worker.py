@@ -18,12 +18,11 @@ from notifier.sending import metrics
 from notifier.sending.breaker import Breaker, suspended_by
 from notifier.sending.channel import Accepted, Channel, Later, Outcome, ProviderDown, Unknown
 from notifier.sending.claim import Attempt, Settled, claim_next
-from notifier.sending.pacing import RetryPolicy, backoff, pace_after_message, pause_after_refusal
+from notifier.sending.pacing import RetryPolicy, pace_after_message, pause_after_refusal
 from notifier.sending.record import record_outcome, recover, still_sending
 
 _logger = structlog.get_logger("notifier.sending")
 _IDLE_SECONDS = 1.0
-_RECOVER_EVERY = 5.0
 _DATABASE_PAUSE = 1.0
 
 
@@ -56,7 +55,7 @@ class Sender:
         self._woken = asyncio.Event()
         self._breaker = Breaker()
         self._moved_at = time.monotonic()
-        self._recovered_at = -_RECOVER_EVERY
+        self._recovered_at = -policy.recover_every
         self._due = 0
         self._waiting_for: str | None = None
         self._suspended_by: str | None = None
@@ -222,7 +221,7 @@ class Sender:
                     async with self._database.transaction() as conn:
                         await pace_after_message(conn, recipient, name, self._policy)
                 case Later(_, retry_after):
-                    seconds = max(min(backoff(attempt.number, attempt.age), 60.0), retry_after or 0.0)
+                    seconds = max(min(self._policy.backoff(attempt.number, attempt.age), 60.0), retry_after or 0.0)
                     async with self._database.transaction() as conn:
                         await pause_after_refusal(conn, recipient, name, seconds=seconds)
                 case _:
@@ -252,7 +251,7 @@ class Sender:
         metrics.NEEDS_A_PERSON.labels(self._channel.name).set(self._alarmed or suspended)
 
     async def _housekeep(self) -> None:
-        if time.monotonic() - self._recovered_at < _RECOVER_EVERY:
+        if time.monotonic() - self._recovered_at < self._policy.recover_every:
             return
         self._recovered_at = time.monotonic()
         async with self._database.transaction() as conn:
