@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -60,9 +61,15 @@ class ServiceUnderTest:
 
 
 def application(name: str, database_url: str = "") -> FastAPI:
-    """The service's application as its composition root builds it; without a database only its document is of use."""
+    """The service's application as its composition root builds it."""
     build = importlib.import_module(f"{MODULES[name]}.app").build
     return create_app(build(settings_of(name, database_url)), mode="api")
+
+
+@cache
+def offline(name: str) -> FastAPI:
+    """The service's application without a database, one for all tests that only read its document or its refusals."""
+    return application(name)
 
 
 def settings_of(name: str, database_url: str = "") -> Any:

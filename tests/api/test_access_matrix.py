@@ -11,7 +11,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import given as given_
-from tests.api.service_under_test import MODULES, ROLES, ServiceUnderTest, application
+from tests.api.service_under_test import MODULES, ROLES, ServiceUnderTest, offline
 
 EVERYONE = frozenset(ROLES)
 PERSONS = frozenset({"member", "practitioner", "admin"})
@@ -95,7 +95,7 @@ MATRIX: dict[str, dict[str, frozenset[str]]] = {
 
 @pytest.mark.parametrize("name", list(MODULES))
 def test_table__has_a_row_for_each_operation_and_no_other(name: str):
-    paths = application(name).openapi()["paths"].values()
+    paths = offline(name).openapi()["paths"].values()
     assert {operation["operationId"] for path in paths for operation in path.values()} == MATRIX[name].keys()
 
 

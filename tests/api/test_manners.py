@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_args
 from uuid import UUID, uuid4
@@ -16,7 +17,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, TypeAdapter
-from tests.api.service_under_test import MODULES, PEOPLE, ROLES, ServiceUnderTest, application
+from tests.api.service_under_test import MODULES, PEOPLE, ROLES, ServiceUnderTest, offline
 
 from booking_web.application import EXPOSED
 from booking_web.pages import encode_cursor
@@ -36,13 +37,13 @@ FOR_BROWSERS = {
 def _paths(name: str) -> dict[str, set[str]]:
     """Every path of a service, those of health and of the document too, with its methods."""
     found: dict[str, set[str]] = {}
-    for one in iter_route_contexts(application(name).routes):
+    for one in iter_route_contexts(offline(name).routes):
         found.setdefault(str(one.path_format), set()).update(one.methods or ())
     return found
 
 
 def _operations(name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, methods in application(name).openapi()["paths"].items():
+    for path, methods in offline(name).openapi()["paths"].items():
         for method, operation in methods.items():
             yield method, path, operation
 
@@ -58,10 +59,13 @@ OPERATION_IDS = [f"{name}-{operation['operationId']}" for name, _, _, operation 
 
 
 def _calling(name: str) -> tuple[httpx2.AsyncClient, dict[str, str]]:
-    app = application(name)
-    issuer = Issuer.install(app)
-    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://service")
-    return client, issuer.bearer(*ROLES, sub=PEOPLE["admin"])
+    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=offline(name)), base_url="http://service")
+    return client, _issuer(name).bearer(*ROLES, sub=PEOPLE["admin"])
+
+
+@cache
+def _issuer(name: str) -> Issuer:
+    return Issuer.install(offline(name))
 
 
 @pytest.mark.parametrize(("name", "path", "methods"), PATHS, ids=PATH_IDS)
@@ -117,7 +121,7 @@ def _holds_instant(kind: Any) -> bool:
 
 
 def _answered(name: str) -> set[type[BaseModel]]:
-    routes = [one for one in iter_route_contexts(application(name).routes) if isinstance(one.original_route, APIRoute)]
+    routes = [one for one in iter_route_contexts(offline(name).routes) if isinstance(one.original_route, APIRoute)]
     kinds = [route.response_model for route in routes]
     kinds += [told.get("model") for route in routes for told in route.responses.values()]
     return {model for kind in kinds for model in _models(kind)}
@@ -245,7 +249,7 @@ def _switches(schema: dict[str, Any], schemas: dict[str, Any], at: str = "") -> 
 @pytest.mark.servers
 def test_switch_in_a_body__of_another_json_type_is_422(service: ServiceUnderTest):
     """A text or a number is no `true`, and `true` is no number, however near they are to each other in Python."""
-    schemas = application(service.name).openapi()["components"]["schemas"]
+    schemas = offline(service.name).openapi()["components"]["schemas"]
     for method, path, operation in _operations(service.name):
         content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         if "$ref" not in content.get("schema", {}):

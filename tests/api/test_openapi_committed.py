@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.api.service_under_test import MODULES, application
+from tests.api.service_under_test import MODULES, offline
 
 from booking_web.openapi import printed
 
@@ -13,12 +13,12 @@ SERVICES = Path(__file__).resolve().parents[2] / "services"
 @pytest.mark.parametrize("name", list(MODULES))
 def test_document__is_the_committed_one(name):
     folder = SERVICES / MODULES[name].replace("_", "-")
-    assert (folder / "openapi.json").read_text(encoding="utf-8") == printed(application(name)), "make generate"
+    assert (folder / "openapi.json").read_text(encoding="utf-8") == printed(offline(name)), "make generate"
 
 
 @pytest.mark.parametrize("name", list(MODULES))
 def test_document__names_each_operation_once_and_secures_it_or_says_why_not(name):
-    document = application(name).openapi()
+    document = offline(name).openapi()
     operations = [
         operation for path in document["paths"].values() for method, operation in path.items() if method != "parameters"
     ]
