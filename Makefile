@@ -20,8 +20,8 @@ up: ## start the system and leave it running
 down: ## stop it
 	@./booking down
 
-test: setup ## every test, on real servers, in two processes with servers of their own (chaos and benchmarks run apart): what CI runs
-	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks
+test: setup ## every test, on real servers, in three processes with servers of their own (chaos and benchmarks run apart): what CI runs
+	$(BIN)/pytest -n 3 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks
 
 quick: setup ## lint and, beside it, the tests that need no server: within two minutes
 	@$(MAKE) --no-print-directory lint & lint=$$!; \

@@ -2,6 +2,6 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.plugins.servers", "tests.plugins.figures"]
+pytest_plugins = ["tests.plugins.servers", "tests.plugins.figures", "tests.plugins.spread"]
 settings.register_profile("booking", deadline=None)
 settings.load_profile("booking")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from tests.e2e.system import Cast, System, cast, local_stack
 
-from booking_local.stack import secrets, tokens
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout
+from booking_local.stack import secrets
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A running stack's state folder: one of our own, or that of E2E_STATE, which is left running."""
     if given := os.environ.get("E2E_STATE"):
@@ -31,7 +31,7 @@ def system_of(state: Path) -> Iterator[System]:
     keys = secrets.load(Layout(state))
 
     def make_token(*, role: str, sub: str, name: str = "", email: str = "", phone: str = "") -> str:
-        return tokens.sign(
+        return secrets.sign(
             keys, roles=[role], sub=sub, name=name or None, email=email or None, phone_number=phone or None
         )
 
@@ -40,7 +40,7 @@ def system_of(state: Path) -> Iterator[System]:
     running.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(state: Path) -> Iterator[System]:
     with system_of(state) as running:
         yield running

@@ -14,7 +14,7 @@ from tests.e2e.conftest import system_of
 from tests.e2e.kafka_log import append, configure, everything
 from tests.e2e.system import Cast, Person, System, booking, cast, local_stack, until
 
-from booking_local.stack.layout import Layout
+from booking_local.layout import Layout
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
 

@@ -1,0 +1,1 @@
+"""The stories: a package, so that its stack ends with its last test, not with the run."""
