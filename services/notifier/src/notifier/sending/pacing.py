@@ -54,7 +54,7 @@ class RetryPolicy:
     """Seconds between two looks for attempts without an end, and for a channel that its provider has suspended."""
 
     def backoff(self, attempts: int, age: timedelta, *, retry_after: float | None = None) -> float:
-        """Seconds until this recipient is tried again: 5, 10, 20, ... at most a minute in the first hour, then a quarter.
+        """Seconds until this recipient is tried again: 5, 10, 20, ..., a minute at first, a quarter after an hour.
 
         Never less than the provider asked for.
         """
