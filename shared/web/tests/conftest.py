@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 
 import httpx2
 import pytest
@@ -60,14 +61,22 @@ async def sample(sample_database) -> AsyncIterator[tuple[httpx2.AsyncClient, Iss
 Offline = Callable[..., AbstractAsyncContextManager[tuple[httpx2.AsyncClient, Issuer]]]
 
 
+def _offline(**more: object) -> tuple[FastAPI, Issuer]:
+    app = create_app(build(settings_for("postgresql://nobody@127.0.0.1:1/none", **more)))
+    return app, Issuer.install(app)
+
+
+_usual = cache(_offline)
+"""To build one takes longer than to call it."""
+
+
 @pytest.fixture
 def offline() -> Offline:
     """The sample service with nothing behind it: `async with offline(max_body_bytes=2000) as (client, issuer)`."""
 
     @asynccontextmanager
     async def made(**more: object) -> AsyncIterator[tuple[httpx2.AsyncClient, Issuer]]:
-        app = create_app(build(settings_for("postgresql://nobody@127.0.0.1:1/none", **more)))
-        issuer = Issuer.install(app)
+        app, issuer = _offline(**more) if more else _usual()
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://sample") as client:
             yield client, issuer
 
