@@ -20,8 +20,7 @@ from booking_contracts.zones import zone
 from booking_process.database import Database
 from calendar_projector.calendar import reads
 from checkout.ranking import listing
-from checkout.ranking.months import Months
-from checkout.ranking.page import page_after
+from checkout.ranking.listing import Months, page_after
 from consultation.sessions.reads import Filter, page
 from consultation.sessions.store import Person
 

@@ -11,14 +11,14 @@ from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service, Worker
 from booking_store import Busy
-from checkout.api.products import products_router
+from checkout.catalogue import products_router
 from checkout.kafka import CONSUMER, PUBLISHED, router_of
 from checkout.payments import pages
 from checkout.payments.expiry import Expiry
 from checkout.payments.http import reviews_router
 from checkout.payments.manual import Manual
 from checkout.payments.midtrans import Midtrans
-from checkout.payments.notifications import payments_router
+from checkout.payments.notifications import forget_bodies, payments_router
 from checkout.payments.pages import Pages
 from checkout.payments.provider import Backoff, Provider
 from checkout.payments.refunds import Refunds
@@ -26,17 +26,16 @@ from checkout.payments.timers import Figures, Matching
 from checkout.people import erasure
 from checkout.people.http import erasures_router, known_person, me_router
 from checkout.people.practitioners import practitioners_router
-from checkout.ranking.months import Months
+from checkout.ranking.listing import PREPARING, Months, prepare_months
 from checkout.settings import Settings
 from checkout.timer import Timer
 from checkout.transactions.handlers import Handlers
 from checkout.transactions.http import transactions_router
 from checkout.transactions.problems import PROBLEMS
-from checkout.workers.chores import EVERY, RANKING_SECONDS, Chores
 
 DESCRIPTION = "Transactions, products, practitioners and their ranking; payments, refunds and reviews; contact data."
 
-FIGURES_EVERY = 15.0  # seconds
+FIGURES_EVERY, EVERY = 15.0, 60.0  # seconds
 
 
 def build(settings: Settings) -> Service:
@@ -123,7 +122,6 @@ def _timers(
     backoff = Backoff(settings.retry_base_seconds, settings.retry_most_seconds)
     matching = Matching(database, waker.poke)
     grace = timedelta(seconds=settings.expiry_grace_seconds)
-    chores = Chores(database, months)
     often = settings.timer_seconds
     return [
         Timer("matching", often, matching.step),
@@ -131,7 +129,7 @@ def _timers(
         Timer("expiry", often, Expiry(database, providers, backoff, grace, matching, waker.poke).step),
         Timer("refunds", often, Refunds(database, providers, backoff, waker.poke).step),
         Timer("tombstones", often, partial(erasure.send_again, database, waker.poke)),
-        Timer("payment-bodies", EVERY, chores.forget_bodies),
+        Timer("payment-bodies", EVERY, partial(forget_bodies, database)),
         Timer("figures", FIGURES_EVERY, Figures(database, settings.expiry_grace_seconds).step),
-        Timer("ranking-months", EVERY, chores.prepare_ranking, allowed=RANKING_SECONDS),
+        Timer("ranking-months", EVERY, partial(prepare_months, database, months), allowed=PREPARING),
     ]

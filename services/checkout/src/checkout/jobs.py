@@ -17,7 +17,7 @@ from booking_process.settings import SettingsError, load_settings
 from booking_store import Cause
 from checkout.app import database_of
 from checkout.people import erasure
-from checkout.ranking.months import Months
+from checkout.ranking.listing import Months
 from checkout.ranking.rebuild import RebuildRunningError, log_of, rebuild
 from checkout.settings import Settings
 

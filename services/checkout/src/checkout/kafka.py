@@ -15,9 +15,9 @@ from booking_inbox import InboxRouter
 from booking_outbox import EventTopic, Published
 from booking_store import Cause, CommandContext, Refused, handle
 from checkout.people import store
-from checkout.ranking import consulted, figures
-from checkout.ranking.consulted import Consulted
-from checkout.ranking.months import Months
+from checkout.ranking import figures
+from checkout.ranking.figures import Consulted
+from checkout.ranking.listing import Months
 from checkout.transactions.commands import FollowSession
 from checkout.transactions.store import TRANSACTION
 
@@ -32,15 +32,15 @@ def router_of(months: Months) -> InboxRouter:
     @router.subscriber(SESSIONS, batch=True)
     async def sessions(conn: psycopg.AsyncConnection[Any], items: Sequence[Decoded]) -> None:
         await figures.hold_off_rebuild(conn)
-        before = await consulted.load(conn, {UUID(item.meta.subject) for item in items})
+        before = await figures.load(conn, {UUID(item.meta.subject) for item in items})
         after: dict[UUID, Consulted] = dict(before)
         for item in items:
             session_id = UUID(item.meta.subject)
-            folded = consulted.fold(after.get(session_id), item, months)
+            folded = figures.fold(after.get(session_id), item, months)
             if folded:
                 after[session_id] = folded
-        await consulted.save(conn, [row for key, row in after.items() if row is not before.get(key)])
-        await consulted.note_begun(conn, before, after)
+        await figures.save(conn, [row for key, row in after.items() if row is not before.get(key)])
+        await figures.note_begun(conn, before, after)
         await figures.add(conn, _changes(before, after), months)
         for item in items:
             if isinstance(item.event, SessionStarted | ResultUploaded):
@@ -52,7 +52,7 @@ def router_of(months: Months) -> InboxRouter:
 def _changes(before: dict[UUID, Consulted], after: dict[UUID, Consulted]) -> dict[Any, tuple[int, int]]:
     changes: dict[Any, tuple[int, int]] = {}
     for session_id, row in after.items():
-        for key, (productivity, activity) in consulted.difference(before.get(session_id), row).items():
+        for key, (productivity, activity) in figures.difference(before.get(session_id), row).items():
             old = changes.get(key, (0, 0))
             changes[key] = (old[0] + productivity, old[1] + activity)
     return changes

@@ -21,7 +21,7 @@ from booking_contracts.ids import partition_of
 from booking_contracts.sessions import SessionStarted
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, TRANSACTIONS, Topic, topic_named
 from booking_contracts.zones import zone
-from checkout.ranking.months import Months
+from checkout.ranking.listing import Months
 from checkout.ranking.rebuild import rebuild
 
 pytestmark = pytest.mark.servers

@@ -12,7 +12,7 @@ from services.checkout.tests.rig import Rig, Shop, manual, until
 from booking_contracts.zones import zone
 from booking_store import Cause, CommandContext, FreeText, handle
 from checkout.people.erasure import forget
-from checkout.ranking.months import Months
+from checkout.ranking.listing import Months
 from checkout.transactions.commands import RequestRefund
 from checkout.transactions.store import TRANSACTION
 

@@ -18,8 +18,7 @@ from booking_store import Cause
 from checkout.kafka import router_of
 from checkout.people import store
 from checkout.ranking import listing
-from checkout.ranking.months import Months
-from checkout.ranking.page import Listed, cursor_of, month_of, page_after, query_of
+from checkout.ranking.listing import Listed, Months, cursor_of, month_of, page_after, query_of
 
 pytestmark = pytest.mark.servers
 JAKARTA = zone("Asia/Jakarta")

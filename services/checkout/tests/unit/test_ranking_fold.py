@@ -7,8 +7,8 @@ from services.checkout.tests.sessions import LAST_MONTH, THIS_MONTH, Session
 
 from booking_contracts.decode import Decoded, decode
 from booking_contracts.zones import zone
-from checkout.ranking.consulted import Consulted, difference, fold
-from checkout.ranking.months import Months
+from checkout.ranking.figures import Consulted, difference, fold
+from checkout.ranking.listing import Months
 
 MONTHS = Months(zone("Asia/Jakarta"))
 OCTOBER, NOVEMBER = MONTHS.of(LAST_MONTH), MONTHS.of(THIS_MONTH)

@@ -270,10 +270,11 @@ def _notification(row: dict[str, Any]) -> Notification:
     )
 
 
-async def forget_bodies(conn: Connection) -> int:
+async def forget_bodies(database: Database) -> int:
     """Delete bodies older than 90 days, a thousand at a time; the rest of the row stays for ever (P4)."""
-    gone = await conn.execute(
-        "UPDATE payment_notification SET body = NULL WHERE id = ANY(ARRAY(SELECT id FROM payment_notification"
-        " WHERE body IS NOT NULL AND received_at < now() - interval '90 days' LIMIT 1000))"
-    )
-    return gone.rowcount
+    async with database.autocommit() as conn:
+        gone = await conn.execute(
+            "UPDATE payment_notification SET body = NULL WHERE id = ANY(ARRAY(SELECT id FROM payment_notification"
+            " WHERE body IS NOT NULL AND received_at < now() - interval '90 days' LIMIT 1000))"
+        )
+        return gone.rowcount

@@ -24,7 +24,7 @@ from booking_process.database import Database
 from booking_store import AppendSql, Cause, StreamConflict, load
 from checkout.people import store
 from checkout.ranking import listing
-from checkout.ranking.months import Months
+from checkout.ranking.listing import Months
 from checkout.ranking.rebuild import log_of
 
 STREAM_TYPE = "person"

@@ -23,7 +23,7 @@ from checkout.contexts import ERASED, ROLES, cause_of, person_erased
 from checkout.fields import Body, Email, Locale, PersonName, Phone, Zone
 from checkout.people import erasure, store
 from checkout.people.store import DEFAULT_LOCALE, Person
-from checkout.ranking.months import Months
+from checkout.ranking.listing import Months
 
 
 def known_person(database: Database, zone: str) -> Callable[..., Awaitable[None]]:

@@ -25,8 +25,7 @@ from checkout.fields import Body, Email, Paragraph, PersonName, Phone, Tier, Web
 from checkout.kafka import CONSUMER
 from checkout.people import store
 from checkout.people.store import DEFAULT_LOCALE, Person, Profile
-from checkout.ranking.months import Months
-from checkout.ranking.page import Listed, PublicProfile, cursor_of, month_of, page_after
+from checkout.ranking.listing import Listed, Months, PublicProfile, cursor_of, month_of, page_after
 
 Browser = Annotated[Principal, Depends(require("member", "admin"))]
 Editor = Annotated[Principal, Depends(require("practitioner", "admin"))]

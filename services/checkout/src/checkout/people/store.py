@@ -21,7 +21,7 @@ from booking_web.auth import Principal
 from checkout import fields as kinds
 from checkout.contexts import person_erased
 from checkout.ranking import listing
-from checkout.ranking.months import Months
+from checkout.ranking.listing import Months
 
 Connection = psycopg.AsyncConnection[Any]
 T = TypeVar("T")

@@ -20,9 +20,9 @@ from booking_contracts.topics import SESSIONS, Topic
 from booking_inbox.reading import record_of
 from booking_process.database import Database
 from checkout.kafka import CONSUMER
-from checkout.ranking import consulted, figures, listing
-from checkout.ranking.consulted import REBUILT, Consulted
-from checkout.ranking.months import Months
+from checkout.ranking import figures, listing
+from checkout.ranking.figures import REBUILT, Consulted
+from checkout.ranking.listing import Months
 
 BATCH = 1_000
 DEADLINE = 600.0  # seconds for the switch
@@ -127,13 +127,13 @@ class _Fold:
 
     async def take(self, conn: psycopg.AsyncConnection[Any], batch: Iterable[Decoded]) -> None:
         items = list(batch)
-        rows: dict[UUID, Consulted] = await consulted.load(conn, {UUID(i.meta.subject) for i in items}, REBUILT)
+        rows: dict[UUID, Consulted] = await figures.load(conn, {UUID(i.meta.subject) for i in items}, REBUILT)
         for item in items:
             session_id, version = UUID(item.meta.subject), item.meta.sequence or 0
             if version > _version(rows, session_id) and (str(session_id), version) not in self._discarded:
                 self._waiting.setdefault(session_id, {})[version] = item
                 self._advance(rows, session_id)
-        await consulted.save(conn, rows.values(), REBUILT)
+        await figures.save(conn, rows.values(), REBUILT)
 
     async def follow_discards(self, conn: psycopg.AsyncConnection[Any]) -> None:
         """Take what waits and the live consumer has taken nevertheless: an operator discarded what stood before it.
@@ -144,12 +144,12 @@ class _Fold:
             "SELECT key::uuid, version FROM inbox WHERE consumer = %s AND topic = %s AND key = ANY(%s)",
             [CONSUMER, SESSIONS.name, [str(session_id) for session_id in self._waiting]],
         )
-        rows = await consulted.load(conn, self._waiting, REBUILT)
+        rows = await figures.load(conn, self._waiting, REBUILT)
         for session_id, taken in await found.fetchall():
             for version in sorted(self._waiting[session_id]):
                 if version <= taken:
                     self._apply(rows, session_id, version)
-        await consulted.save(conn, rows.values(), REBUILT)
+        await figures.save(conn, rows.values(), REBUILT)
 
     def _advance(self, rows: dict[UUID, Consulted], session_id: UUID) -> None:
         while (following := _version(rows, session_id) + 1) in self._waiting.get(session_id, {}):
@@ -157,7 +157,7 @@ class _Fold:
 
     def _apply(self, rows: dict[UUID, Consulted], session_id: UUID, version: int) -> None:
         waiting = self._waiting[session_id]
-        folded = consulted.fold(rows.get(session_id), waiting.pop(version), self._months)
+        folded = figures.fold(rows.get(session_id), waiting.pop(version), self._months)
         if folded:
             rows[session_id] = folded
         if not waiting:

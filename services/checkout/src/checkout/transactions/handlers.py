@@ -12,7 +12,7 @@ from booking_process.database import Database
 from booking_store import CommandContext, Connection, Outcome, handle
 from checkout import catalogue
 from checkout.people import store as people
-from checkout.ranking import consulted
+from checkout.ranking import figures
 from checkout.transactions.commands import Cancel, Candidate, Command, Create, Reassign, RequestRefund
 from checkout.transactions.state import State
 from checkout.transactions.store import TRANSACTION
@@ -72,7 +72,7 @@ class Handlers:
         """Give the Transaction to another practitioner (P2)."""
 
         async def reassign(conn: Connection) -> Reassign:
-            status = await consulted.status_of(conn, transaction_id)
+            status = await figures.status_of(conn, transaction_id)
             return Reassign(await _candidate(conn, practitioner_id), reason_id(context), status)
 
         return await self.handle(transaction_id, reassign, context)

@@ -1,1 +1,0 @@
-"""Checkout over HTTP: parse, authorise, hand on, show."""

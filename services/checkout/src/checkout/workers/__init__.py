@@ -1,1 +1,0 @@
-"""Timers: each takes what is due by SKIP LOCKED and runs the ordinary command; several copies are harmless."""
