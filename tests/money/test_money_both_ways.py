@@ -1,4 +1,4 @@
-"""The provider's stand-in and the payments desk, driven against each other (P4, P5, F74, I10).
+"""The provider's stand-in and the payments sale, driven against each other (P4, P5, F74, I10).
 
 The stand-in walks Midtrans' documented cycle; its signed words arrive late, twice, in any order, with and without
 amounts, while an admin settles, refunds and dismisses. Whatever the order: no refund gives back more than is here, and
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from services.checkout.tests.desk import Desk
+from services.checkout.tests.one_sale import OneSale
 from services.checkout.tests.given import NOON, types
 from services.checkout.tests.midtrans_server import SERVER_KEY
 
@@ -37,7 +37,7 @@ class Play:
     def __init__(self, choose: Any) -> None:
         self.choose = choose
         self.order = Order(REFERENCE, f"{GROSS}")
-        self.desk = Desk()
+        self.sale = OneSale()
         self.post: list[dict[str, Any]] = []
         self.sent: list[dict[str, Any]] = []
         self.came = False
@@ -76,7 +76,7 @@ class Play:
     def deliver(self) -> None:
         if self.post:
             body = self.post.pop(self.choose(st.integers(0, len(self.post) - 1)))
-            self.desk.hear(body)
+            self.sale.hear(body)
             self.sent.append(body)
 
     def repeat(self) -> None:
@@ -84,28 +84,28 @@ class Play:
             body = dict(self.choose(st.sampled_from(self.sent)))
             if self.choose(st.booleans()) and body["transaction_status"] in OUT:
                 body["bank_confirmed_at"] = "2026-11-28 10:00:00"  # the same word in other bytes
-            self.desk.hear(body)
+            self.sale.hear(body)
 
     def settle(self) -> None:
-        for review in self.desk.open:
-            offered = left_of(review, self.desk.state)
-            answer = self.desk.do(SettleReview(review.id, "refund", uuid7(), uuid7()))
+        for review in self.sale.open:
+            offered = left_of(review, self.sale.state)
+            answer = self.sale.do(SettleReview(review.id, "refund", uuid7(), uuid7()))
             assert isinstance(answer, list) == (offered is not None)
 
     def dismiss(self) -> None:
-        for review in self.desk.open[:1]:
-            self.desk.do(SettleReview(review.id, "dismiss", uuid7(), uuid7()))
+        for review in self.sale.open[:1]:
+            self.sale.do(SettleReview(review.id, "dismiss", uuid7(), uuid7()))
             self.dismissed = True
 
     def refund(self) -> None:
-        self.desk.do(RequestRefund(uuid7(), uuid7()))
+        self.sale.do(RequestRefund(uuid7(), uuid7()))
 
     def expire(self) -> None:
-        self.desk.do(Expire(self.desk.state.sale.expires_at if self.choose(st.booleans()) else NOON))
+        self.sale.do(Expire(self.sale.state.sale.expires_at if self.choose(st.booleans()) else NOON))
 
     def carry(self) -> None:
         """The refunds' worker asks the provider, which is as strict as Midtrans; now and then its answer is lost."""
-        for flow in self.desk.state.flows:
+        for flow in self.sale.state.flows:
             for refund in flow.under_way:
                 assert refund.amount + refund.gone <= flow.came, "more asked for than came and has not gone"
                 self.ask(str(refund.refund_id), Decimal(refund.amount), refund.refund_id)
@@ -122,17 +122,17 @@ class Play:
                 self.tell()
             elif order.status not in ("refund", "chargeback", "cancel", "deny"):
                 if order.status in REFUNDABLE:
-                    self.desk.do(RefuseRefund(refund_id, "414"))
+                    self.sale.do(RefuseRefund(refund_id, "414"))
                 return
         if self.choose(st.integers(0, 3)):
-            self.desk.do(ConfirmRefund(refund_id, key))
+            self.sale.do(ConfirmRefund(refund_id, key))
 
     def end(self) -> None:
         """All arrives, all refunds come to an end."""
         while self.post:
             self.deliver()
         for _ in range(20):
-            if not any(flow.under_way for flow in self.desk.state.flows):
+            if not any(flow.under_way for flow in self.sale.state.flows):
                 break
             self.carry()
             while self.post:
@@ -140,13 +140,13 @@ class Play:
 
     def judge(self) -> None:
         truth = int(self.order.left) if self.came else 0
-        state = self.desk.state
-        for review in self.desk.open:
+        state = self.sale.state
+        for review in self.sale.open:
             offered = left_of(review, state)
             assert offered is None or offered.amount <= truth, "a review would pay out more than is here"
-        if self.desk.open or self.dismissed:
+        if self.sale.open or self.dismissed:
             return
-        assert self.desk.rest == truth
+        assert self.sale.rest == truth
         if isinstance(state, Refunded):
             assert truth == 0
         elif not isinstance(state, Paid):
@@ -159,7 +159,7 @@ def test_whatever_the_order__money_in_minus_money_out_is_in_the_state_or_under_r
     play = Play(data.draw)
     for name in data.draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=30)):
         play.step(name)
-        told = types(play.desk.told)
+        told = types(play.sale.told)
         if "TransactionRefunded" in told and "TransactionPaid" in told:
             assert told.index("TransactionPaid") < told.index("TransactionRefunded")
     play.end()

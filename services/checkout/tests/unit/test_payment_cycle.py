@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from services.checkout.tests.desk import Desk
 from services.checkout.tests.given import PRICE, types
 from services.checkout.tests.midtrans_server import MidtransServer
+from services.checkout.tests.one_sale import OneSale
 
 from checkout.payments.cycle import CYCLE, FRAUD, table
 from checkout.transactions.state import left_of
@@ -35,15 +35,15 @@ def expected(first: str, second: str) -> tuple[str, int]:
 @pytest.mark.parametrize(("first", "second"), list(product(CYCLE, CYCLE)))
 def test_every_cell__what_came_minus_what_went_is_in_the_state_or_under_review(first: str, second: str) -> None:
     """F73, F74."""
-    desk = Desk()
+    sale = OneSale()
     for status in (first, second, first, second):  # and once more: repeats change nothing
-        desk.hear(say(status))
+        sale.hear(say(status))
         if status == second:
-            assert (desk.status, len(desk.open)) == expected(first, second)
-    assert types(desk.told).count("TransactionPaid") <= 1
-    assert all(left_of(review, desk.state) is None for review in desk.open), "nobody said how much went back"
-    if desk.status != "paid":
-        assert desk.rest == 0
+            assert (sale.status, len(sale.open)) == expected(first, second)
+    assert types(sale.told).count("TransactionPaid") <= 1
+    assert all(left_of(review, sale.state) is None for review in sale.open), "nobody said how much went back"
+    if sale.status != "paid":
+        assert sale.rest == 0
 
 
 @pytest.mark.parametrize("status", CYCLE)
@@ -66,16 +66,16 @@ class TestFraud:
         ],
     )
     def test_capture(self, heard: list[str], status: str) -> None:
-        desk = Desk()
+        sale = OneSale()
         for fraud in heard:
-            desk.hear(say("capture", fraud_status=fraud))
-        assert (desk.status, desk.open) == (status, [])
+            sale.hear(say("capture", fraud_status=fraud))
+        assert (sale.status, sale.open) == (status, [])
 
     def test_challenged_then_canceled__nothing_came(self) -> None:
-        desk = Desk()
-        desk.hear(say("capture", fraud_status="challenge"))
-        desk.hear(say("cancel"))
-        assert (desk.status, desk.told) == ("awaiting_payment", [])
+        sale = OneSale()
+        sale.hear(say("capture", fraud_status="challenge"))
+        sale.hear(say("cancel"))
+        assert (sale.status, sale.told) == ("awaiting_payment", [])
 
     def test_a_word_that_the_documentation_knows_not__is_never_money(self) -> None:
         from checkout.payments.cycle import meaning
@@ -87,10 +87,10 @@ class TestFraud:
 
 class TestCardRetry:
     def test_denied_card_then_another__is_paid_and_nobody_need_look(self) -> None:
-        desk = Desk()
-        desk.hear(say("deny", payment_type="credit_card"))
-        desk.hear(say("capture", payment_type="credit_card"))
-        assert (desk.status, desk.open) == ("paid", [])
+        sale = OneSale()
+        sale.hear(say("deny", payment_type="credit_card"))
+        sale.hear(say("capture", payment_type="credit_card"))
+        assert (sale.status, sale.open) == ("paid", [])
 
 
 class TestParts:
@@ -98,62 +98,62 @@ class TestParts:
 
     def test_the_sum_so_far__highest_wins_in_any_order(self) -> None:
         for order in (("100000.00", "150000.00"), ("150000.00", "100000.00")):
-            desk = Desk()
+            sale = OneSale()
             for amount in order:
-                desk.hear(say("partial_refund", refund_amount=amount))
-            (review,) = desk.open
-            assert (desk.status, review.received, review.direction) == ("paid", PRICE, "out")
-            assert desk.rest == 100_000
-            left = left_of(review, desk.state)
+                sale.hear(say("partial_refund", refund_amount=amount))
+            (review,) = sale.open
+            assert (sale.status, review.received, review.direction) == ("paid", PRICE, "out")
+            assert sale.rest == 100_000
+            left = left_of(review, sale.state)
             assert left is not None
             assert left.amount == 100_000
 
     def test_parts_that_add_up_to_the_whole__refunded(self) -> None:
-        desk = Desk()
+        sale = OneSale()
         for amount in ("100000.00", "250000.00"):
-            desk.hear(say("partial_refund", refund_amount=amount))
-        assert (desk.status, desk.open, desk.rest) == ("refunded", [], 0)
+            sale.hear(say("partial_refund", refund_amount=amount))
+        assert (sale.status, sale.open, sale.rest) == ("refunded", [], 0)
 
     def test_the_list_alone__is_added_up(self) -> None:
-        desk = Desk()
+        sale = OneSale()
         parts = [{"refund_amount": "100000.00", "refund_key": "a"}, {"refund_amount": "50000.00", "refund_key": "b"}]
-        desk.hear(say("partial_refund", refunds=parts))
-        assert desk.rest == 100_000
+        sale.hear(say("partial_refund", refunds=parts))
+        assert sale.rest == 100_000
 
     @pytest.mark.parametrize("amount", [None, "", "much", "-5.00", "0.00", 100000, [], {"a": 1}])
     @pytest.mark.parametrize("status", ["partial_refund", "partial_chargeback"])
     def test_no_amount__an_admin_looks_and_nothing_can_be_given_back(self, status: str, amount: Any) -> None:
         """What is no amount is as none: how much is left is unknown."""
-        desk = Desk()
-        desk.hear(say("settlement"))
-        desk.hear(say(status, refund_amount=amount))
-        (review,) = desk.open
-        assert (desk.status, review.direction, left_of(review, desk.state)) == ("paid", "out", None)
+        sale = OneSale()
+        sale.hear(say("settlement"))
+        sale.hear(say(status, refund_amount=amount))
+        (review,) = sale.open
+        assert (sale.status, review.direction, left_of(review, sale.state)) == ("paid", "out", None)
 
     def test_unknown_then_known__stays_unknown(self) -> None:
         """The known sum may be the older one."""
-        desk = Desk()
-        desk.hear(say("partial_refund"))
-        desk.hear(say("partial_refund", refund_amount="100000.00"))
-        (review,) = desk.open
-        assert left_of(review, desk.state) is None
+        sale = OneSale()
+        sale.hear(say("partial_refund"))
+        sale.hear(say("partial_refund", refund_amount="100000.00"))
+        (review,) = sale.open
+        assert left_of(review, sale.state) is None
 
     def test_refund_that_says_less_than_all__is_a_part(self) -> None:
-        desk = Desk()
-        desk.hear(say("refund", refund_amount="100000.00"))
-        assert (desk.status, desk.rest, len(desk.open)) == ("paid", 150_000, 1)
+        sale = OneSale()
+        sale.hear(say("refund", refund_amount="100000.00"))
+        assert (sale.status, sale.rest, len(sale.open)) == ("paid", 150_000, 1)
 
     def test_another_gross_amount_with_a_part_returned__never_pays_afterwards(self) -> None:
         """After money of a payment went back it pays no more: no `TransactionPaid` behind a `TransactionRefunded`."""
-        desk = Desk()
-        desk.hear(say("settlement", gross_amount="100000.00"))
-        desk.hear(say("refund", gross_amount="100000.00"))
-        assert (desk.status, desk.open) == ("awaiting_payment", [])
-        desk.hear(say("partial_refund", refund_amount="100000.00"))
-        assert desk.status == "awaiting_payment"
-        assert "TransactionPaid" not in types(desk.told)
-        (review,) = desk.open
-        left = left_of(review, desk.state)
+        sale = OneSale()
+        sale.hear(say("settlement", gross_amount="100000.00"))
+        sale.hear(say("refund", gross_amount="100000.00"))
+        assert (sale.status, sale.open) == ("awaiting_payment", [])
+        sale.hear(say("partial_refund", refund_amount="100000.00"))
+        assert sale.status == "awaiting_payment"
+        assert "TransactionPaid" not in types(sale.told)
+        (review,) = sale.open
+        left = left_of(review, sale.state)
         assert left is not None
         assert left.amount == 150_000
 

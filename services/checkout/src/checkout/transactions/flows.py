@@ -67,7 +67,7 @@ def flow_of(flows: Flows, key: Key) -> Flow | None:
     return next((flow for flow in flows if flow.key == key), None)
 
 
-def told(flows: Flows, event: Event, owner: Key | None) -> Flows:
+def flows_after(flows: Flows, event: Event, owner: Key | None) -> Flows:
     """Return the flows after an event. `owner`: whose money a refund's event is about."""
     match event:
         case TransactionPaid():

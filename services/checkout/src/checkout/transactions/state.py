@@ -30,7 +30,7 @@ from booking_contracts.transactions import (
     TransactionPaid,
     TransactionRefunded,
 )
-from checkout.transactions.flows import Flows, Key, flow_of, key_of, told
+from checkout.transactions.flows import Flows, Key, flow_of, flows_after, key_of
 
 Status = Literal["awaiting_payment", "paid", "refunded", "expired", "canceled"]
 
@@ -173,7 +173,7 @@ def evolve(state: State, event: Event, at: datetime) -> State:
     after = _status_after(state, event, at)
     if isinstance(state, Absent):
         return after
-    return replace(after, flows=told(state.flows, event, _owner(state, event)))
+    return replace(after, flows=flows_after(state.flows, event, _owner(state, event)))
 
 
 def left_of(review: Review, state: Existing) -> Money | None:

@@ -1,4 +1,4 @@
-"""The payments desk without its database: signed words in, the Transaction's state out, by the service's functions."""
+"""One sale without its database: signed words in, the Transaction's state out, by the service's functions."""
 
 import json
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ MIDTRANS = Midtrans(api_url="http://127.0.0.1:1", snap_url="http://127.0.0.1:1",
 
 
 @dataclass
-class Desk:
+class OneSale:
     """One Transaction that waits for its payment, at noon."""
 
     state: Existing = field(default_factory=lambda: _existing(after(*AWAITING)))
