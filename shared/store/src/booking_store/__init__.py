@@ -30,7 +30,7 @@ from booking_store.errors import (
     TooLarge,
     UniqueConflict,
 )
-from booking_store.load import Loaded, LoadedEvent, Remembered, Stored, load, load_with_key
+from booking_store.streams import Loaded, LoadedEvent, Remembered, Stored, load, load_with_key
 
 
 def ddl(name: str) -> str:

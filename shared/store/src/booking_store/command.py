@@ -29,7 +29,7 @@ from booking_store.errors import (
     StoreError,
     StreamConflict,
 )
-from booking_store.load import Loaded, LoadedEvent, Remembered, Stored, load_with_key
+from booking_store.streams import Loaded, LoadedEvent, Remembered, Stored, load_with_key
 
 C = TypeVar("C")
 S = TypeVar("S")

@@ -213,7 +213,8 @@ def month_of(cursor: str | None, months: Months, tier: str) -> date:
 
 
 def _decoded(cursor: str) -> tuple[date, str, int, UUID, int]:
-    return decode_cursor(cursor, date, str, int, UUID, int, of="ranking")  # pyright: ignore[reportReturnType] - as the types say
+    month, tier, place, last, rank = decode_cursor(cursor, date, str, int, UUID, int, of="ranking")
+    return month, tier, place, last, rank
 
 
 def cursor_of(last: Listed, month: date, tier: str) -> str:

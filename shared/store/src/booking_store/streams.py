@@ -13,14 +13,14 @@ from booking_contracts.event import Event
 from booking_store._statement import Prepared
 from booking_store.append import IdempotencyKey
 
-_COLUMNS = (
-    "position, stream_type, stream_id, version, id, type, type_version, data::text, actor, causation_id, "
-    "correlation_id, traceparent, occurred_at, recorded_at"
+_STREAM = (
+    "SELECT position, stream_type, stream_id, version, id, type, type_version, data::text, actor, causation_id, "
+    "correlation_id, traceparent, occurred_at, recorded_at FROM events WHERE stream_id = $1 "
 )
-_LOAD = f"SELECT {_COLUMNS} FROM events WHERE stream_id = $1 ORDER BY version"  # noqa: S608 - constants only
+_LOAD = _STREAM + "ORDER BY version"
 _LOAD_UP_TO = (
-    f"SELECT {_COLUMNS} FROM events WHERE stream_id = $1 AND recorded_at <= coalesce($2::timestamptz, 'infinity') "  # noqa: S608
-    "AND version <= coalesce($3::int, 2147483647) ORDER BY version"
+    _STREAM + "AND recorded_at <= coalesce($2::timestamptz, 'infinity') AND version <= coalesce($3::int, 2147483647) "
+    "ORDER BY version"
 )
 _TO_DECIDE = (
     "SELECT position, version, stream_type, type, type_version, data::text, occurred_at FROM events "
