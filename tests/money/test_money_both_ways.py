@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from services.checkout.tests.one_sale import OneSale
 from services.checkout.tests.given import NOON, types
 from services.checkout.tests.midtrans_server import SERVER_KEY
+from services.checkout.tests.one_sale import OneSale
 
 from booking_contracts.ids import uuid7
 from booking_standins.midtrans import CANCELABLE, NEXT, OUT, REFUNDABLE, Order
