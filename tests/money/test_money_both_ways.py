@@ -17,7 +17,7 @@ from services.checkout.tests.one_sale import OneSale
 
 from booking_contracts.ids import uuid7
 from booking_standins.midtrans import CANCELABLE, NEXT, OUT, REFUNDABLE, Order
-from checkout.payments.cycle import CYCLE
+from checkout.payments.midtrans import CYCLE
 from checkout.transactions.commands import ConfirmRefund, Expire, RefuseRefund, RequestRefund, SettleReview
 from checkout.transactions.state import Paid, Refunded, left_of
 

@@ -9,7 +9,7 @@ from services.checkout.tests.given import PRICE, types
 from services.checkout.tests.midtrans_server import MidtransServer
 from services.checkout.tests.one_sale import OneSale
 
-from checkout.payments.cycle import CYCLE, FRAUD, table
+from checkout.payments.midtrans import CYCLE, FRAUD, table
 from checkout.transactions.state import left_of
 
 REFERENCE = "0198d2a0-1111-7000-8000-000000000001"
@@ -78,7 +78,7 @@ class TestFraud:
         assert (sale.status, sale.told) == ("awaiting_payment", [])
 
     def test_a_word_that_the_documentation_knows_not__is_never_money(self) -> None:
-        from checkout.payments.cycle import meaning
+        from checkout.payments.midtrans import meaning
 
         assert {meaning("capture", word) for word in ("Accept", "review", "ok")} == {None}
         assert meaning("settlement", "") == "paid"

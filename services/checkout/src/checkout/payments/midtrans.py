@@ -1,6 +1,6 @@
 """`midtrans`: Snap's payment page, status, refund and cancel, and its notifications.
 
-What happened is `transaction_status` with `fraud_status` (cycle.py), never the first digit of a code: 407 is a good
+What happened is `transaction_status` with `fraud_status` (`CYCLE`), never the first digit of a code: 407 is a good
 answer that means expired, 202 may be a refund that the bank denied. A notification's signature covers `order_id`,
 `status_code` and `gross_amount` only, not what happened. Yet `status_code` says whether money came (200): a status that
 tells so without it is forged or broken, and refused like a bad signature.
@@ -12,13 +12,12 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 import httpx2
 
 from booking_contracts.money import DECIMALS, Money
-from checkout.payments.cycle import CYCLE, meaning
 from checkout.payments.provider import (
     MONEY,
     BadBodyError,
@@ -33,6 +32,65 @@ from checkout.payments.provider import (
     text,
 )
 from checkout.transactions.commands import PaymentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`money_in`: it tells that the gross amount came. `money_out`: what went back of that. `next`: what may follow."""
+
+    means: PaymentStatus
+    money_in: bool
+    money_out: Literal["nothing", "all that came", "refund_amount, or an unknown part"]
+    next: frozenset[str]
+
+
+_ALL: Literal["all that came"] = "all that came"
+_PART: Literal["refund_amount, or an unknown part"] = "refund_amount, or an unknown part"
+_NONE: Literal["nothing"] = "nothing"
+_BEGUN = frozenset({"capture", "deny", "cancel", "expire"})
+_OUT = frozenset({"refund", "partial_refund", "chargeback", "partial_chargeback"})
+
+# `transaction_status`: what may follow what, and what each means for money in and money out, from its documentation
+# (docs.midtrans.com): "Transaction status cycle", "Transaction status", "Fraud status", "Refund transaction", "Direct
+# refund transaction", "Cancel transaction". docs/api.md shows this very table; the tests judge every pair of statuses
+# by it, cell by cell.
+CYCLE: Mapping[str, Step] = {
+    "pending": Step("pending", False, _NONE, _BEGUN | {"authorize", "settlement", "failure"}),
+    "authorize": Step("pending", False, _NONE, _BEGUN),
+    "capture": Step("paid", True, _NONE, frozenset({"settlement", "cancel"})),
+    "settlement": Step("paid", True, _NONE, _OUT | {"deny"}),
+    "deny": Step("denied", False, _ALL, frozenset()),
+    "cancel": Step("voided", False, _ALL, frozenset()),
+    "expire": Step("failed", False, _NONE, frozenset()),
+    "failure": Step("failed", False, _NONE, frozenset()),
+    "refund": Step("refunded", True, _ALL, frozenset()),
+    "partial_refund": Step("partly_refunded", True, _PART, _OUT),
+    "chargeback": Step("refunded", True, _ALL, frozenset()),
+    "partial_chargeback": Step("partly_refunded", True, _PART, _OUT),
+}
+FRAUD: Mapping[str, PaymentStatus | None] = {"accept": None, "challenge": "pending", "deny": "denied"}
+"""What fraud detection makes of `capture` and `settlement`: none of its business, wait for a decision, no money."""
+
+
+def meaning(transaction_status: str, fraud_status: str) -> PaymentStatus | None:
+    """Return what the two words mean together; None for words that the documentation doesn't know."""
+    step = CYCLE.get(transaction_status)
+    if step is None or step.means != "paid" or not fraud_status:
+        return step.means if step else None
+    if fraud_status not in FRAUD:
+        return None
+    return FRAUD[fraud_status] or step.means
+
+
+def table() -> str:
+    """Return the cycle as the page of the product shows it."""
+    rows = ["| `transaction_status` | means | money in | money out | may become |", "| --- | --- | --- | --- | --- |"]
+    for name, step in CYCLE.items():
+        money_in = "the gross amount" if step.money_in else "nothing"
+        following = ", ".join(f"`{one}`" for one in CYCLE if one in step.next) or "–"
+        rows.append(f"| `{name}` | {step.means} | {money_in} | {step.money_out} | {following} |")
+    return "\n".join(rows)
+
 
 MOST_REFUNDS = 100
 MOST_URL = 2_048

@@ -37,9 +37,19 @@ from checkout.transactions.commands import (
     RequestRefund,
     SettleReview,
 )
-from checkout.transactions.flows import flow_of
 from checkout.transactions.payment import report_payment
-from checkout.transactions.state import STATUS, Absent, Existing, Paid, State, Status, left_of, parties, practitioner_of
+from checkout.transactions.state import (
+    STATUS,
+    Absent,
+    Existing,
+    Paid,
+    State,
+    Status,
+    flow_of,
+    left_of,
+    parties,
+    practitioner_of,
+)
 
 ANY: frozenset[Status] = frozenset(STATUS.values())
 LIFECYCLE: Mapping[type[Command], frozenset[Status]] = {

@@ -1,6 +1,6 @@
 """What a provider's word does to a Transaction (P4): pay it, refund it, or become a review; it is never dropped.
 
-Reports arrive twice and in any order. Whatever the order, what came in minus what went out (`flows.py`) is in the
+Reports arrive twice and in any order. Whatever the order, what came in minus what went out (`state.py`) is in the
 Transaction's state or in an open review. `refunded` first is decided as `paid` and then as `refunded`. Money that a
 provider takes back after it paid (`voided`, `denied`) has gone back whole; `failed` after `paid` contradicts itself and
 is an admin's to look at. A payment of which money went back never pays any more.
@@ -21,16 +21,20 @@ from booking_contracts.transactions import (
     TransactionRefunded,
 )
 from checkout.transactions.commands import ReportPayment
-from checkout.transactions.flows import Flow, Key, UnderWay, flow_of, key_of
 from checkout.transactions.state import (
     AwaitingPayment,
     Canceled,
     Existing,
     Expired,
+    Flow,
+    Key,
     Paid,
     Refunded,
     Review,
+    UnderWay,
     evolve,
+    flow_of,
+    key_of,
     parties,
 )
 
