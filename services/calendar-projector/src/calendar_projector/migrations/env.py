@@ -1,5 +1,17 @@
+"""Alembic's entry: how it runs is the process', what the database should have stands in the tables."""
+
 from alembic import context
 
+import booking_inbox.tables
+import booking_outbox.tables
+import booking_web.tables
+import calendar_projector.tables
 from booking_process.migrations import run_migrations
 
-run_migrations(context)
+run_migrations(
+    context,
+    booking_inbox.tables.metadata,
+    booking_outbox.tables.metadata,
+    booking_web.tables.metadata,
+    calendar_projector.tables.metadata,
+)
