@@ -6,12 +6,15 @@ from itertools import groupby
 from typing import Any, Literal
 from uuid import UUID
 
+import sqlalchemy as sa
 from psycopg import sql
 from psycopg.rows import class_row
 
 from booking_contracts.ids import uuid7
+from booking_process.database import Filtered
 from booking_store import Connection, FreeText, load
 from checkout.payments.provider import Heard, Notification
+from checkout.tables import payment_review
 from checkout.transactions.state import Absent, Existing, State, evolve
 from checkout.transactions.store import TRANSACTION, review_row
 
@@ -133,32 +136,23 @@ class ReviewRow:
     version: int
 
 
-_ROWS = sql.SQL("SELECT {} FROM payment_review WHERE ").format(
-    sql.SQL(", ").join(map(sql.Identifier, ReviewRow.__slots__))
+_REVIEWS = Filtered(
+    sa.select(*(payment_review.c[name] for name in ReviewRow.__slots__)).order_by(payment_review.c.id.desc()),
+    id=payment_review.c.id,
+    state=payment_review.c.state,
+    below=payment_review.c.id < sa.bindparam("below"),
 )
 
 
 async def find(conn: Connection, review_id: UUID, *, lock: bool = False) -> ReviewRow | None:
     """Return a review."""
-    cursor = conn.cursor(row_factory=class_row(ReviewRow))
-    suffix = sql.SQL("FOR UPDATE") if lock else sql.SQL("")
-    await cursor.execute(_ROWS + sql.SQL("id = %s ") + suffix, [review_id])
-    return await cursor.fetchone()
+    found = await _REVIEWS.fetch(conn.cursor(row_factory=class_row(ReviewRow)), lock=lock, id=review_id)
+    return found[0] if found else None
 
 
 async def newest(conn: Connection, *, state: str | None, below: UUID | None, limit: int) -> list[ReviewRow]:
     """Return reviews, newest first."""
-    where = [sql.SQL("true")]
-    if state is not None:
-        where.append(sql.SQL("state = %(state)s"))
-    if below is not None:
-        where.append(sql.SQL("id < %(below)s"))
-    cursor = conn.cursor(row_factory=class_row(ReviewRow))
-    await cursor.execute(
-        _ROWS + sql.SQL(" AND ").join(where) + sql.SQL(" ORDER BY id DESC LIMIT %(limit)s"),
-        {"state": state, "below": below, "limit": limit},
-    )
-    return await cursor.fetchall()
+    return await _REVIEWS.fetch(conn.cursor(row_factory=class_row(ReviewRow)), limit=limit, state=state, below=below)
 
 
 async def settle_without_stream(

@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from psycopg import sql
+import sqlalchemy as sa
 from psycopg.rows import dict_row
 from pydantic import BaseModel, ConfigDict, Field
 
 from booking_contracts.event import Instant
+from booking_process.database import Filtered
 from booking_store import Connection, load
 from booking_web.problems import not_found
+from checkout.tables import payment_session, transaction
 from checkout.transactions.state import Absent, Existing, State, Status
 from checkout.transactions.store import TRANSACTION, read_at, read_row
 
@@ -128,7 +130,7 @@ class HistoryItem(BaseModel):
 
 async def one(conn: Connection, transaction_id: UUID) -> TransactionView | None:
     """Return a Transaction as it is now."""
-    found = await _rows(conn, sql.SQL("t.id = %(id)s"), {"id": transaction_id}, 1)
+    found = await _rows(conn, id=transaction_id)
     return found[0] if found else None
 
 
@@ -136,14 +138,7 @@ async def page(
     conn: Connection, *, owner: UUID | None, status: str | None, below: UUID | None, limit: int
 ) -> list[TransactionView]:
     """Return Transactions, newest first (ids are UUIDv7), of one member or of all."""
-    where = [sql.SQL("true")]
-    if owner is not None:
-        where.append(sql.SQL("t.user_id = %(owner)s"))
-    if status is not None:
-        where.append(sql.SQL("t.status = %(status)s"))
-    if below is not None:
-        where.append(sql.SQL("t.id < %(below)s"))
-    return await _rows(conn, sql.SQL(" AND ").join(where), {"owner": owner, "status": status, "below": below}, limit)
+    return await _rows(conn, limit=limit, owner=owner, status=status, below=below)
 
 
 async def at_version(conn: Connection, transaction_id: UUID, version: int) -> TransactionView:
@@ -190,13 +185,17 @@ async def _redirect_url(conn: Connection, transaction_id: UUID) -> str | None:
     return row[0] if row else None
 
 
-async def _rows(
-    conn: Connection, where: sql.Composable, parameters: dict[str, Any], limit: int
-) -> list[TransactionView]:
-    cursor = conn.cursor(row_factory=dict_row)
-    query = sql.SQL(
-        "SELECT t.*, s.redirect_url FROM transaction t LEFT JOIN payment_session s ON s.transaction_id = t.id"
-        " WHERE {} ORDER BY t.id DESC LIMIT %(limit)s"
-    )
-    await cursor.execute(query.format(where), {**parameters, "limit": limit})
-    return [view_of(row, row["redirect_url"]) for row in await cursor.fetchall()]
+_TRANSACTIONS = Filtered(
+    sa.select(transaction, payment_session.c.redirect_url)
+    .join_from(transaction, payment_session, payment_session.c.transaction_id == transaction.c.id, isouter=True)
+    .order_by(transaction.c.id.desc()),
+    id=transaction.c.id,
+    owner=transaction.c.user_id,
+    status=transaction.c.status,
+    below=transaction.c.id < sa.bindparam("below"),
+)
+
+
+async def _rows(conn: Connection, **wanted: Any) -> list[TransactionView]:
+    rows = await _TRANSACTIONS.fetch(conn.cursor(row_factory=dict_row), **wanted)
+    return [view_of(row, row["redirect_url"]) for row in rows]

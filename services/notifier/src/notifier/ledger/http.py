@@ -6,15 +6,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
+import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Response
 from psycopg.rows import dict_row
-from psycopg.sql import SQL, Composed
 from pydantic import BaseModel, Field
 
 from booking_contracts.event import RECIPIENT
 from booking_contracts.notifications import NotificationState
 from booking_contracts.topics import PRACTITIONERS, SESSIONS, TRANSACTIONS
-from booking_process.database import Database
+from booking_process.database import Database, Filtered
 from booking_web.auth import AdminCaller, Caller, Principal
 from booking_web.conditions import Preconditions
 from booking_web.consistency import Consistency, stamp
@@ -24,6 +24,7 @@ from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_o
 from booking_web.problems import conflict, not_found, problem_responses
 from notifier.ledger.store import ledger_update
 from notifier.rules import Channel
+from notifier.tables import notification
 
 TOPICS_OF_TOKENS = {
     "checkout:transaction": TRANSACTIONS.name,
@@ -31,19 +32,6 @@ TOPICS_OF_TOKENS = {
     "consultation:session": SESSIONS.name,
 }
 
-_SELECT = SQL("""
-    SELECT id, cause_event_id, recipient_id, channel, template, locale, state, reason, attempts, due_at, session_id,
-        transaction_id, provider_message_id, delivered_at, changed_at, version
-    FROM notification WHERE true""")
-_CONDITIONS = {
-    "id": SQL(" AND id = %(id)s"),
-    "recipient_id": SQL(" AND recipient_id = %(recipient_id)s"),
-    "state": SQL(" AND state = %(state)s"),
-    "channel": SQL(" AND channel = %(channel)s"),
-    "session_id": SQL(" AND session_id = %(session_id)s"),
-    "transaction_id": SQL(" AND transaction_id = %(transaction_id)s"),
-    "before": SQL(" AND id < %(before)s"),
-}
 _RESEND = ledger_update(
     """state = 'pending', reason = NULL, ambiguities = 0, queued_at = clock_timestamp(), not_before = clock_timestamp(),
        provider_message_id = NULL, delivered_at = NULL""",
@@ -91,6 +79,18 @@ class Notification(BaseModel):
     version: int
 
 
+_NOTIFICATIONS = Filtered(
+    sa.select(*(notification.c[name] for name in Notification.model_fields)).order_by(notification.c.id.desc()),
+    id=notification.c.id,
+    recipient_id=notification.c.recipient_id,
+    state=notification.c.state,
+    channel=notification.c.channel,
+    session_id=notification.c.session_id,
+    transaction_id=notification.c.transaction_id,
+    before=notification.c.id < sa.bindparam("before"),
+)
+
+
 def router(database: Database, consumer: str, committed: Callable[[], None]) -> APIRouter:
     """The routes of `/v1/notifications`. `consumer` is the name under which records are taken over."""
     routes = APIRouter(prefix="/v1/notifications", tags=["notifications"])
@@ -99,15 +99,15 @@ def router(database: Database, consumer: str, committed: Callable[[], None]) -> 
     async def list_notifications(caller: Caller, page: Page, wish: Consistency, chosen: Chosen) -> Any:
         """The caller's own messages, newest first; an admin's list holds everybody's, those to `admins` too."""
         await wish.visible(database, consumer, TOPICS_OF_TOKENS)
-        values = {name: value for name, value in asdict(chosen).items() if value is not None}
+        values = asdict(chosen)
         if not caller.has("admin"):
-            if values.get("recipient_id", str(caller.sub)) != str(caller.sub):
+            if values["recipient_id"] not in (None, str(caller.sub)):
                 return page_of([], None)
             values["recipient_id"] = str(caller.sub)
         if page.cursor:
             (values["before"],) = decode_cursor(page.cursor, UUID, of="notifications")
         async with database.autocommit() as conn:
-            rows = await _rows(conn, values, SQL(" ORDER BY id DESC LIMIT {}").format(page.limit + 1))
+            rows = await _NOTIFICATIONS.fetch(conn.cursor(row_factory=dict_row), limit=page.limit + 1, **values)
         items, more = rows[: page.limit], rows[page.limit :]
         return page_of(items, encode_cursor(items[-1]["id"], of="notifications") if more else None)
 
@@ -162,16 +162,9 @@ def _stamped(response: Response, shown: Notification) -> Notification:
 async def _one(
     conn: psycopg.AsyncConnection, notification_id: UUID, caller: Principal, *, lock: bool = False
 ) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"id": notification_id}
-    if not caller.has("admin"):
-        chosen["recipient_id"] = str(caller.sub)
-    rows = await _rows(conn, chosen, SQL(" FOR UPDATE" if lock else ""))
+    own = None if caller.has("admin") else str(caller.sub)
+    cursor = conn.cursor(row_factory=dict_row)
+    rows = await _NOTIFICATIONS.fetch(cursor, lock=lock, id=notification_id, recipient_id=own)
     if not rows:
         raise not_found()
     return rows[0]
-
-
-async def _rows(conn: psycopg.AsyncConnection, chosen: dict[str, Any], ending: SQL | Composed) -> list[dict[str, Any]]:
-    # Only the conditions that were chosen: `(x IS NULL OR column = x)` would cost every plan its index.
-    query = Composed([_SELECT, *(_CONDITIONS[name] for name in chosen), ending])
-    return await (await conn.cursor(row_factory=dict_row).execute(query, chosen)).fetchall()
