@@ -4,14 +4,15 @@ A page costs the same with ten thousand sessions and with ten million: the query
 (`tests/integration/test_list_plans.py`). A person is a party in two ways, so two such reads are merged.
 """
 
+import typing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composable, Composed, Literal
 
 from booking_contracts.sessions import SessionCanceled, SessionFailed, SessionStatus
 from booking_store import FreeText, Stored, load
@@ -22,7 +23,7 @@ from consultation.sessions.store import Person, row
 Connection = psycopg.AsyncConnection[Any]
 Row = dict[str, Any]
 
-SHOWN: LiteralString = """
+_SHOWN = SQL("""
 s.id, s.transaction_id, s.assessment_id, s.practitioner_id, s.user_id, s.kind, s.status, s.requested_at, s.respond_by,
 s.auto_start, s.scheduled_date, s.time_start, s.time_end, s.timezone, s.ends_next_day, s.fold, s.fold_end,
 s.starts_at, s.ends_at,
@@ -32,21 +33,19 @@ CASE WHEN ep.person_id IS NULL THEN coalesce(p.name, pc.name) END AS practitione
 CASE WHEN em.person_id IS NULL THEN m.name END AS member_name,
 pc.phone AS practitioner_phone, pc.locale AS practitioner_locale,
 ep.person_id IS NOT NULL AS practitioner_erased, em.person_id IS NOT NULL AS member_erased
-"""
-NAMED: LiteralString = """
+""")
+_NAMED = SQL("""
 LEFT JOIN practitioner p ON p.id = s.practitioner_id
 LEFT JOIN contact pc ON pc.person_id = s.practitioner_id
 LEFT JOIN contact m ON m.person_id = s.user_id
 LEFT JOIN erased_person ep ON ep.person_id = s.practitioner_id
 LEFT JOIN erased_person em ON em.person_id = s.user_id
-"""
-_ONE: LiteralString = (
-    "SELECT " + SHOWN + " FROM feedback_session s " + NAMED  # noqa: S608 - constants
-    + "WHERE s.id = %(id)s AND (%(all)s OR %(person)s IN (s.practitioner_id, s.user_id))"
-)  # fmt: skip
-_MAY_SEE: LiteralString = (
-    "SELECT 1 FROM feedback_session s WHERE s.id = %(id)s AND (%(all)s OR %(person)s IN (s.practitioner_id, s.user_id))"
+""")
+_SCOPE = SQL("s.id = %(id)s AND (%(all)s OR %(person)s IN (s.practitioner_id, s.user_id))")
+_ONE = SQL("SELECT {shown} FROM feedback_session s {named} WHERE {scope}").format(
+    shown=_SHOWN, named=_NAMED, scope=_SCOPE
 )
+_MAY_SEE = SQL("SELECT 1 FROM feedback_session s WHERE {}").format(_SCOPE)
 
 
 async def one(conn: Connection, session_id: UUID, person: Person) -> Row | None:
@@ -147,13 +146,13 @@ def _scope(session_id: UUID, person: Person) -> Row:
     return {"id": session_id, "person": person.id, "all": "admin" in person.roles}
 
 
-async def rows_of(conn: Connection, query: LiteralString | bytes, params: Row) -> list[Row]:
+async def rows_of(conn: Connection, query: Composed, params: Row) -> list[Row]:
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchall()
 
 
-Order = Literal["newest", "by_start", "waiting"]
+Order = typing.Literal["newest", "by_start", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,82 +174,67 @@ class Filter:
 Position = tuple[datetime, UUID] | tuple[UUID]
 """The sort key of a page's last row; an id alone where it is the whole key."""
 
-_ORDERED: dict[Order, LiteralString] = {
-    "newest": "ORDER BY s.id DESC",
-    "by_start": "ORDER BY s.starts_at DESC, s.id DESC",
-    "waiting": "ORDER BY s.respond_by, s.id",
+_ORDERED: dict[Order, SQL] = {
+    "newest": SQL("s.id DESC"),
+    "by_start": SQL("s.starts_at DESC, s.id DESC"),
+    "waiting": SQL("s.respond_by, s.id"),
 }
-_AFTER: dict[Order, LiteralString] = {
-    "newest": "s.id < %(id)s",
-    "by_start": "(s.starts_at, s.id) < (%(key)s, %(id)s)",
-    "waiting": "(s.respond_by, s.id) > (%(key)s, %(id)s)",
+_AFTER: dict[Order, SQL] = {
+    "newest": SQL("s.id < %(id)s"),
+    "by_start": SQL("(s.starts_at, s.id) < (%(key)s, %(id)s)"),
+    "waiting": SQL("(s.respond_by, s.id) > (%(key)s, %(id)s)"),
 }
 # All sessions of one status. Equal to a status, PostgreSQL would often walk the ids from the newest and leave out the
 # others, however many there are; between it and itself, in the order of status and id, only the index on both will do.
-_OF_STATUS: LiteralString = "s.status BETWEEN %(status)s AND %(status)s"
-_ORDERED_OF_STATUS: LiteralString = "ORDER BY s.status DESC, s.id DESC"
-_AFTER_OF_STATUS: LiteralString = "(s.status, s.id) < (%(status)s, %(id)s)"
-_PARTY: tuple[LiteralString, ...] = ("s.practitioner_id = %(person)s", "s.user_id = %(person)s")
+_OF_STATUS = SQL("s.status BETWEEN {0} AND {0}")
+_ORDERED_OF_STATUS = SQL("s.status DESC, s.id DESC")
+_AFTER_OF_STATUS = SQL("(s.status, s.id) < ({}, %(id)s)")
+_PARTY = (SQL("s.practitioner_id = %(person)s"), SQL("s.user_id = %(person)s"))
 
 
 async def page(
     conn: Connection, person: Person, wanted: Filter, *, limit: int, after: Position | None
 ) -> tuple[list[Row], Position | None]:
     """The next `limit` sessions that this person may see, and where the page after it begins (None: that was all)."""
-    params: Row = {
-        "person": person.id,
-        "status": wanted.status,
-        "start": wanted.start,
-        "end": wanted.end,
-    }
+    params: Row = {"person": person.id, "start": wanted.start, "end": wanted.end}
     if after is not None:
         params |= {"id": after[-1], "key": after[0]}
-    # Limit and status stand in the text: for parameters PostgreSQL's general plan guesses too many rows, looks too
-    # dear, and every call is planned anew, half of a page's time. One more row tells whether there is a next page.
-    query = statement(person, wanted, continued=after is not None).replace("%(limit)s", str(int(limit) + 1))
-    query = query.replace("%(status)s", sql.Literal(wanted.status).as_string(conn))
-    rows = await rows_of(conn, query.encode(), params)
+    # One more row tells whether there is a next page.
+    rows = await rows_of(conn, statement(person, wanted, limit=limit + 1, continued=after is not None), params)
     if len(rows) <= limit:
         return rows, None
     return rows[:limit], _position(wanted.order, rows[limit - 1])
 
 
-def statement(person: Person, wanted: Filter, *, continued: bool) -> LiteralString:
-    """The query of a page, or of one after another page."""
-    if "admin" in person.roles and wanted.order == "newest" and wanted.status is not None:
-        return _of_status(continued=continued)
-    scopes = (None,) if "admin" in person.roles else _PARTY
-    # Only what is asked for stands in the text: with `status = $1 OR $1 IS NULL` a generic plan could use no index.
-    common: list[LiteralString] = []
+def statement(person: Person, wanted: Filter, *, limit: int, continued: bool) -> Composed:
+    """The query of a page, or of one after another page.
+
+    Only what is asked for stands in the text: with `status = $1 OR $1 IS NULL` a generic plan could use no index. So do
+    limit and status: for parameters PostgreSQL's general plan guesses too many rows, looks too dear, and every call is
+    planned anew, half of a page's time.
+    """
+    admin, order, status = "admin" in person.roles, wanted.order, Literal(wanted.status)
+    of_status = admin and order == "newest" and wanted.status is not None
+    conditions: list[Composable] = []
     if wanted.status is not None:
-        # Written out, so that the partial indexes of the waiting list are seen to fit.
-        waiting = wanted.order == "waiting"
-        common.append("s.status = 'pending_negotiation'" if waiting else "s.status = %(status)s")
+        conditions.append((_OF_STATUS if of_status else SQL("s.status = {}")).format(status))
     if wanted.start is not None:
-        common.append("s.starts_at >= %(start)s")
+        conditions.append(SQL("s.starts_at >= %(start)s"))
     if wanted.end is not None:
-        common.append("s.starts_at < %(end)s")
+        conditions.append(SQL("s.starts_at < %(end)s"))
     if continued:
-        common.append(_AFTER[wanted.order])
-    order = _ORDERED[wanted.order]
-    branches: list[LiteralString] = []
-    for scope in scopes:
-        parts: list[LiteralString] = [scope, *common] if scope else common
-        where: LiteralString = ("WHERE " + " AND ".join(parts) + " ") if parts else ""
-        branches.append("(SELECT s.* FROM feedback_session s " + where + order + " LIMIT %(limit)s)")  # noqa: S608 - constants
-    return _shown(" UNION ALL ".join(branches), order)
-
-
-def _of_status(*, continued: bool) -> LiteralString:
-    where: LiteralString = _OF_STATUS + (" AND " + _AFTER_OF_STATUS if continued else "")
-    page: LiteralString = (
-        "SELECT s.* FROM feedback_session s WHERE " + where + " " + _ORDERED_OF_STATUS + " LIMIT %(limit)s"  # noqa: S608 - constants
+        conditions.append(_AFTER_OF_STATUS.format(status) if of_status else _AFTER[order])
+    pages = (
+        SQL("(SELECT s.* FROM feedback_session s WHERE {where} ORDER BY {order} LIMIT {limit})").format(
+            where=SQL(" AND ").join([*scope, *conditions] or [SQL("true")]),
+            order=_ORDERED_OF_STATUS if of_status else _ORDERED[order],
+            limit=limit,
+        )
+        for scope in ([()] if admin else [(party,) for party in _PARTY])
     )
-    return _shown(page, _ORDERED["newest"])
-
-
-def _shown(page: LiteralString, order: LiteralString) -> LiteralString:
-    return "SELECT " + SHOWN + " FROM (" + page + ") s " + NAMED + order + " LIMIT %(limit)s"  # noqa: S608 - constants
+    return SQL("SELECT {shown} FROM ({pages}) s {named} ORDER BY {order} LIMIT {limit}").format(
+        shown=_SHOWN, pages=SQL(" UNION ALL ").join(pages), named=_NAMED, order=_ORDERED[order], limit=limit
+    )
 
 
 def _position(order: Order, row: Row) -> Position:
