@@ -96,7 +96,7 @@ class UnsafeDatabaseError(Exception):
 class Database:
     """The connections of one process to its one database.
 
-    `autocommit()` and `transaction()` hand out psycopg connections.
+    `autocommit()` and `transaction()` hand out psycopg connections; lists in SQLAlchemy Core are `Filtered`.
     """
 
     def __init__(

@@ -1,11 +1,6 @@
 """Migrations of one service's database: Alembic under one lock, with a short lock_timeout.
 
-A service's `migrations/env.py` is five lines:
-
-    from alembic import context
-    from booking_process.migrations import run_migrations
-
-    run_migrations(context, booking_web.tables.metadata, tables.metadata)
+A service's `migrations/env.py` calls `run_migrations(context, ...)` with the tables that its database should have.
 
 Only `migrate` imports this module: a serving process has no need of Alembic.
 """
