@@ -59,12 +59,7 @@ practitioner = sa.Table(
     sa.Column("tiers", sa.ARRAY(sa.Text), nullable=False),
     sa.Column("timezone", sa.Text, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
-    sa.Column(
-        "completeness",
-        sa.SmallInteger,
-        sa.Computed("(photo_url IS NOT NULL)::int + (bio IS NOT NULL)::int + (profession IS NOT NULL)::int"),
-        nullable=False,
-    ),
+    sa.Column("completeness", sa.SmallInteger, sa.Computed(_COMPLETENESS)),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("erased_at", TIMESTAMPTZ),
     sa.Column("actor", sa.Text, nullable=False),
