@@ -18,11 +18,11 @@ def upgrade() -> None:
     op.execute("""ALTER TABLE preference
         ALTER email DROP NOT NULL, ALTER whatsapp DROP NOT NULL, ALTER language DROP NOT NULL,
         ADD CONSTRAINT preference_whole CHECK (num_nulls(email, whatsapp, language) IN (0, 3))""")
-    op.execute(f"INSERT INTO outbox (topic, key) SELECT {_TOPIC}, person_id::text FROM preference")  # noqa: S608
+    op.execute(f"INSERT INTO outbox (topic, key) SELECT {_TOPIC}, person_id::text FROM preference")
 
 
 def downgrade() -> None:
-    op.execute(f"DELETE FROM outbox WHERE topic = {_TOPIC}")  # noqa: S608
+    op.execute(f"DELETE FROM outbox WHERE topic = {_TOPIC}")
     op.execute("DELETE FROM preference WHERE language IS NULL")
     op.execute("""ALTER TABLE preference DROP CONSTRAINT preference_whole,
         ALTER email SET NOT NULL, ALTER whatsapp SET NOT NULL, ALTER language SET NOT NULL""")
