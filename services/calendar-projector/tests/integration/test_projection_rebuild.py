@@ -11,8 +11,8 @@ from booking_contracts.topics import SESSIONS
 from booking_inbox import Engine, PositionLost
 from booking_outbox import Progress
 from calendar_projector.projection import generations
-from calendar_projector.projection.consumer import Kafka, engine_of
-from calendar_projector.projection.generations import NothingToGoBackTo, Positions, RebuildRunning
+from calendar_projector.projection.consumer import Kafka, Positions, engine_of
+from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
 from calendar_projector.projection.slot import Slot
 
 pytestmark = pytest.mark.servers
