@@ -12,7 +12,8 @@ from booking_process.database import Database
 from booking_process.service import Service, Worker
 from booking_store import Busy
 from checkout.catalogue import products_router
-from checkout.kafka import CONSUMER, PUBLISHED, router_of
+from checkout.contexts import CONSUMER
+from checkout.kafka import PUBLISHED, router_of
 from checkout.payments import pages
 from checkout.payments.expiry import Expiry
 from checkout.payments.http import reviews_router

@@ -9,8 +9,6 @@ from psycopg import sql
 from psycopg.rows import class_row
 from pydantic import BaseModel, Field, StrictBool
 
-from booking_contracts.money import Money
-from booking_contracts.transactions import ProductSnapshot
 from booking_process.database import Database
 from booking_store import Connection
 from booking_web.auth import AdminCaller, Caller
@@ -20,9 +18,7 @@ from booking_web.idempotency import Idempotency, Written
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import not_found, problem_responses
 from checkout.contexts import ERASED
-from checkout.fields import Body, Minutes, PersonName, Price, Tier
-from checkout.transactions.commands import Offer
-from checkout.transactions.reads import MoneyView
+from checkout.fields import Body, Minutes, MoneyView, PersonName, Price, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +37,6 @@ class Product:
     auto_start: bool
     active: bool
     version: int
-
-    @property
-    def offer(self) -> Offer:
-        """What a sale copies (P1)."""
-        snapshot = ProductSnapshot(
-            id=self.id, name=self.name, kind=self.kind, tier=self.tier, duration_minutes=self.duration_minutes
-        )
-        price = Money(self.amount, self.currency)
-        return Offer(snapshot, price, self.request_limit_minutes, self.auto_start, self.active)
 
 
 _COLUMNS = sql.SQL(", ").join(map(sql.Identifier, Product.__slots__))

@@ -18,6 +18,9 @@ def person_erased() -> Problem:
     return forbidden("person_erased", "This person was erased; nothing is kept of them or written again.")
 
 
+CONSUMER = "checkout-sessions"
+"""Its rows in `inbox` answer consistency tokens about sessions."""
+
 ERASED = person_erased()
 """As the document shows it."""
 

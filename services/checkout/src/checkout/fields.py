@@ -88,3 +88,10 @@ class Price(Body):
 
     amount: Annotated[int, Field(strict=True, gt=0, le=10**12, examples=[250000])]
     currency: Annotated[str, AfterValidator(_known_currency), Field(examples=["IDR"]), _up_to(3)]
+
+
+class MoneyView(BaseModel):
+    """An integer in the currency's unit: 250000 IDR is Rp250.000."""
+
+    amount: int = Field(examples=[250000])
+    currency: str = Field(examples=["IDR"])

@@ -19,9 +19,9 @@ from checkout.ranking import figures
 from checkout.ranking.figures import Consulted
 from checkout.ranking.listing import Months
 from checkout.transactions.commands import FollowSession
+from checkout.transactions.decider import BEGUN
 from checkout.transactions.store import TRANSACTION
 
-CONSUMER = "checkout-sessions"
 ATTEMPTS = 8
 
 
@@ -40,7 +40,7 @@ def router_of(months: Months) -> InboxRouter:
             if folded:
                 after[session_id] = folded
         await figures.save(conn, [row for key, row in after.items() if row is not before.get(key)])
-        await figures.note_begun(conn, before, after)
+        await figures.note_begun(conn, before, after, BEGUN)
         await figures.add(conn, _changes(before, after), months)
         for item in items:
             if isinstance(item.event, SessionStarted | ResultUploaded):

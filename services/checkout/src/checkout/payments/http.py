@@ -19,13 +19,12 @@ from booking_web.idempotency import Idempotency, Written
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import conflict, not_found, problem_responses
 from checkout.contexts import ERASED, by_person
-from checkout.fields import Body, Reason
+from checkout.fields import Body, MoneyView, Reason
 from checkout.payments.reviews import WITHOUT_STREAM, ReviewRow, find, newest, review_at, settle_without_stream
 from checkout.transactions.commands import SettleReview
 from checkout.transactions.decider import NOT_REFUNDABLE
 from checkout.transactions.handlers import Handlers, reason_id
 from checkout.transactions.problems import CHANGED, LEFT, REFUND_IN_PROGRESS
-from checkout.transactions.reads import MoneyView
 
 SETTLED = (conflict("review_settled", "This review is settled already."), REFUND_IN_PROGRESS, LEFT)
 

@@ -20,9 +20,8 @@ from booking_web.idempotency import Idempotency, Written
 from booking_web.pages import Page, PageOf, page_of
 from booking_web.problems import forbidden, not_found, problem_responses, unprocessable
 from checkout import catalogue
-from checkout.contexts import ERASED, cause_of
+from checkout.contexts import CONSUMER, ERASED, cause_of
 from checkout.fields import Body, Email, Paragraph, PersonName, Phone, Tier, WebAddress, Zone
-from checkout.kafka import CONSUMER
 from checkout.people import store
 from checkout.people.store import DEFAULT_LOCALE, Person, Profile
 from checkout.ranking.listing import Listed, Months, PublicProfile, cursor_of, month_of, page_after

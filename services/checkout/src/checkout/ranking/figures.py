@@ -15,7 +15,6 @@ from booking_contracts.sessions import ResultUploaded, SessionEvent
 from booking_store import Connection
 from checkout.ranking import listing
 from checkout.ranking.listing import Months
-from checkout.transactions.decider import BEGUN
 
 Counts = Mapping[tuple[UUID, date], tuple[int, int]]
 """(practitioner, month) -> (productivity, activity)."""
@@ -99,12 +98,18 @@ async def save(conn: Connection, rows: Iterable[Consulted], table: sql.Identifie
     await conn.execute(statement.format(table), [values])
 
 
-async def note_begun(conn: Connection, before: Mapping[UUID, Consulted], after: Mapping[UUID, Consulted]) -> None:
-    """Tell the Transactions whose sessions began or ended whether one has begun: a reassignment relies on it (P2).
+async def note_begun(
+    conn: Connection, before: Mapping[UUID, Consulted], after: Mapping[UUID, Consulted], begun: Collection[str]
+) -> None:
+    """Tell the Transactions whose sessions began or ended whether one is `begun`: a reassignment relies on it (P2).
 
     Their rows are locked first and looked at afterwards: two sessions of one Transaction may come at the same time.
     """
-    changed = {row.transaction_id for key, row in after.items() if _begun(row) != _begun(before.get(key))}
+
+    def has_begun(row: Consulted | None) -> bool:
+        return row is not None and row.status in begun
+
+    changed = {row.transaction_id for key, row in after.items() if has_begun(row) != has_begun(before.get(key))}
     if not changed:
         return
     await conn.execute("SELECT 1 FROM transaction WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [sorted(changed)])
@@ -113,12 +118,8 @@ async def note_begun(conn: Connection, before: Mapping[UUID, Consulted], after: 
         " SELECT transaction_id, bool_or(status = ANY(%s)) AS begun FROM consulted_session"
         " WHERE transaction_id = ANY(%s) GROUP BY transaction_id"
         ") s WHERE t.id = s.transaction_id AND t.session_begun <> s.begun",
-        [sorted(BEGUN), sorted(changed)],
+        [sorted(begun), sorted(changed)],
     )
-
-
-def _begun(row: Consulted | None) -> bool:
-    return row is not None and row.status in BEGUN
 
 
 async def status_of(conn: Connection, transaction_id: UUID) -> str | None:

@@ -19,7 +19,7 @@ from booking_contracts.errors import ContractError
 from booking_contracts.topics import SESSIONS, Topic
 from booking_inbox.reading import record_of
 from booking_process.database import Database
-from checkout.kafka import CONSUMER
+from checkout.contexts import CONSUMER
 from checkout.ranking import figures, listing
 from checkout.ranking.figures import REBUILT, Consulted
 from checkout.ranking.listing import Months

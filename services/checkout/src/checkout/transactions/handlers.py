@@ -8,12 +8,14 @@ from datetime import timedelta
 from uuid import UUID
 
 from booking_contracts.ids import uuid7
+from booking_contracts.money import Money
+from booking_contracts.transactions import ProductSnapshot
 from booking_process.database import Database
 from booking_store import CommandContext, Connection, Outcome, handle
 from checkout import catalogue
 from checkout.people import store as people
 from checkout.ranking import figures
-from checkout.transactions.commands import Cancel, Candidate, Command, Create, Reassign, RequestRefund
+from checkout.transactions.commands import Cancel, Candidate, Command, Create, Offer, Reassign, RequestRefund
 from checkout.transactions.state import State
 from checkout.transactions.store import TRANSACTION
 
@@ -45,7 +47,7 @@ class Handlers:
             return Create(
                 transaction_id=transaction_id,
                 user_id=member,
-                offer=product.offer if product else None,
+                offer=_offer(product) if product else None,
                 practitioner=await _candidate(conn, practitioner_id),
                 provider=self.provider,
                 expires_at=context.at + timedelta(minutes=product.payment_ttl_minutes if product else 0),
@@ -106,3 +108,16 @@ async def _candidate(conn: Connection, practitioner_id: UUID) -> Candidate | Non
     """Return what P1 asks of a practitioner."""
     found = await people.find_profile(conn, practitioner_id)
     return Candidate(found.id, frozenset(found.tiers), found.active) if found else None
+
+
+def _offer(product: catalogue.Product) -> Offer:
+    """What a sale copies of the product (P1)."""
+    snapshot = ProductSnapshot(
+        id=product.id,
+        name=product.name,
+        kind=product.kind,
+        tier=product.tier,
+        duration_minutes=product.duration_minutes,
+    )
+    price = Money(product.amount, product.currency)
+    return Offer(snapshot, price, product.request_limit_minutes, product.auto_start, product.active)

@@ -16,9 +16,8 @@ from booking_web.idempotency import Idempotency
 from booking_web.instants import InstantIn
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import not_found, problem_responses
-from checkout.contexts import ERASED, by_person, role_of
+from checkout.contexts import CONSUMER, ERASED, by_person, role_of
 from checkout.fields import Body, Reason
-from checkout.kafka import CONSUMER
 from checkout.transactions import reads
 from checkout.transactions.handlers import Handlers
 from checkout.transactions.problems import CANCEL, CREATE, REASSIGN, REFUND

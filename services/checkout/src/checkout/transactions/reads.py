@@ -13,18 +13,12 @@ from booking_contracts.event import Instant
 from booking_process.database import Filtered
 from booking_store import Connection, load
 from booking_web.problems import not_found
+from checkout.fields import MoneyView
 from checkout.tables import payment_session, transaction
 from checkout.transactions.state import Absent, Existing, State, Status
 from checkout.transactions.store import TRANSACTION, read_at, read_row
 
 EXAMPLE_ID = "0198d2a0-1111-7000-8000-000000000001"
-
-
-class MoneyView(BaseModel):
-    """An integer in the currency's unit: 250000 IDR is Rp250.000."""
-
-    amount: int = Field(examples=[250000])
-    currency: str = Field(examples=["IDR"])
 
 
 class SoldProduct(BaseModel):
