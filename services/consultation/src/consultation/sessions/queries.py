@@ -25,11 +25,6 @@ Bound = Annotated[
 ]
 BOUND = " An instant (RFC 3339), or a date in the platform's zone."
 READ = problem_responses(401, 403, 404, 422, 429, 503)
-NO_RANGE = unprocessable(
-    "invalid_time",
-    "The range is not one.",
-    errors=[{"pointer": "?to", "code": "invalid_time", "detail": "it is before from"}],
-)
 _KEYS: dict[str, tuple[type, ...]] = {
     "newest": (UUID,),
     "by_start": (datetime, UUID),
@@ -64,7 +59,8 @@ def _list_route(router: APIRouter, deps: Dependencies) -> None:
         zone = deps.platform_timezone
         first, last_before = (bound_at(text, zone) if text else None for text in (start, end))
         if first and last_before and last_before < first:
-            raise NO_RANGE
+            blamed = {"pointer": "?to", "code": "invalid_time", "detail": "it is before from"}
+            raise unprocessable("invalid_time", "The range is not one.", errors=[blamed])
         wanted = Filter("scheduled" if status == "pending" else status, first, last_before)
         after = _position(wanted, page.cursor)
         async with deps.database.autocommit() as conn:
