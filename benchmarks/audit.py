@@ -18,7 +18,7 @@ from benchmarks.system import System, system
 from benchmarks.world import World
 from booking_contracts.topics import SESSIONS
 from booking_outbox import EventTopic, Selection, republish
-from booking_proof.audit import folds, sessions, topics
+from booking_proof.audit import rows, topics
 from booking_proof.audit.section import Section
 
 
@@ -61,8 +61,8 @@ async def _audited(url: str, bootstrap: str, prefix: str) -> dict[str, object]:
     outcome: dict[str, object] = {"start_rss_mb": _peak_rss_mb()}
     for name, section in (
         ("topic", topics.audit_topic(url, bootstrap, SESSIONS, prefix=prefix)),
-        ("fold", folds.audit_fold(url, "feedback_session", "feedback_session", folds.session_row)),
-        ("claims", sessions.audit_claims(url)),
+        ("fold", rows.audit_fold(url, "feedback_session", "feedback_session", rows.session_row)),
+        ("claims", rows.audit_sessions(url)),
     ):
         began = time.monotonic()
         found: Section = await section

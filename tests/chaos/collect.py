@@ -65,7 +65,9 @@ async def _from_checkout(evidence: Evidence, conn: psycopg.AsyncConnection[Any])
 async def _from_consultation(evidence: Evidence, conn: psycopg.AsyncConnection[Any]) -> None:
     columns = "id, transaction_id, assessment_id, practitioner_id, user_id, status, starts_at, ends_at, version"
     evidence.sessions = await _rows(conn, f"SELECT {columns} FROM feedback_session")
-    evidence.claims = await _rows(conn, "SELECT session_id, person_id FROM time_claim")
+    evidence.claims = await _rows(
+        conn, "SELECT session_id, person_id, lower(during) AS starts_at, upper(during) AS ends_at FROM time_claim"
+    )
 
 
 async def _from_notifier(evidence: Evidence, conn: psycopg.AsyncConnection[Any]) -> None:

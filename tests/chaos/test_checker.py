@@ -42,6 +42,10 @@ def session_row(session: str, sale: str, member: str, starts_at: float) -> dict[
     return {"id": session, "transaction_id": sale, "status": "scheduled", "version": 2, **parties, **times}
 
 
+def claim(session: str, person: str) -> dict[str, Any]:
+    return {"session_id": session, "person_id": person, "starts_at": STARTS_AT, "ends_at": STARTS_AT + 3600}
+
+
 def paid_with(payment_id: str, stream: str, version: int) -> Stored:
     details = {"provider": "manual", "provider_payment_id": payment_id, "amount": dict(PRICE)}
     return event(stream, version, "TransactionPaid", "service:manual", "n", **details)
@@ -101,7 +105,7 @@ def good() -> Evidence:
             Remembered("consultation", MEMBER, "POST", "key-schedule", 200, SESSION, 2),
         ],
         sessions=[session_row(SESSION, SALE, MEMBER, STARTS_AT)],
-        claims=[{"session_id": SESSION, "person_id": person} for person in (MEMBER, BUDI)],
+        claims=[claim(SESSION, person) for person in (MEMBER, BUDI)],
         transactions=[{"id": SALE, "status": "paid", "version": 3}],
         schedule=[
             {
@@ -220,7 +224,8 @@ SPOILT: dict[str, tuple[set[str], Spoil]] = {
     "an overlap check without the constraint": ({"I8"}, add("sessions", OVERLAP)),
     "an overlap that was over before the end": ({"I8"}, add("events", *held_for_a_while(100.0, 200.0))),
     "a missing claim": ({"I8"}, put("claims", [])),
-    "a claim left over": ({"I8"}, add("claims", {"session_id": "s-9", "person_id": BUDI})),
+    "a claim left over": ({"I8"}, add("claims", claim("s-9", BUDI))),
+    "a claim of another time": ({"I8"}, change("claims", 0, ends_at=STARTS_AT + 7200)),
     "a step that the lifecycle forbids": ({"I9"}, change("events", 4, type="ResultReplaced")),
     "a payment that confirms twice": ({"I10"}, add("events", paid_with("p1", "sale-2", 1))),
     "a wrong amount that confirms": ({"I10"}, lambda e: e.events[2].data.update(amount={**PRICE, "amount": 1})),

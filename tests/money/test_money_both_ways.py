@@ -70,7 +70,7 @@ class Play:
     def tell(self) -> None:
         silent = self.order.status in OUT and self.choose(st.integers(0, 3)) == 0
         changes = {"refund_amount": None, "refunds": None} if silent else {}
-        body = self.order.told(SERVER_KEY, **changes)
+        body = self.order.notification(SERVER_KEY, **changes)
         self.post.append(body)
 
     def deliver(self) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from tests.chaos.checker.streams import TOPIC_OF
 from tests.chaos.evidence import Evidence, Position, Published, Stored
 
+from booking_proof.invariants import untaken
+
 DONE = {"sent", "delivered", "failed", "ambiguous", "skipped"}
 LATE_SECONDS = 30.0
 
@@ -105,5 +107,5 @@ def nothing_skipped(evidence: Evidence) -> Iterator[str]:
             elif record.version is not None:
                 done = version.get((position.consumer, record.topic, record.key or ""), 0)
                 waits = (position.consumer, record.topic, record.key, record.version) in held_versions
-                if done < record.version and not waits:
+                if untaken(record.version, done, held=waits) == "not taken":
                     yield f"{position.consumer} skipped {record.key} version {record.version} of {record.topic}"

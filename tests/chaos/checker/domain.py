@@ -5,76 +5,49 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Any
 
 from tests.chaos.checker.streams import instant, streams_of
 from tests.chaos.evidence import Evidence, Stored
 
-ACTIVE = {"pending_negotiation", "scheduled", "on_progress"}
-HOLDS_TIME = {"scheduled", "on_progress"}
+from booking_proof.invariants import HOLDS_TIME, Claim, next_status, overlaps, stray_claims, too_many
+
 BLURRED_SECONDS = 15.0
 """An event is stamped when its statement begins, which may then wait for the one that frees the time, until the
 statement's deadline: so long two sessions may seem to hold one time that was handed on."""
-
-LIFECYCLE: dict[tuple[str | None, str], str] = {
-    (None, "ScheduleRequested"): "pending_negotiation",
-    ("pending_negotiation", "SessionScheduled"): "scheduled",
-    ("scheduled", "SessionRescheduled"): "scheduled",
-    ("scheduled", "SessionStarted"): "on_progress",
-    ("scheduled", "ResultUploaded"): "completed",
-    ("on_progress", "ResultUploaded"): "completed",
-    ("completed", "ResultReplaced"): "completed",
-    ("pending_negotiation", "PractitionerChanged"): "pending_negotiation",
-    ("scheduled", "PractitionerChanged"): "pending_negotiation",
-    ("pending_negotiation", "SessionCanceled"): "canceled",
-    ("scheduled", "SessionCanceled"): "canceled",
-    ("pending_negotiation", "SessionFailed"): "failed",
-    ("scheduled", "SessionFailed"): "failed",
-    ("on_progress", "SessionFailed"): "failed",
-}
-
-SALE: dict[tuple[str | None, str], str] = {
-    (None, "TransactionCreated"): "awaiting_payment",
-    ("awaiting_payment", "TransactionPaid"): "paid",
-    ("awaiting_payment", "TransactionExpired"): "expired",
-    ("awaiting_payment", "TransactionCanceled"): "canceled",
-    ("paid", "TransactionRefunded"): "refunded",
-}
-ANY_TIME = {"PractitionerAssigned", "PractitionerReassigned", "PaymentNeedsReview", "PaymentReviewSettled"}
-REFUNDS = {"RefundRequested", "RefundFailed"}
 
 
 def one_session(evidence: Evidence) -> Iterator[str]:
     """I7: at most one session of a Transaction, or of an assessment, is active, and one at most completes."""
     for name in ("transaction_id", "assessment_id"):
-        active: Counter[str] = Counter()
+        statuses: defaultdict[str, list[str]] = defaultdict(list)
         for row in evidence.sessions:
-            counted = ACTIVE | ({"completed"} if name == "transaction_id" else set())
-            if row.get(name) is not None and row["status"] in counted:
-                active[str(row[name])] += 1
-        for shared, times in active.items():
-            if times > 1:
+            if row.get(name) is not None:
+                statuses[str(row[name])].append(row["status"])
+        for shared, found in statuses.items():
+            if times := too_many(name, found):
                 yield f"{name} {shared} has {times} active or completed sessions"
 
 
 def no_overlap(evidence: Evidence) -> Iterator[str]:
     """I8: nobody is in two places, and each session that holds a time has its two claims."""
-    busy: defaultdict[str, list[tuple[float, float, str]]] = defaultdict(list)
-    holders: set[tuple[str, str]] = set()
+    held: defaultdict[str, list[Claim]] = defaultdict(list)
     for row in evidence.sessions:
         if row["status"] in HOLDS_TIME:
             for person in (str(row["practitioner_id"]), str(row["user_id"])):
-                busy[person].append((row["starts_at"], row["ends_at"], str(row["id"])))
-                holders.add((str(row["id"]), person))
-    for person, times in busy.items():
-        for one, other in pairwise(sorted(times)):
-            if other[0] < one[1]:
-                yield f"{person} is in sessions {one[2]} and {other[2]} at once"
-    claimed = {(str(row["session_id"]), str(row["person_id"])) for row in evidence.claims}
-    for session, person in holders ^ claimed:
-        state = "missing" if (session, person) in holders else "left over"
-        yield f"the claim of {person} for session {session} is {state}"
+                held[person].append(Claim(str(row["id"]), person, row["starts_at"], row["ends_at"]))
+    for person, claims in held.items():
+        for one in overlaps(sorted(claims, key=lambda claim: (claim.starts_at, claim.session))):
+            yield f"{person} is in sessions {one.other} and {one.session} at once"
+    claimed = {
+        Claim(str(row["session_id"]), str(row["person_id"]), row["starts_at"], row["ends_at"])
+        for row in evidence.claims
+    }
+    missing, left_over = stray_claims({claim for claims in held.values() for claim in claims}, claimed)
+    for claims, state in ((missing, "missing"), (left_over, "left over")):
+        for claim in claims:
+            yield f"the claim of {claim.person} for session {claim.session} is {state}"
     yield from _overlapped_once(evidence)
 
 
@@ -125,25 +98,11 @@ def legal(evidence: Evidence) -> Iterator[str]:
     for (stream_type, stream_id), events in streams_of(evidence).items():
         status: str | None = None
         for event in events:
-            following = _step(stream_type, status, event)
+            following = next_status(stream_type, status, event.type, event.data)
             if following is None:
                 yield f"{stream_type} {stream_id} version {event.version}: {event.type} from {status}"
                 break
             status = following
-
-
-def _step(stream_type: str, status: str | None, event: Stored) -> str | None:
-    if stream_type == "feedback_session":
-        following = LIFECYCLE.get((status, event.type))
-        return following if following == event.data.get("status") else None
-    if stream_type != "transaction":
-        return "erased"
-    if event.type in ANY_TIME:
-        return status
-    returns_review = event.data.get("review_id") is not None
-    if event.type in REFUNDS or (event.type == "TransactionRefunded" and returns_review):
-        return status if status == "paid" or returns_review else None
-    return SALE.get((status, event.type))
 
 
 def money(evidence: Evidence) -> Iterator[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.chaos.evidence import Evidence, Published, Stored
+
+from booking_proof.invariants import difference, disordered, gaps, unpublished
 
 TOPIC_OF = {
     "transaction": "booking.checkout.transactions.v1",
@@ -19,7 +21,7 @@ def gapless(evidence: Evidence) -> Iterator[str]:
     """I3: per aggregate versions are 1..n, no event id twice."""
     for stream, events in streams_of(evidence).items():
         versions = [event.version for event in events]
-        if versions != list(range(1, len(versions) + 1)):
+        if gaps(versions):
             yield f"stream {stream} has the versions {versions}"
     for event_id, times in Counter(event.id for event in evidence.events).items():
         if times > 1:
@@ -31,64 +33,56 @@ def published(evidence: Evidence) -> Iterator[str]:
     topics = set(TOPIC_OF.values())
     sent = {record.id for record in evidence.records if record.id is not None and record.topic in topics}
     stored = {event.id: event for event in evidence.events if event.stream_type in TOPIC_OF}
-    for event_id in stored.keys() - sent:
-        yield f"{stored[event_id].type} of {stored[event_id].stream_id} is stored, never published"
-    for event_id in sent - stored.keys():
-        yield f"event {event_id} is published, not stored"
+    for event_id in sent | stored.keys():
+        match unpublished(stored=event_id in stored, published=event_id in sent):
+            case "lost":
+                yield f"{stored[event_id].type} of {stored[event_id].stream_id} is stored, never published"
+            case "phantom":
+                yield f"event {event_id} is published, not stored"
+            case None:
+                pass
 
 
 def ordered(evidence: Evidence) -> Iterator[str]:
     """I5: per aggregate the first appearances of its events in the partition are in version order."""
     seen: set[tuple[str, str]] = set()
-    last: defaultdict[tuple[str, int, str], int] = defaultdict(int)
+    first: defaultdict[tuple[str, int, str], list[Published]] = defaultdict(list)
     for record in sorted(evidence.records, key=lambda r: (r.topic, r.partition, r.offset)):
         if record.topic not in TOPIC_OF.values() or record.injected or not _whole(record):
             continue
-        assert record.id is not None
-        assert record.key is not None
-        if (record.topic, record.id) in seen:
-            continue
-        seen.add((record.topic, record.id))
-        where = (record.topic, record.partition, record.key)
-        version = record.version or 0
-        if version != last[where] + 1:
-            place = f"{record.topic}[{record.partition}]@{record.offset}"
-            yield f"{place}: {record.key} version {version} follows {last[where]}"
-        last[where] = max(last[where], version)
+        if (record.topic, record.id) not in seen:
+            seen.add((record.topic, str(record.id)))
+            first[record.topic, record.partition, str(record.key)].append(record)
+    for records in first.values():
+        for place in disordered(record.version or 0 for record in records):
+            wrong, before = records[place], records[place - 1].version if place else 0
+            where = f"{wrong.topic}[{wrong.partition}]@{wrong.offset}"
+            yield f"{where}: {wrong.key} version {wrong.version} follows {before}"
 
 
 def folded(evidence: Evidence) -> Iterator[str]:
     """I6: the read tables equal the fold of the streams, the calendar included, row for row."""
-    rows = {
-        "feedback_session": {str(row["id"]): row for row in evidence.sessions},
-        "transaction": {str(row["id"]): row for row in evidence.transactions},
+    tables = {"feedback_session": ("id", evidence.sessions), "transaction": ("id", evidence.transactions)}
+    for stream_type, (key, rows) in tables.items():
+        expected = {
+            id_: fold(kind, events) for (kind, id_), events in streams_of(evidence).items() if kind == stream_type
+        }
+        yield from _different(stream_type, key, expected, rows)
+    dated = {
+        id_: fold("calendar", events)
+        for (kind, id_), events in streams_of(evidence).items()
+        if kind == "feedback_session" and any(event.type == "SessionScheduled" for event in events)
     }
-    for (stream_type, stream_id), events in streams_of(evidence).items():
-        if stream_type not in rows:
-            continue
-        row = rows[stream_type].pop(stream_id, None)
-        expected = fold(stream_type, events)
-        found = None if row is None else {name: row[name] for name in expected}
-        if found != expected:
-            yield f"{stream_type} {stream_id} is {found}, its events say {expected}"
-    for stream_type, left in rows.items():
-        for stream_id in left:
-            yield f"{stream_type} {stream_id} is in its table without a stream"
-    yield from _calendar(evidence)
+    yield from _different("calendar's session", "session_id", dated, evidence.schedule)
 
 
-def _calendar(evidence: Evidence) -> Iterator[str]:
-    shown = {str(row["session_id"]): row for row in evidence.schedule}
-    for (stream_type, stream_id), events in streams_of(evidence).items():
-        if stream_type != "feedback_session" or not any(event.type == "SessionScheduled" for event in events):
-            continue
-        row = shown.pop(stream_id, None)
-        expected = fold("calendar", events)
-        found = None if row is None else {name: row[name] for name in expected}
-        if found != expected:
-            yield f"the calendar shows session {stream_id} as {found}, its events say {expected}"
-    for stream_id in shown:
-        yield f"the calendar shows session {stream_id}, which never had a date"
+def _different(
+    what: str, key: str, expected: dict[str, dict[str, Any]], rows: Sequence[dict[str, Any]]
+) -> Iterator[str]:
+    found = {str(row[key]): row for row in rows}
+    for id_ in expected | found:
+        if wrong := difference(expected.get(id_), found.get(id_)):
+            yield f"{what} {id_}: {wrong}"
 
 
 def fold(kind: str, events: list[Stored]) -> dict[str, Any]:

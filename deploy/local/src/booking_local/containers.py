@@ -11,7 +11,9 @@ import os
 import sys
 from pathlib import Path
 
+from booking_contracts.topics import create_topics
 from booking_local.layout import Layout, replace_private
+from booking_local.stack import databases
 from booking_local.stack.secrets import DATABASES, Secrets, load, load_or_make
 
 POSTGRES_HOST = "postgres:5432"
@@ -25,50 +27,30 @@ def write_secret_files(layout: Layout, secrets: Secrets) -> None:
     server, the signing key to the identity.
     """
     own: dict[str, dict[str, str]] = {
-        "postgres": {"postgres_password": secrets.postgres_superuser},
+        "postgres": {"POSTGRES_PASSWORD": secrets.postgres_superuser},
         "identity": {
             "secrets.json": json.dumps({"signing_key": secrets.signing_key, "signing_kid": secrets.signing_kid}),
             "jwks.json": layout.jwks.read_text("utf-8"),
         },
-        "payments": _payments(secrets),
-        "whatsapp": _whatsapp(secrets),
-        "checkout": _payments(secrets),
+        "payments": secrets.payments,
+        "whatsapp": secrets.whatsapp,
+        "checkout": secrets.payments,
         "consultation": {},
-        "notifier": _whatsapp(secrets),
-        "calendar": {"feed_secret": secrets.feed_secret},
+        "notifier": secrets.whatsapp,
+        "calendar": {"FEED_SECRET": secrets.feed_secret},
     }
     for name in DATABASES:
-        own[name]["database_url"] = _url(secrets, name, "app")
-        own[f"{name}-migrate"] = own[name] | {"database_owner_url": _url(secrets, name, "owner")}
+        own[name]["DATABASE_URL"] = secrets.database_url(POSTGRES_HOST, name, "app")
+        own[f"{name}-migrate"] = own[name] | {"DATABASE_OWNER_URL": secrets.database_url(POSTGRES_HOST, name, "owner")}
     for name, settings in own.items():
         folder = layout.folder.parent / name
         folder.mkdir(exist_ok=True)
         for setting, value in settings.items():
-            replace_private(folder / setting, value)
-
-
-def _payments(secrets: Secrets) -> dict[str, str]:
-    return {"midtrans_server_key": secrets.midtrans_server_key, "manual_secret": secrets.manual_secret}
-
-
-def _whatsapp(secrets: Secrets) -> dict[str, str]:
-    return {
-        "whatsapp_token": secrets.whatsapp_token,
-        "whatsapp_app_secret": secrets.whatsapp_app_secret,
-        "whatsapp_verify_token": secrets.whatsapp_verify_token,
-    }
-
-
-def _url(secrets: Secrets, name: str, role: str) -> str:
-    user = f"{name}_{role}"
-    return f"postgresql://{user}:{secrets.postgres_roles[user]}@{POSTGRES_HOST}/{name}"
+            replace_private(folder / setting.lower(), value)
 
 
 def provision(secrets: Secrets) -> None:
     """Create the roles, databases and topics that are missing."""
-    from booking_contracts.topics import create_topics  # noqa: PLC0415  (`secrets` needs no Kafka client)
-    from booking_local.stack import databases  # noqa: PLC0415
-
     databases.provision(
         f"postgresql://postgres:{secrets.postgres_superuser}@{POSTGRES_HOST}/postgres", secrets.postgres_roles
     )

@@ -39,11 +39,9 @@ class Layout:
         return self.folder / "settings" / f"{service}.env"
 
     def log_of(self, process: str) -> Path:
-        """One process' log."""
         return self.logs / f"{process}.log"
 
     def make(self) -> None:
-        """Creates the folders."""
         for folder in (self.folder, self.logs, self.run):
             folder.mkdir(parents=True, exist_ok=True)
 

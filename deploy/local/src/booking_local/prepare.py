@@ -47,7 +47,7 @@ def _train() -> bool:
         line = [str(java()), f"@{broker.folder / 'java.options'}", f"-XX:AOTCacheOutput={fresh}", "kafka.Kafka"]
         line.append(str(broker.folder / "server.properties"))
         with (Path(temporary) / "log").open("wb") as log:
-            process = subprocess.Popen(line, stdout=log, stderr=log, cwd=temporary)  # noqa: S603
+            process = subprocess.Popen(line, stdout=log, stderr=log, cwd=temporary)
             try:
                 if _until_ready(broker, process):
                     asyncio.run(asyncio.wait_for(_exercise(broker.bootstrap), _TRAINING_SECONDS))

@@ -151,7 +151,7 @@ def test_unreadable_endpoints__a_sentence(closed, capfd):
 @pytest.mark.parametrize("command", [("up",), ("down",), ("status",), ("token",), ("audit",), ("seed",)], ids=" ".join)
 def test_another_users_stack__a_sentence_and_nothing_changed(command, closed, capfd):
     """`down` by another user ended in a traceback."""
-    for module in (*COMMANDS.values(), "booking_proof.seed.platform", "psycopg", "rich.progress"):
+    for module in (*COMMANDS.values(), "booking_proof.seed.command", "psycopg", "rich.progress"):
         import_module(module)  # another user may not even enter the folder that this Python is in
     nobody = pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory() as place:

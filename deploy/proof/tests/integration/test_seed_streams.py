@@ -10,7 +10,7 @@ import pytest
 from booking_contracts.money import Money
 from booking_contracts.transactions import ProductSnapshot
 from booking_proof.seed.story import End, Purchase
-from booking_proof.seed.streams import Product, tell
+from booking_proof.seed.streams import Product, write_purchase
 
 pytestmark = pytest.mark.servers
 PRODUCT = Product(
@@ -28,10 +28,10 @@ async def test_every_end__is_told_as_the_services_would_write_it(fresh_database)
         day = (bought_at + timedelta(days=3)).date()
         for hour, end in enumerate(get_args(End), 8):
             story = Purchase(uuid4(), 0, bought_at, day, hour, end)
-            assert await tell(checkout, consultation, story, who := uuid4(), PRODUCT)
+            assert await write_purchase(checkout, consultation, story, who := uuid4(), PRODUCT)
             clash = Purchase(uuid4(), 0, bought_at, day, hour, "scheduled")
             held = end in {"scheduled", "on_progress"}
-            assert await tell(checkout, consultation, clash, who, PRODUCT) is not held, end
+            assert await write_purchase(checkout, consultation, clash, who, PRODUCT) is not held, end
         told = await (await checkout.execute("SELECT status, count(*) FROM transaction GROUP BY 1")).fetchall()
         assert dict(told) == {"awaiting_payment": 1, "paid": 2 * len(get_args(End)) - 1}
         told = await (await consultation.execute("SELECT status, count(*) FROM feedback_session GROUP BY 1")).fetchall()

@@ -26,7 +26,7 @@ class Mailbox:
         self.received = received
         self.behaviour = behaviour
 
-    async def handle_MAIL(  # noqa: N802  (aiosmtpd calls it so)
+    async def handle_MAIL(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """The sender, who may be refused: an account that is throttled, or not allowed to send as that address."""
@@ -36,7 +36,7 @@ class Mailbox:
         envelope.mail_options.extend(options)
         return "250 OK"
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Refusals are per recipient, as real servers do: 550 for good, 450 for now."""
@@ -46,7 +46,7 @@ class Mailbox:
         envelope.rcpt_options.extend(options)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Kept first, then answered: `break_after_accept` cuts just between the two (RFC 1047)."""
         if (refusal := self._refusal("data", " ".join(envelope.rcpt_tos))) is not None:
             return refusal
@@ -111,7 +111,7 @@ def read_mail(raw: bytes, recipients: list[str], sender: str) -> dict[str, Any]:
             {
                 "content_type": part.get_content_type(),
                 "filename": part.get_filename(),
-                "content": (part.get_payload(decode=True) or b"").decode("utf-8", "replace"),  # pyright: ignore[reportAttributeAccessIssue]
+                "content": cast("bytes", part.get_payload(decode=True) or b"").decode("utf-8", "replace"),
             }
             for part in message.walk()
             if part.get_content_type() not in ("text/plain", "text/html") and not part.is_multipart()
@@ -128,7 +128,6 @@ def _body(message: EmailMessage, kind: str) -> str:
 
 
 def build() -> ASGIApp:
-    """The mailbox from its settings."""
     mailbox = Mailbox(Received(state_file("mailbox.jsonl")), Behaviour())
 
     @asynccontextmanager

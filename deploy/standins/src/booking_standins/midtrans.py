@@ -31,7 +31,7 @@ STATUS_CODES = {
     "chargeback": "200",
     "partial_chargeback": "200",
 }
-TOLD_CODES = {"cancel": "202", "expire": "202"}
+NOTIFIED_CODES = {"cancel": "202", "expire": "202"}
 """Codes of notifications, where they differ from those of answers."""
 DOUBTED = {"challenge": "201", "deny": "202"}  # of a card that fraud detection doubts
 BEGUN = ("capture", "deny", "cancel", "expire")
@@ -72,7 +72,6 @@ class Order:
         return status in NEXT.get(self.status, ())
 
     def move(self, status: str, *, fraud_status: str = "accept") -> None:
-        """The customer or the bank did something."""
         self.status = status
         self.fraud_status = fraud_status
         self.transaction_time = self.transaction_time or wib_now()
@@ -123,9 +122,9 @@ class Order:
             known["refunds"] = [dict(one) for one in self.refunds]
         return known
 
-    def told(self, server_key: str, **changes: Any) -> dict[str, Any]:
+    def notification(self, server_key: str, **changes: Any) -> dict[str, Any]:
         """The notification's body with its proof. `changes` are signed too; a change to None leaves the value out."""
-        code = TOLD_CODES.get(self.status or "")
+        code = NOTIFIED_CODES.get(self.status or "")
         body = {**self.describe(), **({"status_code": code} if code else {}), **changes}
         return _signed({name: value for name, value in body.items() if value is not None}, server_key)
 
@@ -134,7 +133,6 @@ class Order:
         return _signed({**self.describe(), **changes}, server_key)
 
     def as_json(self) -> dict[str, Any]:
-        """For the state file."""
         return asdict(self)
 
 
@@ -142,7 +140,7 @@ def dashboard_test(server_key: str) -> dict[str, Any]:
     """What the button "Test notification URL" of Midtrans' dashboard sends: signed, of an order that nobody made."""
     order = Order(f"payment_notif_test_G000000001_{uuid.uuid4()}", "105000.00", payment_type="gopay")
     order.move("settlement")
-    return order.told(server_key)
+    return order.notification(server_key)
 
 
 def _signed(body: dict[str, Any], server_key: str) -> dict[str, Any]:
@@ -150,7 +148,6 @@ def _signed(body: dict[str, Any], server_key: str) -> dict[str, Any]:
 
 
 def signature(body: dict[str, Any], server_key: str) -> str:
-    """Midtrans' proof of a notification."""
     text = f"{body['order_id']}{body['status_code']}{body['gross_amount']}{server_key}"
     return hashlib.sha512(text.encode()).hexdigest()
 

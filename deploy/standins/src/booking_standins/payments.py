@@ -93,7 +93,9 @@ class Payments:
         changes = {name: str(wish[name]) for name in ("status_code", "gross_amount") if name in wish}
         if wish.get("refund_amount", "") is None:
             changes |= {"refund_amount": None, "refunds": None}
-        return await self._notify(order.told(self._key, **changes), send=bool(wish.get("notify", True)), lawful=lawful)
+        return await self._notify(
+            order.notification(self._key, **changes), send=bool(wish.get("notify", True)), lawful=lawful
+        )
 
     def _happen(self, order: Order, wish: dict[str, Any]) -> None:
         """The customer pays, or the bank takes back; what is paid is what the order holds from then on."""
@@ -112,7 +114,6 @@ class Payments:
         order.move(status, fraud_status=str(wish.get("fraud_status", "accept")))
 
     async def page(self, request: Request) -> Response:
-        """The page a customer is sent to."""
         token = request.path_params["token"]
         order = next((one for one in self.orders.values() if one.token == token), None)
         if order is None:
@@ -153,7 +154,7 @@ class Payments:
                 return _core(414, "Refund request is rejected due to invalid amount")
             known = order.give_back(amount, key, str(body.get("reason", "")))
             self._save(order)
-            self._post("midtrans", _bytes(order.told(self._key)), {})
+            self._post("midtrans", _bytes(order.notification(self._key)), {})
         told = {**order.describe(), **known, "status_message": "Success, refund request is approved"}
         return JSONResponse({name: value for name, value in told.items() if name != "refunds"})
 
@@ -165,7 +166,7 @@ class Payments:
             return _core(412, CANNOT)
         order.move(action)
         self._save(order)
-        self._post("midtrans", _bytes(order.told(self._key)), {})
+        self._post("midtrans", _bytes(order.notification(self._key)), {})
         message = "Success, transaction is canceled" if action == "cancel" else "Success, transaction has expired"
         return JSONResponse({**order.describe(), "status_message": message})
 
@@ -252,7 +253,6 @@ async def _json(request: Request) -> dict[str, Any]:
 
 
 def build() -> ASGIApp:
-    """The stand-in from its settings."""
     webhooks, behaviour = Webhooks(state_file("payments-notifications.jsonl")), Behaviour()
     payments = Payments(Received(state_file("payments.jsonl")), webhooks, behaviour)
 

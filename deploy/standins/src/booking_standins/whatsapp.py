@@ -124,7 +124,6 @@ class WhatsApp:
 
 
 def build() -> ASGIApp:
-    """The stand-in from its settings."""
     webhooks, behaviour = Webhooks(state_file("whatsapp-webhooks.jsonl")), Behaviour()
     received = Received(state_file("whatsapp.jsonl"))
     whatsapp = WhatsApp(received, webhooks, behaviour)

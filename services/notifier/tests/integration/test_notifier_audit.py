@@ -5,7 +5,7 @@ import pytest
 from services.notifier.tests.given import Case
 
 from booking_contracts.decode import decode
-from booking_proof.audit.messages import audit_messages
+from booking_proof.audit.consumers import audit_messages
 
 pytestmark = pytest.mark.servers
 

@@ -18,11 +18,6 @@ _SHOW = """SELECT version, type, type_version, data::text AS data, actor, id::te
 FROM events WHERE stream_id = %s ORDER BY version"""
 
 
-@events.callback()
-def group() -> None:
-    """Events, as stored and as published."""
-
-
 @events.command()
 def show(
     stream: Annotated[uuid.UUID, typer.Argument(help="A Transaction's or a session's id.")],
@@ -30,8 +25,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One aggregate's events, from its service's store."""
-    import psycopg  # noqa: PLC0415
-    from psycopg.rows import dict_row  # noqa: PLC0415
+    import psycopg
+    from psycopg.rows import dict_row
 
     endpoints = control.endpoints(layout_of(state))
     for service in ("checkout", "consultation"):
@@ -46,7 +41,8 @@ def show(
 
 
 @events.command()
-def tail(  # noqa: PLR0917  (one option each)
+def tail(
+    *,
     topic: Annotated[list[str] | None, typer.Option(help="A topic, or the end of its name [default: all].")] = None,
     key: Annotated[str | None, typer.Option(help="Only records of this key.")] = None,
     since: Annotated[
@@ -68,9 +64,9 @@ def tail(  # noqa: PLR0917  (one option each)
 
 
 async def _records(bootstrap: str, names: list[str], since: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
-    from aiokafka import AIOKafkaConsumer, TopicPartition  # noqa: PLC0415
+    from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from booking_contracts.topics import TOPICS  # noqa: PLC0415
+    from booking_contracts.topics import TOPICS
 
     topics = [topic for topic in TOPICS if any(name in topic.name for name in names)]
     if not topics:

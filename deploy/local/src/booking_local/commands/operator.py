@@ -27,12 +27,12 @@ def run_job(layout: Layout, service: str, *words: str) -> int:
     stack = programs.Stack(layout, secrets.load(layout), ports, postgres, endpoints["kafka"])
     command = [sys.executable, "-m", programs.MODULES[service], *words]
     environment = {**os.environ, **programs.service_settings(stack, service), "LOG_LEVEL": "warning"}
-    return subprocess.run(command, env=environment, cwd=layout.folder, check=False).returncode  # noqa: S603
+    return subprocess.run(command, env=environment, cwd=layout.folder, check=False).returncode
 
 
 def ask(layout: Layout, service: str, method: str, path: str, *, patient: bool = False) -> Any:
     """One HTTP call as an admin. Raises Failure with the problem's own words."""
-    import httpx2  # noqa: PLC0415
+    import httpx2
 
     endpoints = control.endpoints(layout)
     token = secrets.sign(secrets.load(layout), roles=["admin"], sub=str(uuid.uuid4()), name="booking command")
@@ -105,11 +105,6 @@ dead_letters = typer.Typer(no_args_is_help=True, help="Held records: list, show,
 Id = Annotated[str, typer.Argument(help="The held record's id, as `list` shows it.")]
 
 
-@dead_letters.callback()
-def _dead_letters() -> None:
-    """Held records: list, show, replay, discard."""
-
-
 @dead_letters.command("list")
 def list_held(state: State = None, as_json: AsJson = False) -> None:
     """All held records of all services, newest first."""
@@ -169,7 +164,8 @@ def _find(layout: Layout, held_id: str) -> tuple[str, dict[str, Any]]:
     raise Failure(f"No service holds a record {held_id}: see `booking dead-letters list`.")
 
 
-def republish(  # noqa: PLR0917  (one option each)
+def republish(
+    *,
     service: Annotated[list[str] | None, typer.Option(help="Whose topics; may be repeated [default: all].")] = None,
     stream: Annotated[uuid.UUID | None, typer.Option(help="One aggregate's events.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Events recorded from this instant on (UTC).")] = None,

@@ -162,7 +162,7 @@ async def _ready(known: dict[str, Any], ports: dict[str, int], program: str) -> 
 
 
 async def _logs_in(url: str) -> bool:
-    import psycopg  # noqa: PLC0415  (slow to import)
+    import psycopg  # slow to import
 
     try:
         async with asyncio.timeout(3):
@@ -217,7 +217,8 @@ def _print_line(name: str, line: str, width: int) -> None:
     print(f"{name:<{width}} | {line.rstrip()}", flush=True)
 
 
-def token(  # noqa: PLR0917  (one option each)
+def token(
+    *,
     role: Annotated[list[str], typer.Option(help="member, practitioner, admin or service; may be repeated.")],
     sub: Annotated[uuid.UUID | None, typer.Option(help="Whose token [default: somebody new].")] = None,
     name: Annotated[str | None, typer.Option(help="The person's name.")] = None,

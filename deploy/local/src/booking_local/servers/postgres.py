@@ -11,7 +11,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -20,7 +19,7 @@ from pathlib import Path
 from booking_local.failure import Failure
 from booking_local.layout import write_private
 from booking_local.servers import ports
-from booking_local.servers.process import MYSELF, Command, Identity, last_lines, spawn, stop
+from booking_local.servers.process import MYSELF, Command, Identity, Server, last_lines, spawn
 
 SUPERUSER = "postgres"
 _SMALL = (
@@ -38,11 +37,10 @@ _SMALL = (
 _UNSAFE_AND_FAST = ("fsync=off", "full_page_writes=off", "autovacuum=off")
 
 
-class Postgres:
-    """One PostgreSQL with its data below `folder`. Not started yet; `start()` and `stop()` are synchronous.
+class Postgres(Server):
+    """One PostgreSQL with its data below `folder`."""
 
-    The supervisor of `booking up` uses `prepare()`, `command()` and `is_ready()` and runs the process itself.
-    """
+    name = "PostgreSQL"
 
     def __init__(
         self, folder: Path, *, port: int | None = None, password: str | None = None, durable: bool = True
@@ -55,7 +53,6 @@ class Postgres:
         self._durable = durable
         self._programs: Path | None = None
         self._identity = MYSELF
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def password(self) -> str:
@@ -86,7 +83,7 @@ class Postgres:
         else:
             self._initdb()
 
-    def sync_new_files(self) -> None:
+    def started(self) -> None:
         """Forces what initdb wrote to disk, beside the running server; nothing to do when that is done already.
 
         kill -9 can't lose those files, only a power cut can: so the first start needn't wait for this.
@@ -118,37 +115,13 @@ class Postgres:
 
     def is_ready(self) -> bool:
         """Whether it takes connections: past recovery, not only listening."""
-        import psycopg  # noqa: PLC0415  (the supervisor starts processes before it needs a driver)
+        import psycopg  # the supervisor starts processes before it needs a driver
 
         try:
             with psycopg.connect(self.admin_url, connect_timeout=2):
                 return True
         except psycopg.OperationalError:
             return False
-
-    def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> "Postgres":
-        """Runs it and waits until it takes connections. Raises Failure with the log's last lines."""
-        self.prepare()
-        self._process = spawn(self.command(), die_with_parent=die_with_parent)
-        deadline = time.monotonic() + timeout
-        while not self.is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise Failure(f"PostgreSQL didn't start: {last_lines(self.log)}")
-            time.sleep(0.02)
-        self.sync_new_files()
-        return self
-
-    def stop(self) -> None:
-        """Fast shutdown: sessions end, everything is written."""
-        if self._process is not None:
-            stop(self._process, self.command())
-            self._process = None
-
-    @property
-    def pid(self) -> int | None:
-        """The postmaster's process id while `start()`ed here."""
-        return None if self._process is None else self._process.pid
 
     def _initdb(self) -> None:
         """Marked until done, so that an initdb that was killed halfway is begun again, not taken for a database."""

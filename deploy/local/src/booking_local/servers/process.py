@@ -15,7 +15,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
+from booking_local.failure import Failure
 from booking_local.layout import Layout, replace
 
 MARK = "BOOKING_STACK"
@@ -40,16 +42,12 @@ class Identity:
 
     def reaches(self, *folders: Path) -> bool:
         """Whether this user can enter all these folders."""
-        asked = subprocess.run(  # noqa: S603
-            self.running("reaches", *map(str, folders)), check=False, capture_output=True
-        )
+        asked = subprocess.run(self.running("reaches", *map(str, folders)), check=False, capture_output=True)
         return asked.returncode == 0
 
     def working_in(self, folder: Path) -> list[int]:
         """The processes of this user that work in that folder (nobody else may look, root in a container neither)."""
-        asked = subprocess.run(  # noqa: S603
-            self.running("working-in", str(folder)), check=True, capture_output=True, text=True
-        )
+        asked = subprocess.run(self.running("working-in", str(folder)), check=True, capture_output=True, text=True)
         return [int(word) for word in asked.stdout.split()]
 
 
@@ -81,7 +79,7 @@ def spawn(command: Command, *, die_with_parent: bool = False) -> subprocess.Pope
     """Starts the program; its output is appended to `command.log`."""
     command.log.parent.mkdir(parents=True, exist_ok=True)
     with command.log.open("ab") as log:
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(
             command_as(command.identity, command.argv, die_with_parent=die_with_parent),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -103,6 +101,54 @@ def stop(process: subprocess.Popen[bytes], command: Command) -> int:
     if process.poll() is None:
         process.kill()
     return process.wait()
+
+
+class Server:
+    """A server in a folder of its own. `start()` and `stop()` are synchronous; the supervisor of `booking up` uses
+    `prepare()`, `command()` and `is_ready()` and runs the process itself."""
+
+    name: str
+    log: Path
+    _process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Makes and mends what the server needs in its folder. Raises Failure."""
+        raise NotImplementedError
+
+    def command(self) -> Command:
+        """How to run the prepared server."""
+        raise NotImplementedError
+
+    def is_ready(self) -> bool:
+        """Whether it does its work, not only listens."""
+        raise NotImplementedError
+
+    def started(self) -> None:
+        """What is left to be done once it is ready."""
+
+    def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> Self:
+        """Runs it and waits until it is ready. Raises Failure with the log's last lines."""
+        self.prepare()
+        self._process = spawn(self.command(), die_with_parent=die_with_parent)
+        deadline = time.monotonic() + timeout
+        while not self.is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise Failure(f"{self.name} didn't start: {last_lines(self.log)}")
+            time.sleep(0.02)
+        self.started()
+        return self
+
+    def stop(self) -> None:
+        """Ends it in its own way; killed after its deadline, which loses nothing either."""
+        if self._process is not None:
+            stop(self._process, self.command())
+            self._process = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while `start()`ed here."""
+        return None if self._process is None else self._process.pid
 
 
 def last_lines(log: Path, count: int = 3) -> str:
@@ -129,9 +175,7 @@ def birth(pid: int) -> str | None:
             return None
         fields = stat.rpartition(")")[2].split()
         return None if fields[0] in ("Z", "X") else fields[19]
-    asked = subprocess.run(  # noqa: S603
-        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
+    asked = subprocess.run(["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return asked.stdout.strip() or None
 
 

@@ -41,11 +41,9 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The living process' id."""
         return self.process.pid if self.process is not None and self.process.poll() is None else None
 
     async def start(self) -> None:
-        """Starts it and goes on watching it."""
         await self._spawn()
         self._watch = asyncio.create_task(self._keep_running(), name=f"watch {self.name}")
 
@@ -59,7 +57,6 @@ class Child:
             os.kill(self.pid, signal.SIGKILL)
 
     async def stop(self) -> None:
-        """Asks, then insists, then kills."""
         self._stopping = True
         self._ended.set()
         process, command = self.process, self._running

@@ -31,17 +31,14 @@ class Progress:
     began: float = field(default_factory=time.time)
 
     def step(self, layout: Layout, what: str) -> None:
-        """Something is done."""
         self.steps.append((what, round(time.time() - self.began, 2)))
         self.write(layout)
 
     def write(self, layout: Layout) -> None:
-        """Replaces the file at once."""
         replace(layout.progress, json.dumps(asdict(self)))
 
 
 def progress(layout: Layout) -> dict[str, Any]:
-    """The last progress, or nothing."""
     try:
         return json.loads(layout.progress.read_text("utf-8"))
     except (OSError, ValueError):
@@ -92,7 +89,7 @@ def start(layout: Layout, *, port_base: int | None, attached: bool, flags: Seque
     words += flags
     words += ["--until-stdin-ends"] if attached else []
     with layout.log_of("supervisor").open("ab") as log:
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(
             words,
             stdin=subprocess.PIPE if attached else subprocess.DEVNULL,
             stdout=log,

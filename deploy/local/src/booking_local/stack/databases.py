@@ -21,8 +21,8 @@ def provision(admin_url: str, passwords: dict[str, str], *, shared: bool = False
 
     Raises Failure when the server is `shared` with other stacks and the roles there are another's.
     """
-    import psycopg  # noqa: PLC0415  (PostgreSQL starts meanwhile)
-    from psycopg import sql  # noqa: PLC0415
+    import psycopg  # PostgreSQL starts meanwhile
+    from psycopg import sql
 
     with psycopg.connect(admin_url, autocommit=True) as admin:
         roles = {name for (name,) in admin.execute("SELECT rolname FROM pg_roles")}
@@ -46,7 +46,7 @@ def provision(admin_url: str, passwords: dict[str, str], *, shared: bool = False
 
 def _check_password(admin: Any, role: str, password: str) -> None:
     """On a given server the roles may be another stack's: say so before its databases are touched."""
-    import psycopg  # noqa: PLC0415
+    import psycopg
 
     try:
         psycopg.connect(

@@ -24,7 +24,6 @@ class External:
 
     @property
     def postgres(self) -> str | None:
-        """Host and port of that PostgreSQL."""
         return None if self.postgres_url is None else _address(urlsplit(self.postgres_url).netloc, 5432)
 
     def check(self) -> None:
@@ -53,7 +52,7 @@ def _address(netloc: str, usual_port: int) -> str:
 
 
 def _log_in(url: str) -> None:
-    import psycopg  # noqa: PLC0415  (only where a server is given)
+    import psycopg  # only where a server is given
 
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:

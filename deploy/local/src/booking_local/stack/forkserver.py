@@ -22,8 +22,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from booking_local.servers.process import Command
 
@@ -54,7 +55,6 @@ class Forked:
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit code once it has ended."""
         if self.returncode is None:
             with contextlib.suppress(ChildProcessError):
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -65,7 +65,6 @@ class Forked:
         return self.returncode
 
     def kill(self) -> None:
-        """SIGKILL."""
         if self.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
 
@@ -88,7 +87,7 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         with theirs, log.open("ab") as out:
             command = [sys.executable, "-m", "booking_local.stack.forkserver", str(theirs.fileno()), *more]
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -134,7 +133,6 @@ class ForkServer:
         return Forked(pid) if pid else None
 
     def close(self) -> None:
-        """It has done its work."""
         if self._line is not None:
             self._line.close()
             self._line = None
@@ -215,7 +213,7 @@ def _become(wish: dict[str, Any]) -> None:
     os.chdir(wish["cwd"])
     ctypes.CDLL(None).prctl(_PR_SET_NAME, wish["name"].encode()[:15], 0, 0, 0)
     sys.argv = [wish["module"], *wish["arguments"]]
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     runpy.run_module(wish["module"], run_name="__main__", alter_sys=True)
 
 

@@ -51,8 +51,7 @@ class Stack:
 
     def database_url(self, name: str, role: str) -> str:
         """One service's database, as `owner` or `app`."""
-        user = f"{name}_{role}"
-        return f"postgresql://{user}:{self.secrets.postgres_roles[user]}@{self.postgres}/{name}"
+        return self.secrets.database_url(self.postgres, name, role)
 
 
 def service(stack: Stack, name: str, mode: str) -> Program:
@@ -92,8 +91,7 @@ def service_settings(stack: Stack, name: str, *, migrating: bool = False) -> dic
             "PAYMENT_PROVIDER": "midtrans",
             "MIDTRANS_API_URL": stack.url("payments"),
             "MIDTRANS_SNAP_URL": stack.url("payments"),
-            "MIDTRANS_SERVER_KEY": secrets.midtrans_server_key,
-            "MANUAL_SECRET": secrets.manual_secret,
+            **secrets.payments,
         },
         "consultation": {},
         "notifier": {
@@ -103,9 +101,7 @@ def service_settings(stack: Stack, name: str, *, migrating: bool = False) -> dic
             "MAIL_FROM": "booking@booking.local",
             "WHATSAPP_API_URL": f"{stack.url('whatsapp')}/v23.0",
             "WHATSAPP_PHONE_NUMBER_ID": _PHONE_NUMBER_ID,
-            "WHATSAPP_TOKEN": secrets.whatsapp_token,
-            "WHATSAPP_APP_SECRET": secrets.whatsapp_app_secret,
-            "WHATSAPP_VERIFY_TOKEN": secrets.whatsapp_verify_token,
+            **secrets.whatsapp,
             "ADMIN_EMAILS": json.dumps(ADMIN_EMAILS),
         },
         "calendar": {"FEED_SECRET": secrets.feed_secret, "PUBLIC_URL": stack.url("calendar")},
@@ -121,15 +117,12 @@ def standin(stack: Stack, name: str) -> Program:
         "mailbox": {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(stack.ports["smtp"])},
         "whatsapp": {
             "WHATSAPP_PHONE_NUMBER_ID": _PHONE_NUMBER_ID,
-            "WHATSAPP_TOKEN": secrets.whatsapp_token,
-            "WHATSAPP_APP_SECRET": secrets.whatsapp_app_secret,
-            "WHATSAPP_VERIFY_TOKEN": secrets.whatsapp_verify_token,
+            **secrets.whatsapp,
             "WEBHOOK_URL": f"{stack.url('notifier')}/v1/whatsapp/webhook",
             "WHATSAPP_TEMPLATES": _approved_templates(),
         },
         "payments": {
-            "MIDTRANS_SERVER_KEY": secrets.midtrans_server_key,
-            "MANUAL_SECRET": secrets.manual_secret,
+            **secrets.payments,
             "NOTIFICATION_URL": f"{stack.url('checkout')}/v1/payments",
             "PUBLIC_URL": stack.url("payments"),
         },

@@ -37,6 +37,25 @@ class Secrets:
     whatsapp_verify_token: str = field(default_factory=_word)
     feed_secret: str = field(default_factory=_word)
 
+    @property
+    def payments(self) -> dict[str, str]:
+        """The settings that checkout and the payment provider share."""
+        return {"MIDTRANS_SERVER_KEY": self.midtrans_server_key, "MANUAL_SECRET": self.manual_secret}
+
+    @property
+    def whatsapp(self) -> dict[str, str]:
+        """The settings that the notifier and WhatsApp share."""
+        return {
+            "WHATSAPP_TOKEN": self.whatsapp_token,
+            "WHATSAPP_APP_SECRET": self.whatsapp_app_secret,
+            "WHATSAPP_VERIFY_TOKEN": self.whatsapp_verify_token,
+        }
+
+    def database_url(self, host: str, name: str, role: str) -> str:
+        """One service's database, as `owner` or `app`."""
+        user = f"{name}_{role}"
+        return f"postgresql://{user}:{self.postgres_roles[user]}@{host}/{name}"
+
 
 def load_or_make(layout: Layout) -> Secrets:
     """The folder's secrets; the JWKS file is written beside them."""
@@ -65,8 +84,8 @@ def load(layout: Layout) -> Secrets:
 
 
 def _new_signing_key() -> str:
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (only the first start needs it)
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives import serialization  # only the first start needs it
+    from cryptography.hazmat.primitives.asymmetric import ec
 
     return (
         ec.generate_private_key(ec.SECP256R1())
@@ -76,8 +95,8 @@ def _new_signing_key() -> str:
 
 
 def _public_jwk(made: Secrets) -> dict[str, Any]:
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
-    from jwt.algorithms import ECAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from jwt.algorithms import ECAlgorithm
 
     public: Any = load_pem_private_key(made.signing_key.encode(), None).public_key()
     return {**ECAlgorithm.to_jwk(public, as_dict=True), "kid": made.signing_kid, "use": "sig", "alg": "ES256"}
@@ -85,7 +104,7 @@ def _public_jwk(made: Secrets) -> dict[str, Any]:
 
 def sign(secrets: Secrets, *, roles: list[str], sub: str, seconds: int = 12 * 3600, **claims: Any) -> str:
     """A token as an OIDC provider would give it: `typ: at+jwt`, all claims that services ask for."""
-    import jwt  # noqa: PLC0415  (slow to import)
+    import jwt  # slow to import
 
     now = int(time.time())
     payload = {

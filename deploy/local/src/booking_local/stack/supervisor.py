@@ -79,7 +79,7 @@ class Supervisor:
                 starting.result()
                 self._forks.close()
                 self._phase("ready")
-                syncing = asyncio.create_task(asyncio.to_thread(self._postgres.sync_new_files))
+                syncing = asyncio.create_task(asyncio.to_thread(self._postgres.started))
                 watching = asyncio.create_task(self._watch_health())
                 await self._stop.wait()
                 watching.cancel()
@@ -132,7 +132,7 @@ class Supervisor:
         self.progress.step(self.layout, "Kafka")
 
     async def _create_topics(self, kafka: asyncio.Task[None]) -> None:
-        from booking_contracts.topics import create_topics  # noqa: PLC0415  (imported while Kafka starts)
+        from booking_contracts.topics import create_topics  # imported while Kafka starts
 
         await kafka
         await create_topics(self.stack.kafka)

@@ -16,56 +16,55 @@ from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS, compare_t
 from booking_local.commands import AsJson, State, layout_of
 from booking_local.stack import control
 from booking_outbox import StateTopic
-from booking_proof.audit import consumers, copies, folds, messages, sessions, topics
+from booking_proof.audit import consumers, copies, rows, topics
 from booking_proof.audit.section import Progress, Section
+from calendar_projector.projection.slot import ROWS
+from checkout.kafka import PUBLISHED as DIRECTORY
+from notifier.ledger.store import PUBLISHED as MESSAGES
+from notifier.people import PUBLISHED as PREFERENCES
 
 _OWNERS = ((TRANSACTIONS, "checkout"), (ERASURES, "checkout"), (SESSIONS, "consultation"))
 
-Told = Callable[[str], Progress]
+Watch = Callable[[str], Progress]
 """Given what is looked at now, what to tell of its progress."""
 
 
-def _silent(_: str) -> Progress:
+def _unwatched(_: str) -> Progress:
     return lambda *_: None
 
 
-async def sections(endpoints: Mapping[str, Any], told: Told = _silent) -> AsyncIterator[Section]:
+async def sections(endpoints: Mapping[str, Any], watch: Watch = _unwatched) -> AsyncIterator[Section]:
     """Yield each comparison's outcome as soon as it is known."""
     urls, bootstrap = endpoints["postgres"], endpoints["kafka"]
     missing, _ = await compare_topics(bootstrap)
     if missing:
         raise topics.missing(missing)
     for topic, owner in _OWNERS:
-        yield await topics.audit_topic(urls[owner], bootstrap, topic, progress=told(topic.name))
+        yield await topics.audit_topic(urls[owner], bootstrap, topic, progress=watch(topic.name))
     for owner, state in _states():
-        yield await topics.audit_states(urls[owner], bootstrap, state, progress=told(state.topic.name))
-    yield await _fold(urls["checkout"], "transaction", folds.transaction_row, told)
-    yield await _fold(urls["consultation"], "feedback_session", folds.session_row, told)
-    yield await sessions.audit_claims(urls["consultation"])
-    yield await sessions.audit_zones(urls["consultation"])
+        yield await topics.audit_states(urls[owner], bootstrap, state, progress=watch(state.topic.name))
+    yield await _fold(urls["checkout"], "transaction", rows.transaction_row, watch)
+    yield await _fold(urls["consultation"], "feedback_session", rows.session_row, watch)
+    yield await rows.audit_sessions(urls["consultation"])
+    yield await rows.audit_zones(urls["consultation"])
     for service, readers in consumers.READERS.items():
         for consumer, read in readers.items():
             for topic in read:
-                progress = told(f"{consumer} ← {topic.name}")
+                progress = watch(f"{consumer} ← {topic.name}")
                 yield await consumers.audit_consumer(urls[service], bootstrap, consumer, topic, progress=progress)
     yield await copies.audit_calendar(urls["calendar"], urls["consultation"])
     until = time.monotonic() + copies.PATIENCE
     for copy in copies.COPIES:
         yield await copies.audit_copy(urls, copy, until)
-    yield await messages.audit_messages(urls["notifier"], (urls["checkout"], urls["consultation"]))
+    yield await consumers.audit_messages(urls["notifier"], (urls["checkout"], urls["consultation"]))
 
 
-async def _fold(url: str, name: str, fold: folds.Fold, told: Told) -> Section:
-    return await folds.audit_fold(url, name, name, fold, progress=told(f"fold of {name}"))
+async def _fold(url: str, name: str, fold: rows.Fold, watch: Watch) -> Section:
+    return await rows.audit_fold(url, name, name, fold, progress=watch(f"fold of {name}"))
 
 
 def _states() -> list[tuple[str, StateTopic]]:
     """Each state topic that is ours, with the service whose rows it says."""
-    from calendar_projector.projection.slot import ROWS  # noqa: PLC0415  (only an audit in a checkout knows a service's rows)
-    from checkout.kafka import PUBLISHED as DIRECTORY  # noqa: PLC0415
-    from notifier.ledger.store import PUBLISHED as MESSAGES  # noqa: PLC0415
-    from notifier.people import PUBLISHED as PREFERENCES  # noqa: PLC0415
-
     directory = [("checkout", one) for one in DIRECTORY if isinstance(one, StateTopic)]
     return [*directory, ("notifier", MESSAGES), ("notifier", PREFERENCES), ("calendar", ROWS)]
 
@@ -84,7 +83,7 @@ def audit(state: State = None, as_json: AsJson = False) -> None:
 async def _all(endpoints: dict[str, object], *, quiet: bool) -> list[Section]:
     found: list[Section] = []
     shown = _Bar(on=not quiet and sys.stderr.isatty())
-    async for section in sections(endpoints, shown.told):
+    async for section in sections(endpoints, shown.watch):
         found.append(section)
         shown.clear()
         if not quiet:
@@ -98,9 +97,7 @@ class _Bar:
     def __init__(self, *, on: bool) -> None:
         self._on, self._at = on, 0.0
 
-    def told(self, name: str) -> Progress:
-        """The line of one comparison."""
-
+    def watch(self, name: str) -> Progress:
         def progress(done: int, total: int) -> None:
             if self._on and time.monotonic() - self._at > 0.1:
                 self._at = time.monotonic()
@@ -109,7 +106,6 @@ class _Bar:
         return progress
 
     def clear(self) -> None:
-        """Room for the outcome."""
         if self._on:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 

@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from booking_proof.invariants import difference
+
 LISTED = 20  # differences printed per kind; the rest are counted
 _BATCH = 5000
 
@@ -41,12 +43,11 @@ class Section:
 
     @property
     def proven(self) -> bool:
-        """Return whether everything compared equal."""
         return not self.differences and not self.hidden
 
     def differ(self, invariant: str, what: str, remedy: str) -> None:
-        """One more difference: listed, or counted once there are LISTED."""
-        if len(self.differences) < LISTED:
+        """One more difference: listed, or counted once there are LISTED of its kind."""
+        if sum((one.invariant, one.remedy) == (invariant, remedy) for one in self.differences) < LISTED:
             self.differences.append(Difference(invariant, what, remedy))
         else:
             self.hidden += 1
@@ -61,21 +62,37 @@ async def rows(conn: psycopg.AsyncConnection[Any], name: str, query: Any, params
             yield row
 
 
+async def fetch(conn: psycopg.AsyncConnection[Any], query: str, params: Mapping[str, Any]) -> list[Row]:
+    """All rows of a query that has few."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query.encode(), params)
+        return list(await cursor.fetchall())
+
+
+async def grouped(found: AsyncIterator[Row], key: str) -> AsyncIterator[tuple[Any, list[Row]]]:
+    """The rows that come one after the other with the same value of `key`, and that value."""
+    group: list[Row] = []
+    async for row in found:
+        if group and group[-1][key] != row[key]:
+            yield group[-1][key], group
+            group = []
+        group.append(row)
+    if group:
+        yield group[-1][key], group
+
+
 async def compare(
     section: Section, key: str, expected: AsyncIterator[Row], found: AsyncIterator[Row], *, invariant: str, remedy: str
 ) -> None:
     """Merge two ordered streams by `key`; name each row that is missing, too many, or differs, with the columns."""
     left, right = await anext(expected, None), await anext(found, None)
     while left is not None or right is not None:
-        if right is None or (left is not None and left[key] < right[key]):
-            section.differ(invariant, f"{key} {left and left[key]}: no row for it", remedy)
-            left = await anext(expected, None)
-        elif left is None or right[key] < left[key]:
-            section.differ(invariant, f"{key} {right[key]}: a row that nothing accounts for", remedy)
-            right = await anext(found, None)
-        else:
+        lowest = min(row[key] for row in (left, right) if row is not None)
+        mine = left if left is not None and left[key] == lowest else None
+        theirs = right if right is not None and right[key] == lowest else None
+        if mine is not None and theirs is not None:
             section.counts["compared"] = section.counts.get("compared", 0) + 1
-            wrong = [f"{c} is {right[c]!r}, should be {left[c]!r}" for c in left if right[c] != left[c]]
-            if wrong:
-                section.differ(invariant, f"{key} {left[key]}: {'; '.join(wrong)}", remedy)
-            left, right = await anext(expected, None), await anext(found, None)
+        if what := difference(mine, theirs):
+            section.differ(invariant, f"{key} {lowest}: {what}", remedy)
+        left = left if mine is None else await anext(expected, None)
+        right = right if theirs is None else await anext(found, None)

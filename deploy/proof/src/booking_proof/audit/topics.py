@@ -8,23 +8,25 @@ Records of events that were committed later are looked up afterwards, in a newer
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from psycopg.rows import dict_row
+from psycopg import sql
 
 from booking_contracts.topics import Topic
 from booking_local.failure import Failure
 from booking_outbox import StateTopic
-from booking_proof.audit.section import LISTED, Difference, Progress, Section
+from booking_proof.audit.section import Progress, Row, Section, fetch, rows
+from booking_proof.invariants import disordered, gaps, unpublished
 
 FETCH_MS = 1000
-_SQL = files("booking_proof.audit")
+_TABLE = """
+    CREATE TEMP TABLE audit_record
+    (id uuid NOT NULL, subject text NOT NULL, sequence bigint NOT NULL, partition int NOT NULL, at bigint NOT NULL)"""
 
 
 async def audit_topic(
@@ -32,18 +34,23 @@ async def audit_topic(
 ) -> Section:
     """Compare one event topic with the store that owns it. `progress(done, total)` counts records of the topic."""
     section = Section(topic.name)
-    names = [event.TYPE for event in topic.events]
+    params = {"types": [event.TYPE for event in topic.events], "topic": topic.name}
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
-        await conn.execute((_SQL / "records.sql").read_bytes())
+        await conn.execute(_TABLE)
         async with conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await conn.execute("SELECT 1 FROM events LIMIT 1")  # the snapshot is taken here, before the topic's ends
-            await _copy(conn, read_topic(bootstrap, prefix + topic.name, progress), section, topic.source)
-            await _compare(conn, section, "lost", {"types": names, "topic": topic.name})
-        await _compare(conn, section, "phantom", {"types": names})
-        await _compare(conn, section, "disordered", {"types": names})
-        await _compare(conn, section, "broken", {"types": names})
-        await _count(conn, section, names, topic.name)
+            records = read_topic(bootstrap, prefix + topic.name, progress)
+            async with conn.cursor().copy("COPY audit_record FROM STDIN") as copy:
+                await _copy(copy, records, section, topic.source, _event_row)
+            await conn.execute("CREATE INDEX ON audit_record (id)")
+            await conn.execute("ANALYZE audit_record")
+            section.counts |= dict.fromkeys(_FOUND, 0)
+            await _compare_sides(conn, section, _MISSING, params)
+        await _compare_sides(conn, section, _EXTRA, params)
+        await _compare_order(conn, section, "disordered", params)
+        await _compare_order(conn, section, "broken", params)
+        await _count(conn, section, params)
     return section
 
 
@@ -85,7 +92,7 @@ def missing(names: list[str]) -> Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Identity:
     """What a record's headers say of the event that it carries."""
 
     id: UUID
@@ -93,33 +100,37 @@ class Told:
     sequence: int
 
 
-def told(record: Any) -> Told | None:
+def identity(record: Any) -> Identity | None:
     """A record's own words, or None for one that no consumer could read either (F44)."""
     try:
         headers = dict(record.headers)
-        found = Told(UUID(headers["ce_id"].decode()), headers["ce_subject"].decode(), int(headers["ce_sequence"]))
+        found = Identity(UUID(headers["ce_id"].decode()), headers["ce_subject"].decode(), int(headers["ce_sequence"]))
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
     return found if 0 < found.sequence < 2**63 and "\0" not in found.subject else None
 
 
-def is_from(record: Any, source: str) -> bool:
-    """Whether a record says that this service wrote it."""
-    return dict(record.headers).get("ce_source") == source.encode()
+RowOf = Callable[[Identity, Any], Sequence[Any] | None]
 
 
-async def _copy(conn: psycopg.AsyncConnection[Any], records: AsyncIterator[Any], section: Section, source: str) -> None:
+async def _copy(
+    copy: psycopg.AsyncCopy, records: AsyncIterator[Any], section: Section, source: str, row: RowOf
+) -> None:
+    """Records into a temporary table; those of others, and those without a row, are only counted."""
     section.counts |= {"foreign": 0, "unreadable": 0}
-    async with conn.cursor().copy("COPY audit_record (id, subject, sequence, partition, at) FROM STDIN") as copy:
-        async for record in records:
-            if not is_from(record, source):
-                section.counts["foreign"] += 1
-            elif (said := told(record)) is None:
-                section.counts["unreadable"] += 1
-            else:
-                await copy.write_row((said.id, said.subject, said.sequence, record.partition, record.offset))
-    await conn.execute("CREATE INDEX ON audit_record (id)")
-    await conn.execute("ANALYZE audit_record")
+    async for record in records:
+        event = identity(record)
+        values = None if event is None else row(event, record)
+        if dict(record.headers).get("ce_source") != source.encode():
+            section.counts["foreign"] += 1
+        elif values is None:
+            section.counts["unreadable"] += 1
+        else:
+            await copy.write_row(values)
+
+
+def _event_row(event: Identity, record: Any) -> Sequence[Any]:
+    return event.id, event.subject, event.sequence, record.partition, record.offset
 
 
 _FOUND = {
@@ -136,32 +147,59 @@ _FOUND = {
     ),
     "broken": ("I3", "its stream has a hole or a repeat", "a defect: keep the database and report it"),
 }
+# Of the events and records that are not on both sides, whether they are in the store, in the topic, in the outbox.
+_MISSING = """
+    SELECT e.id, e.stream_id::text AS stream, e.version, true AS stored, false AS published,
+           EXISTS (SELECT 1 FROM outbox o WHERE o.position = e.position AND o.topic = %(topic)s) AS waiting
+    FROM events e
+    WHERE e.type = ANY(%(types)s) AND NOT EXISTS (SELECT 1 FROM audit_record r WHERE r.id = e.id)
+    ORDER BY e.position"""
+_EXTRA = """
+    SELECT r.id, min(r.subject) AS stream, min(r.sequence) AS version, false AS stored, true AS published,
+           false AS waiting
+    FROM audit_record r
+    WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.id = r.id AND e.type = ANY(%(types)s))
+    GROUP BY r.id ORDER BY stream, version"""
+# Only first appearances count: later copies are allowed anywhere.
+_APPEARED = """
+    SELECT subject AS stream, array_agg(sequence ORDER BY first) AS versions, array_agg(id ORDER BY first) AS ids
+    FROM (SELECT id, subject, sequence, min(at) AS first FROM audit_record GROUP BY id, subject, sequence) f
+    GROUP BY subject ORDER BY subject"""
+_STORED = """
+    SELECT stream_id::text AS stream, array_agg(version ORDER BY version, id) AS versions,
+           array_agg(id ORDER BY version, id) AS ids
+    FROM events WHERE type = ANY(%(types)s) GROUP BY stream_id ORDER BY stream_id"""
+_ORDERS = {"disordered": (_APPEARED, disordered), "broken": (_STORED, gaps)}
 
 
-async def _compare(conn: psycopg.AsyncConnection[Any], section: Section, kind: str, params: dict[str, Any]) -> None:
+async def _compare_sides(conn: psycopg.AsyncConnection[Any], section: Section, query: str, params: Any) -> None:
+    async for one in rows(conn, "sides", query, params):
+        kind = unpublished(stored=one["stored"], published=one["published"], waiting=one["waiting"])
+        if kind is not None:
+            _found(section, kind, one["id"], one["stream"], one["version"])
+
+
+async def _compare_order(conn: psycopg.AsyncConnection[Any], section: Section, kind: str, params: Any) -> None:
+    query, wrong = _ORDERS[kind]
+    async for one in rows(conn, kind, query, params):
+        for place in wrong(one["versions"]):
+            _found(section, kind, one["ids"][place], one["stream"], one["versions"][place])
+
+
+def _found(section: Section, kind: str, id_: UUID, stream: str, version: int) -> None:
     invariant, meaning, remedy = _FOUND[kind]
-    found, listed = 0, section.differences
-    async with conn.cursor(name=f"audit_{kind}", withhold=True) as cursor:
-        await cursor.execute((_SQL / f"{kind}.sql").read_bytes(), params)
-        async for id_, stream, version in cursor:
-            found += 1
-            if found <= LISTED:
-                listed.append(
-                    Difference(invariant, f"event {id_} (stream {stream}, version {version}): {meaning}", remedy)
-                )
-    section.counts[kind] = found
-    section.hidden += max(0, found - LISTED)
+    section.counts[kind] += 1
+    section.differ(invariant, f"event {id_} (stream {stream}, version {version}): {meaning}", remedy)
 
 
-async def _count(conn: psycopg.AsyncConnection[Any], section: Section, names: list[str], topic: str) -> None:
-    for name, query in (
-        ("events", "SELECT count(*) FROM events WHERE type = ANY(%(types)s)"),
-        ("records", "SELECT count(*) FROM audit_record"),
-        ("distinct", "SELECT count(DISTINCT id) FROM audit_record"),
-        ("waiting", "SELECT count(*) FROM outbox WHERE topic = %(topic)s AND position IS NOT NULL"),
-    ):
-        row = await (await conn.execute(query, {"types": names, "topic": topic})).fetchone()  # pyright: ignore[reportArgumentType]
-        section.counts[name] = int(row[0]) if row else 0
+async def _count(conn: psycopg.AsyncConnection[Any], section: Section, params: dict[str, Any]) -> None:
+    counts = """
+        SELECT (SELECT count(*) FROM events WHERE type = ANY(%(types)s)) AS events,
+               (SELECT count(*) FROM audit_record) AS records,
+               (SELECT count(DISTINCT id) FROM audit_record) AS distinct,
+               (SELECT count(*) FROM outbox WHERE topic = %(topic)s AND position IS NOT NULL) AS waiting"""
+    async for row in rows(conn, "counts", counts, params):
+        section.counts |= row
     section.counts["copies"] = section.counts["records"] - section.counts["distinct"]
 
 
@@ -169,21 +207,15 @@ async def _count(conn: psycopg.AsyncConnection[Any], section: Section, names: li
 # a mark there was acknowledged before, so the newest record is at least as new. What was written later is looked up
 # afterwards.
 _BATCH = 1_000
-_TABLE = "CREATE TEMP TABLE audit_said (key text NOT NULL, version bigint NOT NULL, at bigint NOT NULL, value bytea)"
+_STATES_TABLE = (
+    "CREATE TEMP TABLE audit_newest (key text NOT NULL, version bigint NOT NULL, at bigint NOT NULL, value bytea)"
+)
 # The newest by version, as consumers take them: offsets of two partitions do not compare (F52).
 _NEWEST = """
-    SELECT DISTINCT ON (key) key, version, value FROM audit_said
-    WHERE key = ANY(%s) ORDER BY key, version DESC, at DESC"""
-_WAITING = "SELECT DISTINCT key FROM outbox WHERE topic = %s AND key = ANY(%s)"
+    SELECT DISTINCT ON (key) key, version, value FROM audit_newest
+    WHERE key = ANY(%(keys)s) ORDER BY key, version DESC, at DESC"""
+_WAITING = "SELECT DISTINCT key FROM outbox WHERE topic = %(topic)s AND key = ANY(%(keys)s)"
 _LOST, _RESTORED = "booking republish", "a restore? see docs/operations.md"
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """The newest record of one key."""
-
-    version: int
-    value: bytes | None
 
 
 async def audit_states(
@@ -196,83 +228,78 @@ async def audit_states(
         await psycopg.AsyncConnection.connect(url, autocommit=True) as conn,
         await psycopg.AsyncConnection.connect(url, autocommit=True) as now,
     ):
-        await conn.execute(_TABLE)
+        await conn.execute(_STATES_TABLE)
         async with conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await conn.execute("SELECT 1 FROM outbox LIMIT 1")  # the snapshot is taken here, before the topic's ends
-            await _copy_states(conn, read_topic(bootstrap, prefix + topic.name, progress), section, topic.source)
+            records = read_topic(bootstrap, prefix + topic.name, progress)
+            async with conn.cursor().copy("COPY audit_newest FROM STDIN") as copy:
+                await _copy(copy, records, section, topic.source, _state_row)
+            await conn.execute("CREATE INDEX ON audit_newest (key, version DESC, at DESC)")
+            await conn.execute("ANALYZE audit_newest")
             async for keys in _keys(conn, published.all_keys):
                 await _compare_states(conn, now, published, keys, section)
     return section
 
 
-async def _copy_states(
-    conn: psycopg.AsyncConnection[Any], records: AsyncIterator[Any], section: Section, source: str
-) -> None:
-    section.counts |= {"foreign": 0, "unreadable": 0}
-    async with conn.cursor().copy("COPY audit_said FROM STDIN") as copy:
-        async for record in records:
-            if not is_from(record, source):
-                section.counts["foreign"] += 1
-            elif (said := told(record)) is None or not _is_uuid(said.subject):
-                section.counts["unreadable"] += 1
-            else:
-                await copy.write_row((said.subject, said.sequence, record.offset, record.value))
-    await conn.execute("CREATE INDEX ON audit_said (key, version DESC, at DESC)")
-    await conn.execute("ANALYZE audit_said")
-
-
-def _is_uuid(text: str) -> bool:
+def _state_row(event: Identity, record: Any) -> Sequence[Any] | None:
     try:
-        return str(UUID(text)) == text
+        known = str(UUID(event.subject)) == event.subject
     except ValueError:
-        return False
+        known = False
+    return (event.subject, event.sequence, record.offset, record.value) if known else None
 
 
 async def _keys(conn: psycopg.AsyncConnection[Any], all_keys: str) -> AsyncIterator[list[str]]:
     async with conn.cursor(name="audit_keys") as cursor:
-        query = f"SELECT key FROM audit_said UNION SELECT key FROM ({all_keys}) r ORDER BY key"  # noqa: S608 - a constant of the service's
-        await cursor.execute(query.encode())
-        while rows := await cursor.fetchmany(_BATCH):
-            yield [key for (key,) in rows]
+        ours = sql.SQL(cast("LiteralString", all_keys))
+        await cursor.execute(
+            sql.SQL("SELECT key FROM audit_newest UNION SELECT key FROM ({}) r ORDER BY key").format(ours)
+        )
+        while found := await cursor.fetchmany(_BATCH):
+            yield [key for (key,) in found]
 
 
 async def _compare_states(
     conn: psycopg.AsyncConnection[Any],
     now: psycopg.AsyncConnection[Any],
     published: StateTopic,
-    keys: Sequence[str],
+    keys: list[str],
     section: Section,
 ) -> None:
-    said = {key: _Said(version, value) for key, version, value in await _all(conn, _NEWEST, keys)}
-    waiting = {key for (key,) in await _all(conn, _WAITING, published.topic.name, keys)}
-    rows = await _state_rows(conn, published, keys)
-    newer = [key for key, one in said.items() if key not in rows or one.version > rows[key]["version"]]
-    rows_now = await _state_rows(now, published, newer) if newer else {}
+    newest = {row["key"]: row for row in await fetch(conn, _NEWEST, {"keys": keys})}
+    params = {"topic": published.topic.name, "keys": keys}
+    waiting = {row["key"] for row in await fetch(conn, _WAITING, params)}
+    rows_then = {row["key"]: row for row in await fetch(conn, published.query, {"keys": keys})}
+    newer = [key for key, one in newest.items() if key not in rows_then or one["version"] > rows_then[key]["version"]]
+    rows_now = {row["key"]: row for row in await fetch(now, published.query, {"keys": newer})} if newer else {}
     section.counts["compared"] += len(keys)
     for key in keys:
-        row = rows_now.get(key) or rows.get(key)
-        what = _difference(said.get(key), row, waiting=key in waiting or (key in rows_now and key in rows))
+        row = rows_now.get(key) or rows_then.get(key)
+        what = _difference(newest.get(key), row, waiting=key in waiting or (key in rows_now and key in rows_then))
         if what:
             section.differ("I4", f"{key}: {what[0]}", what[1])
 
 
-def _difference(said: _Said | None, row: Mapping[str, Any] | None, *, waiting: bool) -> tuple[str, str] | None:
+def _difference(newest: Row | None, row: Row | None, *, waiting: bool) -> tuple[str, str] | None:
     """What is wrong with one key, and its remedy. `waiting`: the relay will still send it, or it changed meanwhile."""
     if row is None:
         return "in the topic, and there is no row", _RESTORED
-    if said is not None and said.version > row["version"]:
-        return f"version {said.version} in the topic, {row['version']} in the row", _RESTORED
-    return None if waiting else _unsaid(said, row)
+    if newest is not None and newest["version"] > row["version"]:
+        return f"version {newest['version']} in the topic, {row['version']} in the row", _RESTORED
+    return None if waiting else _behind(newest, row)
 
 
-def _unsaid(said: _Said | None, row: Mapping[str, Any]) -> tuple[str, str] | None:
-    if said is None:  # a tombstone may have been compacted away
+def _behind(newest: Row | None, row: Row) -> tuple[str, str] | None:
+    if newest is None:  # a tombstone may have been compacted away
         return None if row["value"] is None else (f"version {row['version']} is not in the topic", _LOST)
-    if said.version < row["version"]:
-        return f"the topic ends at version {said.version}, the row has {row['version']}", _LOST
-    if _value(said.value) != _value(row["value"]):
-        return f"version {said.version} differs in the topic from its row", "a defect: a row changed without a version"
+    if newest["version"] < row["version"]:
+        return f"the topic ends at version {newest['version']}, the row has {row['version']}", _LOST
+    if _value(newest["value"]) != _value(row["value"]):
+        return (
+            f"version {newest['version']} differs in the topic from its row",
+            "a defect: a row changed without a version",
+        )
     return None
 
 
@@ -281,16 +308,3 @@ def _value(text: bytes | str | None) -> Any:
         return None if text is None else json.loads(text)
     except ValueError:
         return text
-
-
-async def _state_rows(
-    conn: psycopg.AsyncConnection[Any], published: StateTopic, keys: Sequence[str]
-) -> dict[str, Mapping[str, Any]]:
-    cursor = conn.cursor(row_factory=dict_row)
-    await cursor.execute(published.query.encode(), {"keys": list(keys)})
-    return {row["key"]: row for row in await cursor.fetchall()}
-
-
-async def _all(conn: psycopg.AsyncConnection[Any], query: str, *params: Any) -> list[tuple[Any, ...]]:
-    cursor = await conn.execute(query.encode(), [list(p) if not isinstance(p, str) else p for p in params])
-    return await cursor.fetchall()

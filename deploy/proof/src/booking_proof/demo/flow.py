@@ -2,17 +2,16 @@
 
 import secrets
 import uuid
+from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import httpx2
-
+from booking_contracts.topics import Topic
 from booking_local.failure import Failure
 from booking_local.stack.secrets import Secrets
-from booking_proof.demo.counts import compare_counts
 from booking_proof.demo.output import Output
 from booking_proof.demo.people import PRODUCT, PRODUCT_ID, ZONE, Cast, Person, gather, profile
-from booking_proof.demo.system import Answer, Records, System
+from booking_proof.demo.system import EVER_DATED, STORES, Answer, System, count_ids, opened
 
 _CONTACTS, _PRACTITIONERS = "booking.directory.contacts.v1", "booking.directory.practitioners.v1"
 _SCHEDULE_ROW = "SELECT * FROM user_schedule WHERE session_id = %s"
@@ -22,14 +21,8 @@ async def play(endpoints: dict[str, Any], keys: Secrets) -> None:
     """The flow, and the counts at its end. Raises Failure when something doesn't arrive."""
     cast = gather(keys)
     output = Output(cast.everybody)
-    async with httpx2.AsyncClient(timeout=20.0, trust_env=False) as http, Records(endpoints["kafka"]) as records:
-        system = System(endpoints, http, records)
-        await system.open()
-        try:
-            await Flow(system, cast, output).all()
-            await compare_counts(system, output)
-        finally:
-            await system.close()
+    async with opened(endpoints) as system:
+        await Flow(system, cast, output).all()
     output.console.print("\n[bold green]Everything arrived.[/] The stack stays up: `booking status`, `booking down`.")
 
 
@@ -48,7 +41,6 @@ class Flow:
         self._later: list[tuple[Person, str]] = []
 
     async def all(self) -> None:
-        """The whole story."""
         await self.catalogue()
         await self.sign_in()
         await self.choose()
@@ -67,17 +59,18 @@ class Flow:
         await self.fail(other_sale)
         await self.history(session)
         await self.later_whatsapps()
+        await self.counts()
 
     async def catalogue(self) -> None:
         """An admin keeps the catalogue; profiles are state rows on a compacted topic."""
         self.output.step("An admin sets up the catalogue: one product, three practitioners")
         admin = self.cast.admin
-        made = await self.system.call(admin, "checkout", "PUT", f"/v1/products/{PRODUCT_ID}", PRODUCT)
-        self.output.call(made, "checkout", f"{PRODUCT['name']}, Rp250.000")
+        made = await self._call(
+            admin, "checkout", "PUT", f"/v1/products/{PRODUCT_ID}", PRODUCT, note=f"{PRODUCT['name']}, Rp250.000"
+        )
         for number, person in enumerate(self.cast.practitioners):
             body = profile(person, completeness=3 - number)
-            made = await self.system.call(admin, "checkout", "PUT", f"/v1/practitioners/{person.sub}", body)
-            self.output.call(made, "checkout")
+            made = await self._call(admin, "checkout", "PUT", f"/v1/practitioners/{person.sub}", body)
             if made.status == 201:
                 self.output.records([await self.system.state_record(_PRACTITIONERS, str(person.sub))])
 
@@ -85,16 +78,14 @@ class Flow:
         """A person's first call writes their contact data, apart from all events."""
         self.output.step("Two members sign in; their contact data goes to those who write to them, never into events")
         for person in (self.cast.sari, self.cast.andi):
-            me = await self.system.call(person, "checkout", "GET", "/v1/me")
-            self.output.call(me, "checkout", f"{me.body['name']}, {me.body['email']}")
+            await self._call(person, "checkout", "GET", "/v1/me", note="{name}, {email}")
             self.output.records([await self.system.state_record(_CONTACTS, str(person.sub))])
 
     async def choose(self) -> None:
         """The list explains its own order (L2)."""
         self.output.step("Sari looks for a practitioner: the list explains its order")
         path = f"/v1/practitioners?product_id={PRODUCT_ID}"
-        listed = await self.system.call(self.cast.sari, "checkout", "GET", path)
-        self.output.call(listed, "checkout")
+        listed = await self._call(self.cast.sari, "checkout", "GET", path)
         figures = ("rank", "name", "productivity", "activity", "completeness")
         rows = [[str(item[name]) for name in figures] for item in listed.body["items"]]
         self.output.table("", list(figures), rows)
@@ -108,18 +99,17 @@ class Flow:
         """The provider's signed notification pays, and only that."""
         self.output.step(f"{member.name} pays at the provider, which notifies checkout with its signature")
         await self._pay(member, sale)
-        await self._told(member, "email", "whatsapp")
+        await self._messages(member, "email", "whatsapp")
 
     async def request(self, member: Person, sale: dict[str, Any]) -> dict[str, Any]:
         """Persist, then tell (R3)."""
         self.output.step(f"{member.name} asks for a schedule; {self.budi.name} is told")
         session = await self._request(member, sale)
         self.output.line("", f"to negotiate by hand: {session['whatsapp_url'][:70]}…")
-        await self._told(self.budi, "email", "whatsapp")
+        await self._messages(self.budi, "email", "whatsapp")
         return session
 
     async def request_twice(self, sale: dict[str, Any], session: dict[str, Any]) -> None:
-        """R2."""
         self.output.step("She presses the button again: one session per sale, whatever happens")
         body = {"transaction_id": sale["id"]}
         refused = await self.system.call(self.cast.sari, "consultation", "POST", "/v1/sessions", body, expect=409)
@@ -131,16 +121,14 @@ class Flow:
         """The practitioner alone sets date, time and link; the calendar shows it to both."""
         self.output.step(f"{self.budi.name} sets the time for {member.name}: {start} to {end}")
         path = f"/v1/sessions/{session['id']}/schedule"
-        made = await self.system.call(self.budi, "consultation", "POST", path, self._time(start, end))
-        self.output.call(made, "consultation")
+        await self._call(self.budi, "consultation", "POST", path, self._time(start, end))
         await self._follow("consultation", session["id"], "SessionScheduled")
-        await self._told(member, "email", "whatsapp")
+        await self._messages(member, "email", "whatsapp")
         await self._row(session["id"], "scheduled", start)
         for person in (member, self.budi):
             await self._in_calendar_of(person, session["id"])
 
     async def second_member(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Another sale, for what follows."""
         andi = self.cast.andi
         self.output.step(f"{andi.name} buys, pays and asks {self.budi.name} too")
         sale = await self._buy(andi)
@@ -152,8 +140,7 @@ class Flow:
         self.output.step("The same hour for both? Nobody is in two places: the database itself refuses")
         path = f"/v1/sessions/{session['id']}/schedule"
         wish = self._time("09:30", "10:30")
-        refused = await self.system.call(self.budi, "consultation", "POST", path, wish, expect=409)
-        self.output.call(refused, "consultation", f"{refused.body['code']} ({refused.body.get('party', '')})")
+        await self._call(self.budi, "consultation", "POST", path, wish, expect=409, note="{code} ({party})")
 
     async def reschedule(self, session: dict[str, Any]) -> None:
         """S7: a change names the version it saw."""
@@ -161,10 +148,11 @@ class Flow:
         path = f"/v1/sessions/{session['id']}/schedule"
         seen = await self.system.call(self.budi, "consultation", "GET", f"/v1/sessions/{session['id']}")
         wish, tag = self._time("13:00", "14:00"), seen.headers["ETag"]
-        moved = await self.system.call(self.budi, "consultation", "PUT", path, wish, headers={"If-Match": tag})
-        self.output.call(moved, "consultation", f"If-Match: {tag}")
+        await self._call(
+            self.budi, "consultation", "PUT", path, wish, headers={"If-Match": tag}, note=f"If-Match: {tag}"
+        )
         await self._follow("consultation", session["id"], "SessionRescheduled")
-        await self._told(self.cast.sari, "email", "whatsapp")
+        await self._messages(self.cast.sari, "email", "whatsapp")
         await self._row(session["id"], "scheduled", "13:00")
         stale = await self.system.call(
             self.budi, "consultation", "PUT", path, self._time("15:00", "16:00"), headers={"If-Match": tag}, expect=412
@@ -172,7 +160,6 @@ class Flow:
         self.output.call(stale, "consultation", f"If-Match: {tag}  {stale.body['code']}")
 
     async def start(self, session: dict[str, Any]) -> None:
-        """They meet."""
         self.output.step("They meet by the link; the session is flagged as under way")
         await self._command(self.budi, session, "start", None, "SessionStarted")
         await self._row(session["id"], "on_progress", "13:00")
@@ -185,7 +172,7 @@ class Flow:
             "result_notes": "Terima kasih, Sari.",
         }
         await self._command(self.budi, session, "result", body, "ResultUploaded")
-        await self._told(self.cast.sari, "email", "whatsapp")
+        await self._messages(self.cast.sari, "email", "whatsapp")
         await self._row(session["id"], "completed", "13:00")
 
     async def cancel(self, session: dict[str, Any]) -> None:
@@ -193,8 +180,8 @@ class Flow:
         self.output.step(f"{self.cast.andi.name} cancels; the invitation is withdrawn")
         body = {"reason_code": "canceled_by_member", "reason": "Ada keperluan keluarga."}
         await self._command(self.cast.andi, session, "cancel", body, "SessionCanceled")
-        await self._told(self.cast.andi, "email")
-        await self._told(self.budi, "email")
+        await self._messages(self.cast.andi, "email")
+        await self._messages(self.budi, "email")
         await self._row(session["id"], "canceled", "10:00")
 
     async def fail(self, sale: dict[str, Any]) -> None:
@@ -203,14 +190,12 @@ class Flow:
         session = await self._request(self.cast.andi, sale)
         body = {"reason_code": "technical", "reason": "Gangguan sistem pertemuan."}
         await self._command(self.cast.admin, session, "fail", body, "SessionFailed")
-        await self._told(self.cast.andi, "email")
-        await self._told(self.budi, "email")
+        await self._messages(self.cast.andi, "email")
+        await self._messages(self.budi, "email")
 
     async def history(self, session: dict[str, Any]) -> None:
-        """E2."""
         self.output.step("Who did what, when: the history of Sari's session")
-        told = await self.system.call(self.cast.sari, "consultation", "GET", f"/v1/sessions/{session['id']}/history")
-        self.output.call(told, "consultation")
+        told = await self._call(self.cast.sari, "consultation", "GET", f"/v1/sessions/{session['id']}/history")
         rows = [
             [str(item["version"]), item["type"], self.output.readable(item["actor"]), str(item["occurred_at"])]
             for item in told.body["items"]
@@ -223,11 +208,40 @@ class Flow:
         for person, event in self._later:
             self.output.whatsapp(await self.system.message(person, "whatsapp", event, self.cast.admin))
 
+    async def counts(self) -> None:
+        """Stored events and ids in Kafka, calendar rows and sessions that ever had a date: they must come to agree."""
+        self.output.step("Nothing lost, nothing twice: the counts")
+        rows: list[list[str]] = []
+        for database, topics in STORES.items():
+            stored = (await self.system.query(database, "SELECT count(*) AS n FROM events"))[0]["n"]
+
+            async def in_kafka(topics: tuple[Topic, ...] = topics, stored: int = stored) -> tuple[int, int] | None:
+                distinct, records = await count_ids(self.system.endpoints["kafka"], topics)
+                return (distinct, records) if distinct >= stored else None
+
+            distinct, records = await self.system.until(f"all {stored} events of {database} in Kafka", in_kafka)
+            extra = f"{records - distinct} extra copies" if records > distinct else "no extra copy"
+            rows.append([f"events stored by {database}", str(stored), "distinct ids in Kafka", f"{distinct} ({extra})"])
+        dated = (await self.system.query("consultation", EVER_DATED))[0]["n"]
+
+        async def in_calendar() -> int | None:
+            found = (await self.system.query("calendar", "SELECT count(*) AS n FROM user_schedule"))[0]["n"]
+            return found if found == dated else None
+
+        shown = await self.system.until(f"{dated} rows in user_schedule", in_calendar)
+        rows.append(["sessions that ever had a date", str(dated), "rows of user_schedule", str(shown)])
+        self.output.table("", ["here", "count", "there", "the same"], rows)
+
+    async def _call(self, who: Person, service: str, *words: Any, note: str = "", **more: Any) -> Answer:
+        """One call, and what is shown of it; `note` may name fields of the answer."""
+        answer = await self.system.call(who, service, *words, **more)
+        self.output.call(answer, service, note.format_map(defaultdict(str, answer.body or {})))
+        return answer
+
     async def _buy(self, member: Person) -> dict[str, Any]:
         body = {"product_id": str(PRODUCT_ID), "practitioner_id": str(self.budi.sub)}
         key = {"Idempotency-Key": str(uuid.uuid4())}
-        made = await self.system.call(member, "checkout", "POST", "/v1/transactions", body, headers=key)
-        self.output.call(made, "checkout", made.body["status"])
+        made = await self._call(member, "checkout", "POST", "/v1/transactions", body, headers=key, note="{status}")
         await self._follow("checkout", made.body["id"], "TransactionCreated", "PractitionerAssigned")
         return made.body
 
@@ -240,15 +254,21 @@ class Flow:
 
         self.output.call(await self.system.until("the provider's notification", provider_knows), "payments")
         await self._follow("checkout", sale["id"], "TransactionPaid")
-        paid = await self.system.call(member, "checkout", "GET", f"/v1/transactions/{sale['id']}")
-        self.output.call(paid, "checkout", paid.body["status"])
+        paid = await self._call(member, "checkout", "GET", f"/v1/transactions/{sale['id']}", note="{status}")
         sale["token"] = paid.headers.get("Consistency-Token", "")
 
     async def _request(self, member: Person, sale: dict[str, Any]) -> dict[str, Any]:
         token = {"Consistency-Token": sale["token"]} if sale.get("token") else {}
         body = {"transaction_id": sale["id"]}
-        made = await self.system.call(member, "consultation", "POST", "/v1/sessions?wait=10", body, headers=token)
-        self.output.call(made, "consultation", made.body["status"])
+        made = await self._call(
+            member,
+            "consultation",
+            "POST",
+            "/v1/sessions?wait=10",
+            body,
+            headers=token,
+            note="{status}",
+        )
         await self._follow("consultation", made.body["id"], "ScheduleRequested")
         return made.body
 
@@ -256,18 +276,16 @@ class Flow:
         self, who: Person, session: dict[str, Any], command: str, body: dict[str, Any] | None, event: str
     ) -> None:
         path = f"/v1/sessions/{session['id']}/{command}"
-        done = await self.system.call(who, "consultation", "POST", path, body)
-        self.output.call(done, "consultation", done.body["status"])
+        await self._call(who, "consultation", "POST", path, body, note="{status}")
         await self._follow("consultation", session["id"], event)
 
     async def _follow(self, database: str, stream: str, *types: str) -> None:
-        """From the store to Kafka."""
         rows = await self.system.stored(database, stream, self._versions.get(stream, 0), types)
         self._versions[stream], self._last_event = rows[-1]["version"], rows[-1]["id"]
         self.output.events(database, rows)
         self.output.records(await self.system.published([row["id"] for row in rows], ", ".join(types)))
 
-    async def _told(self, person: Person, *channels: str) -> None:
+    async def _messages(self, person: Person, *channels: str) -> None:
         """The messages about the step's last event, however late they are."""
         if "email" in channels:
             self.output.mail(await self.system.message(person, "email", self._last_event, self.cast.admin))

@@ -31,44 +31,36 @@ class Output:
         self._number = 0
 
     def step(self, sentence: str) -> None:
-        """A new step begins."""
         self._number += 1
         self.console.print()
         self.console.print(Text(f"{self._number}. {sentence}", style="bold"))
 
     def line(self, where: str, text: str) -> None:
-        """One thing that happened."""
         self.console.print(Text.assemble((f"  {where:<9} ", _COLOURS.get(where, "white")), text))
 
     def call(self, answer: Answer, service: str, note: str = "") -> None:
-        """An HTTP call and its answer."""
         told = (
             f"{answer.method} {self.readable(answer.path)} → {answer.status}  ({service}, {answer.milliseconds:.0f} ms)"
         )
         self.line("HTTP", f"{told}  {note}".rstrip())
 
     def events(self, database: str, rows: list[dict[str, Any]]) -> None:
-        """Events in a store."""
         for row in rows:
             self.line("store", f"{row['type']} version {row['version']} by {self.readable(row['actor'])}  ({database})")
 
     def records(self, records: list[Seen]) -> None:
-        """Their records in Kafka."""
         for one in records:
             self.line("Kafka", f"{one.topic} partition {one.partition} offset {one.offset}  {one.type}")
 
     def mail(self, item: dict[str, Any]) -> None:
-        """A mail."""
         invitation = " + invitation" if any("calendar" in part["content_type"] for part in item["attachments"]) else ""
         self.line("email", f"to {', '.join(item['to'])}: “{item['subject']}”{invitation}")
 
     def whatsapp(self, item: dict[str, Any]) -> None:
-        """A WhatsApp message."""
         what = item["template"]["name"] if item.get("type") == "template" else item.get("text", {}).get("body", "")
         self.line("WhatsApp", f"to {item['to']}: {' '.join(str(what).split())[:90]}")
 
     def calendar(self, row: dict[str, Any]) -> None:
-        """A row of user_schedule."""
         if row.get("scheduled_date") is None:
             self.line("calendar", f"{row['status']}, no time")
             return
@@ -76,7 +68,6 @@ class Output:
         self.line("calendar", f"{row['status']}, {when}")
 
     def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
-        """A small table."""
         table = Table(title=title, title_justify="left", title_style="dim", box=None, pad_edge=True, padding=(0, 2))
         for column in columns:
             table.add_column(column, style="dim" if column == "#" else None)

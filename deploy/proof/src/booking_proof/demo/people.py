@@ -28,11 +28,6 @@ class Person:
     sub: uuid.UUID
     token: str = field(repr=False)
 
-    @property
-    def actor(self) -> str:
-        """As events name them."""
-        return f"{self.role}:{self.sub}"
-
 
 @dataclass(frozen=True)
 class Cast:

@@ -1,12 +1,11 @@
 """The system as the demo sees it: its HTTP interface, and windows onto stores, topics, messages and calendar rows."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import httpx2
 import psycopg
@@ -14,14 +13,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 from psycopg.rows import AsyncRowFactory, dict_row
 
-from booking_contracts.topics import TOPICS
+from booking_contracts.topics import ERASURES, SESSIONS, TOPICS, TRANSACTIONS, Topic
 from booking_local.failure import Failure
+from booking_proof.audit.topics import read_topic
 from booking_proof.demo.people import Person
 
 T = TypeVar("T")
 PATIENCE = 20.0
 _PACED = 60.0
 _LOOK_EVERY = 0.03
+STORES: dict[str, tuple[Topic, ...]] = {"checkout": (TRANSACTIONS, ERASURES), "consultation": (SESSIONS,)}
+EVER_DATED = "SELECT count(DISTINCT stream_id) AS n FROM events WHERE type = 'SessionScheduled'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,52 +36,6 @@ class Seen:
     key: str
     id: str
     type: str
-
-
-class Records:
-    """Reads all topics from their present ends, in the background, into a table by event id."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="latest", fetch_max_wait_ms=100
-        )
-        self.by_id: dict[str, Seen] = {}
-        self._arrived = asyncio.Event()
-        self._reading: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        await self._consumer.start()
-        partitions = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
-        self._consumer.assign(partitions)
-        await self._consumer.seek_to_end(*partitions)
-        for partition in partitions:
-            await self._consumer.position(partition)  # fixes "the end" now, not at the first fetch
-        self._reading = asyncio.create_task(self._read())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reading
-        await self._consumer.stop()
-
-    async def find(self, ids: list[str], *, seconds: float) -> list[Seen]:
-        """The records of these events, in the order asked, as soon as all are there. Raises TimeoutError."""
-        async with asyncio.timeout(seconds):
-            while not all(one in self.by_id for one in ids):
-                self._arrived.clear()
-                await self._arrived.wait()
-        return [self.by_id[one] for one in ids]
-
-    async def _read(self) -> None:
-        async for record in self._consumer:
-            seen = see(record)
-            if seen is not None:
-                self.by_id.setdefault(seen.id, seen)
-                self._arrived.set()
 
 
 def see(record: ConsumerRecord) -> Seen | None:
@@ -104,26 +60,58 @@ class Answer:
     milliseconds: float
 
 
-class System:
-    """Opened once per run. Every wait has a deadline and says in its failure what didn't arrive."""
-
-    def __init__(self, endpoints: dict[str, Any], http: httpx2.AsyncClient, records: Records) -> None:
-        self.endpoints = endpoints
-        self._http = http
-        self._records = records
-        self._stores: dict[str, psycopg.AsyncConnection[dict[str, Any]]] = {}
-
-    async def open(self) -> None:
-        """Connects to the databases."""
-        for name, url in self.endpoints["postgres"].items():
-            self._stores[name] = await psycopg.AsyncConnection[dict[str, Any]].connect(
+@asynccontextmanager
+async def opened(endpoints: dict[str, Any]) -> AsyncGenerator["System"]:
+    """The system for one run: clients, connections to the stores, and all topics read from their present ends on."""
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=20.0, trust_env=False))
+        stores: dict[str, psycopg.AsyncConnection[dict[str, Any]]] = {}
+        for name, url in endpoints["postgres"].items():
+            connecting = psycopg.AsyncConnection[dict[str, Any]].connect(
                 url, autocommit=True, row_factory=cast("AsyncRowFactory[dict[str, Any]]", dict_row)
             )
+            stores[name] = await stack.enter_async_context(await connecting)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=endpoints["kafka"], enable_auto_commit=False, fetch_max_wait_ms=100
+        )
+        stack.push_async_callback(consumer.stop)
+        await consumer.start()
+        partitions = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
+        consumer.assign(partitions)
+        await consumer.seek_to_end(*partitions)
+        for partition in partitions:
+            await consumer.position(partition)  # fixes "the end" now, not at the first fetch
+        system = System(endpoints, http, stores)
+        reading = asyncio.create_task(system.read(consumer))
+        try:
+            yield system
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
 
-    async def close(self) -> None:
-        """Ends the connections."""
-        for connection in self._stores.values():
-            await connection.close()
+
+class System:
+    """Every wait has a deadline and says in its failure what didn't arrive."""
+
+    def __init__(
+        self,
+        endpoints: dict[str, Any],
+        http: httpx2.AsyncClient,
+        stores: dict[str, psycopg.AsyncConnection[dict[str, Any]]],
+    ) -> None:
+        self.endpoints = endpoints
+        self._http = http
+        self._stores = stores
+        self._published: dict[str, Seen] = {}
+        self._arrived = asyncio.Event()
+
+    async def read(self, consumer: AIOKafkaConsumer) -> None:
+        """Takes down what arrives in the topics, for ever."""
+        async for record in consumer:
+            if (seen := see(record)) is not None:
+                self._published.setdefault(seen.id, seen)
+                self._arrived.set()
 
     async def call(
         self,
@@ -175,17 +163,21 @@ class System:
         return await self.until(f"{' and '.join(types)} in the store of {database}", look)
 
     async def published(self, ids: list[str], what: str) -> list[Seen]:
-        """The Kafka records of these events."""
+        """The Kafka records of these events, in the order asked, as soon as all are there."""
         try:
-            return await self._records.find(ids, seconds=PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                while not all(one in self._published for one in ids):
+                    self._arrived.clear()
+                    await self._arrived.wait()
         except TimeoutError:
             raise Failure(f"Not in Kafka within {PATIENCE:.0f} s: {what}. See `booking logs`.") from None
+        return [self._published[one] for one in ids]
 
     async def state_record(self, topic: str, key: str) -> Seen:
         """The newest record of a state topic for this key."""
 
         async def look() -> Seen | None:
-            found = [one for one in self._records.by_id.values() if one.topic == topic and one.key == key]
+            found = [one for one in self._published.values() if one.topic == topic and one.key == key]
             return max(found, key=lambda one: one.offset, default=None)
 
         return await self.until(f"a record of {key} in {topic}", look)
@@ -227,3 +219,9 @@ class System:
     async def _messages(self, box: str) -> list[dict[str, Any]]:
         answer = await self._http.get(self.endpoints[box] + "/messages")
         return answer.json()["items"]
+
+
+async def count_ids(bootstrap: str, topics: tuple[Topic, ...]) -> tuple[int, int]:
+    """How many distinct event ids, and how many records, these topics hold."""
+    seen = [see(record) for topic in topics async for record in read_topic(bootstrap, topic.name)]
+    return len({one.id for one in seen if one is not None}), len(seen)

@@ -58,7 +58,6 @@ class People:
         self._faker.seed_instance(seed)
 
     def one(self) -> Somebody:
-        """Return the next person."""
         person = UUID(int=self._random.getrandbits(128), version=4)
         name = f"{self._faker.first_name()} {self._faker.last_name()}"
         address = f"{name.lower().replace(' ', '.').replace(',', '')}.{person.hex[:6]}@example.com"
@@ -99,7 +98,6 @@ class Purchase:
 
     @property
     def starts_at(self) -> datetime:
-        """The session's start."""
         return datetime.combine(self.day, time(self.hour), ZONE)
 
 

@@ -1,4 +1,4 @@
-"""Telling a purchase to the services' own stores, command by command, each with the clock of its time."""
+"""Writing a purchase into the services' own stores, command by command, each with the clock of its time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SESSION_UNGUARDED = replace(
 )
 
 
-class NotToldError(Exception):
+class ImpossibleStoryError(Exception):
     """A decider refused what the seed asks: the story is impossible."""
 
 
@@ -45,7 +45,9 @@ class Product:
     request_limit_minutes: int
 
 
-async def tell(checkout: Connection, consultation: Connection, one: Purchase, who: UUID, product: Product) -> bool:
+async def write_purchase(
+    checkout: Connection, consultation: Connection, one: Purchase, who: UUID, product: Product
+) -> bool:
     """Write a purchase and its session; False when the session's hour was taken (it then stays unscheduled).
 
     Each stream is one transaction: between two commands of months ago the timers would find it overdue and act.
@@ -59,15 +61,15 @@ async def tell(checkout: Connection, consultation: Connection, one: Purchase, wh
 
 
 async def _session(conn: Connection, one: Purchase, who: UUID, paid: Entitlement) -> bool:
-    told = _Session(conn, one, who)
-    await told.give(session.Request(told.member, told.at(0), told.id, paid))
+    writer = _SessionWriter(conn, one, who)
+    await writer.handle(session.Request(writer.member, writer.at(0), writer.id, paid))
     if one.end == "pending":
         return True
     try:
-        await told.give(session.Schedule(told.practitioner, told.at(1), _times(one), LINK))
+        await writer.handle(session.Schedule(writer.practitioner, writer.at(1), _times(one), LINK))
     except Overlapped:
         return False
-    await told.end()
+    await writer.end()
     return True
 
 
@@ -100,11 +102,11 @@ async def _sell(conn: Connection, made: UUID, command: sale.Command, actor: str,
     try:
         return await handle(conn, TRANSACTION, made, command, CommandContext(Cause(actor, str(made)), at))
     except Refused as refused:
-        raise NotToldError(f"{command}: {refused}") from refused
+        raise ImpossibleStoryError(f"{command}: {refused}") from refused
 
 
-class _Session:
-    """One session while it is told."""
+class _SessionWriter:
+    """One session, command by command."""
 
     def __init__(self, conn: Connection, one: Purchase, who: UUID) -> None:
         self.id = uuid7()
@@ -116,34 +118,33 @@ class _Session:
         """The clock, so long after the payment."""
         return self._one.bought_at + timedelta(minutes=10, hours=hours)
 
-    async def give(self, command: session.Command, text: FreeText | None = None) -> None:
-        """As the service does it, but for the guard: the sale is told here, not consumed. Raises Overlapped."""
+    async def handle(self, command: session.Command, text: FreeText | None = None) -> None:
+        """As the service does it, but for the guard: the purchase is written here, not consumed. Raises Overlapped."""
         context = CommandContext(Cause("system", str(self._one.member)), command.at, text=text)
         try:
             await handle(self._conn, SESSION_UNGUARDED, self.id, command, context)
         except Refused as refused:
-            raise NotToldError(f"{command}: {refused}") from refused
+            raise ImpossibleStoryError(f"{command}: {refused}") from refused
 
     async def end(self) -> None:
-        """Bring the scheduled session to its end."""
         on = self._one.starts_at
         match self._one.end:
             case "canceled":
                 words = FreeText(uuid7(), self._one.member, "Berhalangan hadir")
-                await self.give(session.Cancel(self.member, self.at(5), "canceled_by_member", words.id), words)
+                await self.handle(session.Cancel(self.member, self.at(5), "canceled_by_member", words.id), words)
             case "failed":
                 admin = session.Actor("admin", uuid4())
                 words = FreeText(uuid7(), uuid4(), "Gangguan teknis")
-                await self.give(session.Fail(admin, on, "technical", words.id), words)
+                await self.handle(session.Fail(admin, on, "technical", words.id), words)
             case "on_progress":
-                await self.give(session.Start(self.practitioner, self.at(6)))
+                await self.handle(session.Start(self.practitioner, self.at(6)))
             case "completed":
-                await self.give(session.Start(self.practitioner, on))
+                await self.handle(session.Start(self.practitioner, on))
                 words = FreeText(uuid7(), self._one.member, "Catatan sesi", RESULT)
                 done = session.UploadResult(
                     self.practitioner, on + timedelta(hours=1), words.id, has_link=True, has_notes=True
                 )
-                await self.give(done, words)
+                await self.handle(done, words)
             case _:
                 return
 
@@ -153,7 +154,6 @@ def _times(one: Purchase) -> LocalTimes:
 
 
 def snapshot(product_id: UUID, body: Mapping[str, Any]) -> Product:
-    """Return the product as a sale copies it."""
     kept = ProductSnapshot(
         id=product_id,
         name=body["name"],
