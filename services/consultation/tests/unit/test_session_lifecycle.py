@@ -13,7 +13,7 @@ from services.consultation.tests.given import ACTORS, COMMANDS, given
 from booking_contracts.sessions import SessionStatus
 from consultation.sessions.commands import Refusal
 from consultation.sessions.decider import decide
-from consultation.sessions.lifecycle import PERSONAL, CommandName, allowed
+from consultation.sessions.lifecycle import LIFECYCLE, PERSONAL, CommandName, allowed
 from consultation.sessions.state import evolve
 
 STATUSES: tuple[SessionStatus | None, ...] = (None, *get_args(SessionStatus))
@@ -82,6 +82,8 @@ def test_cell(status: SessionStatus | None, command: CommandName, actor: str):
 
 def test_matrix__is_whole():
     """I9: seven statuses (one of them: none), nine commands, six actors; all fourteen rows of the product are met."""
+    assert set(COMMANDS) == set(get_args(CommandName))
+    assert {(s, c, actor): step.to for (s, c), step in LIFECYCLE.items() for actor in step.actors} == ALLOWED
     assert len(MATRIX) == len(STATUSES) * len(COMMANDS) * len(ACTORS) == 378
     outcomes = Counter(expected(*cell) for cell in MATRIX)
     assert sum(outcomes[status] for status in get_args(SessionStatus)) >= len(ALLOWED)
