@@ -290,7 +290,16 @@ class Running:
         return await self.http.request(method, path, json=body, headers={**bearer, **named})
 
 
-QUICK = Tuning(first_backoff=0.01, backoff_cap=0.2, tick=0.1, stall_after=5, grace=3, session_timeout=6, batch_size=500)
+QUICK = Tuning(
+    first_backoff=0.01,
+    backoff_cap=0.2,
+    tick=0.1,
+    stall_after=5,
+    grace=3,
+    session_timeout=2.5,
+    heartbeat_interval=0.5,
+    batch_size=500,
+)
 
 
 @pytest.fixture

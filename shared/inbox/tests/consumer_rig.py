@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -26,7 +26,14 @@ from booking_process.migrations import ddl
 
 WHEN = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 QUICK = Tuning(
-    first_backoff=0.01, backoff_cap=0.1, tick=0.1, stall_after=5.0, grace=3.0, session_timeout=6.0, fetch_wait=0.1
+    first_backoff=0.01,
+    backoff_cap=0.1,
+    tick=0.1,
+    stall_after=5.0,
+    grace=3.0,
+    session_timeout=2.5,
+    heartbeat_interval=0.5,
+    fetch_wait=0.1,
 )
 NAME = "calendar"
 PATIENCE = 90.0
@@ -138,7 +145,7 @@ class Rig:
     producer: AIOKafkaProducer
     database: Database
     name: str = NAME
-    running: list[Consumer] = field(default_factory=list)
+    watcher: AIOKafkaConsumer | None = None
 
     async def send(self, *messages: Message) -> list[int]:
         """Produce in order, each acknowledged; the offsets."""
@@ -203,14 +210,24 @@ class Rig:
 
     async def committed(self, topic: Topic = SESSIONS) -> int:
         """The sum of the group's committed offsets: how many records are settled for good, as one partition's."""
-        async with _client(self, self.prefix + self.name) as client:
-            tps = [TopicPartition(self.prefix + topic.name, p) for p in range(topic.partitions)]
-            return sum([await client.committed(tp) or 0 for tp in tps])
+        client = await self._client()
+        return sum([await client.committed(tp) or 0 for tp in self._partitions(topic)])
 
     async def end(self, topic: Topic = SESSIONS) -> int:
-        async with _client(self, None) as client:
-            tps = [TopicPartition(self.prefix + topic.name, p) for p in range(topic.partitions)]
-            return sum((await client.end_offsets(tps)).values())
+        client = await self._client()
+        return sum((await client.end_offsets(self._partitions(topic))).values())
+
+    def _partitions(self, topic: Topic) -> list[TopicPartition]:
+        return [TopicPartition(self.prefix + topic.name, p) for p in range(topic.partitions)]
+
+    async def _client(self) -> AIOKafkaConsumer:
+        """One that asks in the group's name and never joins it, kept for the questions of a whole test."""
+        if self.watcher is None:
+            self.watcher = AIOKafkaConsumer(
+                bootstrap_servers=self.bootstrap, group_id=self.prefix + self.name, enable_auto_commit=False
+            )
+            await self.watcher.start()
+        return self.watcher
 
     async def caught_up(self, topic: Topic = SESSIONS) -> bool:
         """Every record of the topic is settled and committed."""
@@ -238,10 +255,13 @@ async def rig_of(postgres: Any, kafka: Any) -> AsyncGenerator[Rig]:
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", max_request_size=2_000_000, linger_ms=0)
     database = Database(databases.app_url)
     await producer.start()
+    rig = Rig(databases, kafka.bootstrap, prefix, producer, database)
     try:
-        yield Rig(databases, kafka.bootstrap, prefix, producer, database)
+        yield rig
     finally:
         await producer.stop()
+        if rig.watcher is not None:
+            await rig.watcher.stop()
         await database.close()
 
 
@@ -250,16 +270,6 @@ def _migrate(databases: Any) -> None:
     with psycopg.connect(databases.owner_url, autocommit=True) as conn:
         for text in (ddl("booking_inbox", "inbox_v1"), TABLE):
             conn.execute(text.replace("{app}", f'"{role}"'))  # pyright: ignore[reportArgumentType, reportCallIssue]
-
-
-@asynccontextmanager
-async def _client(rig: Rig, group: str | None) -> AsyncGenerator[AIOKafkaConsumer]:
-    client = AIOKafkaConsumer(bootstrap_servers=rig.bootstrap, group_id=group, enable_auto_commit=False)
-    await client.start()
-    try:
-        yield client
-    finally:
-        await client.stop()
 
 
 def _given(key: UUID | None) -> tuple[str, ...]:

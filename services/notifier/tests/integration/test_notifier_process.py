@@ -38,6 +38,7 @@ class Deployed:
     meta: Meta
     port: int
     log: Path
+    http: httpx2.AsyncClient
     process: asyncio.subprocess.Process | None = None
     sent: list[Record] = field(default_factory=list)
 
@@ -53,8 +54,7 @@ class Deployed:
         if self.process.returncode is not None:
             raise AssertionError(f"the notifier ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}")
         with suppress(httpx2.HTTPError):
-            async with httpx2.AsyncClient(trust_env=False) as http:
-                return (await http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
+            return (await self.http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
         return False
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
@@ -169,7 +169,9 @@ async def deploy(fresh_database: Any, kafka: Any, tmp_path: Path) -> AsyncIterat
                 "EMAIL_AMBIGUOUS_WAIT_SECONDS": "0.5",
                 "WHATSAPP_AMBIGUOUS_WAIT_SECONDS": "0.5",
             }
-            deployed = Deployed(base, databases, kafka.bootstrap, prefix, inbox, meta, port, tmp_path / "notifier.log")
+            http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False, verify=False))
+            log = tmp_path / "notifier.log"
+            deployed = Deployed(base, databases, kafka.bootstrap, prefix, inbox, meta, port, log, http)
 
             async def end() -> None:
                 if deployed.process is not None and deployed.process.returncode is None:
