@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import time as clock
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,20 +13,19 @@ import httpx2
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
-from fastapi import FastAPI
 from psycopg.rows import dict_row
 from pydantic import SecretStr
+from tests.rigs.records import record_of as shared_record_of
+from tests.rigs.service import Caller, Served, Tables, served
+from tests.rigs.waiting import until
 
 from booking_contracts import sessions as told
 from booking_contracts.decode import Record
-from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import partition_of, uuid7
 from booking_contracts.topics import ERASURES, PRACTITIONERS, PREFERENCES, SESSIONS, USER_SCHEDULE, Topic
 from booking_inbox import Tuning
 from booking_process.service import Service
-from booking_web.application import create_app
-from booking_web.testing import Issuer
 from calendar_projector.app import build
 from calendar_projector.projection.consumer import fold
 from calendar_projector.projection.slot import Slot, merge
@@ -35,25 +33,11 @@ from calendar_projector.settings import Settings
 
 WHEN = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 MEET = "https://meet.google.com/abc-defg-hij"
-PATIENCE = 90.0
 
 
 def record_of(topic: Topic, key: UUID, event: Event, version: int, *, at: datetime = WHEN) -> Record:
     """A record as the owner's relay sends it."""
-    meta = Envelope(
-        id=uuid7(),
-        source=topic.source,
-        type=event.full_type(),
-        subject=str(key),
-        time=at + timedelta(minutes=version),
-        sequence=version,
-        actor="system",
-        causation_id=None,
-        correlation_id=str(uuid4()),
-        traceparent=None,
-        dataschema=None,
-    )
-    return Record(topic.name, 0, 0, str(key).encode(), event.to_json().encode(), tuple(meta.headers()), 0)
+    return shared_record_of(topic, key, event, version, at=at + timedelta(minutes=version))
 
 
 @dataclass
@@ -187,25 +171,15 @@ def make_record() -> Callable[..., Record]:
     return record_of
 
 
-async def until(condition: Callable[[], Awaitable[Any]], patience: float = PATIENCE) -> Any:
-    """The condition's first true value; AssertionError when it stays false."""
-    deadline = clock.monotonic() + patience
-    while not (value := await condition()):
-        assert clock.monotonic() < deadline, f"not within {patience} s: {condition}"
-        await asyncio.sleep(0.02)
-    return value
-
-
 @pytest.fixture(name="until")
 def until_() -> Callable[..., Awaitable[Any]]:
     return until
 
 
 @dataclass
-class World:
+class World(Tables):
     """A database and topics of its own, and what may run on them."""
 
-    owner_url: str
     settings: Settings
     prefix: str
     producer: AIOKafkaProducer | None
@@ -226,11 +200,6 @@ class World:
                 )
             )
         await asyncio.gather(*waiting)
-
-    async def rows(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
-        """Straight from the database, as its owner."""
-        async with await psycopg.AsyncConnection.connect(self.owner_url, autocommit=True) as conn:
-            return await (await conn.execute(query.encode(), params or None)).fetchall()
 
     async def shown(self) -> dict[UUID, dict[str, Any]]:
         """`user_schedule` by session."""
@@ -256,28 +225,14 @@ class World:
         """The service, wired as its composition root wires it."""
         return build(self.settings.model_copy(update=more))
 
-    @asynccontextmanager
-    async def running(self, mode: Any, **more: Any) -> AsyncIterator["Running"]:
+    def running(self, mode: Any, **more: Any) -> AbstractAsyncContextManager["Running"]:
         """A process of the service, in this one."""
-        service = self.service(**more)
-        app = create_app(service, mode=mode)
-        issuer = Issuer.install(app)
-        transport = httpx2.ASGITransport(app=app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=transport, base_url="http://calendar", timeout=30) as http,
-        ):
-            yield Running(service, app, http, issuer)
+        return served(self.service(**more), mode=mode, of=Running)
 
 
 @dataclass
-class Running:
+class Running(Served):
     """A running service and how to call it."""
-
-    service: Service
-    app: FastAPI
-    http: httpx2.AsyncClient
-    issuer: Issuer
 
     async def get(self, path: str, *roles: str, sub: UUID | None = None, **headers: str) -> httpx2.Response:
         return await self.call("GET", path, *roles, sub=sub, **headers)
@@ -285,9 +240,8 @@ class Running:
     async def call(
         self, method: str, path: str, *roles: str, sub: UUID | None = None, body: Any = None, **headers: str
     ) -> httpx2.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        bearer = self.issuer.bearer(*roles, sub=sub) if roles else {}
-        return await self.http.request(method, path, json=body, headers={**bearer, **named})
+        caller = self.caller(*roles, sub=sub) if roles else Caller(self.http, {}, uuid4())
+        return await caller.call(method, path, body, **headers)
 
 
 QUICK = Tuning(

@@ -1,77 +1,38 @@
 """Checkout in this process on a real database: people with real tokens, a provider on loopback, others' events."""
 
-import asyncio
 import hashlib
 import hmac
 import json
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
-import psycopg
 from pydantic import SecretStr
 from services.checkout.tests.midtrans_server import SERVER_KEY, MidtransServer
+from tests.rigs.records import record_of
+from tests.rigs.service import Caller, Served, served
 
 from booking_contracts.decode import Record
-from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
-from booking_contracts.ids import uuid7
 from booking_contracts.topics import SESSIONS
-from booking_inbox import Consumer
-from booking_inbox.reading import read
-from booking_process.service import Mode, Service
-from booking_web.application import create_app
-from booking_web.testing import Issuer
+from booking_process.service import Mode
 from checkout.app import build
 from checkout.settings import Settings
 from checkout.timer import Timer
 
 MANUAL_SECRET = "manual-secret"
-PATIENCE = 90.0
 PRICE = {"amount": 250_000, "currency": "IDR"}
 
 
 @dataclass
-class Caller:
-    """A person with a token."""
+class Rig(Served):
+    """The service under test, and its provider."""
 
-    http: httpx2.AsyncClient
-    headers: dict[str, str]
-    id: UUID
-
-    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.http.request(method, path, json=body, headers={**self.headers, **named})
-
-    async def get(self, path: str, **headers: str) -> httpx2.Response:
-        return await self.call("GET", path, **headers)
-
-    async def post(self, path: str, body: Any = None, **headers: str) -> httpx2.Response:
-        return await self.call("POST", path, body, **headers)
-
-    async def put(self, path: str, body: Any = None, **headers: str) -> httpx2.Response:
-        return await self.call("PUT", path, body, **headers)
-
-
-@dataclass
-class Rig:
-    """The service under test."""
-
-    service: Service
-    http: httpx2.AsyncClient
-    issuer: Issuer
     provider: MidtransServer
-    owner_url: str
-    consumer: Consumer
-
-    def caller(self, *roles: str, sub: UUID | None = None, **claims: Any) -> Caller:
-        sub = sub or uuid4()
-        return Caller(self.http, self.issuer.bearer(*roles, sub=sub, **claims), sub)
 
     async def shop(self, **product: Any) -> "Shop":
         """An admin, a product, its practitioner and a member, all new."""
@@ -95,27 +56,6 @@ class Rig:
             headers["X-Signature"] = signature(raw)
         headers = {"Content-Type": "application/json", **headers}
         return await self.http.post(f"/v1/payments/{provider}/notifications", content=raw, headers=headers)
-
-    async def take(self, *records: Record) -> list[str]:
-        """What the consumer does with these records, one transaction each; how each was taken."""
-        outcomes = []
-        for record in records:
-            topic = self.consumer.inbox.topics[record.topic]
-            async with self.service.database.transaction() as conn:
-                taken = await self.consumer.inbox.receive(conn, read(record, sequenced=topic.sequenced))
-            outcomes.append(taken.outcome)
-        return outcomes
-
-    async def rows(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
-        """Straight from the database, as its owner."""
-        async with await psycopg.AsyncConnection.connect(self.owner_url, autocommit=True) as conn:
-            cursor = await conn.execute(query.encode(), params)
-            return await cursor.fetchall() if cursor.description else []
-
-    async def types(self, stream_id: Any) -> list[str]:
-        """A stream's event types, in order."""
-        rows = await self.rows("SELECT type FROM events WHERE stream_id = %s ORDER BY version", str(stream_id))
-        return [row[0] for row in rows]
 
     async def overdue(self, transaction_id: str) -> None:
         """Let a Transaction's time to pay have run out long ago, for the timer that looks at the read row."""
@@ -188,29 +128,7 @@ def session_record(
 ) -> Record:
     """A record of the sessions topic as consultation's relay sends it."""
     key = session_id or event.session_id  # pyright: ignore[reportAttributeAccessIssue]
-    meta = Envelope(
-        id=uuid7(),
-        source=SESSIONS.source,
-        type=type(event).full_type(),
-        subject=str(key),
-        time=at or datetime.now(UTC),
-        sequence=version,
-        actor=actor,
-        causation_id=None,
-        correlation_id=str(uuid4()),
-        traceparent=None,
-        dataschema=None,
-    )
-    return Record(SESSIONS.name, 0, 0, str(key).encode(), event.to_json().encode(), tuple(meta.headers()), 0)
-
-
-async def until(condition: Callable[[], Awaitable[Any]], patience: float = PATIENCE) -> Any:
-    """The condition's first true value; AssertionError when it stays false."""
-    deadline = time.monotonic() + patience
-    while not (value := await condition()):
-        assert time.monotonic() < deadline, f"not within {patience} s: {condition}"
-        await asyncio.sleep(0.02)
-    return value
+    return record_of(SESSIONS, key, event, version, actor=actor, at=at)
 
 
 def settings(databases: Any, provider: str, **more: Any) -> Settings:
@@ -238,15 +156,6 @@ def settings(databases: Any, provider: str, **more: Any) -> Settings:
     )
 
 
-@asynccontextmanager
-async def rig_of(made: Settings, provider: MidtransServer, *, mode: Mode = "api") -> AsyncGenerator[Rig]:
+def rig_of(made: Settings, provider: MidtransServer, *, mode: Mode = "api") -> AbstractAsyncContextManager[Rig]:
     """The service running in this process."""
-    service = build(made)
-    consumer = next(worker for worker in service.workers if isinstance(worker, Consumer))
-    app = create_app(service, mode=mode)
-    issuer = Issuer.install(app, made)
-    async with app.router.lifespan_context(app):
-        transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://checkout", timeout=30) as http:
-            assert made.database_owner_url is not None
-            yield Rig(service, http, issuer, provider, made.database_owner_url, consumer)
+    return served(build(made), mode=mode, of=partial(Rig, provider=provider))

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from tests.rigs.records import record_of
+
 from booking_contracts.decode import Record
 from booking_contracts.directory import PersonContact, PersonErased, PractitionerProfile
-from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
 from booking_contracts.money import Money
@@ -46,21 +47,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def record_of(topic: Topic, event: Event | None, *, key: UUID, version: int, actor: str, at: datetime) -> Record:
-    """The Kafka record of an event, or a tombstone."""
-    type_ = (event or topic.events[0]).full_type()
-    envelope = Envelope(uuid7(), topic.source, type_, str(key), at, version, actor, None, str(uuid4()), None, None)
-    return Record(
-        topic=topic.name,
-        partition=0,
-        offset=version,
-        key=str(key).encode(),
-        value=None if event is None else event.to_json().encode(),
-        headers=tuple(envelope.headers()),
-        timestamp_ms=int(at.timestamp() * 1000),
-    )
-
-
 @dataclass
 class Case:
     """One member, practitioner, transaction and session; each method gives the next record of its stream."""
@@ -84,7 +70,7 @@ class Case:
         self, topic: Topic, event: Event | None, key: UUID, actor: str = "system", at: datetime | None = None
     ) -> Record:
         version = self.versions[topic.name, key] = self.versions.get((topic.name, key), 0) + 1
-        return record_of(topic, event, key=key, version=version, actor=actor, at=at or now())
+        return record_of(topic, key, event, version, actor=actor, at=at, offset=version)
 
     def in_session(self, event: Event, actor: str = "system", at: datetime | None = None) -> Record:
         return self.record(SESSIONS, event, self.session, actor, at)

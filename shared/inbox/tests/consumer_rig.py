@@ -1,23 +1,22 @@
 """What the consumer's tests share: real records, a database whose `applied` table counts every effect, and waiting."""
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from tests.rigs.records import record_of
 
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.decode import Decoded
 from booking_contracts.directory import PractitionerProfile
-from booking_contracts.envelope import Envelope
 from booking_contracts.event import Event
-from booking_contracts.ids import partition_of, uuid7
+from booking_contracts.ids import partition_of
 from booking_contracts.sessions import SessionStarted
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS, Topic
 from booking_inbox import Apply, Consumer, InboxRouter, Tuning
@@ -36,7 +35,6 @@ QUICK = Tuning(
     fetch_wait=0.1,
 )
 NAME = "calendar"
-PATIENCE = 90.0
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -60,8 +58,6 @@ class Message:
     partition: int | None = None
 
     def changed(self, **changes: Any) -> "Message":
-        from dataclasses import replace
-
         return replace(self, **changes)
 
     def with_header(self, name: str, value: bytes | None) -> "Message":
@@ -96,35 +92,8 @@ def assessment(key: UUID, user: UUID | None = None) -> Message:
 
 
 def _message(topic: Topic, key: UUID, version: int | None, event: Event, header: dict[str, bytes | None]) -> Message:
-    envelope = Envelope(
-        id=uuid7(),
-        source=topic.source,
-        type=event.full_type(),
-        subject=str(key),
-        time=WHEN,
-        sequence=version,
-        actor="system",
-        causation_id=None,
-        correlation_id="test",
-        traceparent=None,
-        dataschema=None,
-    )
-    headers: Headers = [(n, header.get(n, v)) for n, v in envelope.headers()]
-    return Message(topic, str(key).encode(), event.to_json().encode(), headers)
-
-
-async def until(condition: Callable[[], Any | Awaitable[Any]], what: str = "", patience: float = PATIENCE) -> Any:
-    """Wait until the condition gives something true; fail with its last answer after the deadline (seconds)."""
-    deadline = time.monotonic() + patience
-    while True:
-        answer = condition()
-        if asyncio.iscoroutine(answer):
-            answer = await answer
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what or 'the condition'} did not come within {patience:.0f} s: {answer!r}")
-        await asyncio.sleep(0.02)
+    record = record_of(topic, key, event, version, at=WHEN)
+    return Message(topic, record.key, record.value, [(n, header.get(n, v)) for n, v in record.headers])
 
 
 async def record_applied(conn: psycopg.AsyncConnection, item: Decoded, by: str = "") -> None:

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from services.checkout.tests.rig import PRICE, Rig, Shop, manual, until
+from services.checkout.tests.rig import PRICE, Rig, Shop, manual
+from tests.rigs.waiting import until
 
 pytestmark = pytest.mark.servers
 PRODUCT = {"name": "Konseling", "kind": "counseling", "tier": "gold", "price": PRICE}

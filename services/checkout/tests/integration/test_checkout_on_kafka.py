@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from services.checkout.tests.midtrans_server import MidtransServer
-from services.checkout.tests.rig import Rig, manual, rig_of, session_record, settings, until
+from services.checkout.tests.rig import Rig, manual, rig_of, session_record, settings
 from services.checkout.tests.sessions import Session
+from tests.rigs.waiting import until
 
 from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.ids import partition_of

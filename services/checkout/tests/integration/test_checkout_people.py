@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from services.checkout.tests.rig import Rig, Shop, manual, until
+from services.checkout.tests.rig import Rig, Shop, manual
+from tests.rigs.waiting import until
 
 from booking_contracts.zones import zone
 from booking_store import Cause, CommandContext, FreeText, handle

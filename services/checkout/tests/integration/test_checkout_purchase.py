@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from services.checkout.tests.given import AWAITING, after
 from services.checkout.tests.midtrans_server import MidtransServer
-from services.checkout.tests.rig import Rig, Shop, until
+from services.checkout.tests.rig import Rig, Shop
+from tests.rigs.waiting import until
 
 from checkout.payments.midtrans import Caller
 from checkout.payments.provider import ProviderDownError

@@ -9,8 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from services.checkout.tests.rig import Rig, Shop, until
+from services.checkout.tests.rig import Rig, Shop
 from services.checkout.tests.sessions import LAST_MONTH, THIS_MONTH, Session
+from tests.rigs.waiting import until
 
 from booking_contracts.decode import decode
 from booking_contracts.zones import zone

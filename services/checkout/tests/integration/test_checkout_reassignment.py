@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 
 import httpx2
 import pytest
-from services.checkout.tests.rig import Shop, until
+from services.checkout.tests.rig import Shop
 from services.checkout.tests.sessions import Session
+from tests.rigs.waiting import until
 
 from booking_inbox.reading import read
 from booking_store import Cause, CommandContext, handle

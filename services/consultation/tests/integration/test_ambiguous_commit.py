@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from services.consultation.tests.rig import Rig, rig_of, schedule, settings, until
+from services.consultation.tests.rig import Rig, rig_of, schedule, settings
 from shared.process.tests.proxy import Loss, Proxy, proxied
+from tests.rigs.waiting import until
 
 from consultation.sessions import timers
 
@@ -17,12 +18,12 @@ SILENCE_ENDS = 5.0  # the statement's time-out of 2 s, and two more, as Database
 
 
 @pytest.fixture
-async def behind_proxy(fresh_database, jwks: str) -> AsyncGenerator[tuple[Rig, Proxy]]:
+async def behind_proxy(fresh_database) -> AsyncGenerator[tuple[Rig, Proxy]]:
     """The service with every connection of its pool by way of a proxy."""
     databases = fresh_database("consultation")
     async with proxied(databases.app_url) as (proxy, url):
         changed = {"database_url": url, "database_statement_timeout_seconds": 2.0}
-        async with rig_of(settings(databases, jwks).model_copy(update=changed)) as rig:
+        async with rig_of(settings(databases).model_copy(update=changed)) as rig:
             yield rig, proxy
 
 

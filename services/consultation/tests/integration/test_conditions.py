@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from services.consultation.tests.rig import Rig, schedule, until
+from services.consultation.tests.rig import Rig, schedule
+from tests.rigs.waiting import until
 
 pytestmark = pytest.mark.servers
 DONE = "2026-01-02T03:04:05Z"
@@ -82,7 +83,7 @@ async def test_words_are_erased__session_and_history_have_new_tags(rig: Rig) -> 
 
 
 async def test_assessment__conditions_hold(rig: Rig) -> None:
-    service, path = rig.caller(uuid4(), "service"), f"/v1/assessments/{uuid4()}"
+    service, path = rig.caller("service"), f"/v1/assessments/{uuid4()}"
     body = {"user_id": str(uuid4()), "completed_at": DONE}
     assert (await service.put(path, body, If_Match="*")).status_code == 412
     assert (await service.put(path, body, If_None_Match="*")).status_code == 201
@@ -93,7 +94,7 @@ async def test_assessment__conditions_hold(rig: Rig) -> None:
 
 
 async def test_assessment_moved_on__a_replay_is_the_first_answer(rig: Rig) -> None:
-    service, path = rig.caller(uuid4(), "service"), f"/v1/assessments/{uuid4()}"
+    service, path = rig.caller("service"), f"/v1/assessments/{uuid4()}"
     body = {"user_id": str(uuid4()), "completed_at": DONE}
     sent = {"Idempotency_Key": str(uuid4()), "If_None_Match": "*"}
     first = await service.put(path, body, **sent)
@@ -103,7 +104,7 @@ async def test_assessment_moved_on__a_replay_is_the_first_answer(rig: Rig) -> No
 
 
 async def test_two_first_puts_of_an_assessment__one_creates_it(rig: Rig) -> None:
-    service, path = rig.caller(uuid4(), "service"), f"/v1/assessments/{uuid4()}"
+    service, path = rig.caller("service"), f"/v1/assessments/{uuid4()}"
     body = {"user_id": str(uuid4()), "completed_at": DONE}
     later = {**body, "completed_at": "2026-01-03T03:04:05Z"}
     for condition, expected in (({}, [(200, 2), (201, 1)]), ({"If_None_Match": "*"}, [(201, 1), (412, None)])):

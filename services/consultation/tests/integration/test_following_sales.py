@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from services.consultation.tests.rig import Rig, schedule, until
+from services.consultation.tests.rig import Rig, schedule
+from tests.rigs.waiting import until
 
 from booking_web.consistency import ConsistencyToken
 from consultation.sessions import timers
@@ -36,7 +37,7 @@ async def test_reassigned__an_open_session_waits_for_the_new_practitioner(rig: R
     item = (await rig.admin().get(f"/v1/sessions/{session['id']}/history")).json()["items"][0]
     assert (item["type"], item["actor"]) == ("PractitionerChanged", "system")
     assert item["data"]["previous_practitioner_id"] == str(old)
-    assert (await rig.caller(old, "practitioner").get(f"/v1/sessions/{session['id']}")).status_code == 404
+    assert (await rig.caller("practitioner", sub=old).get(f"/v1/sessions/{session['id']}")).status_code == 404
     assert await rig.rows("SELECT 1 FROM time_claim WHERE session_id = %s", session["id"]) == []
     again = await rig.practitioner_of(sold).post(f"/v1/sessions/{session['id']}/schedule", schedule())
     assert again.status_code == 200
@@ -53,7 +54,7 @@ async def test_reassigned__a_begun_session_stays_until_checkout_takes_it_back(ri
     before = await rig.types(session["id"])
     await rig.tell(sold, sold.reassigned(new))
     assert await rig.types(session["id"]) == before
-    assert (await rig.caller(new, "practitioner").get(f"/v1/sessions/{session['id']}")).status_code == 404
+    assert (await rig.caller("practitioner", sub=new).get(f"/v1/sessions/{session['id']}")).status_code == 404
     await rig.tell(sold, sold.reassigned(old))
     assert await rig.types(session["id"]) == before
 

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from services.consultation.tests.rig import Caller, Rig, schedule, token
+from services.consultation.tests.rig import Rig, schedule
+from tests.rigs.service import Caller
 
 pytestmark = pytest.mark.servers
 
@@ -40,7 +41,7 @@ async def test_any_body__is_never_an_error_of_ours(rig: Rig, data: st.DataObject
     (method, path), good = data.draw(st.sampled_from(list(BODIES.items())))
     name = data.draw(st.sampled_from([*good, "extra"]))
     body = good | {name: data.draw(VALUES)} if data.draw(st.integers(0, 9)) else data.draw(VALUES)
-    caller = rig.caller(uuid4(), "member", "practitioner", "admin")
+    caller = rig.caller("member", "practitioner", "admin")
     answer = await caller.call(method, path.replace("{id}", str(uuid4())), body, If_Match='"1"')
     assert answer.status_code < 500, (answer.status_code, body)
     if answer.status_code >= 400:
@@ -52,7 +53,7 @@ async def test_any_body__is_never_an_error_of_ours(rig: Rig, data: st.DataObject
 @given(data=st.data())
 async def test_any_query_and_header__is_never_an_error_of_ours(rig: Rig, data: st.DataObject):
     """T6: filters, cursors, instants, conditions, keys and tokens of any text."""
-    caller = rig.caller(uuid4(), "member", "practitioner", "admin")
+    caller = rig.caller("member", "practitioner", "admin")
     texts = st.one_of(
         TEXTS.map(lambda text: text.encode("utf-8", "replace").decode()[:300]), st.just("2026-11-22T00:00:00Z")
     )
@@ -68,7 +69,7 @@ async def test_any_query_and_header__is_never_an_error_of_ours(rig: Rig, data: s
 @pytest.mark.parametrize("instant", [FIRST, LAST])
 async def test_instants_at_the_edges_of_time__are_refused_or_read(rig: Rig, instant: str):
     """T6: an instant whose UTC lies outside of the calendar is no assessment's date and no end of a range."""
-    caller = rig.caller(uuid4(), "service", "admin")
+    caller = rig.caller("service", "admin")
     body = {"user_id": str(uuid4()), "completed_at": instant}
     assert (await caller.put(f"/v1/assessments/{uuid4()}", body)).status_code == 422
     asked = instant.replace("+", "%2B")
@@ -78,4 +79,4 @@ async def test_instants_at_the_edges_of_time__are_refused_or_read(rig: Rig, inst
 
 def _authorized(caller: Caller, headers: dict[str, str]) -> dict[str, str]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return {"Authorization": f"Bearer {token(caller.id, *caller.roles)}", **named}
+    return {**caller.headers, **named}

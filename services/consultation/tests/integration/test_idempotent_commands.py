@@ -96,7 +96,7 @@ async def test_twins_of_a_schedule_at_once__one_event(rig: Rig):
 
 async def test_twins_of_an_assessment_at_once__one_version(rig: Rig):
     """I14, R1: a write without a stream."""
-    service, sent = rig.caller(uuid4(), "service"), key()
+    service, sent = rig.caller("service"), key()
     body = {"user_id": str(uuid4()), "completed_at": "2026-11-01T08:00:00Z"}
     path = f"/v1/assessments/{uuid4()}"
     answers = await asyncio.gather(*(service.put(path, body, **sent) for _ in range(20)))
@@ -104,9 +104,9 @@ async def test_twins_of_an_assessment_at_once__one_version(rig: Rig):
     assert {answer.json()["version"] for answer in answers} == {1}
 
 
-async def test_restart__the_answer_is_still_known(fresh_database, jwks):
+async def test_restart__the_answer_is_still_known(fresh_database):
     """I14: the record is in the database, not in the process."""
-    made = settings(fresh_database("consultation"), jwks)
+    made = settings(fresh_database("consultation"))
     async with rig_of(made) as rig:
         sold = await rig.sell()
         sent = key()

@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from services.consultation.tests.rig import DRIVE, Rig, record_of, schedule, tomorrow, until
+from services.consultation.tests.rig import DRIVE, Rig, schedule, tomorrow
+from tests.rigs.records import record_of
+from tests.rigs.waiting import until
 
 from booking_contracts.directory import PersonContact
 from booking_contracts.topics import CONTACTS
@@ -50,10 +52,10 @@ async def test_rights__of_every_route_and_caller(rig: Rig, who: str):
         callers = {
             "own member": rig.member_of(sold),
             "own practitioner": rig.practitioner_of(sold),
-            "other member": rig.caller(uuid4(), "member"),
-            "other practitioner": rig.caller(uuid4(), "practitioner"),
+            "other member": rig.caller("member"),
+            "other practitioner": rig.caller("practitioner"),
             "admin": rig.admin(),
-            "service": rig.caller(uuid4(), "service"),
+            "service": rig.caller("service"),
         }
         full = f"/v1/sessions/{session['id']}{path}"
         if who == "anonymous":
@@ -71,7 +73,7 @@ async def test_one_person_in_several_roles__acts_in_the_fitting_one(rig: Rig):
     """E1: a practitioner who is an admin too fails as admin and schedules as practitioner."""
     sold = await rig.sell()
     session = await rig.scheduled(sold)
-    both = rig.caller(sold.practitioner, "practitioner", "admin", "member")
+    both = rig.caller("practitioner", "admin", "member", sub=sold.practitioner)
     failed = await both.post(f"/v1/sessions/{session['id']}/fail", {"reason_code": "technical", "reason": "x"})
     assert failed.status_code == 200
     history = (await both.get(f"/v1/sessions/{session['id']}/history")).json()["items"]
@@ -84,7 +86,7 @@ async def test_list__newest_first_with_pages_of_the_own_alone(rig: Rig):
     made = [await rig.requested(await rig.sell(practitioner=practitioner)) for _ in range(5)]
     await rig.requested(await rig.sell(member=practitioner))
     ids = [session["id"] for session in made]
-    caller = rig.caller(practitioner, "practitioner", "member")
+    caller = rig.caller("practitioner", "member", sub=practitioner)
     first = (await caller.get("/v1/sessions?limit=2")).json()
     assert [item["id"] for item in first["items"]][1] == ids[4]
     seen, cursor = [item["id"] for item in first["items"]], first["next_cursor"]
@@ -105,7 +107,7 @@ async def test_list__filters_and_the_waiting_list(rig: Rig):
     quick = await rig.requested(await rig.sell(practitioner=practitioner, request_limit_minutes=100))
     early = await rig.scheduled(await rig.sell(practitioner=practitioner), start="08:00", end="08:30", on=tomorrow(9))
     late = await rig.scheduled(await rig.sell(practitioner=practitioner), start="10:00", end="10:30", on=tomorrow(9))
-    caller = rig.caller(practitioner, "practitioner")
+    caller = rig.caller("practitioner", sub=practitioner)
 
     async def ids(query: str) -> list[str]:
         return [item["id"] for item in (await caller.get(f"/v1/sessions?{query}")).json()["items"]]
@@ -122,7 +124,7 @@ async def test_list__filters_and_the_waiting_list(rig: Rig):
     assert (await caller.get("/v1/sessions?from=2026-12-01T00:00:00")).status_code == 422
     reversed_range = (await caller.get("/v1/sessions?from=2026-12-02&to=2026-12-01")).json()
     assert [(error["pointer"], error["code"]) for error in reversed_range["errors"]] == [("?to", "invalid_time")]
-    member = rig.caller(UUID(late["user_id"]), "member")
+    member = rig.caller("member", sub=UUID(late["user_id"]))
     shown = (await member.get(f"/v1/sessions?from={early['starts_at']}")).json()["items"]
     assert [item["id"] for item in shown] == [late["id"]]
 

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from services.consultation.tests.rig import DRIVE, Rig, record_of, schedule
+from services.consultation.tests.rig import DRIVE, Rig, schedule
+from tests.rigs.records import record_of
 
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.topics import ASSESSMENTS
@@ -22,7 +23,7 @@ async def assess(rig: Rig, member, assessment=None):
     """An assessment of that member, told over HTTP."""
     assessment = assessment or uuid4()
     body = {"user_id": str(member), "completed_at": WHEN}
-    return assessment, await rig.caller(uuid4(), "service").put(f"/v1/assessments/{assessment}", body)
+    return assessment, await rig.caller("service").put(f"/v1/assessments/{assessment}", body)
 
 
 def holds(answer: dict[str, Any], number: str) -> bool:
@@ -55,7 +56,7 @@ async def test_roles__only_members_request(rig: Rig):
     """R1: a role that the route never allows is 403, no token 401."""
     sold = await rig.sell()
     for role in ("practitioner", "admin", "service"):
-        answer = await rig.caller(sold.member, role).post("/v1/sessions", {"transaction_id": str(sold.id)})
+        answer = await rig.caller(role, sub=sold.member).post("/v1/sessions", {"transaction_id": str(sold.id)})
         assert answer.status_code == 403
     assert (await rig.http.post("/v1/sessions", json={})).status_code == 401
 
@@ -114,7 +115,7 @@ async def test_assessment__its_member_is_written_once(rig: Rig):
     assert (made.status_code, made.json()["version"], made.headers["ETag"]) == (201, 1, '"1"')
     _, again = await assess(rig, owner, assessment)
     assert (again.status_code, again.json()["version"]) == (200, 1)
-    service = rig.caller(uuid4(), "service")
+    service = rig.caller("service")
     later = {"user_id": str(owner), "completed_at": "2026-11-02T08:00:00Z"}
     changed = await service.put(f"/v1/assessments/{assessment}", later)
     assert (changed.status_code, changed.json()["version"]) == (200, 2)
@@ -131,7 +132,7 @@ async def test_assessment__its_member_is_written_once(rig: Rig):
     with pytest.raises(Hold):
         await rig.take(record)
     for role in ("member", "practitioner"):
-        answer = await rig.caller(owner, role).put(f"/v1/assessments/{assessment}", later)
+        answer = await rig.caller(role, sub=owner).put(f"/v1/assessments/{assessment}", later)
         assert answer.status_code == 403
 
 

@@ -7,7 +7,9 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from services.consultation.tests.rig import Rig, Sold, record_of, rig_of, schedule, settings, until
+from services.consultation.tests.rig import Rig, Sold, rig_of, schedule, settings
+from tests.rigs.records import record_of
+from tests.rigs.waiting import until
 
 from booking_contracts.decode import Record, decode
 from booking_contracts.ids import partition_of
@@ -17,10 +19,10 @@ pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
-async def running(fresh_database, kafka, jwks) -> AsyncGenerator[tuple[Rig, str]]:
+async def running(fresh_database, kafka) -> AsyncGenerator[tuple[Rig, str]]:
     prefix = kafka.prefix()
     kafka.create_topics(prefix)
-    made = settings(fresh_database("consultation"), jwks, bootstrap=kafka.bootstrap, prefix=prefix)
+    made = settings(fresh_database("consultation"), bootstrap=kafka.bootstrap, prefix=prefix)
     async with rig_of(made, mode="all") as rig:
         yield rig, prefix
 

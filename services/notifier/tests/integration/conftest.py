@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from services.notifier.tests.providers import Inbox, Meta, cloud_api, smtp_server
+from tests.rigs.waiting import PATIENCE, until
 
 from booking_contracts.decode import Record
 from booking_contracts.topics import topic_named
@@ -104,17 +105,11 @@ class Running:
             ),
         )
 
-    async def until(self, condition: Callable[[], Awaitable[Any] | Any], seconds: float = 90.0) -> Any:
+    async def until(self, condition: Callable[[], Awaitable[Any] | Any], seconds: float = PATIENCE) -> Any:
         """Wait for a condition, never for a time."""
-        async with asyncio.timeout(seconds):
-            while True:
-                found = condition()
-                found = await found if asyncio.iscoroutine(found) else found
-                if found:
-                    return found
-                await asyncio.sleep(0.02)
+        return await until(condition, patience=seconds)
 
-    async def settled(self, seconds: float = 90.0, **where: Any) -> list[dict[str, Any]]:
+    async def settled(self, seconds: float = PATIENCE, **where: Any) -> list[dict[str, Any]]:
         """Wait until no chosen message is due and unsettled; the chosen rows."""
 
         async def done() -> list[dict[str, Any]] | None:

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from shared.inbox.tests.consumer_rig import QUICK, Rig, profile, record_applied, rig_of, running, session_event, until
+from shared.inbox.tests.consumer_rig import QUICK, Rig, profile, record_applied, rig_of, running, session_event
+from tests.rigs.waiting import until
 
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import PRACTITIONERS, SESSIONS

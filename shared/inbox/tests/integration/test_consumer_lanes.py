@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from shared.inbox.tests.consumer_rig import QUICK, Rig, record_applied, rig_of, running, session_event, until
+from shared.inbox.tests.consumer_rig import QUICK, Rig, record_applied, rig_of, running, session_event
 from shared.inbox.tests.poison import send_unreadable
+from tests.rigs.waiting import until
 
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import SESSIONS

@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from shared.inbox.tests.consumer_rig import Rig, assessment, profile, record_applied, rig_of, session_event, until
+from shared.inbox.tests.consumer_rig import Rig, assessment, profile, record_applied, rig_of, session_event
+from tests.rigs.waiting import until
 
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS

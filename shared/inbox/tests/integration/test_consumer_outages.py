@@ -23,9 +23,9 @@ from shared.inbox.tests.consumer_rig import (
     rig_of,
     running,
     session_event,
-    until,
 )
 from shared.process.tests.proxy import Loss, proxied
+from tests.rigs.waiting import until
 
 from booking_contracts.decode import Decoded
 from booking_contracts.ids import partition_of

@@ -11,7 +11,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from shared.inbox.tests.consumer_rig import Rig, rig_of, session_event, until
+from shared.inbox.tests.consumer_rig import Rig, rig_of, session_event
+from tests.rigs.waiting import until
 
 from booking_contracts.topics import SESSIONS
 

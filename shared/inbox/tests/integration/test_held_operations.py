@@ -18,9 +18,9 @@ from shared.inbox.tests.consumer_rig import (
     record_applied,
     rig_of,
     session_event,
-    until,
 )
 from shared.inbox.tests.poison import send_unreadable, spoiled
+from tests.rigs.waiting import until
 
 from booking_contracts.decode import Decoded, Record
 from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS
