@@ -150,11 +150,8 @@ def postgres(server_folder: Path) -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def kafka(server_folder: Path) -> Iterator[KafkaServer]:
     """The run's Kafka."""
-    server = Kafka(server_folder / "kafka")
-    server.more = server_folder / "kafka.properties"
-    # Whoever is killed is missed after 2.5 seconds (`Tuning.session_timeout`), not after the 6 that are Kafka's least.
-    server.more.write_text("group.min.session.timeout.ms=1000\n")
-    yield KafkaServer(server.start())
+    server = Kafka(server_folder / "kafka").start()
+    yield KafkaServer(server)
     _kill(server, signal.SIGKILL)
 
 

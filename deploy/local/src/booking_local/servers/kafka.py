@@ -3,6 +3,7 @@
 Acknowledged records survive kill -9 of the broker (they are in the page cache). The folder needs no formatting program:
 the three lines of `meta.properties` are all that it writes for a static quorum of one (tried with 4.4.0).
 The short broker session is for the start after kill -9: the controller lets the new broker in once the old one's ended.
+Consumers may have short sessions too, so that one that was killed is missed soon.
 Your own Java is used when `BOOKING_JAVA` names its program.
 """
 
@@ -39,6 +40,7 @@ share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=16777216
