@@ -114,7 +114,6 @@ class Rig:
     producer: AIOKafkaProducer
     database: Database
     name: str = NAME
-    watcher: AIOKafkaConsumer | None = None
 
     async def send(self, *messages: Message) -> list[int]:
         """Produce in order, each acknowledged; the offsets."""
@@ -179,28 +178,36 @@ class Rig:
 
     async def committed(self, topic: Topic = SESSIONS) -> int:
         """The sum of the group's committed offsets: how many records are settled for good, as one partition's."""
-        client = await self._client()
-        return sum([await client.committed(tp) or 0 for tp in self._partitions(topic)])
+        async with self._client() as client:
+            return await self._committed(client, topic)
 
     async def end(self, topic: Topic = SESSIONS) -> int:
-        client = await self._client()
-        return sum((await client.end_offsets(self._partitions(topic))).values())
+        async with self._client() as client:
+            return sum((await client.end_offsets(self._partitions(topic))).values())
+
+    async def caught_up(self, topic: Topic = SESSIONS) -> bool:
+        """Every record of the topic is settled and committed."""
+        async with self._client() as client:
+            ends = await client.end_offsets(self._partitions(topic))
+            return await self._committed(client, topic) == sum(ends.values())
+
+    async def _committed(self, client: AIOKafkaConsumer, topic: Topic) -> int:
+        return sum([await client.committed(tp) or 0 for tp in self._partitions(topic)])
 
     def _partitions(self, topic: Topic) -> list[TopicPartition]:
         return [TopicPartition(self.prefix + topic.name, p) for p in range(topic.partitions)]
 
-    async def _client(self) -> AIOKafkaConsumer:
-        """One that asks in the group's name and never joins it, kept for the questions of a whole test."""
-        if self.watcher is None:
-            self.watcher = AIOKafkaConsumer(
-                bootstrap_servers=self.bootstrap, group_id=self.prefix + self.name, enable_auto_commit=False
-            )
-            await self.watcher.start()
-        return self.watcher
-
-    async def caught_up(self, topic: Topic = SESSIONS) -> bool:
-        """Every record of the topic is settled and committed."""
-        return await self.committed(topic) == await self.end(topic)
+    @asynccontextmanager
+    async def _client(self) -> AsyncGenerator[AIOKafkaConsumer]:
+        """One that asks in the group's name and never joins it; a new one each time, since topics are made anew too."""
+        client = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=self.prefix + self.name, enable_auto_commit=False
+        )
+        await client.start()
+        try:
+            yield client
+        finally:
+            await client.stop()
 
 
 @asynccontextmanager
@@ -224,13 +231,10 @@ async def rig_of(postgres: Any, kafka: Any) -> AsyncGenerator[Rig]:
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", max_request_size=2_000_000, linger_ms=0)
     database = Database(databases.app_url)
     await producer.start()
-    rig = Rig(databases, kafka.bootstrap, prefix, producer, database)
     try:
-        yield rig
+        yield Rig(databases, kafka.bootstrap, prefix, producer, database)
     finally:
         await producer.stop()
-        if rig.watcher is not None:
-            await rig.watcher.stop()
         await database.close()
 
 
