@@ -57,7 +57,7 @@ class Tables:
         """Straight from the database, as its owner."""
         async with await psycopg.AsyncConnection.connect(self.owner_url, autocommit=True) as conn:
             cursor = await conn.execute(query.encode(), params or None)
-            return await cursor.fetchall() if cursor.description else []
+            return await cursor.fetchall() if cursor.description is not None else []
 
     async def types(self, stream_id: Any) -> list[str]:
         """A stream's event types, in order."""
