@@ -1,4 +1,4 @@
-"""The committed contract is the service's own: `services/generate.sh` was not forgotten."""
+"""The committed contract is the service's own: `make generate` was not forgotten."""
 
 from pathlib import Path
 

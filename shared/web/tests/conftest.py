@@ -34,7 +34,7 @@ async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 60) -> No
 @pytest.fixture
 def sample_database(postgres):
     """A migrated database of its own."""
-    databases = postgres.clone("template_chassis_sample", lambda made: upgrade(made.owner_url, SAMPLE))
+    databases = postgres.clone("template_web_sample", lambda made: upgrade(made.owner_url, SAMPLE))
     yield databases
     postgres.drop_database(databases)
 
