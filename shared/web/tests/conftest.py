@@ -77,7 +77,13 @@ def offline() -> Offline:
     @asynccontextmanager
     async def made(**more: object) -> AsyncIterator[tuple[httpx2.AsyncClient, Issuer]]:
         app, issuer = _offline(**more) if more else _usual()
+        # Nobody starts this one, so nothing else says that its loop turns; the usual one is older than a test.
+        beating = asyncio.create_task(app.state.health.beat())
+        await asyncio.sleep(0)
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://sample") as client:
-            yield client, issuer
+            try:
+                yield client, issuer
+            finally:
+                beating.cancel()
 
     return made

@@ -177,11 +177,17 @@ def test_failed_up__leaves_no_process(folder, broken):
     assert not (folder / "endpoints.json").exists()
 
 
+def heed_sigint() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_up_ended_in_the_middle__leaves_no_process(folder):
     layout = Layout(folder)
     words = [sys.executable, "-m", "booking_local", "up", "--detach", "--state", str(folder)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as starting:
+    nowhere = subprocess.DEVNULL
+    # Who runs the tests in a shell's background ignores SIGINT, and so would the child.
+    with subprocess.Popen(words, stdout=nowhere, stderr=nowhere, preexec_fn=heed_sigint) as starting:  # noqa: PLW1509
         until("a supervisor", lambda: control.supervisor_pid(layout) or starting.poll() is not None)
         until("the fork server forks", lambda: (layout.logs / "identity.log").exists() or starting.poll() is not None)
         starting.send_signal(signal.SIGINT)
