@@ -104,6 +104,12 @@ class TestAbsent:
         """P1."""
         assert code_of(when(create(candidate(MEMBER)))) == "own_practitioner"
 
+    @pytest.mark.parametrize(("lacks", "said"), [("offer", "product"), ("practitioner", "practitioner")])
+    def test_create__what_there_is_not_cannot_be_chosen(self, lacks: str, said: str) -> None:
+        """P1, before anything else is said of it."""
+        refusal = Refusal("not_found", f"There is no such {said}.")
+        assert when(replace(create(active=lacks == "offer"), **{lacks: None})) == refusal
+
     def test_evolve__a_stream_that_begins_otherwise_is_impossible(self) -> None:
         with pytest.raises(ImpossibleHistoryError):
             after(PAID)
@@ -163,6 +169,11 @@ class TestPaid:
 
 class TestReassignment:
     """P2."""
+
+    def test_to_nobody__is_refused(self) -> None:
+        assert when(replace(TO_OTHER, practitioner=None), *WHEN_PAID) == Refusal(
+            "not_found", "There is no such practitioner."
+        )
 
     def test_to_another_practitioner_of_the_tier(self) -> None:
         (event,) = happened(TO_OTHER, *WHEN_PAID)
