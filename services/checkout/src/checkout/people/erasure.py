@@ -21,14 +21,21 @@ from booking_contracts.ids import partition_of
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS
 from booking_people.copies import People
 from booking_process.database import Database
-from booking_store import AppendSql, Cause, StreamConflict, load
+from booking_store import Aggregate, AppendSql, Busy, Cause, CommandContext, handle
 from checkout.people import store
 from checkout.ranking import listing
 from checkout.ranking.listing import Months
 from checkout.ranking.rebuild import log_of
 
-STREAM_TYPE = "person"
-APPEND = AppendSql.load("checkout.people", "append.sql", topic=ERASURES.name)
+PERSON: Aggregate[None, None] = Aggregate(
+    stream_type="person",
+    initial=None,
+    decide=lambda _erase, _state: (PersonErased(),),
+    evolve=lambda _state, _event, _at: None,
+    append=AppendSql.load("checkout.people", "append.sql", topic=ERASURES.name),
+    parameters=lambda _change: {},
+)
+"""A stream of erasures: each time it is asked for, everybody is told again."""
 ATTEMPTS = 8
 ERASED_NAME = "-"
 LOOK_EVERY = 0.1  # seconds
@@ -77,14 +84,14 @@ async def erase(database: Database, person_id: UUID, cause: Cause, months: Month
         try:
             async with database.transaction() as conn:
                 await forget(conn, person_id, cause, months, resend_after, at=at)
-                await _tell(conn, person_id, cause, at)
+                await handle(conn, PERSON, person_id, None, CommandContext(cause, at))
                 found = await find(conn, person_id)
         # Words may be a member's and an admin's who are erased at once: the victim of a deadlock wrote nothing.
-        except (StreamConflict, DeadlockDetected):
+        except (Busy, DeadlockDetected):
             continue
         if found is not None:
             return found
-    raise StreamConflict("others erase the same person")
+    raise Busy("others erase the same person")
 
 
 async def forget(
@@ -155,19 +162,6 @@ async def find(conn: psycopg.AsyncConnection[Any], person_id: UUID) -> Erasure |
     found = await conn.execute("SELECT person_id, erased_at, again_at FROM erasure WHERE person_id = %s", [person_id])
     row = await found.fetchone()
     return Erasure(*row) if row else None
-
-
-async def _tell(conn: psycopg.AsyncConnection[Any], person_id: UUID, cause: Cause, at: datetime) -> None:
-    stored = await load(conn, person_id)
-    await APPEND.run(
-        conn,
-        stream_type=STREAM_TYPE,
-        stream_id=person_id,
-        expected=stored[-1].version if stored else 0,
-        events=[PersonErased()],
-        cause=cause,
-        occurred_at=at,
-    )
 
 
 async def all_sent(database: Database, person_id: UUID, *, within: float) -> bool:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from booking_contracts.event import Instant
 from booking_process.database import Database
-from booking_store import StreamConflict
+from booking_store import Busy
 from booking_web.auth import AdminCaller, Caller, require
 from booking_web.conditions import Preconditions
 from booking_web.consistency import stamp
@@ -152,7 +152,7 @@ def erasures_router(
         cause = cause_of(caller, context, "admin")
         try:
             done = await erasure.erase(database, person_id, cause, months, resend_after)
-        except StreamConflict:
+        except Busy:
             raise unavailable(detail="Others erase the same person. Try again.", retry_after=1) from None
         poke()
         response.headers["Cache-Control"] = "no-store"
