@@ -15,6 +15,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from booking_local.failure import Failure
 from booking_local.layout import write_private
@@ -83,7 +84,13 @@ class Postgres(Server):
         else:
             self._initdb()
 
-    def started(self) -> None:
+    def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> Self:
+        """As every server, and what initdb wrote is forced to disk."""
+        super().start(timeout=timeout, die_with_parent=die_with_parent)
+        self.sync_new_files()
+        return self
+
+    def sync_new_files(self) -> None:
         """Forces what initdb wrote to disk, beside the running server; nothing to do when that is done already.
 
         kill -9 can't lose those files, only a power cut can: so the first start needn't wait for this.

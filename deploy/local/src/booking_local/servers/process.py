@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +104,7 @@ def stop(process: subprocess.Popen[bytes], command: Command) -> int:
     return process.wait()
 
 
-class Server:
+class Server(ABC):
     """A server in a folder of its own. `start()` and `stop()` are synchronous; the supervisor of `booking up` uses
     `prepare()`, `command()` and `is_ready()` and runs the process itself."""
 
@@ -111,20 +112,17 @@ class Server:
     log: Path
     _process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def prepare(self) -> None:
         """Makes and mends what the server needs in its folder. Raises Failure."""
-        raise NotImplementedError
 
+    @abstractmethod
     def command(self) -> Command:
         """How to run the prepared server."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_ready(self) -> bool:
         """Whether it does its work, not only listens."""
-        raise NotImplementedError
-
-    def started(self) -> None:
-        """What is left to be done once it is ready."""
 
     def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> Self:
         """Runs it and waits until it is ready. Raises Failure with the log's last lines."""
@@ -136,7 +134,6 @@ class Server:
                 self.stop()
                 raise Failure(f"{self.name} didn't start: {last_lines(self.log)}")
             time.sleep(0.02)
-        self.started()
         return self
 
     def stop(self) -> None:

@@ -79,7 +79,7 @@ class Supervisor:
                 starting.result()
                 self._forks.close()
                 self._phase("ready")
-                syncing = asyncio.create_task(asyncio.to_thread(self._postgres.started))
+                syncing = asyncio.create_task(asyncio.to_thread(self._postgres.sync_new_files))
                 watching = asyncio.create_task(self._watch_health())
                 await self._stop.wait()
                 watching.cancel()
