@@ -89,7 +89,7 @@ class Busy(BaseModel):
 def events_router(database: Database, zone: str) -> APIRouter:
     """Reads; dates without time begin in the platform's `zone`."""
     router = APIRouter(
-        prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, INVALID_RANGE, 429, 503)
+        prefix="/v1/calendar", tags=["calendar"], responses=problem_responses(401, invalid_range(), 429, 503)
     )
 
     @router.get("/events", responses=problem_responses(403, 404))
@@ -164,7 +164,7 @@ def span(start: str, end: str, zone: str) -> tuple[datetime, datetime]:
     """`[start, end)`, not reversed and at most 400 days long; 422 `invalid_time` else. Dates begin in `zone`."""
     first, last = bound_at(start, zone), bound_at(end, zone)
     if last < first or (last - first).days > LONGEST_DAYS:
-        raise _invalid("?end", f"not after start, or more than {LONGEST_DAYS} days after it")
+        raise invalid_range()
     if not 1 < first.year < 9999 or not 1 < last.year < 9999:
         raise _invalid("?start", "out of range")
     return first, last
@@ -175,5 +175,6 @@ def _invalid(pointer: str, detail: str) -> Problem:
     return unprocessable("invalid_time", "The range is not one.", errors=[error])
 
 
-INVALID_RANGE = _invalid("?end", f"not after start, or more than {LONGEST_DAYS} days after it")
-"""As the document shows it."""
+def invalid_range() -> Problem:
+    """No range, or too long a one."""
+    return _invalid("?end", f"not after start, or more than {LONGEST_DAYS} days after it")

@@ -8,6 +8,7 @@ from booking_web.problems import Problem, conflict, forbidden, not_found, stale_
 from consultation.links import InvalidLinkError
 from consultation.sessions.commands import Refusal
 from consultation.sessions.store import AlreadyRequested, Overlapped
+from consultation.sessions.times import TOO_LONG
 
 _SESSION = "0198d2a0-7777-7000-8000-000000000007"
 
@@ -33,7 +34,7 @@ SCHEDULE = (
     WRONG_STATUS,
     conflict("overlap", "The practitioner has a session then.", party="practitioner", conflicts=[]),
     BUSY,
-    _at("time_end", "invalid_time", "A session takes at most 8 hours."),
+    _at("time_end", "invalid_time", TOO_LONG),
     _at("meeting_link", "invalid_link", "A Google Meet link is https://meet.google.com/xxx-xxxx-xxx."),
 )
 START = (WRONG_STATUS, BUSY)

@@ -15,6 +15,8 @@ Fold = Literal[0, 1]
 
 SHORTEST = timedelta(minutes=5)
 LONGEST = timedelta(hours=8)
+TOO_SHORT = f"A session takes at least {SHORTEST // timedelta(minutes=1)} minutes."
+TOO_LONG = f"A session takes at most {LONGEST // timedelta(hours=1)} hours."
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,9 @@ def _limits(start: datetime, end: datetime, now: datetime) -> Fault | None:
     if start > year_after(now):
         return Fault("scheduled_date", "The session must start within a year from now.")
     if end - start < SHORTEST:
-        return Fault("time_end", "A session takes at least 5 minutes.")
+        return Fault("time_end", TOO_SHORT)
     if end - start > LONGEST:
-        return Fault("time_end", "A session takes at most 8 hours.")
+        return Fault("time_end", TOO_LONG)
     return None
 
 
