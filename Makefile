@@ -20,24 +20,27 @@ up: ## start the system and leave it running
 down: ## stop it
 	@./booking down
 
-test: setup ## every test, on real servers, in three processes with servers of their own (chaos and benchmarks run apart): what CI runs
-	$(BIN)/pytest -n 3 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks
+test: setup ## every test, on real servers, in four processes with servers of their own (chaos and benchmarks run apart): what CI runs
+	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks
 
 quick: setup ## lint and, beside it, the tests that need no server: within two minutes
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
-	$(BIN)/pytest -n 2 -m "not servers and not e2e and not docker" -q; tests=$$?; wait $$lint && exit $$tests
+	$(BIN)/pytest -n 2 -m "not servers and not e2e and not docker" -q --ignore tests/benchmarks --ignore tests/clients/test_clients_typed.py; tests=$$?; wait $$lint && exit $$tests
 
 lint: setup ## style, types, layering
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports
 
-generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, OpenAPI, the pages of events and rules
+generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, OpenAPI, the clients, the pages of events and rules
 	$(BIN)/python -m booking_contracts.generate
 	$(BIN)/python -m checkout openapi > services/checkout/openapi.json
 	$(BIN)/python -m consultation openapi > services/consultation/openapi.json
 	$(BIN)/python -m notifier.mail.compile_layout
 	$(BIN)/python -m notifier openapi > services/notifier/openapi.json
 	$(BIN)/python -m calendar_projector openapi > services/calendar-projector/openapi.json
+	$(BIN)/python -m tests.api.join
+	$(BIN)/python -m booking_gateway.words.catalog
 	$(BIN)/python -m tests.rules.traceability
+	$(BIN)/python -m clients.generate
 
 bench: setup ## measure against the floors of docs/benchmarks.md (never part of the tests)
 	@./booking bench

@@ -8,13 +8,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from uuid import UUID, uuid4
 
 import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.harness import Contestant, Figures, Goal, Report, Scale, compare, percentiles
+from benchmarks.append import COMMAND
+from benchmarks.harness import Contestant, Goal, Report, Run, Scale, compare, percentiles
 from benchmarks.http import consultation, reschedule
+from benchmarks.processor import Span
 from benchmarks.system import System
 from benchmarks.wire import Connection
 from benchmarks.world import World, numbered
@@ -26,7 +29,9 @@ RATES: dict[Scale, dict[int, int]] = {
     "full": {1: 60, 100: 3_000},
 }
 """Commands per second, and how many in a run."""
-GOALS = {"p50 ms": Goal(6, of="figure", least=False), "p99 ms": Goal(20, of="figure", least=False)}
+GOALS = {20: (6, 20), 1: (6, 20), 100: (9, 50)}
+"""By rate: p50 and p99 in milliseconds."""
+Spans = Callable[[], Span]
 MARK = "INSERT INTO outbox (topic, key, position) SELECT %s, stream_id, position FROM events ORDER BY position"
 VISIBLE = "SELECT session_id FROM session_calendar WHERE session_id = ANY(%s) AND version >= 6 AND dated"
 
@@ -34,10 +39,12 @@ VISIBLE = "SELECT session_id FROM session_calendar WHERE session_id = ANY(%s) AN
 class Floor:
     """Commit, produce, fetch, upsert."""
 
-    def __init__(self, url: str, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer, topic: str) -> None:
-        self._url, self._producer, self._consumer, self._topic = url, producer, consumer, topic
+    def __init__(
+        self, span: Spans, url: str, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer, topic: str
+    ) -> None:
+        self._span, self._url, self._producer, self._consumer, self._topic = span, url, producer, consumer, topic
 
-    async def run(self, rate: int, count: int) -> Figures:
+    async def run(self, rate: int, count: int) -> Run:
         """At that rate; from the commit of the one row to the commit of the other."""
         committed: dict[bytes, float] = {}
         seconds: list[float] = []
@@ -63,21 +70,22 @@ class Floor:
                 committed[key.encode()] = time.perf_counter()
                 await self._producer.send_and_wait(self._topic, data.encode(), key.encode())
 
-            fetching = asyncio.create_task(fetch())
-            await paced(range(count), rate, write)
-            await asyncio.wait_for(fetching, 30)
-        return percentiles(seconds)
+            with self._span() as span:
+                fetching = asyncio.create_task(fetch())
+                await paced(range(count), rate, write)
+                await asyncio.wait_for(fetching, 30)
+        return Run(percentiles(seconds), {COMMAND: span.cost(count)})
 
 
 class Ours:
     """The two services, and a connection that looks at the calendar."""
 
-    def __init__(self, system: System, world: World, url: str, calendar_url: str) -> None:
-        self._world, self._url, self._calendar_url = world, url, calendar_url
+    def __init__(self, system: System, span: Spans, world: World, url: str, calendar_url: str) -> None:
+        self._span, self._world, self._url, self._calendar_url = span, world, url, calendar_url
         self._tokens = {n: system.token(world.practitioner(n), "practitioner") for n in range(world.practitioners)}
         self._numbers = iter(range(world.sessions))
 
-    async def run(self, rate: int, count: int) -> Figures:
+    async def run(self, rate: int, count: int) -> Run:
         """At that rate; every command's row is waited for."""
         answered: dict[UUID, float] = {}
         seconds: list[float] = []
@@ -94,12 +102,13 @@ class Ours:
             if status != 200:
                 raise RuntimeError(f"{status}: {body.decode()}")
 
-        watching = asyncio.create_task(self._watch(answered, seconds, count))
-        await paced([next(self._numbers) for _ in range(count)], rate, command)
-        await asyncio.wait_for(watching, 30)
+        with self._span() as span:
+            watching = asyncio.create_task(self._watch(answered, seconds, count))
+            await paced([next(self._numbers) for _ in range(count)], rate, command)
+            await asyncio.wait_for(watching, 30)
         while not free.empty():
             free.get_nowait().close()
-        return percentiles(seconds)
+        return Run(percentiles(seconds), {COMMAND: span.cost(count)})
 
     async def _watch(self, answered: dict[UUID, float], seconds: list[float], count: int) -> None:
         async with await psycopg.AsyncConnection.connect(self._calendar_url, autocommit=True) as conn:
@@ -136,7 +145,7 @@ async def floor(system: System) -> AsyncIterator[Floor]:
     await producer.start()
     await consumer.start()
     try:
-        yield Floor(url, producer, consumer, topic)
+        yield Floor(partial(system.span, kafka=True), url, producer, consumer, topic)
     finally:
         await consumer.stop()
         await producer.stop()
@@ -153,11 +162,12 @@ async def ours(system: System, sessions: int) -> AsyncIterator[Ours]:
         conn.execute(MARK, [SESSIONS.name])
     async with (
         system.identity(),
-        consultation(system, "all", store, prefix) as url,
-        system.service("calendar", "all", **settings),
+        consultation(system, "all", store, prefix) as writing,
+        system.service("calendar", "all", **settings) as reading,
     ):
         await _until_told(calendar.admin_url, sessions)
-        yield Ours(system, world, url, calendar.app_url)
+        span = partial(system.span, kafka=True, consultation=writing.clock, calendar=reading.clock)
+        yield Ours(system, span, world, writing.url, calendar.app_url)
 
 
 async def _until_told(url: str, sessions: int) -> None:
@@ -177,9 +187,11 @@ async def measure(system: System, scale: Scale, rounds: int) -> list[Report]:
     reports: list[Report] = []
     async with floor(system) as least, ours(system, sum(rates.values()) * (rounds + 1)) as services:
         for rate, count in rates.items():
+            p50, p99 = (Goal(limit, of="figure", least=False) for limit in GOALS[rate])
+            goals = {"p50 ms": p50, "p99 ms": p99}
             contestants = [
-                Contestant("floor: commit, produce, fetch, upsert", lambda r=rate, c=count: least.run(r, c)),
-                Contestant("booking: from the answer to the row", lambda r=rate, c=count: services.run(r, c), GOALS),
+                Contestant("floor: commit, produce, fetch, upsert", partial(least.run, rate, count)),
+                Contestant("booking: from the answer to the row", partial(services.run, rate, count), goals),
             ]
             title = f"End to end: {count:,} commands at {rate} per second"
             reports.append(await compare(title, contestants[0], contestants[1:], rounds=rounds))

@@ -73,8 +73,8 @@ def handed_over(state: Path) -> dict[str, Counter[str]]:
     }
 
 
-def measure(state: Path, sessions: int, patience: float) -> dict[str, Any]:
-    """Fill, wait, count; the figures."""
+def tell(state: Path, sessions: int, patience: float) -> tuple[dict[str, int], float]:
+    """Fill, and wait until all is told; the ledger's messages by channel and state, and the seconds that it took."""
     practitioners, members = max(20, sessions // 20), max(50, sessions // 2)
     endpoints = json.loads((state / "endpoints.json").read_text())
     with psycopg.connect(endpoints["postgres"]["notifier"]) as notifier:
@@ -82,22 +82,33 @@ def measure(state: Path, sessions: int, patience: float) -> dict[str, Any]:
     began = time.monotonic()
     size = ["--sessions", str(sessions), "--practitioners", str(practitioners), "--members", str(members)]
     seeded = json.loads(booking(state, "seed", "--months", "0", *size, "--json"))
-    print(f"  seeded {seeded}", file=sys.stderr, flush=True)
+    counted = {what: count for what, count in seeded.items() if what != "people"}
+    print(f"  seeded {counted}", file=sys.stderr, flush=True)
     until_told(endpoints["postgres"]["notifier"], list(endpoints["postgres"].values()), patience)
     seconds = time.monotonic() - began
     with psycopg.connect(endpoints["postgres"]["notifier"]) as notifier:
         ledger = notifier.execute(_LEDGER).fetchall()
-    taken = handed_over(state)
-    sent = {
-        channel: sum(n for c, s, n in ledger if c == channel and s in ("sent", "delivered"))
+    return {f"{channel} {state_}": n for channel, state_, n in ledger}, seconds
+
+
+def sent_of(ledger: dict[str, int]) -> dict[str, int]:
+    """How many were sent, by channel."""
+    return {
+        channel: sum(ledger.get(f"{channel} {state}", 0) for state in ("sent", "delivered"))
         for channel in ("email", "whatsapp")
     }
+
+
+def measure(state: Path, sessions: int, patience: float) -> dict[str, Any]:
+    """Fill, wait, count; the figures."""
+    ledger, seconds = tell(state, sessions, patience)
+    sent, taken = sent_of(ledger), handed_over(state)
     audit = json.loads(booking(state, "audit", "--json"))
     return {
         "sessions": sessions,
         "seconds": round(seconds, 1),
         "messages_per_second": round(sum(sent.values()) / seconds, 1),
-        "ledger": {f"{channel} {state_}": n for channel, state_, n in ledger},
+        "ledger": ledger,
         "sent": sent,
         "handed_over": {channel: sum(counts.values()) for channel, counts in taken.items()},
         "different": {channel: len(counts) for channel, counts in taken.items()},

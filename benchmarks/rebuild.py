@@ -133,13 +133,13 @@ async def measure(on: System, sessions: int, patience: float) -> dict[str, Any]:
     settings = {"DATABASE_URL": calendar.app_url, "TOPIC_PREFIX": prefix, "RATE_LIMIT_PER_MINUTE": "0"}
     async with (
         on.identity(),
-        consultation(on, "all", store, prefix) as write_to,
-        on.service("calendar", "api", **settings) as read_from,
+        consultation(on, "all", store, prefix) as writing,
+        on.service("calendar", "api", **settings) as reading,
         on.service("calendar", "worker", **settings),
         httpx2.AsyncClient(trust_env=False, timeout=30) as http,
     ):
         live = await _until_shown(calendar, sessions * _EACH, patience)
-        load = Load(http, on, world, write_to, read_from)
+        load = Load(http, on, world, writing.url, reading.url)
         people = [
             asyncio.create_task(paced(range(sessions), 10, load.write)),
             asyncio.create_task(paced(range(10_000_000), 20, load.read)),

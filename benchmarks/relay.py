@@ -5,37 +5,59 @@ order held. Beside it the same into aiokafka's send_batch.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
 from aiokafka import AIOKafkaProducer
+from psycopg.sql import SQL
 
 import booking_outbox
 import booking_store
-from benchmarks.harness import Contestant, Figures, Goal, Report, Scale, compare
-from benchmarks.peers import librdkafka
+from benchmarks.harness import Contestant, Goal, Report, Run, Scale, compare
+from benchmarks.peers import faststream_outbox, librdkafka
+from benchmarks.processor import Span
 from benchmarks.system import System
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import SESSIONS
 from booking_outbox import EventTopic, Relay, Waker
+from booking_outbox._encoding import outgoing
+from booking_outbox._reading import EVENT_COLUMNS
 
 EVENTS: dict[Scale, int] = {"tiny": 200, "default": 100_000, "full": 200_000}
-UNIT = "events/s"
+UNIT, EVENT = "events/s", "event"
 STREAM = 5
 PAGE = 5_000
 # 500 bytes of data, five events per stream, the versions of different streams interleaved as they are in life.
 FILL = """
-INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, actor, correlation_id, causation_id,
-                    traceparent, occurred_at, recorded_at)
+INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, metadata, traceparent,
+                    occurred_at, recorded_at)
 SELECT 'session', lpad(to_hex(i %% (%(n)s / 5)), 32, '0')::uuid, 1 + i / (%(n)s / 5), uuidv7(), 'ScheduleRequested', 1,
        ('{"session_id":"' || lpad(to_hex(i), 32, '0') || '","filler":"' || repeat('x', 439) || '"}')::json,
-       'member:0190b9a0-0000-7000-8000-000000000000', uuidv7()::text, uuidv7()::text,
-       '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', clock_timestamp(), clock_timestamp()
+       json_strip_nulls(json_build_object('actor', 'member:0190b9a0-0000-7000-8000-000000000000',
+                                          'correlation_id', uuidv7(), 'causation_id', uuidv7())),
+       CASE WHEN i %% 10 = 0 THEN '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' END, -- a tenth is traced
+       clock_timestamp(), clock_timestamp()
 FROM generate_series(0, %(n)s - 1) i ORDER BY i
 """
-MARK = "INSERT INTO outbox (topic, key, position) SELECT %s, stream_id, position FROM events ORDER BY position"
+# As appends leave them: each mark with its record.
+MARK = """
+INSERT INTO outbox (topic, key, position, record, created_at)
+SELECT %s, stream_id, position, record, recorded_at FROM events JOIN made USING (position) ORDER BY position
+"""
+
+
+def make_records(conn: psycopg.Connection[Any]) -> None:
+    """The records of all events, in a table of their own."""
+    conn.execute("CREATE TABLE made (position bigint PRIMARY KEY, record bytea STORAGE EXTERNAL)")
+    events = SQL("SELECT e.position::text, e.stream_id::text, {} FROM events e").format(EVENT_COLUMNS)
+    with psycopg.connect(conn.info.dsn, client_encoding="SQL_ASCII", password=conn.info.password) as reading:
+        reading.execute("SET timezone TO 'UTC'")
+        with conn.cursor().copy("COPY made FROM STDIN") as copy:
+            for row in reading.cursor().stream(events.as_bytes()):
+                made = outgoing(SESSIONS.source, row)
+                copy.write_row((made.mark.decode(), made.record))
+    conn.execute("ANALYZE made")
 
 
 class Bench:
@@ -43,8 +65,9 @@ class Bench:
 
     def __init__(self, system: System, url: str, events: int) -> None:
         self.url, self.bootstrap, self.events, self.topic = url, system.kafka.bootstrap, events, system.topics
+        self._system = system
 
-    async def relay(self) -> Figures:
+    async def relay(self) -> Run:
         """From the commit of all marks to the last mark's deletion, the relay leading and idle before."""
         prefix, stop, waker = await self.topic(), asyncio.Event(), Waker(self.url)
         relay = Relay(
@@ -62,16 +85,18 @@ class Bench:
             while not relay.metrics.leader:
                 await asyncio.sleep(0.01)
             await conn.execute(MARK.encode(), [SESSIONS.name])
-            started = time.perf_counter()
-            waker.poke()
-            while relay.metrics.published[SESSIONS.name] < self.events:
-                await asyncio.sleep(0.01)
-            while (await (await conn.execute("SELECT 1 FROM outbox LIMIT 1")).fetchone()) is not None:
-                await asyncio.sleep(0.002)
-            seconds = time.perf_counter() - started
+            with self._system.span(kafka=True) as span:
+                waker.poke()
+                while relay.metrics.published[SESSIONS.name] < self.events:
+                    await asyncio.sleep(0.01)
+                while (await (await conn.execute("SELECT 1 FROM outbox LIMIT 1")).fetchone()) is not None:
+                    await asyncio.sleep(0.002)
         stop.set()
         await running
-        return {UNIT: self.events / seconds}
+        return self._result(span)
+
+    def _result(self, span: Span) -> Run:
+        return Run({UNIT: self.events / span.seconds}, {EVENT: span.cost(self.events)})
 
     async def pages(self, conn: psycopg.AsyncConnection[Any]) -> AsyncIterator[list[tuple[Any, ...]]]:
         """All events in pages of raw (key, data)."""
@@ -90,7 +115,7 @@ class Bench:
             position = rows[-1][0]
             yield rows
 
-    async def aiokafka(self) -> Figures:
+    async def aiokafka(self) -> Run:
         """Pages into send_batch."""
         topic = await self.topic() + SESSIONS.name
         producer = AIOKafkaProducer(
@@ -101,42 +126,55 @@ class Bench:
         async with await psycopg.AsyncConnection.connect(
             self.url, autocommit=True, client_encoding="SQL_ASCII"
         ) as conn:
-            started = time.perf_counter()
-            sent = []
-            async for rows in self.pages(conn):
-                by_partition: dict[int, list] = {}
-                for row in rows:
-                    by_partition.setdefault(partition_of(row[1], 6), []).append(row)
-                for partition, records in by_partition.items():
-                    batch = producer.create_batch()
-                    for record in records:
-                        if batch.append(timestamp=None, key=record[1], value=record[2]) is None:
-                            sent.append(await producer.send_batch(batch, topic, partition=partition))
-                            batch = producer.create_batch()
-                            batch.append(timestamp=None, key=record[1], value=record[2])
-                    sent.append(await producer.send_batch(batch, topic, partition=partition))
-            await asyncio.gather(*sent)
-            seconds = time.perf_counter() - started
+            with self._system.span(kafka=True) as span:
+                sent = []
+                async for rows in self.pages(conn):
+                    by_partition: dict[int, list] = {}
+                    for row in rows:
+                        by_partition.setdefault(partition_of(row[1], 6), []).append(row)
+                    for partition, records in by_partition.items():
+                        batch = producer.create_batch()
+                        for record in records:
+                            if batch.append(timestamp=None, key=record[1], value=record[2]) is None:
+                                sent.append(await producer.send_batch(batch, topic, partition=partition))
+                                batch = producer.create_batch()
+                                batch.append(timestamp=None, key=record[1], value=record[2])
+                        sent.append(await producer.send_batch(batch, topic, partition=partition))
+                await asyncio.gather(*sent)
         await producer.stop()
-        return {UNIT: self.events / seconds}
+        return self._result(span)
 
-    async def librdkafka(self) -> Figures:
+    async def librdkafka(self) -> Run:
         """Pages into librdkafka's queue."""
-        return {UNIT: await librdkafka.publish(self.url, self.bootstrap, await self.topic() + SESSIONS.name, PAGE)}
+        seconds, cost = await librdkafka.publish(self._system, self.url, await self.topic() + SESSIONS.name, PAGE)
+        return Run({UNIT: self.events / seconds}, {EVENT: cost})
+
+
+def filled(system: System, events: int) -> Bench:
+    """A store with so many events."""
+    url = system.empty_database()
+    with psycopg.connect(url, autocommit=True) as conn:
+        for ddl in (
+            *map(booking_store.ddl, ("events_v1", "events_v2")),
+            *map(booking_outbox.ddl, ("outbox_v1", "outbox_v2")),
+        ):
+            conn.execute(ddl.replace("{app}", "postgres").encode())
+        conn.execute(FILL.encode(), {"n": events})
+        conn.execute("VACUUM ANALYZE events")
+        make_records(conn)
+    return Bench(system, url, events)
 
 
 async def measure(system: System, scale: Scale, rounds: int) -> list[Report]:
     """Fill a store, then compare."""
-    events, url = EVENTS[scale], system.empty_database()
-    with psycopg.connect(url, autocommit=True) as conn:
-        for ddl in (booking_store.ddl("events_v1"), booking_outbox.ddl("outbox_v1")):
-            conn.execute(ddl.replace("{app}", "postgres").encode())
-        conn.execute(FILL.encode(), {"n": events})
-        conn.execute("VACUUM ANALYZE events")
-    bench = Bench(system, url, events)
+    events = EVENTS[scale]
+    bench = filled(system, events)
     floors = [Contestant("pages into aiokafka's send_batch", bench.aiokafka)]
     if scale != "tiny" and await librdkafka.there():
         floors.insert(0, Contestant("floor: pages into librdkafka", bench.librdkafka))
-    ours = Contestant("booking: the relay", bench.relay, {UNIT: Goal(0.6)})
+    ours = Contestant("booking: the relay", bench.relay, {UNIT: Goal(0.7)})
+    peers: list[Contestant] = []
+    if scale != "tiny":
+        peers.append(Contestant(faststream_outbox.NAME, faststream_outbox.Peer(system, events).run))
     title = f"Relay: {events:,} events of 500 bytes"
-    return [await compare(title, floors[0], [*floors[1:], ours], rounds=rounds)]
+    return [await compare(title, floors[0], [*floors[1:], ours, *peers], rounds=rounds)]

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.harness import Contestant, Figures, Goal, Report, Scale, compare
+from benchmarks.harness import Contestant, Goal, Report, Run, Scale, compare
 from benchmarks.system import System, folder_of_its_own
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres
@@ -51,7 +51,7 @@ async def stack(folder: Path) -> AsyncIterator[None]:
         await _booking("down", "--state", str(folder))
 
 
-async def timed(up: Up) -> Figures:
+async def timed(up: Up) -> Run:
     """Both times, in seconds."""
     figures: dict[str, float] = {}
     with folder_of_its_own() as folder:
@@ -59,7 +59,7 @@ async def timed(up: Up) -> Figures:
             began = time.perf_counter()
             async with up(folder):
                 figures[unit] = time.perf_counter() - began
-    return figures
+    return Run(figures)
 
 
 async def measure(_system: System, scale: Scale, rounds: int) -> list[Report]:

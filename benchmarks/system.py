@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 import secrets
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -19,13 +20,15 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from psycopg import sql
 
-from booking_contracts.topics import TOPICS, create_topics
+from benchmarks.processor import Clock, Span, own, postgres, process
+from booking_contracts.admin import create_topics
+from booking_contracts.topics import TOPICS
 from booking_local.failure import Failure
 from booking_local.layout import Layout
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.ports import choose, free_port
 from booking_local.servers.postgres import Postgres
-from booking_local.servers.process import last_lines, spawn, stop
+from booking_local.servers.process import Command, Server, last_lines, spawn, stop
 from booking_local.stack import databases, programs
 from booking_local.stack.programs import ask
 from booking_local.stack.secrets import load_or_make, sign
@@ -43,6 +46,8 @@ class System:
         addresses = (f"127.0.0.1:{taken['postgres']}", f"127.0.0.1:{taken['kafka']}")
         self.stack = programs.Stack(layout, load_or_make(layout), taken, *addresses)
         self._templates: set[str] = set()
+        self.postgres_settings: tuple[str, ...] = ()
+        """More of them, for a PostgreSQL that has not been asked for yet: `shared_buffers=1GB`."""
 
     @cached_property
     def postgres(self) -> Postgres:
@@ -50,7 +55,9 @@ class System:
         known = self.stack.secrets
         server = Postgres(
             self.stack.layout.folder / "postgres", port=self.stack.ports["postgres"], password=known.postgres_superuser
-        ).start()
+        )
+        server.more = self.postgres_settings
+        server.start()
         databases.provision(server.admin_url, known.postgres_roles)
         return server
 
@@ -101,13 +108,37 @@ class System:
         """A token as the identity provider signs it."""
         return sign(self.stack.secrets, roles=list(roles), sub=str(sub))
 
+    @property
+    def postgres_clock(self) -> Clock:
+        """PostgreSQL's processor time, of all its processes."""
+        return postgres(_pid_of(self.postgres))
+
+    @property
+    def kafka_clock(self) -> Clock:
+        """Kafka's processor time."""
+        return process(_pid_of(self.kafka))
+
+    def span(self, *, kafka: bool = False, **clocks: Clock) -> Span:
+        """What is done inside costs this process ("client"), the other ``clocks``, PostgreSQL, and Kafka if asked."""
+        servers = {"PostgreSQL": self.postgres_clock, **({"Kafka": self.kafka_clock} if kafka else {})}
+        return Span({"client": own, **clocks, **servers})
+
     @asynccontextmanager
-    async def service(self, name: str, mode: str, **settings: str) -> AsyncIterator[str]:
-        """A process of a service on a port of its own, ready; its HTTP address."""
+    async def service(self, name: str, mode: str, **settings: str) -> AsyncIterator["Service"]:
+        """A process of a service on a port of its own, ready."""
         port = free_port(but_not=set(self.stack.ports.values()))
         program = dataclasses.replace(programs.service(self.stack, name, mode), port=port)
-        async with self._running(program, "/readyz", {"HTTP_PORT": str(port), **settings}):
-            yield f"http://127.0.0.1:{port}"
+        async with self._running(program, "/readyz", {"HTTP_PORT": str(port), **settings}) as pid:
+            yield Service(f"http://127.0.0.1:{port}", process(pid))
+
+    @asynccontextmanager
+    async def program(self, module: str, **settings: str) -> AsyncIterator["Service"]:
+        """A program beside ours, `python -m MODULE PORT`, ready when it answers `/readyz`."""
+        port = free_port(but_not=set(self.stack.ports.values()))
+        log = self.stack.layout.folder / f"{module}.log"
+        command = Command(module, [sys.executable, "-m", module, str(port)], log, stop_seconds=5)
+        async with self._running(programs.Program(command, port), "/readyz", settings) as pid:
+            yield Service(f"http://127.0.0.1:{port}", process(pid))
 
     @asynccontextmanager
     async def identity(self) -> AsyncIterator[None]:
@@ -116,18 +147,18 @@ class System:
             yield
 
     @asynccontextmanager
-    async def _running(self, program: programs.Program, probe: str, settings: dict[str, str]) -> AsyncIterator[None]:
+    async def _running(self, program: programs.Program, probe: str, settings: dict[str, str]) -> AsyncIterator[int]:
         command = dataclasses.replace(program.command, env={**program.command.env, **settings})
-        process = spawn(command, die_with_parent=True)
+        started = spawn(command, die_with_parent=True)
         try:
             deadline = time.monotonic() + _PATIENCE
             while await ask(program.port, probe) != 200:
-                if process.poll() is not None or time.monotonic() > deadline:
+                if started.poll() is not None or time.monotonic() > deadline:
                     raise Failure(f"{command.name} didn't get ready: {last_lines(command.log)}")
                 await asyncio.sleep(0.02)
-            yield
+            yield started.pid
         finally:
-            await asyncio.to_thread(stop, process, command)
+            await asyncio.to_thread(stop, started, command)
 
     def stop(self) -> None:
         """Stop the servers that were started, side by side."""
@@ -143,6 +174,14 @@ class Database:
     name: str
     admin_url: str
     app_url: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """A running process of a service: its HTTP address, and the processor time that it has used."""
+
+    url: str
+    clock: Clock
 
 
 @contextmanager
@@ -165,6 +204,12 @@ def system() -> Iterator[System]:
             yield made
         finally:
             made.stop()
+
+
+def _pid_of(server: Server) -> int:
+    if server.pid is None:
+        raise RuntimeError(f"{server.name} doesn't run")
+    return server.pid
 
 
 def _migrate(owner_url: str, module: str) -> None:

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import psycopg
 
+from booking_contracts.envelope import metadata
 from booking_contracts.ids import uuid7
-from booking_store._statement import to_text
 from consultation.entitlements.domain import Entitlement
 from consultation.sessions.commands import (
     Actor,
@@ -34,8 +34,7 @@ LINK = "https://meet.google.com/abc-defg-hij"
 ZONE = "Etc/UTC"  # local values are then the instants' own, and one date and hour to put in are enough
 _HOUR = 3
 _COLUMNS = (
-    "stream_type, stream_id, version, id, type, type_version, data, actor, causation_id, correlation_id, traceparent,"
-    " occurred_at, recorded_at"
+    "stream_type, stream_id, version, id, type, type_version, data, metadata, traceparent, occurred_at, recorded_at"
 )
 
 
@@ -155,8 +154,8 @@ class _Pattern:
                 told.append((command, event))
                 state = evolve(state, event)
         assert not isinstance(state, NotRequested)
-        given = parameters(state, entitlement_version=None)
-        extra = ("entitlement_version", "holds_time", "persons")
+        given = parameters(NotRequested(), state, entitlement_version=None)
+        extra = ("entitlement_version", "claimed", "freed")
         row = {name: value for name, value in given.items() if name not in extra} | {
             "id": _SESSION,
             "version": len(told),
@@ -164,7 +163,7 @@ class _Pattern:
             "updated_at": _NOW,
         }
         during = f'["{given["starts_at"]}","{given["ends_at"]}")'.replace(" 03:", "T03:")
-        claims = [[_SESSION, person, during] for person in given["persons"]]
+        claims = [[_SESSION, person, during] for person in given["claimed"]]
         return cls(
             "".join(_line(_event(version, *one)) for version, one in enumerate(told, 1)),
             f"feedback_session ({', '.join(row)})",
@@ -179,12 +178,12 @@ _NOW = datetime.now(UTC)
 def _event(version: int, command: Command, event: DomainEvent) -> list[object]:
     trace = f"00-{uuid7().hex}-b7ad6b7169203331-01"
     ids = [STREAM_TYPE, _SESSION, version, _EVENT.format(version)]
-    cause = [str(command.actor), str(uuid7()), str(uuid7()), trace]
+    cause = [metadata(str(command.actor), str(uuid7()), str(uuid7())), trace]
     return [*ids, event.TYPE, event.TYPE_VERSION, event.to_json(), *cause, _NOW, _NOW]
 
 
 def _line(values: Iterable[object]) -> str:
-    texts = ["\\N" if value is None else (to_text(value) or "").replace("\\", "\\\\") for value in values]
+    texts = ["\\N" if value is None else str(value).replace("\\", "\\\\") for value in values]
     return "\t".join(texts) + "\n"
 
 

@@ -1,15 +1,16 @@
 """librdkafka (`confluent_kafka`), fed with pages from PostgreSQL: the floor of the relay, in a process of its own."""
 
-import asyncio
-import json
+from pathlib import Path
 
-from benchmarks.harness import SkippedError
-from benchmarks.peers.environment import python_with
+from benchmarks.peers.program import PREAMBLE, measured
+from benchmarks.processor import Cost
+from benchmarks.system import System
+from booking_local.packages import UnavailableError, python_with
 
-REQUIREMENTS = ("confluent-kafka==2.*", "psycopg[binary]==3.*")
-
-PROGRAM = """
-import json, sys, time
+LOCK = Path(__file__).parent / "locks" / "librdkafka.txt"
+PROGRAM = (
+    PREAMBLE
+    + """
 import psycopg
 from confluent_kafka import Producer
 
@@ -21,6 +22,7 @@ producer = Producer({
 producer.list_topics(topic)
 with psycopg.connect(url, autocommit=True, client_encoding="SQL_ASCII") as conn:
     cursor, position, sent = psycopg.RawCursor(conn), 0, 0
+    begin()
     started = time.perf_counter()
     while True:
         cursor.execute(
@@ -35,28 +37,25 @@ with psycopg.connect(url, autocommit=True, client_encoding="SQL_ASCII") as conn:
         producer.poll(0)
     left = producer.flush()
     seconds = time.perf_counter() - started
-assert left == 0, left
-print(json.dumps(sent / seconds))
+    assert left == 0, left
+    end([sent, seconds])
 """
+)
 
 
 async def there() -> bool:
     """Whether it is installed or can be."""
     try:
-        await python_with(*REQUIREMENTS)
-    except SkippedError:
+        await python_with(LOCK)
+    except UnavailableError:
         return False
     return True
 
 
-async def publish(url: str, bootstrap: str, topic: str, page: int) -> float:
-    """Events per second."""
-    python = await python_with(*REQUIREMENTS)
-    process = await asyncio.create_subprocess_exec(
-        str(python), "-c", PROGRAM, url, bootstrap, topic, str(page),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, errors = await process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError(f"librdkafka failed: {errors.decode()[-2000:]}")
-    return json.loads(out)
+async def publish(system: System, url: str, topic: str, page: int) -> tuple[float, Cost]:
+    """The seconds that it took, and what an event cost."""
+    python = await python_with(LOCK)
+    words = [python, "-c", PROGRAM, url, system.kafka.bootstrap, topic, str(page)]
+    clocks = {"PostgreSQL": system.postgres_clock, "Kafka": system.kafka_clock}
+    (sent, seconds), span = await measured("librdkafka", words, clocks)
+    return seconds, span.cost(sent)

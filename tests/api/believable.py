@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from tests.api.seeds import REASON, RESULT, a_schedule, notification, signed
+from tests.api.contract.documents import resolved
+from tests.api.seeds import REASON, RESULT, WEBHOOKS, a_schedule, notification, signed
 from tests.api.service_under_test import PEOPLE, ServiceUnderTest
 
 SHARE = 0.6
@@ -33,18 +34,19 @@ class Aim:
         """Change the case in place; what else to send with it."""
         good, self.cases = self.cases == 0, self.cases + 1
         operation = case.operation.definition.raw
+        taken = [resolved(self.service.document, one) for one in operation.get("parameters", [])]
         if good:
-            case.headers, case.query = {}, {name: case.query[name] for name in _required(operation, "query")}
+            case.headers, case.query = {}, {name: case.query[name] for name in _required(taken, "query")}
         if good or self.chance.random() < SHARE:
             self._mean_something(case, operation["operationId"])
-        if good or self.chance.random() < SHARE:
-            self._name_what_exists(case)
+        if (good or self.chance.random() < SHARE) and operation["operationId"] != "delete_webhook_endpoint":
+            self._name_what_exists(case)  # what is deleted others would miss
         if good:
             self._name_what_fits(case, operation["operationId"])
-        if "If-Match" in _named(operation, "header") and (good or self.chance.random() < SHARE):
+        if "If-Match" in _named(taken, "header") and (good or self.chance.random() < SHARE):
             case.headers["If-Match"] = "*" if good else self.chance.choice(["*", '"1"', '"2"', '"999"'])
-        if "wait" in _named(operation, "query"):
-            case.query["wait"] = 0  # seconds for another service's news, which never come here
+        for seconds in {"wait", "wait_for_seconds"} & _named(taken, "query"):
+            case.query[seconds] = 0  # for news of others, which never come here
         prove = _PROVEN.get(operation["operationId"])
         return prove(self, case) if prove and (good or self.chance.random() < SHARE) else {}
 
@@ -64,7 +66,9 @@ class Aim:
             case.query |= {"start": today.isoformat(), "end": (today + timedelta(days=30)).isoformat()}
             case.query = {name: value for name, value in case.query.items() if not name.endswith("_id")}
             case.query |= {"practitioner_id": str(PEOPLE["practitioner"])} if "busy" in operation_id else {}
-        if operation_id == "verify_webhook":
+        if operation_id == "list_practitioner_directory":
+            case.query = {"ids": [str(PEOPLE["practitioner"])]}
+        if operation_id == "verify_whatsapp_webhook":
             case.query = {"hub.mode": "subscribe", "hub.verify_token": "verify", "hub.challenge": "1158201444"}
 
     def _name_what_exists(self, case: Any) -> None:
@@ -90,16 +94,16 @@ def _statuses(aim: Aim, case: Any) -> dict[str, Any]:
     return {"data": raw, "headers": {"X-Hub-Signature-256": f"sha256={proof}", "Content-Type": "application/json"}}
 
 
-_PROVEN = {"notify_payment": _payment, "receive_statuses": _statuses}
+_PROVEN = {"notify_payment": _payment, "receive_whatsapp_statuses": _statuses}
 """Bodies that their sender signs."""
 
 
-def _required(operation: dict[str, Any], where: str) -> set[str]:
-    return {one["name"] for one in operation.get("parameters", []) if one["in"] == where and one.get("required")}
+def _required(parameters: list[Any], where: str) -> set[str]:
+    return {one["name"] for one in parameters if one["in"] == where and one.get("required")}
 
 
-def _named(operation: dict[str, Any], where: str) -> set[str]:
-    return {one["name"] for one in operation.get("parameters", []) if one["in"] == where}
+def _named(parameters: list[Any], where: str) -> set[str]:
+    return {one["name"] for one in parameters if one["in"] == where}
 
 
 _Body = Callable[[Random, str], dict[str, Any]]
@@ -122,11 +126,14 @@ _BODIES: dict[str, _Body] = {
         "reason": "Tidak dikenal",
     },
     "request_session": lambda *_: {"transaction_id": ""},
-    "schedule": _schedule,
-    "reschedule": _schedule,
-    "upload_result": lambda *_: RESULT,
-    "cancel": lambda *_: REASON,
-    "fail": lambda *_: REASON,
+    "schedule_session": _schedule,
+    "reschedule_session": _schedule,
+    "upload_session_result": lambda *_: RESULT,
+    "cancel_session": lambda *_: REASON,
+    "fail_session": lambda *_: REASON,
+    "create_webhook_endpoint": lambda *_: WEBHOOKS,
+    "put_webhook_endpoint": lambda *_: {**WEBHOOKS, "status": "enabled"},
+    "rotate_webhook_secret": lambda *_: {},
     "put_assessment": lambda *_: {"user_id": str(PEOPLE["member"]), "completed_at": "2026-01-02T03:04:05Z"},
 }
 """An empty id is always replaced by one that exists, or refused as 422."""

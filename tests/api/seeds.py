@@ -24,6 +24,11 @@ COPIES = 3
 HELD = 12
 MEETING = "https://meet.google.com/abc-defg-hij"
 RESULT = {"result_notes": "Selesai"}
+WEBHOOKS = {
+    "url": "https://gateway.example.com/webhooks",
+    "event_types": ["com.booking.checkout.TransactionPaid.v1"],
+    "description": "The gateway",
+}
 REASON = {"reason_code": "other", "reason": "Berhalangan"}
 
 
@@ -148,13 +153,13 @@ _TREATED: dict[str, tuple[str, Any]] = {
 }
 _STEPS = [[], ["schedule"], ["schedule", "start"], ["schedule", "result"], [], ["cancel"], ["schedule", "fail"]]
 _FITTING = {
-    "schedule practitioner": [],
-    "reschedule practitioner": ["schedule"],
-    "start practitioner": ["schedule"],
-    "upload_result practitioner": ["schedule"],
-    "cancel member": [],
-    "cancel practitioner": ["schedule"],
-    "fail admin": [],
+    "schedule_session practitioner": [],
+    "reschedule_session practitioner": ["schedule"],
+    "start_session practitioner": ["schedule"],
+    "upload_session_result practitioner": ["schedule"],
+    "cancel_session member": [],
+    "cancel_session practitioner": ["schedule"],
+    "fail_session admin": [],
 }
 
 
@@ -167,14 +172,18 @@ def _notifier(service: ServiceUnderTest, call: Calls) -> None:
     found = call("admin", "GET", "/v1/notifications?limit=200")["items"]
     service.known["notification_id"] = [one["id"] for one in found]
     service.fitting |= {
-        "read_notification member": _ids(found, recipient_id=str(PEOPLE["member"])),
-        "read_notification practitioner": _ids(found, recipient_id=str(PEOPLE["practitioner"])),
-        "resend_notification admin": _ids(found, state="skipped"),
+        "get_notification member": _ids(found, recipient_id=str(PEOPLE["member"])),
+        "get_notification practitioner": _ids(found, recipient_id=str(PEOPLE["practitioner"])),
+        "resend_notification admin": _ids(found, status="skipped"),
     }
     service.wanted |= {
         "session_id": [str(case.session) for case in cases],
         "transaction_id": [str(case.transaction) for case in cases],
     }
+    endpoints = [call("admin", "POST", "/v1/webhook-endpoints", WEBHOOKS)["id"] for _ in range(COPIES + 1)]
+    service.fitting["delete_webhook_endpoint admin"] = [endpoints.pop()]
+    tests = [call("admin", "POST", f"/v1/webhook-endpoints/{id_}/test")["id"] for id_ in endpoints]
+    service.known |= {"endpoint_id": endpoints, "delivery_id": tests}
 
 
 def _ids(items: list[dict[str, Any]], **like: str) -> list[str]:

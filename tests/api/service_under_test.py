@@ -118,6 +118,6 @@ def _port(server: uvicorn.Server, thread: threading.Thread) -> int:
 
 def _wait_ready(url: str) -> None:
     until = time.monotonic() + 30
-    while (answer := httpx2.get(f"{url}/readyz")).json().get("database") != "ok":  # there is no Kafka here
+    while (answer := httpx2.get(f"{url}/readyz", timeout=30)).json().get("database") != "ok":  # there is no Kafka here
         assert time.monotonic() < until, answer.text
         time.sleep(0.02)

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 from tests.api.contract.breaking import breaks
-from tests.api.contract.changes import ADDITIVE, BREAKING, Change
-from tests.api.contract.documents import NAMES, SERVICES, Json, committed_file, published_file, read
+from tests.api.contract.changes import ADDITIVE, BREAKING, SHARED, Change
+from tests.api.contract.documents import NAMES, SERVICES, Json, committed_file, published_file, read, spelled_out
 from tests.api.contract.schemas import EXTENSIBLE
 from tests.api.publish import major
 
@@ -46,6 +46,14 @@ def test_additive_change__passes(change: Change):
         assert breaks(old, new) == []
 
 
+@pytest.mark.parametrize("change", SHARED.values(), ids=SHARED.keys())
+def test_change_of_what_operations_share__breaks_each_of_them(change: Change):
+    for old in (read(committed_file(name)) for name in NAMES):
+        new = copy.deepcopy(old)
+        assert change(new)
+        assert len(breaks(old, new)) > 1
+
+
 def test_values_of_an_answer__may_grow_where_callers_were_told_so():
     for old, new in _documents():
         if BREAKING["enum_of_an_answer_widened"](new):
@@ -66,7 +74,8 @@ def test_oasdiff__finds_no_break_either(name: str):
 
 
 def _documents() -> list[tuple[Json, Json]]:
-    return [(document, copy.deepcopy(document)) for document in (read(committed_file(name)) for name in NAMES)]
+    """Each as it is written, and a copy to change: one operation's own, so what it shares is spelled out."""
+    return [(document, spelled_out(document)) for document in (read(committed_file(name)) for name in NAMES)]
 
 
 def _enums(node: object) -> list[Json]:

@@ -27,5 +27,5 @@ def test_document__names_each_operation_once_and_secures_it_or_says_why_not(name
     assert {operation["operationId"] for operation in operations if not operation.get("security")} <= PROVEN_OTHERWISE
 
 
-PROVEN_OTHERWISE = {"notify_payment", "verify_webhook", "receive_statuses", "read_calendar_feed"}
+PROVEN_OTHERWISE = {"notify_payment", "verify_whatsapp_webhook", "receive_whatsapp_statuses", "get_calendar_feed"}
 """By a provider's signature, or by a secret in the address."""

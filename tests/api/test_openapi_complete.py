@@ -9,21 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.contract.documents import NAMES, SERVICES, Json, committed_file, operations, read
-from tests.api.contract.lint import PROBLEM, RULES
+from tests.api.contract.documents import NAMES, SERVICES, Json, committed_file, operations, read, resolved, spelled_out
+from tests.api.contract.lint import AS_WRITTEN, PROBLEM, RULES
 from tests.api.test_access_matrix import MATRIX, PROOF
 from tests.rules import pages
 
 from booking_web.problems import CODES
 
 ROOT = SERVICES.parent
-DOCUMENTS = {name: read(committed_file(name)) for name in NAMES}
+WRITTEN = {name: read(committed_file(name)) for name in NAMES}
+DOCUMENTS = {name: spelled_out(document) for name, document in WRITTEN.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
 def test_document__is_complete(name: str, rule: Callable[[Json], Any]):
     assert list(rule(DOCUMENTS[name])) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("rule", AS_WRITTEN.values(), ids=AS_WRITTEN.keys())
+def test_document__is_complete_with_what_it_shares(name: str, rule: Callable[[Json], Any]):
+    assert list(rule(WRITTEN[name])) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_document__that_is_spelled_out_says_things_twice(name: str):
+    assert list(AS_WRITTEN["says_nothing_twice"](DOCUMENTS[name]))
 
 
 def _first(document: Json, wanted: Callable[[Json], Any] = bool) -> Json:
@@ -48,6 +60,9 @@ HOLES: list[tuple[str, str, Callable[[Json], Any]]] = [
     ("points_nowhere_in_vain", "a dangling reference", lambda d: d["components"]["schemas"].popitem()),
     ("says_what_an_operation_does", "no description", lambda d: _first(d).pop("description")),
     ("says_what_an_operation_does", "no summary", lambda d: _first(d).pop("summary")),
+    ("describes_each_tag", "no description", lambda d: d["tags"][0].pop("description")),
+    ("describes_each_tag", "a tag of nothing", lambda d: d["tags"].append({"name": "x", "description": "It."})),
+    ("describes_each_tag", "none", lambda d: d.pop("tags")),
     ("says_what_an_operation_does", "no tag", lambda d: _first(d).update(tags=[])),
     ("names_each_operation_once", "one name twice", lambda d: [o.update(operationId="a") for *_, o in operations(d)]),
     ("secures_each_operation", "no security", lambda d: [o.pop("security", 0) for *_, o in operations(d)]),
@@ -68,11 +83,42 @@ HOLES: list[tuple[str, str, Callable[[Json], Any]]] = [
     ("shows_each_problem_by_its_code", "another code", lambda d: _value(d).update(code="other")),
     ("shows_each_problem_by_its_code", "no problem", lambda d: _value(d).pop("title")),
     ("shows_each_problem_by_its_code", "plain JSON", lambda d: _first(d)["responses"]["400"].update(content={})),
+    ("tells_problems_apart_by_code", "one less", lambda d: _content(d)["schema"]["oneOf"].pop()),
+    ("tells_problems_apart_by_code", "no code", lambda d: _problem(d)["properties"].update(code={"type": "string"})),
+    ("types_headers", "none", lambda d: _first(d)["responses"]["503"].pop("headers")),
+    ("types_headers", "no type", lambda d: d["components"]["headers"]["Trace-Id"].update(schema={})),
+    ("says_where_and_whether_a_token_is_needed", "no servers", lambda d: d.pop("servers")),
+    ("says_where_and_whether_a_token_is_needed", "no security", lambda d: _first(d).pop("security")),
+    ("asks_for_what_is_always_needed", "not required", lambda d: _first(d)["responses"].update({"428": {}})),
     ("lists_the_problems_of_every_call", "no 503", lambda d: _first(d)["responses"].pop("503")),
     ("gives_every_answer_a_body_or_none", "no success", lambda d: _first(d).update(responses={})),
+    ("names_operations_by_verb_and_noun", "a verb alone", lambda d: _first(d).update(operationId="cancel")),
+    (
+        "names_operations_by_verb_and_noun",
+        "a list by another verb",
+        lambda d: _listing(d).update(operationId="get_all"),
+    ),
+    ("pages_every_list_alike", "no cursor", lambda d: _listing(d).update(parameters=[])),
+    ("pages_every_list_alike", "another member", lambda d: _page(d)["properties"].update(total={})),
+    ("speaks_one_vocabulary", "another word", lambda d: _page(d)["properties"].update(review_state={})),
+    ("speaks_one_vocabulary", "another case", lambda d: _page(d)["properties"].update(nextCursor={})),
+    ("speaks_one_vocabulary", "a parameter", lambda d: _parameter(d).update(name="from")),
     ("names_its_schemas", "a name of the framework", lambda d: d["components"]["schemas"].update(Body_a={})),
+    ("names_its_schemas", "a name of our code", lambda d: d["components"]["schemas"].update(ProductView={})),
     ("names_its_schemas", "an object in line", lambda d: _with_body(d).update(schema={"type": "object"})),
 ]
+
+
+def _listing(document: Json) -> Json:
+    return _first(document, lambda one: one["operationId"].startswith("list_"))
+
+
+def _page(document: Json) -> Json:
+    return resolved(document, _listing(document)["responses"]["200"]["content"]["application/json"]["schema"])
+
+
+def _problem(document: Json) -> Json:
+    return document["components"]["schemas"]["BadRequestProblem"]
 
 
 def _content(document: Json) -> Json:
@@ -100,7 +146,7 @@ def test_roles__are_those_of_the_access_matrix(name: str):
     matrix = MATRIX["calendar" if name == "calendar-projector" else name]
     for _, _, operation in operations(DOCUMENTS[name]):
         allowed = matrix[operation["operationId"]]
-        told = frozenset(role for way in operation.get("security", []) for role in way["bearer"])
+        told = frozenset(role for way in operation.get("security", []) for role in way.get("bearer", ()))
         everyone = {"bearer": []} in operation.get("security", [])
         assert told == allowed or (everyone and len(allowed) == 4) or (not told and allowed == PROOF), operation[
             "operationId"

@@ -1,10 +1,11 @@
 """The benchmarks themselves, at a size that measures nothing: each still runs, and says what it would be judged by."""
 
 import importlib
+from xml.etree import ElementTree as ET
 
 import pytest
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.harness import Contestant, Goal, Report, compare, machine
+from benchmarks.harness import Contestant, CostLine, Goal, Report, Run, compare, machine
 from benchmarks.page import PAGE, rewrite
 from benchmarks.system import system
 
@@ -28,6 +29,7 @@ async def test_bench__every_benchmark_runs(measured, name):
 
     assert reports
     assert all(line.median > 0 for report in reports for line in report.lines)
+    assert all(cost.total > 0 for report in reports for cost in report.costs)
 
 
 def test_bench__the_command_knows_every_benchmark():
@@ -37,24 +39,34 @@ def test_bench__the_command_knows_every_benchmark():
 def test_bench__the_page_has_a_place_for_each(tmp_path):
     page = tmp_path / "benchmarks.md"
     page.write_text(PAGE.read_text())
-    report = Report("A title of its own", 1, [])
+    costs = [CostLine("booking <api>", "command", {"client": 10.0, "PostgreSQL": 30.0}, 40.0, None)]
+    report = Report("A title of its own", 1, [], [], costs)
 
     rewrite({name: [report] for name in BENCHMARKS}, machine(), page)
 
-    assert page.read_text().count("A title of its own") == len(BENCHMARKS)
+    assert page.read_text().count("### A title of its own") == len(BENCHMARKS)
+    assert page.read_text().count("(benchmarks-http-1.svg)") == 1
+    picture = ET.fromstring((tmp_path / "benchmarks-http-1.svg").read_text())
+    bars = [float(bar.get("width", 0)) for bar in picture.iter("{http://www.w3.org/2000/svg}rect")]
+    assert len(bars) == 2
+    assert bars[1] == pytest.approx(3 * bars[0], abs=0.2)
 
 
 async def test_bench__a_ratio_is_taken_within_its_round():
     floors, ours = iter([1.0, 100.0, 200.0, 400.0]), iter([1.0, 50.0, 100.0, 100.0])
 
     async def floor():
-        return {"x/s": next(floors)}
+        return Run({"x/s": next(floors)}, {"x": {"client": 10.0}})
 
     async def run():
-        return {"x/s": next(ours)}
+        return Run({"x/s": next(ours)}, {"x": {"client": 5.0, "PostgreSQL": 20.0}})
 
     made = await compare("t", Contestant("f", floor), [Contestant("o", run, {"x/s": Goal(0.6)})], rounds=3)
 
     (least, line) = made.lines
     assert least.ratio is None
     assert (line.ratio, line.median, line.met) == (0.5, 100.0, False)
+    assert [(cost.parts, cost.total, cost.ratio) for cost in made.costs] == [
+        ({"client": 10.0}, 10.0, None),
+        ({"client": 5.0, "PostgreSQL": 20.0}, 25.0, 2.5),
+    ]

@@ -14,17 +14,19 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from psycopg.rows import dict_row
-from tests.chaos.evidence import Evidence, HeldRow, Notice, Position, Published, Remembered, Stored, Version
+from tests.chaos.evidence import Delivery, Evidence, HeldRow, Notice, Position, Published, Remembered, Stored, Version
 from tests.chaos.history import Operation
 from tests.chaos.kafka import started
 from tests.chaos.stack import SERVICES, Stack
+from tests.rigs.databases import opened
 
 from booking_contracts.decode import Record, decode
 from booking_contracts.errors import ContractError, NewerVersion
 from booking_contracts.topics import TOPICS
 
 _EVENTS = """
-SELECT position, stream_type, stream_id, version, id, type, data, actor, causation_id, recorded_at FROM events
+SELECT position, stream_type, stream_id, version, id, type, data, metadata ->> 'actor' AS actor,
+       metadata ->> 'causation_id' AS causation_id, recorded_at FROM events
 ORDER BY position
 """
 
@@ -41,7 +43,7 @@ async def collect(stack: Stack, operations: Iterable[Operation], injected: dict[
 
 
 async def _from_database(evidence: Evidence, stack: Stack, service: str) -> None:
-    async with await psycopg.AsyncConnection.connect(stack.endpoints["postgres"][service]) as conn:
+    async with opened(stack.endpoints["postgres"][service]) as conn:
         if service in {"checkout", "consultation"}:
             evidence.events += [_stored(service, row) for row in await _rows(conn, _EVENTS)]
         evidence.outbox[service] = (await _rows(conn, "SELECT count(*) AS n FROM outbox"))[0]["n"]
@@ -76,11 +78,16 @@ async def _from_notifier(evidence: Evidence, conn: psycopg.AsyncConnection[Any])
                coalesce(extract(epoch FROM due_at - now())::float, 0.0) AS due_in FROM notification
     """
     evidence.notices = [Notice(**row) for row in await _rows(conn, sql)]
+    evidence.endpoints = await _rows(conn, "SELECT id, url, event_types, status FROM webhook_endpoint")
+    sql = "SELECT endpoint_id AS endpoint, event_id AS webhook_id, status FROM webhook_delivery"
+    evidence.webhooks = [Delivery(**row) for row in await _rows(conn, sql)]
 
 
 async def _from_calendar(evidence: Evidence, conn: psycopg.AsyncConnection[Any]) -> None:
     columns = "session_id, status, starts_at, ends_at, schedule_version"
     evidence.schedule = await _rows(conn, f"SELECT {columns} FROM user_schedule")
+    told = await _rows(conn, "SELECT event_id FROM stream_item WHERE admins ORDER BY place")
+    evidence.told = [row["event_id"] for row in told]
 
 
 _OWN = {
@@ -167,7 +174,7 @@ async def _calendar_positions(stack: Stack) -> list[Position]:
         SELECT topic, partition, next_offset FROM projection_position
         JOIN generation ON generation.id = projection_position.generation WHERE state = 'active'
     """
-    async with await psycopg.AsyncConnection.connect(stack.endpoints["postgres"]["calendar"]) as conn:
+    async with opened(stack.endpoints["postgres"]["calendar"]) as conn:
         rows = await _rows(conn, sql)
     return [Position("calendar", "projection", row["topic"], row["partition"], row["next_offset"], 0) for row in rows]
 

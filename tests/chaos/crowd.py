@@ -17,6 +17,7 @@ import psycopg
 from tests.chaos.faults import SERVICES, spared
 from tests.chaos.history import Recorder
 from tests.chaos.stack import Stack
+from tests.rigs.databases import opened
 
 from booking_local.servers.ports import free_port
 from booking_local.stack.programs import MODULES
@@ -142,7 +143,7 @@ class Crowd:
                 await asyncio.sleep(0.3)
 
     async def _leaders(self, service: str) -> list[int]:
-        async with await psycopg.AsyncConnection.connect(self._stack.admin_url, connect_timeout=3) as conn:
+        async with opened(self._stack.admin_url) as conn:
             key = lock_key(_LOCKS[service])
             return [row[0] for row in await (await conn.execute(_LEADERS, [service, key, key])).fetchall()]
 

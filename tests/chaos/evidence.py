@@ -106,6 +106,25 @@ class Notice:
     ambiguities: int = 0
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """A row of the log of webhooks."""
+
+    endpoint: str
+    webhook_id: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Reception:
+    """A webhook as it came to its receiver; `status` is the answer's, 0 for one that did not come whole."""
+
+    endpoint: str
+    webhook_id: str
+    verified: bool
+    status: int
+
+
 @dataclass
 class Evidence:
     """All of it. Rows of read tables are dictionaries of their columns, times as epoch seconds, ids as text."""
@@ -126,6 +145,11 @@ class Evidence:
     notices: list[Notice] = field(default_factory=list)
     deliveries: dict[str, int] = field(default_factory=dict)
     """Acceptances by the providers, per notification id."""
+    endpoints: list[dict[str, Any]] = field(default_factory=list)
+    webhooks: list[Delivery] = field(default_factory=list)
+    receptions: list[Reception] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    """The events that open streams were told, by their ids, in the order of their places."""
     crashes: dict[str, int] = field(default_factory=dict)
     """Times that a process died, was stopped or paused, per name, injected ones and others alike."""
     recovery_seconds: float | None = None
@@ -143,7 +167,7 @@ def load(path: Path) -> Evidence:
         Operation(**{**one, "attempts": [Attempt(**a) for a in one["attempts"]]}) for one in plain["operations"]
     ]
     rows = {"events": Stored, "records": Published, "versions": Version, "held": HeldRow, "positions": Position}
-    rows |= {"remembered": Remembered, "notices": Notice}
+    rows |= {"remembered": Remembered, "notices": Notice, "webhooks": Delivery, "receptions": Reception}
     for name, kind in rows.items():
         plain[name] = [kind(**one) for one in plain[name]]
     return Evidence(**plain)

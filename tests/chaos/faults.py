@@ -7,7 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["kill", "pause", "restart", "cut", "duplicate", "reorder", "poison", "mail_down", "slow_writer"]
+Kind = Literal[
+    "kill", "pause", "restart", "cut", "duplicate", "reorder", "poison", "mail_down", "slow_writer", "mid_commit"
+]
 
 SERVICES = ("checkout", "consultation", "notifier", "calendar")
 SERVERS = ("postgres", "kafka")
@@ -23,6 +25,7 @@ _WEIGHTS: dict[Kind, int] = {
     "poison": 2,
     "mail_down": 1,
     "slow_writer": 3,
+    "mid_commit": 2,
 }
 
 
@@ -64,7 +67,7 @@ def plan(seed: int, seconds: float, favoured: Collection[str] = ()) -> list[Faul
         kind = chance.choices(list(_WEIGHTS), weights)[0]
         if not faults:
             kind = "kill"
-        if kind in {"kill", "restart"} and spared(at, seconds):
+        if kind in {"kill", "restart", "mid_commit"} and spared(at, seconds):
             kind = "pause"
         target = _target(chance, kind, victims)
         pause = chance.uniform(2.0, 6.0) if kind in {"pause", "mail_down", "slow_writer"} else 0.0
@@ -74,6 +77,8 @@ def plan(seed: int, seconds: float, favoured: Collection[str] = ()) -> list[Faul
 
 
 def _target(chance: random.Random, kind: Kind, victims: list[str]) -> str:
+    if kind == "mid_commit":
+        return chance.choice(SERVICES)
     if kind not in {"kill", "pause", "restart"}:
         return ""
     if chance.random() < 0.12:

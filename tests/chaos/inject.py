@@ -6,7 +6,7 @@ import asyncio
 import random
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -20,6 +20,7 @@ from tests.chaos.history import Recorder
 from tests.chaos.kafka import started
 from tests.chaos.network import KINDS, Network
 from tests.chaos.stack import Stack
+from tests.rigs.databases import opened
 
 EVENT_TOPICS = ("booking.checkout.transactions.v1", "booking.consultation.sessions.v1")
 _LOOK_BACK = 400
@@ -33,6 +34,19 @@ _SLOW_COMMITS = """
 """
 """At the commit, after everything else: a lock would hold a statement up before it takes its marks' ids."""
 _NO_SLOW_COMMITS = "DROP TRIGGER IF EXISTS rig_slow ON outbox"
+_TAKEN = {"checkout": "inbox", "consultation": "inbox", "notifier": "inbox", "calendar": "projection_position"}
+"""The table that a consumer writes with each record, by its service."""
+_HELD_COMMITS = """
+    CREATE OR REPLACE FUNCTION rig_held() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_sleep(3); RETURN NULL;
+    END $$;
+    DROP TRIGGER IF EXISTS rig_held ON {table};
+    CREATE CONSTRAINT TRIGGER rig_held AFTER INSERT OR UPDATE ON {table} DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION rig_held()
+"""
+_NO_HELD_COMMITS = "DROP TRIGGER IF EXISTS rig_held ON {table}"
+_COMMITTING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+_COMMITS_WITHIN = 8.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ class Injector:
             "poison": self._poison,
             "mail_down": self._mail_down,
             "slow_writer": self._slow_writer,
+            "mid_commit": self._mid_commit,
             **dict.fromkeys(KINDS, self._hurt_network),
         }
 
@@ -95,15 +110,24 @@ class Injector:
             await http.put(f"{self._stack.endpoints['mailbox']}/behaviour", json={"mode": "ok"})
 
     async def _quicken(self) -> None:
-        """No slow commits, also where the fault itself could not end; the database may be on its way back."""
-        url = self._stack.endpoints["postgres"]["consultation"]
-        async with asyncio.timeout(60):
-            while True:
-                with suppress(psycopg.Error, OSError):
-                    async with await psycopg.AsyncConnection.connect(url, connect_timeout=3, autocommit=True) as conn:
-                        await conn.execute(_NO_SLOW_COMMITS)
-                        return
-                await asyncio.sleep(0.5)
+        """No slow or held commits, also where a fault could not end; the database may be on its way back."""
+        undone = [("consultation", _NO_SLOW_COMMITS)]
+        undone += [(service, _NO_HELD_COMMITS.format(table=table)) for service, table in _TAKEN.items()]
+        for service, undo in undone:
+            async with asyncio.timeout(60):
+                await self._undo(service, undo)
+
+    async def _undo(self, service: str, undo: str) -> None:
+        while True:
+            with suppress(psycopg.Error, OSError):
+                async with self._admin(service) as conn:
+                    await conn.execute(undo.encode())
+                    return
+            await asyncio.sleep(0.5)
+
+    def _admin(self, service: str) -> AbstractAsyncContextManager[psycopg.AsyncConnection]:
+        """The superuser in a service's database: it sees other roles' waits and may end their sessions."""
+        return opened(self._stack.admin_url, dbname=service, options="-c lock_timeout=5000")
 
     async def _kill(self, fault: Fault) -> bool:
         return self._stack.kill(self._name(fault.target))
@@ -123,18 +147,42 @@ class Injector:
     async def _cut(self, fault: Fault) -> bool:
         database = random.Random(fault.seed).choice(SERVICES)
         sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s"
-        async with await psycopg.AsyncConnection.connect(self._stack.admin_url, connect_timeout=3) as conn:
+        async with opened(self._stack.admin_url) as conn:
             row = await (await conn.execute(sql, [database])).fetchone()
         return bool(row and row[0])
 
     async def _slow_writer(self, fault: Fault) -> bool:
         """Half of the streams commit slowly: with their marks' ids taken, while others overtake them (F25)."""
-        url = self._stack.endpoints["postgres"]["consultation"]
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=3, autocommit=True) as conn:
+        async with self._admin("consultation") as conn:
             await conn.execute(_SLOW_COMMITS)
             await asyncio.sleep(fault.seconds)
             await conn.execute(_NO_SLOW_COMMITS)
         return True
+
+    async def _mid_commit(self, fault: Fault) -> bool:
+        """A consumer dies, and its transaction with it, while it commits what it took: not by luck within the few
+        milliseconds that this lasts, but because the commit is held until it was seen. False: nothing was taken."""
+        table = _TAKEN[fault.target]
+        async with self._admin(fault.target) as conn:
+            await conn.execute(_HELD_COMMITS.format(table=table).encode())
+            try:
+                committing = await self._committing(conn)
+                killed = bool(committing) and self._stack.kill(self._name(fault.target))
+                for pid in committing:
+                    await conn.execute("SELECT pg_terminate_backend(%s)", [pid])
+            finally:
+                await conn.execute(_NO_HELD_COMMITS.format(table=table).encode())
+        return killed
+
+    async def _committing(self, conn: psycopg.AsyncConnection) -> list[int]:
+        """The backends whose commit is held, once there is one; none after a while without."""
+        deadline = asyncio.get_running_loop().time() + _COMMITS_WITHIN
+        while asyncio.get_running_loop().time() < deadline:
+            found = [int(row[0]) for row in await (await conn.execute(_COMMITTING)).fetchall()]
+            if found:
+                return found
+            await asyncio.sleep(0.02)
+        return []
 
     async def _mail_down(self, fault: Fault) -> bool:
         address = f"{self._stack.endpoints['mailbox']}/behaviour"

@@ -258,7 +258,7 @@ async def bring_cast(client: Client, chance: random.Random, *, members: int, pra
         }
         await _put(client, cast.admin, f"/v1/practitioners/{one.sub}", profile)
         # WhatsApp takes a message per person each 6 s: who gets many would keep a run from ending.
-        await _put(client, one, "/v1/preferences", {"channels": {"email": True, "whatsapp": False}, "language": "id"})
+        await _put(client, one, "/v1/preferences", {"channels": {"email": True, "whatsapp": False}})
     for one in cast.members:
         status, _ = await client.get(one, "checkout", "/v1/me")
         assert status == 200, "the cast is brought before any fault"

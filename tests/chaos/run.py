@@ -32,6 +32,7 @@ from tests.chaos.network import Network, laid, network_plan
 from tests.chaos.samples import Sampler
 from tests.chaos.settle import all_told, caught_up
 from tests.chaos.stack import Stack, own_stack
+from tests.chaos.webhooks import Receivers
 
 PATIENCE_SECONDS = 150.0
 """How long a run waits for rest; more than I12 allows, so that a slow recovery is measured and not only missed."""
@@ -111,9 +112,12 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
     injector = Injector(stack, recorder, lines)
     crowd, sampler = Crowd(stack, recorder), Sampler(stack, folder / "samples.jsonl")
     chance = random.Random(wishes.seed)
+    receivers = Receivers(client, random.Random(wishes.seed))
     looking = asyncio.create_task(sampler.run())
     try:
-        load = Load(client, await bring_cast(client, chance, members=_members(wishes)), chance)
+        cast = await bring_cast(client, chance, members=_members(wishes))
+        load = Load(client, cast, chance)
+        await receivers.open(cast.admin)
         began = asyncio.get_running_loop().time()
         people = asyncio.create_task(load.run(wishes.parallel))
         together = crowd.run(wishes.crowd, began)
@@ -122,6 +126,7 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
         await asyncio.sleep(max(0.0, began + wishes.seconds - asyncio.get_running_loop().time()))
         load.stop.set()
         await injector.heal()
+        await receivers.heal()
         recorder.note("healed")
         healed_at = time.monotonic()
         await people
@@ -129,11 +134,12 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
         recorder.note("asked_again", unknown=still)
         before = time.monotonic() - healed_at
         calm, moving = await caught_up(stack, PATIENCE_SECONDS, recorder.note)
-        told, untold = await all_told(stack, PATIENCE_SECONDS, recorder.note)
+        told, untold = await all_told(stack, PATIENCE_SECONDS, recorder.note, receivers.untold)
         recorder.note("rest", caught_up=calm, moving=moving, all_told=told, untold=untold)
         looking.cancel()
         await sampler.look(60.0)
         evidence = await collect(stack, recorder.operations.values(), injector.injected)
+        evidence.receptions = receivers.receptions
         evidence.recovery_seconds = None if calm is None else before + calm
         evidence.allowed_seconds = wishes.allowed_seconds
         reasons = sorted({lines.skipped[kind] for kind in injector.skipped})
@@ -142,6 +148,7 @@ async def _play(stack: Stack, lines: Network, wishes: Wishes, folder: Path) -> R
         return Run(judge(evidence), evidence, done, {}, moving or untold, *faults, sampler.samples)
     finally:
         looking.cancel()
+        await receivers.close()
         await client.close()
         recorder.close()
 

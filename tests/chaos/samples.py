@@ -14,6 +14,7 @@ import psycopg
 from tests.chaos.flatness import Sample
 from tests.chaos.settle import FRESH_SECONDS
 from tests.chaos.stack import SERVICES, Stack
+from tests.rigs.databases import opened
 
 EVERY_SECONDS = 5.0
 _CONNECTIONS = "SELECT datname, count(*) FROM pg_stat_activity WHERE datname = ANY(%s) GROUP BY datname"
@@ -47,7 +48,7 @@ class Sampler:
             file.writelines(json.dumps(asdict(sample)) + "\n" for sample in seen)
 
     async def _databases(self, at: float) -> list[Sample]:
-        async with await psycopg.AsyncConnection.connect(self._stack.admin_url, connect_timeout=3) as conn:
+        async with opened(self._stack.admin_url) as conn:
             rows = await (await conn.execute(_CONNECTIONS, [list(SERVICES)])).fetchall()
         found = [Sample(at, f"database {name}", "", {"connections": float(count)}) for name, count in rows]
         return found + [Sample(at, f"queues {name}", "", await self._queues(name)) for name in SERVICES]
@@ -57,7 +58,7 @@ class Sampler:
         asked = {"outbox": _OUTBOX, "held": "SELECT count(*) FROM held WHERE outcome IS NULL"}
         if service == "notifier":
             asked["due"] = _DUE
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=3) as conn:
+        async with opened(url) as conn:
             return {name: await _number(conn, sql) for name, sql in asked.items()}
 
 

@@ -15,6 +15,7 @@ import psycopg
 from aiokafka.errors import KafkaError
 from tests.chaos.collect import positions
 from tests.chaos.stack import SERVICES, Stack
+from tests.rigs.databases import opened
 
 Look = Callable[[Stack], Awaitable[str]]
 Note = Callable[..., None]
@@ -29,9 +30,9 @@ async def caught_up(stack: Stack, patience: float, note: Note) -> tuple[float | 
     return await _calm(stack, (_not_ready, _overdue, _behind), patience, note)
 
 
-async def all_told(stack: Stack, patience: float, note: Note) -> tuple[float | None, str]:
-    """Likewise until no message is due, nor published what became of it."""
-    return await _calm(stack, (_unsent, _unpublished, _behind), patience, note)
+async def all_told(stack: Stack, patience: float, note: Note, *more: Look) -> tuple[float | None, str]:
+    """Likewise until no message is due, nor published what became of it, and nothing of `more` moves."""
+    return await _calm(stack, (_unsent, _unpublished, _behind, *more), patience, note)
 
 
 async def _calm(stack: Stack, looks: Sequence[Look], patience: float, note: Note) -> tuple[float | None, str]:
@@ -102,6 +103,6 @@ async def _behind(stack: Stack) -> str:
 
 async def _count(stack: Stack, service: str, sql: str) -> int:
     url: Any = stack.endpoints["postgres"][service]
-    async with await psycopg.AsyncConnection.connect(url, connect_timeout=3) as conn:
+    async with opened(url) as conn:
         row = await (await conn.execute(sql)).fetchone()  # pyright: ignore[reportArgumentType, reportCallIssue]
     return int(row[0]) if row else 0

@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 from tests.chaos.checker.verdict import CHECKS, judge
-from tests.chaos.evidence import Evidence, HeldRow, Notice, Position, Published, Remembered, Stored, Version, load
+from tests.chaos.evidence import (
+    Delivery,
+    Evidence,
+    HeldRow,
+    Notice,
+    Position,
+    Published,
+    Reception,
+    Remembered,
+    Stored,
+    Version,
+    load,
+)
 from tests.chaos.faults import SERVERS, SERVICES, STAND_INS, plan
 from tests.chaos.history import Attempt, Operation, Recorder, read_history
 from tests.chaos.network import KINDS, SOAK_SECONDS, network_plan
@@ -17,6 +29,7 @@ SALE, SESSION, MEMBER, BUDI = "sale-1", "session-1", "member-1", "budi-1"
 TRANSACTIONS, SESSIONS = "booking.checkout.transactions.v1", "booking.consultation.sessions.v1"
 STARTS_AT = 1796090400.0
 PRICE = {"amount": 250000, "currency": "IDR"}
+PAID, REQUESTED = "com.booking.checkout.TransactionPaid.v1", "com.booking.consultation.ScheduleRequested.v1"
 
 
 def event(stream: str, version: int, kind: str, by: str, cause: str | None = None, **data: Any) -> Stored:
@@ -98,7 +111,10 @@ def good() -> Evidence:
             Position("notifier", "notifier", SESSIONS, 0, 4, 4),
             Position("notifier", "notifier", TRANSACTIONS, 0, 3, 3),
             Position("calendar", "projection", SESSIONS, 0, 4, 4),
+            Position("calendar-stream", "calendar-stream", SESSIONS, 0, 4, 4),
+            Position("calendar-stream", "calendar-stream", TRANSACTIONS, 0, 3, 3),
         ],
+        told=[e.id for e in events],
         remembered=[
             Remembered("checkout", MEMBER, "POST", "key-buy", 201, SALE, 2),
             Remembered("consultation", MEMBER, "POST", "key-request", 201, SESSION, 1),
@@ -123,6 +139,21 @@ def good() -> Evidence:
             Notice("n4", f"{SESSION}/2", MEMBER, "email", "reminder_24h", "pending", 0, 9000.0),
         ],
         deliveries={"n1": 1, "n2": 1, "n3": 1},
+        endpoints=[
+            {"id": "w1", "url": "http://one", "event_types": [PAID, REQUESTED], "status": "enabled"},
+            {"id": "w2", "url": "http://two", "event_types": [PAID], "status": "disabled"},
+        ],
+        webhooks=[
+            Delivery("w1", f"{SALE}/3", "delivered"),
+            Delivery("w1", f"{SESSION}/1", "failed"),
+            Delivery("w2", f"{SALE}/3", "pending"),
+        ],
+        receptions=[
+            Reception("w1", f"{SALE}/3", True, 500),
+            Reception("w1", f"{SALE}/3", True, 204),
+            Reception("w1", f"{SALE}/3", True, 204),
+            Reception("w2", f"{SALE}/3", True, 410),
+        ],
         recovery_seconds=7.0,
     )
 
@@ -247,6 +278,10 @@ SPOILT: dict[str, tuple[set[str], Spoil]] = {
     "swallowed poison": ({"I13"}, put("held", [])),
     "a consumer that acknowledged before its commit": ({"I13"}, change("versions", 0, version=1)),
     "a key that a consumer never saw": ({"I13"}, lambda e: e.versions.pop(1)),
+    "an event that no stream was told": ({"I13"}, lambda e: e.told.pop(3)),
+    "an event that streams were told twice": ({"I13"}, add("told", f"{SESSION}/2")),
+    "an event that streams were told before the one before it": ({"I13"}, lambda e: e.told.reverse()),
+    "an event of nobody's that streams were told": ({"I13"}, add("told", "another")),
     "one key with two effects": (
         {"I14"},
         several(
@@ -257,6 +292,15 @@ SPOILT: dict[str, tuple[set[str], Spoil]] = {
         ),
     ),
     "a key that was forgotten": ({"I14"}, drop("remembered", lambda r: r.key == "key-request")),
+    "a webhook that was never planned": ({"I15"}, drop("webhooks", lambda w: w.endpoint == "w2")),
+    "a webhook planned twice": ({"I15"}, add("webhooks", Delivery("w1", f"{SALE}/3", "failed"))),
+    "a webhook that is told as delivered and never was": (
+        {"I15"},
+        drop("receptions", lambda r: r.endpoint == "w1" and r.status == 204),
+    ),
+    "a webhook that waits though all is well": ({"I15"}, change("webhooks", 1, status="pending")),
+    "a webhook that nobody signed": ({"I15"}, change("receptions", 1, verified=False)),
+    "a webhook by another id": ({"I15"}, change("receptions", 1, webhook_id="another")),
     "a refusal that was remembered": (
         {"I14"},
         add("remembered", Remembered("consultation", MEMBER, "POST", "k2", 409, None, None)),
@@ -350,6 +394,7 @@ def test_plan__is_the_seeds_alone_and_spares_nobody_in_a_long_run():
         "poison",
         "mail_down",
         "slow_writer",
+        "mid_commit",
     }
     assert all(before.at < after.at for before, after in pairwise(long))
 
@@ -365,7 +410,7 @@ def test_network_plan__is_the_seeds_alone_one_at_a_time_and_silent_for_long_only
 
 
 def test_plan_of_a_soak__lets_every_process_grow_old():
-    killed = [fault.at for fault in plan(7, 3600) if fault.kind in {"kill", "restart"}]
+    killed = [fault.at for fault in plan(7, 3600) if fault.kind in {"kill", "restart", "mid_commit"}]
     assert max(after - before for before, after in pairwise(killed)) > 600
     assert min(killed) < 60
     assert max(killed) > 2400

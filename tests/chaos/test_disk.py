@@ -14,6 +14,7 @@ from tests.chaos.disk import Disk, Outcome
 from tests.chaos.history import Attempt
 from tests.chaos.load import Cast
 from tests.chaos.stack import Stack
+from tests.rigs.databases import opened
 
 FULL_SECONDS = 20.0
 
@@ -60,9 +61,7 @@ async def _postgres_gives_up(client: Client, _cast: Cast, full: Disk) -> None:
     while time.monotonic() < ends:
         full.fill()
         with suppress(psycopg.Error):
-            async with await psycopg.AsyncConnection.connect(
-                stack.admin_url, autocommit=True, connect_timeout=2
-            ) as conn:
+            async with opened(stack.admin_url, connect_timeout=2) as conn:
                 for _ in range(40):
                     await conn.execute(
                         "SELECT pg_logical_emit_message(true, 'rig', repeat('x', 1000)), pg_switch_wal()"
@@ -89,7 +88,7 @@ async def _outbox_grows(client: Client, cast: Cast, full: Disk) -> None:
         bought, _ = await client.command(member, "buy", "checkout", "/v1/transactions", wish)
         assert bought.outcome == "ok", "Kafka is none of commands'"
         sold += 1
-        async with await psycopg.AsyncConnection.connect(client.endpoints["postgres"]["checkout"]) as conn:
+        async with opened(client.endpoints["postgres"]["checkout"]) as conn:
             row = await (await conn.execute("SELECT count(*) FROM outbox")).fetchone()
         most = max(most, row[0] if row else 0)
         await asyncio.sleep(0.5)

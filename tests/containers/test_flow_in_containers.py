@@ -1,11 +1,10 @@
 """The whole flow on the containers of docker-compose.yml, under a project name and ports of its own."""
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,17 +14,18 @@ from testcontainers.compose import DockerCompose
 from tests.e2e.stories import purchase_to_result
 from tests.e2e.system import System, cast
 
+from booking_local.servers.ports import free_port
+
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ("checkout", "consultation", "notifier", "calendar", "mailbox", "whatsapp", "payments")
 
 
 def free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port(but_not=ports))
+    return [*ports]
 
 
 def until_ready(name: str, address: str) -> None:

@@ -37,7 +37,7 @@ async def test_concurrent_appends__one_wins(url: str) -> None:
     """I3: the constraint is the container's PostgreSQL own."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as owner:
         await owner.execute("CREATE ROLE store_app LOGIN PASSWORD 'throwaway'")
-        for text in (ddl("events_v1"), outbox_ddl("outbox_v1")):
+        for text in (ddl("events_v1"), ddl("events_v2"), outbox_ddl("outbox_v1"), outbox_ddl("outbox_v2")):
             await owner.execute(text.replace("{app}", "store_app").encode())
         stream = uuid4()
 

@@ -15,7 +15,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from tests.e2e.conftest import system_of
 from tests.e2e.system import Cast, System, booking, cast, local_stack, until
 
-from booking_contracts.topics import SESSIONS, create_topics
+from booking_contracts.admin import create_topics
+from booking_contracts.topics import SESSIONS
 from booking_local.layout import Layout
 from booking_local.stack.secrets import load
 
@@ -65,9 +66,9 @@ SPOILED = (
     ),
     Spoiled(
         "calendar",
-        "UPDATE person_language SET language = 'id' WHERE person_id = %(member)s",
-        "the calendar's languages = preferences",
-        "language is 'id', should be 'en'",
+        "UPDATE person_locale SET locale = 'id' WHERE person_id = %(member)s",
+        "the calendar's locales = people",
+        "locale is 'id', should be 'en'",
     ),
     Spoiled(
         "calendar",
@@ -170,7 +171,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, System
 def played(own: tuple[Path, System]) -> tuple[Cast, dict[str, str]]:
     """One practitioner and one member with two sessions on the calendar; their ids by name."""
     story = cast(own[1])
-    chosen = {"channels": {"email": True, "whatsapp": True}, "language": "en"}
+    chosen = {"channels": {"email": True, "whatsapp": True}}
+    story.system.put(story.member, "checkout", "/v1/me", {"locale": "en"})
     story.system.put(story.member, "notifier", "/v1/preferences", chosen)
     sales = [story.paid(), story.paid()]
     sessions: list[dict[str, Any]] = []

@@ -48,6 +48,7 @@ def quick_state(tmp_path_factory: pytest.TempPathFactory, exported: tuple[str, E
         patch.setenv("ERASURE_RESEND_SECONDS", str(RESEND_SECONDS))
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", exported[0])
         patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        patch.setenv("OTEL_TRACES_SAMPLER", "always_on")
         with local_stack(folder):
             yield folder
 
@@ -108,7 +109,7 @@ def live(story: Cast, canary: Person) -> dict[str, Any]:
     story.schedule(second, days=8)
     notes = {"result_notes": f"{canary.name} <{canary.email}> hadir tepat waktu"}
     done = system.post(story.practitioner, "consultation", f"/v1/sessions/{second['id']}/result", notes)
-    system.put(canary, "notifier", "/v1/preferences", {"channels": {"email": True, "whatsapp": True}, "language": "id"})
+    system.put(canary, "notifier", "/v1/preferences", {"channels": {"email": True, "whatsapp": True}})
     system.post(canary, "calendar", "/v1/calendar/feeds")
     append(system.endpoints["kafka"], CONTACTS, [(str(canary.sub), f"{{{canary.name} {canary.email}".encode())])
     until(

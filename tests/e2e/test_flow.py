@@ -79,13 +79,12 @@ def test_canceled__the_member_is_told_and_may_ask_again(story: Cast) -> None:
     assert UUID(story.request(paid)["id"]) != UUID(session["id"])
 
 
-def test_language__the_feed_speaks_what_its_owner_chose_and_follows(story: Cast) -> None:
+def test_locale__the_feed_speaks_what_its_owner_chose_and_follows(story: Cast) -> None:
     """N2, C3: no header, as calendar apps come."""
     feed = story.system.post(story.member, "calendar", "/v1/calendar/feeds")["url"]
     path = feed[feed.index("/calendar/feeds/") :]
     for language, name in (("en", "Consultations"), ("id", "Jadwal konsultasi"), ("en", "Consultations")):
-        body = {"channels": {"email": True, "whatsapp": True}, "language": language}
-        story.system.put(story.member, "notifier", "/v1/preferences", body)
+        story.system.put(story.member, "checkout", "/v1/me", {"locale": language})
         until(
             f"N2: the feed in {language}",
             lambda name=name: f"X-WR-CALNAME:{name}" in story.system.call(None, "calendar", "GET", path).text or None,

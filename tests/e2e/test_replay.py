@@ -105,6 +105,7 @@ def test_every_position_reset_and_all_published_again__nobody_is_told_again(stat
     assert booking("calendar", "rebuild", state=state).returncode == 0
     later = story.request(story.paid())
     until("a later request told", lambda: len(story.system.mails_to(story.practitioner.email)) >= 2)
+    until("the later payment told", lambda: len(story.system.mails_to(story.member.email)) >= 3)
     until("nothing due any more", lambda: waiting_of(story) == 0)
     assert later["status"] == "pending_negotiation"
     told_since = handed_over(story) - before

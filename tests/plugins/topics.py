@@ -3,7 +3,8 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from booking_contracts.topics import TOPICS, create_topics, topic_named
+from booking_contracts.admin import create_topics
+from booking_contracts.topics import TOPICS, topic_named
 
 
 def create_all(bootstrap: str, prefix: str, names: list[str] | None = None) -> None:

@@ -34,7 +34,6 @@ def record_of(
         causation_id=None,
         correlation_id=str(uuid4()),
         traceparent=None,
-        dataschema=None,
     )
     value = None if event is None else event.to_json().encode()
     headers, when = tuple(meta.headers()), int(at.timestamp() * 1000)

@@ -1,10 +1,12 @@
 """A service in this process on a real database: people who call it, records that it takes, and what its tables hold."""
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import httpx2
@@ -14,6 +16,7 @@ from fastapi import FastAPI
 from booking_contracts.decode import Record
 from booking_inbox import Consumer
 from booking_inbox.reading import read
+from booking_postgres import Connection
 from booking_process.service import Mode, Service
 from booking_web.application import create_app
 from booking_web.testing import Issuer
@@ -93,6 +96,25 @@ class Served(Tables):
                 taken = await inbox.receive(conn, read(record, sequenced=inbox.topics[record.topic].sequenced))
             outcomes.append(taken.outcome)
         return outcomes
+
+
+class RoundTrips:
+    """How often the database was asked, until now; a transaction's begin and end count too."""
+
+    count = 0
+
+
+@contextmanager
+def round_trips() -> Generator[RoundTrips]:
+    """Count what this task asks the database within the block, so what a request does that it calls in this process."""
+    found, wait, task = RoundTrips(), Connection.wait, asyncio.current_task()
+
+    def counted(self: Connection, *arguments: Any, **more: Any) -> Any:
+        found.count += asyncio.current_task() is task
+        return wait(self, *arguments, **more)
+
+    with patch.object(Connection, "wait", counted):
+        yield found
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from booking_contracts import sessions as told
 from booking_contracts.decode import Record
 from booking_contracts.event import Event
 from booking_contracts.ids import partition_of, uuid7
-from booking_contracts.topics import ERASURES, PRACTITIONERS, PREFERENCES, SESSIONS, USER_SCHEDULE, Topic
+from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS, USER_SCHEDULE, Topic
 from booking_inbox import Tuning
 from booking_process.service import Service
 from calendar_projector.app import build
@@ -53,6 +53,7 @@ class Story:
     status: str = ""
     times: dict[str, Any] = field(default_factory=dict[str, Any])
     records: list[Record] = field(default_factory=list[Record])
+    at: datetime = WHEN
 
     def requested(self) -> "Story":
         return self._tell(
@@ -157,7 +158,7 @@ class Story:
             status=status,
             **more,
         )
-        self.records.append(record_of(SESSIONS, self.id, event, self.version))
+        self.records.append(record_of(SESSIONS, self.id, event, self.version, at=self.at))
         return self
 
 
@@ -266,7 +267,9 @@ async def world(fresh_database, kafka) -> AsyncIterator[World]:
     """A fresh database and fresh topics."""
     databases = fresh_database("calendar")
     prefix = kafka.prefix()
-    kafka.create_topics(prefix, [t.name for t in (SESSIONS, ERASURES, PRACTITIONERS, PREFERENCES, USER_SCHEDULE)])
+    kafka.create_topics(
+        prefix, [t.name for t in (SESSIONS, TRANSACTIONS, ERASURES, PRACTITIONERS, CONTACTS, USER_SCHEDULE)]
+    )
     settings = settings_for(databases, kafka.bootstrap, prefix)
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
     await producer.start()
@@ -298,7 +301,7 @@ class Ground:
             merged = await merge(
                 conn, Slot("a"), list(fold([r for one in stories for r in one.records]).patches.values())
             )
-        assert merged.people.keys() == {str(one.id) for one in stories}
+        assert merged.sessions == {str(one.id) for one in stories}
 
 
 def settings_for(databases, bootstrap: str, prefix: str) -> Settings:

@@ -24,6 +24,7 @@ class MidtransServer:
     mode: str = "ok"
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     sent: int = 0
 
@@ -47,6 +48,7 @@ class MidtransServer:
         if path == "/snap/v1/transactions":
             reference = body["transaction_details"]["order_id"]
             self.orders.setdefault(reference, {})
+            self.asked[reference] = body
             host = "http://evil.example" if self.mode == "elsewhere" else self.address
             return 201, {"token": "t", "redirect_url": f"{host}/snap/v4/redirection/{uuid4()}"}
         reference = path.split("/")[2]
@@ -152,7 +154,7 @@ def midtrans_server() -> Generator[MidtransServer]:  # noqa: C901 - one branch a
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         provider.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield provider
         server.shutdown()

@@ -25,6 +25,7 @@ from checkout.settings import Settings
 from checkout.timer import Timer
 
 MANUAL_SECRET = "manual-secret"
+RETURN_ORIGINS = ("https://app.example", "http://127.0.0.1:5173")
 PRICE = {"amount": 250_000, "currency": "IDR"}
 
 
@@ -89,8 +90,9 @@ class Shop:
         assert answer.is_success, answer.text
         return answer
 
-    async def buy(self, **headers: str) -> httpx2.Response:
+    async def buy(self, *, return_url: str | None = None, **headers: str) -> httpx2.Response:
         body = {"product_id": str(self.product), "practitioner_id": str(self.practitioner.id)}
+        body |= {"return_url": return_url} if return_url is not None else {}
         return await self.member.post("/v1/transactions", body, **headers)
 
     async def bought(self) -> dict[str, Any]:
@@ -138,6 +140,7 @@ def settings(databases: Any, provider: str, **more: Any) -> Settings:
             "database_url": databases.app_url,
             "database_owner_url": databases.owner_url,
             "database_allow_unsafe": True,
+            "return_origins": RETURN_ORIGINS,
             "database_pool_size": 20,
             "database_pool_timeout_seconds": 30,
             "kafka_bootstrap": "127.0.0.1:1",

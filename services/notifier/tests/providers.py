@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from booking_local.servers.ports import free_port
+
 Reply = str
 Answer = Callable[[str], Reply | None]
 
@@ -83,8 +85,8 @@ async def cloud_api(meta: Meta) -> AsyncIterator[Meta]:
         await writer.drain()
         writer.close()
 
+    meta.port = meta.port or free_port()
     server = await asyncio.start_server(serve, "127.0.0.1", meta.port)
-    meta.port = server.sockets[0].getsockname()[1]
     try:
         yield meta
     finally:
@@ -189,10 +191,10 @@ class _Server(SMTP):
 @asynccontextmanager
 async def smtp_server(inbox: Inbox) -> AsyncIterator[Inbox]:
     """Serve on a free port (or again on the inbox's own) until the end of the block."""
+    inbox.port = inbox.port or free_port()
     server = await asyncio.get_running_loop().create_server(
         lambda: _Server(inbox), "127.0.0.1", inbox.port, ssl=inbox.certificate if inbox.implicit_tls else None
     )
-    inbox.port = server.sockets[0].getsockname()[1]
     try:
         yield inbox
     finally:
@@ -213,9 +215,10 @@ class Authority:
         return self.folder / "authority.pem"
 
     def chain(self, address: str = "127.0.0.1", *, days: int = 1) -> Path:
-        """A file with a key and its certificate for this address; expired with negative `days`."""
+        """A file with a key and its certificate for this address or name; expired with negative `days`."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+        named = address.rpartition(".")[2].isdigit()
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)) if named else x509.DNSName(address)])
         made = _certificate(_name(address), key, self.name, self.key, days, names)
         chain = self.folder / f"server-{address}-{days}.pem"
         chain.write_bytes(_private(key) + made.public_bytes(serialization.Encoding.PEM))

@@ -1,7 +1,5 @@
 """The corpus of F44: what a stranger or a defect may put into a topic. Each must be held, whatever lies around it."""
 
-from uuid import uuid4
-
 from aiokafka.record.util import calc_crc32c
 from shared.inbox.tests.consumer_rig import Message, Rig
 
@@ -22,11 +20,12 @@ def spoiled(good: Message) -> dict[str, Message]:
         "a tombstone on a topic of events": good.changed(value=None),
         "1 MB of noise": good.changed(value=b"\x00" * 1_000_000),
         "a null header": good.with_header("ce_id", None),
-        "a header that is no UTF-8": good.with_header("ce_actor", b"\xff\xfe"),
+        "a header that is no UTF-8": good.with_header("ce_metadata", b"\xff\xfe"),
         "no headers": good.changed(headers=[]),
         "a wrong content-type": good.with_header("content-type", b"text/plain"),
         "a foreign source": good.with_header("ce_source", b"/booking/somewhere"),
-        "another subject than its key": good.with_header("ce_subject", str(uuid4()).encode()),
+        "metadata that are no object": good.with_header("ce_metadata", b"[]"),
+        "metadata without an actor": good.with_header("ce_metadata", b"{}"),
         "deep nesting": good.changed(value=head + b',"x":' + _DEEP + tail),
         "NaN": good.changed(value=head + b',"x":NaN' + tail),
         "a huge integer": good.changed(value=head + b',"x":' + b"9" * 5000 + tail),

@@ -83,8 +83,8 @@ class Outbox:
         conn = await self.connect()
         return [row[0] for row in await (await conn.execute("SELECT id FROM events ORDER BY position")).fetchall()]
 
-    async def until_empty(self, seconds: float = 30) -> None:
-        """Until every mark is gone."""
+    async def until_empty(self, seconds: float = 60) -> None:
+        """Until every mark is gone: what was committed before has been published."""
         conn = await self.connect()
 
         async def empty() -> bool:
@@ -106,7 +106,7 @@ class Running:
         """Stops it gracefully; seconds taken."""
         started = time.monotonic()
         self.stopping.set()
-        await asyncio.wait_for(self.task, 20)
+        await asyncio.wait_for(self.task, 60)
         return time.monotonic() - started
 
 
@@ -187,7 +187,7 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
         await consumer.stop()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30, why: str = "") -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60, why: str = "") -> None:
     """Wait on a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not await condition():

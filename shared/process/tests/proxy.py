@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from booking_local.servers.ports import free_port
+
 # The last message of every answer of PostgreSQL: ready for the next query, outside of a transaction.
 _READY = b"Z\x00\x00\x00\x05I"
 
@@ -47,7 +49,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._armed: AnswerLost | None = None
-        self.port = 0
+        self.port = free_port()  # none of those that outgoing connections get while it is down
 
     def lose_answer(self, *markers: bytes, loss: Loss) -> AnswerLost:
         """Lose one answer: cut at once by RST, or never heard of again while the connection stays."""
@@ -58,7 +60,6 @@ class Proxy:
         self._flow.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
         """Refuses new connections and resets the old ones."""

@@ -42,7 +42,9 @@ def migrate(databases: Databases) -> None:
     with psycopg.connect(databases.owner_url, autocommit=True) as conn:
         for text in (
             booking_store.ddl("events_v1"),
+            booking_store.ddl("events_v2"),
             booking_outbox.ddl("outbox_v1"),
+            booking_outbox.ddl("outbox_v2"),
             ddl("booking_web", "idempotency_v1"),
             TABLES,
         ):

@@ -65,12 +65,28 @@ def _parameters(pair: _Pair, before: Json, after: Json, at: str) -> Iterator[str
             yield f"{place} became required"
         yield from (f"{place}: another {word}" for word in _WIRE if parameter.get(word) != now.get(word))
         was, is_ = parameter.get("schema", True), now.get("schema", True)
-        yield from pair.requests.reasons(was, is_, place)
+        yield from pair.requests.reasons(_as_list(was) if _became_list(parameter, now) else was, is_, place)
         if _default(pair.old, was) != _default(pair.new, is_):
             yield f"{place}: another default"
     for key in sorted(takes.keys() - taken.keys()):
         if takes[key].get("required"):
             yield f"{at}: the new {key[0]} parameter {key[1]} is required"
+
+
+def _became_list(before: Json, after: Json) -> bool:
+    """Whether a query parameter that was sent once may be sent several times now: written once it is a list of one."""
+    return after["in"] == "query" and _is_list(after) and not _is_list(before)
+
+
+def _is_list(parameter: Json) -> bool:
+    schema = parameter.get("schema", {})
+    return any(one.get("type") == "array" for one in [schema, *schema.get("anyOf", [])])
+
+
+def _as_list(schema: Json) -> Json:
+    # What may be left out may be null by its schema; in a query there is no null.
+    branches = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    return {"type": "array", "items": {"anyOf": branches}, "minItems": 1, "maxItems": 1}
 
 
 def _by_name(document: Json, operation: Json) -> dict[tuple[str, str], Json]:

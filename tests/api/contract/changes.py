@@ -1,20 +1,29 @@
 """Changes of a document, each made on the real ones: what breaks callers, and what only adds.
 
-A change edits the document in place and says whether it found something to change there.
+A change edits the document in place and says whether it found something to change there. It takes the document spelled
+out, but for those of SHARED.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.api.contract.documents import Json, operations, resolved
+from tests.api.contract.schemas import EXTENSIBLE
 
 Change = Callable[[Json], bool]
 BREAKING: dict[str, Change] = {}
+SHARED: dict[str, Change] = {}
+"""Breaks of documents as they are written, in what several operations point to."""
 ADDITIVE: dict[str, Change] = {}
 
 
 def _breaks(change: Change) -> Change:
     BREAKING[change.__name__] = change
+    return change
+
+
+def _breaks_shared(change: Change) -> Change:
+    SHARED[change.__name__] = change
     return change
 
 
@@ -69,6 +78,15 @@ def _fields(objects: Iterator[Json], keyword: str) -> Iterator[Json]:
     for one in objects:
         for field in one["properties"].values():
             yield from (branch for branch in field.get("anyOf", [field]) if keyword in branch)
+
+
+def _enumerations(document: Json) -> Iterator[Json]:
+    """Of answers, by name or in line; without those that callers were told to expect more of."""
+    for one in _answers(document):
+        for field in one["properties"].values():
+            for branch in (resolved(document, branch) for branch in field.get("anyOf", [field])):
+                if "enum" in branch and not branch.get(EXTENSIBLE):
+                    yield branch
 
 
 def _with(found: Json | None, **changed: Any) -> bool:
@@ -280,18 +298,18 @@ def answer_may_be_null(document: Json) -> bool:
 
 @_breaks
 def enum_of_an_answer_widened(document: Json) -> bool:
-    found = _first(_fields(_answers(document), "enum"))
+    found = _first(_enumerations(document))
     return bool(found and not found["enum"].append("another"))
 
 
 @_breaks
 def enum_of_an_answer_opened(document: Json) -> bool:
-    return _without(_first(_fields(_answers(document), "enum")), "enum")
+    return _without(_first(_enumerations(document)), "enum")
 
 
 @_breaks
 def code_of_a_problem_not_always_there(document: Json) -> bool:
-    return not document["components"]["schemas"]["Problem"]["required"].remove("code")
+    return not document["components"]["schemas"]["ForbiddenProblem"]["required"].remove("code")
 
 
 @_breaks
@@ -320,6 +338,22 @@ def role_asked_for(document: Json) -> bool:
 @_breaks
 def another_scheme(document: Json) -> bool:
     return _with(document["components"]["securitySchemes"]["bearer"], scheme="basic")
+
+
+@_breaks_shared
+def header_of_a_shared_answer_removed(document: Json) -> bool:
+    return _without(document["components"]["responses"]["RateLimited"]["headers"], "Retry-After")
+
+
+@_breaks_shared
+def media_type_of_a_shared_answer_changed(document: Json) -> bool:
+    answer = document["components"]["responses"]["RateLimited"]
+    return _with(answer, content={"application/json": answer["content"]["application/problem+json"]})
+
+
+@_breaks_shared
+def shared_parameter_required(document: Json) -> bool:
+    return _with(document["components"]["parameters"]["Idempotency-Key"], required=True)
 
 
 @_adds
@@ -379,6 +413,13 @@ def null_taken_in_a_body(document: Json) -> bool:
 
 
 @_adds
+def parameter_became_a_list(document: Json) -> bool:
+    found = _first(p for p in _parameters(document) if p["in"] == "query" and "anyOf" in p["schema"])
+    items = {"anyOf": [one for one in found["schema"]["anyOf"] if one.get("type") != "null"]} if found else {}
+    return _with(found, schema={"anyOf": [{"type": "array", "items": items}, {"type": "null"}]})
+
+
+@_adds
 def property_added_to_an_answer(document: Json) -> bool:
     found = _first(_answers(document))
     if found:
@@ -395,7 +436,7 @@ def property_of_an_answer_always_there(document: Json) -> bool:
 
 @_adds
 def enum_of_an_answer_narrowed(document: Json) -> bool:
-    found = _first(_fields(_answers(document), "enum"))
+    found = _first(_enumerations(document))
     return bool(found and [found["enum"].pop()])
 
 

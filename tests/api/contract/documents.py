@@ -1,5 +1,6 @@
 """The OpenAPI documents of the services: the committed one, and the published one that callers were promised."""
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,19 @@ def resolved(document: Json, node: Any) -> Any:
             found = found[step.replace("~1", "/").replace("~0", "~")]
         node = found
     return node
+
+
+def spelled_out(document: Json) -> Json:
+    """A copy that has what operations share (parameters, answers) in each of their places."""
+    whole = copy.deepcopy(document)
+    for _, _, operation in operations(whole):
+        if "parameters" in operation:
+            operation["parameters"] = [copy.deepcopy(resolved(whole, one)) for one in operation["parameters"]]
+        for status, answer in operation["responses"].items():
+            operation["responses"][status] = copy.deepcopy(resolved(whole, answer))
+    for kind in ("parameters", "responses"):
+        whole.get("components", {}).pop(kind, None)
+    return whole
 
 
 def references(node: object) -> Iterator[str]:

@@ -15,7 +15,7 @@ ALL_TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array"
 UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 SAME = ("pattern", "format", "multipleOf", "uniqueItems", "contentEncoding", "contentMediaType", "propertyNames")
-NOTES = frozenset({"title", "description", "default", "example", "examples", "deprecated", "$comment"})
+NOTES = frozenset({"discriminator", "title", "description", "default", "example", "examples", "deprecated", "$comment"})
 JUDGED = {"type", "enum", "const", "properties", "required", "additionalProperties", "items", "anyOf", "oneOf", "allOf"}
 UNIONS = ("anyOf", "oneOf")
 EXTENSIBLE = "x-extensible-enum"
@@ -71,6 +71,8 @@ class Fit:
             yield from self._union_of_outer(inner, outer, at, seen)
 
     def _union_of_outer(self, inner: Json, outer: Json, at: str, seen: Any) -> Iterator[str]:
+        if self.promise and _is_new_kind(inner, outer):
+            return
         for key in UNIONS:
             if branches := outer.get(key):
                 found = [list(self.reasons(inner, branch, at, seen)) for branch in branches]
@@ -129,6 +131,13 @@ class Fit:
                 yield from self.reasons(rest, theirs[name], f"{at}.{name}", seen)
         if "additionalProperties" in outer:
             yield from self.reasons(rest, outer["additionalProperties"], f"{at}.*", seen)
+
+
+def _is_new_kind(inner: Json, outer: Json) -> bool:
+    """Of a choice that callers were told may grow: one by another word than any that was published."""
+    told = outer.get("discriminator", {})
+    word = inner.get("properties", {}).get(told.get("propertyName"), {}).get("const")
+    return outer.get(EXTENSIBLE) is True and word is not None and word not in told.get("mapping", {})
 
 
 def _name(node: Any) -> str:

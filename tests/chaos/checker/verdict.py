@@ -1,11 +1,11 @@
-"""The verdict: every invariant of the promise (I1-I14) over the evidence, each by a function of its own."""
+"""The verdict: every invariant of the promise (I1-I15) over the evidence, each by a function of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tests.chaos.checker import commands, consumers, domain, streams
+from tests.chaos.checker import commands, consumers, domain, streams, webhooks
 from tests.chaos.evidence import Evidence
 
 Check = Callable[[Evidence], Iterable[str]]
@@ -25,6 +25,7 @@ CHECKS: dict[str, Check] = {
     "I12": consumers.recovered,
     "I13": consumers.nothing_skipped,
     "I14": commands.idempotent,
+    "I15": webhooks.posted,
 }
 
 
@@ -79,5 +80,7 @@ def figures(evidence: Evidence) -> dict[str, float]:
         "held": sum(row.outcome is None for row in evidence.held),
         "notices": len(evidence.notices),
         "deliveries": sum(evidence.deliveries.values()),
+        "webhooks": sum(row.status == "delivered" for row in evidence.webhooks),
+        "webhooks_received": len(evidence.receptions),
         "recovery_seconds": -1.0 if evidence.recovery_seconds is None else evidence.recovery_seconds,
     }

@@ -25,8 +25,10 @@ COMMANDS: dict[str, str] = {
     "logs": "booking_local.commands.stack",
     "demo": "booking_proof.commands",
     "token": "booking_local.commands.stack",
+    "env": "booking_proof.commands",
     "seed": "booking_proof.seed.command",
     "events": "booking_local.commands.events",
+    "webhooks": "booking_local.commands.webhooks",
     "calendar": "booking_local.commands.operator",
     "ranking": "booking_local.commands.operator",
     "projections": "booking_local.commands.operator",
@@ -34,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "republish": "booking_local.commands.operator",
     "audit": "booking_proof.audit.command",
     "erase": "booking_local.commands.operator",
+    "docs": "booking_proof.docs",
     "bench": "booking_proof.commands",
 }
 """Name and module. There the command is what has its name: a function, or a Typer of several commands."""

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from booking_contracts.topics import create_topics
+from booking_contracts.admin import create_topics
 from booking_local.layout import Layout, replace_private
 from booking_local.stack import databases
 from booking_local.stack.secrets import DATABASES, Secrets, load, load_or_make
@@ -29,8 +29,11 @@ def write_secret_files(layout: Layout, secrets: Secrets) -> None:
     own: dict[str, dict[str, str]] = {
         "postgres": {"POSTGRES_PASSWORD": secrets.postgres_superuser},
         "identity": {
-            "secrets.json": json.dumps({"signing_key": secrets.signing_key, "signing_kid": secrets.signing_kid}),
+            "secrets.json": json.dumps(
+                {"signing_key": secrets.signing_key, "signing_kid": secrets.signing_kid, "issuer": secrets.issuer}
+            ),
             "jwks.json": layout.jwks.read_text("utf-8"),
+            "CLIENT_SECRET": secrets.client_secret,
         },
         "payments": secrets.payments,
         "whatsapp": secrets.whatsapp,
@@ -38,6 +41,7 @@ def write_secret_files(layout: Layout, secrets: Secrets) -> None:
         "consultation": {},
         "notifier": secrets.whatsapp,
         "calendar": {"FEED_SECRET": secrets.feed_secret},
+        "gateway": {"SESSION_SECRET": secrets.session_secret},
     }
     for name in DATABASES:
         own[name]["DATABASE_URL"] = secrets.database_url(POSTGRES_HOST, name, "app")
@@ -63,7 +67,7 @@ def main() -> None:
     match sys.argv[1:]:
         case ["secrets"]:
             layout.folder.mkdir(parents=True, exist_ok=True)
-            write_secret_files(layout, load_or_make(layout))
+            write_secret_files(layout, load_or_make(layout, issuer=os.environ["JWT_ISSUER"]))
         case ["provision"]:
             provision(load(layout))
         case _:

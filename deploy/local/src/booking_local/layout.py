@@ -18,6 +18,8 @@ class Layout:
         """Passwords and keys, made once, readable by the owner alone."""
         self.jwks = folder / "jwks.json"
         """The public half of the signing key."""
+        self.people = folder / "people.json"
+        """Whom the local identity provider offers to choose: `booking demo` and `booking seed` write it."""
         self.ports = folder / "ports.json"
         """The ports used last: taken again where they are free."""
         self.migrated = folder / "migrated.json"

@@ -89,6 +89,19 @@ def test_settings__are_whole_with_what_the_container_has(installation, monkeypat
     assert (settings.database_owner_url is not None) == name.endswith("-migrate")
 
 
+def test_gateway__has_whole_settings_and_its_own_secret_alone(installation, monkeypatch):
+    folder, made = installation
+    for variable in list(os.environ):
+        monkeypatch.delenv(variable)
+    for variable, value in CONTAINERS["gateway"]["environment"].items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("SECRETS_DIR", str(folder / "gateway"))
+    settings = import_module("booking_gateway.settings").load()
+    assert settings.session_secret.get_secret_value() == made.session_secret
+    assert [one.name for one in (folder / "gateway").iterdir()] == ["session_secret"]
+    assert settings.public_url in CONTAINERS["checkout"]["environment"]["RETURN_ORIGINS"]
+
+
 @pytest.mark.parametrize("name", sorted(CONTAINERS))
 def test_container__is_bounded_and_its_log_too(name):
     """One that grows without end takes the whole machine with it."""

@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -22,7 +23,7 @@ from booking_local.servers.ports import choose, free_port
 from booking_local.stack import programs, secrets
 from booking_local.stack.control import Progress
 
-STARTING = {("up",), ("demo",), ("bench",)}
+STARTING = {("up",), ("demo",), ("bench",), ("docs",)}
 """They start what is missing, or have no stack at all."""
 
 ARGUMENTS = {
@@ -38,7 +39,7 @@ ARGUMENTS = {
 
 
 def every_command():
-    root = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app)
     found = []
     for name in COMMANDS:
         command = root.get_command(None, name)
@@ -97,7 +98,10 @@ def test_stack_that_is_down__a_sentence(command, closed, capfd):
     check(*said(command, closed.folder, capfd))
 
 
-@pytest.mark.parametrize("command", sorted(set(every_command()) - {("token",), ("down",), ("status",)}), ids=" ".join)
+ASK_NOBODY = {("token",), ("env",), ("down",), ("status",)}
+
+
+@pytest.mark.parametrize("command", sorted(set(every_command()) - ASK_NOBODY), ids=" ".join)
 def test_stack_whose_servers_are_dead__a_sentence(command, closed, capfd):
     """Tracebacks of `seed` and `audit`."""
     check(*said(command, closed.folder, capfd), lines=4 if command == ("republish",) else 1)  # one of each service
@@ -192,3 +196,16 @@ def test_port_base_that_cannot_be__refused_and_not_remembered(base, tmp_path, ca
     assert "--port-base" in err
     assert not (state / "ports.json").exists()
     assert not (state / "endpoints.json").exists()
+
+
+def test_env__is_what_a_shell_takes_and_names_no_server_of_the_stack(closed, capfd):
+    """BOOKING_POSTGRES_URL would make the next stack of that shell use this one's database."""
+    code, out, _ = said(("env",), closed.folder, capfd)
+    assert code == 0
+    shell = subprocess.run(["bash", "-c", f"{out}\nenv"], env={}, capture_output=True, text=True, check=True)
+    known = dict(line.split("=", 1) for line in shell.stdout.splitlines() if line.startswith("BOOKING_"))
+    assert known == json.loads(said(("env", "--json"), closed.folder, capfd)[1])
+    assert known["BOOKING_CHECKOUT"] == json.loads(closed.endpoints.read_text())["checkout"]
+    assert known["BOOKING_CLIENT_SECRET"] == secrets.load(closed).client_secret
+    assert all(uuid.UUID(value) for name, value in known.items() if name.endswith("_ID") and "CLIENT" not in name)
+    assert not {name for name in known if name in ("BOOKING_STATE", "BOOKING_POSTGRES_URL", "BOOKING_KAFKA_BOOTSTRAP")}

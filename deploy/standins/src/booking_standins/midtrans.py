@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from booking_contracts.zones import zone
 
@@ -66,6 +67,8 @@ class Order:
     transaction_time: str = ""
     settlement_time: str | None = None
     refunds: list[dict[str, Any]] = field(default_factory=list)
+    finish: str | None = None
+    """Where the customer goes after paying, of the request's `callbacks`."""
 
     def may(self, status: str) -> bool:
         """Whether the documented cycle lets this come next."""
@@ -121,6 +124,15 @@ class Order:
             known["refund_amount"] = f"{Decimal(self.gross_amount) - self.left:.2f}"  # the sum of all so far
             known["refunds"] = [dict(one) for one in self.refunds]
         return known
+
+    def sent_on(self) -> str | None:
+        """`finish` with what Snap appends to it ("Window redirection"); None where nobody is sent on."""
+        if self.finish is None or self.status is None:
+            return None
+        said = self.describe()
+        told = {name: said[name] for name in ("merchant_id", "order_id", "status_code", "transaction_status")}
+        parts = urlsplit(self.finish)
+        return urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query), *told.items()])))
 
     def notification(self, server_key: str, **changes: Any) -> dict[str, Any]:
         """The notification's body with its proof. `changes` are signed too; a change to None leaves the value out."""

@@ -3,6 +3,7 @@
 Its interface: `POST /snap/v1/transactions`, `GET /v2/{order_id}/status`, `POST /v2/{order_id}/refund` (also
 `/refund/online/direct`), `/cancel`, `/expire`. It is as strict as Midtrans: a refund needs a settled payment, a cancel
 one that is not settled (else 412), an expired order says 407.
+The page that Snap answers with is one for people: they pay, are refused or pay later, and go on to `callbacks.finish`.
 Ours: `POST /pay/{reference}` is the customer, or the bank; the signed notification goes to checkout, again until it is
 taken. Whatever is asked for happens, also what the documented cycle forbids (`"lawful"` in the answer says so).
 Optional body: `{"transaction_status": "settlement", "gross_amount": "250000.00", "currency": "IDR", "notify": true,
@@ -15,14 +16,16 @@ Settings: NOTIFICATION_URL (checkout's `/v1/payments`), MIDTRANS_SERVER_KEY, MAN
 
 import hashlib
 import hmac
+import html
 import json
 import uuid
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -30,6 +33,12 @@ from booking_standins.midtrans import CANCELABLE, OUT, REFUNDABLE, Order, author
 from booking_standins.serving import Behaviour, Received, answered, application, serve, setting, state_file
 from booking_standins.webhooks import Webhooks
 
+CHOICES: dict[str, tuple[str, dict[str, Any]]] = {
+    "settlement": ("Pay", {}),
+    "pending": ("Pay later", {}),
+    "deny": ("Be refused", {"payment_type": "credit_card"}),
+}
+"""What a customer may do on the page, and how it happens."""
 CANNOT = "Merchant cannot modify the status of the transaction"
 
 
@@ -54,8 +63,12 @@ class Payments:
         order_id, amount = str(details.get("order_id") or ""), _amount(details.get("gross_amount"))
         complaints = [] if order_id else ["transaction_details.order_id is required"]
         complaints += [] if amount else ["transaction_details.gross_amount is required"]
+        finish = (body.get("callbacks") or {}).get("finish")
+        complaints += [] if finish is None or _is_page(finish) else ["callbacks.finish must be a valid url"]
         invalid = None if amount and not complaints else JSONResponse({"error_messages": complaints}, 400)
-        return await self._asked(request, order_id, lambda: self._session(order_id, amount or Decimal(0)), invalid)
+        return await self._asked(
+            request, order_id, lambda: self._session(order_id, amount or Decimal(0), finish), invalid
+        )
 
     async def status(self, request: Request) -> Response:
         """`GET /v2/{order_id}/status`: 404 as long as nobody has tried to pay."""
@@ -114,22 +127,36 @@ class Payments:
         order.move(status, fraud_status=str(wish.get("fraud_status", "accept")))
 
     async def page(self, request: Request) -> Response:
-        token = request.path_params["token"]
-        order = next((one for one in self.orders.values() if one.token == token), None)
+        """`GET /snap/v4/redirection/{token}`: what the customer sees."""
+        order = self._of_page(request)
+        return _page(order) if order else HTMLResponse("<h1>404</h1>", 404)
+
+    async def choose(self, request: Request) -> Response:
+        """`POST` of that page: it happens, checkout is told, and the customer is sent on."""
+        order = self._of_page(request)
         if order is None:
             return HTMLResponse("<h1>404</h1>", 404)
-        return HTMLResponse(
-            f"<!doctype html><title>Payment</title><h1>{order.currency} {order.gross_amount}</h1>"
-            f"<p>Order {order.order_id}: {order.status or 'unpaid'}</p>"
-            f'<form method="post" action="/pay/{order.order_id}"><button>Pay</button></form>'
-        )
+        if self.behaviour.mode == "down":
+            return HTMLResponse("<h1>503</h1>", 503)
+        choice = parse_qs((await request.body()).decode("latin-1")).get("choice", [""])[0]
+        if choice not in _choices(order):
+            return _page(order, status=409)
+        self._happen(order, {"transaction_status": choice, **CHOICES[choice][1]})
+        self._save(order)
+        await self._notify(order.notification(self._key), send=True)
+        onward = order.sent_on()
+        return RedirectResponse(onward, 303) if onward else _page(order)
 
-    def _session(self, order_id: str, amount: Decimal) -> Response:
+    def _of_page(self, request: Request) -> Order | None:
+        token = request.path_params["token"]
+        return next((one for one in self.orders.values() if one.token == token), None)
+
+    def _session(self, order_id: str, amount: Decimal, finish: str | None) -> Response:
         order = self.orders.get(order_id)
         if order is not None and order.status is not None:
             return JSONResponse({"error_messages": ["transaction_details.order_id has already been taken"]}, 400)
         if order is None or Decimal(order.gross_amount) != amount:
-            order = self.orders[order_id] = Order(order_id, f"{amount:.2f}")
+            order = self.orders[order_id] = Order(order_id, f"{amount:.2f}", finish=finish)
             self._save(order)
         url = f"{self._public_url}/snap/v4/redirection/{order.token}"
         return JSONResponse({"token": order.token, "redirect_url": url}, 201)
@@ -227,6 +254,31 @@ class Payments:
         self._received.write(order.as_json())
 
 
+def _choices(order: Order) -> list[str]:
+    """What the customer may do now; `deny` after a settlement is the bank's word, not theirs."""
+    return [choice for choice in CHOICES if order.status in (None, "pending") and order.may(choice)]
+
+
+def _is_page(address: Any) -> bool:
+    parts = urlsplit(address) if isinstance(address, str) else None
+    return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _page(order: Order, status: int = 200) -> Response:
+    buttons = "".join(
+        f'<button name="choice" value="{choice}">{CHOICES[choice][0]}</button> ' for choice in _choices(order)
+    )
+    onward = order.sent_on()
+    back = f'<p><a href="{html.escape(onward)}">Back to the shop</a></p>' if onward else ""
+    return HTMLResponse(
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Payment</title>'
+        f"<h1>{html.escape(order.currency)} {html.escape(order.gross_amount)}</h1>"
+        f"<p>Order {html.escape(order.order_id)}: {order.status or 'unpaid'}</p>"
+        f'<form method="post">{buttons}</form>{back}</html>',
+        status,
+    )
+
+
 def _core(code: int, message: str, headers: dict[str, str] | None = None) -> Response:
     body = {"status_code": str(code), "status_message": message, "id": str(uuid.uuid4())}
     return JSONResponse(body, code, headers=headers)
@@ -263,6 +315,7 @@ def build() -> ASGIApp:
         [
             Route("/snap/v1/transactions", payments.create_session, methods=["POST"]),
             Route("/snap/v4/redirection/{token}", payments.page, methods=["GET"]),
+            Route("/snap/v4/redirection/{token}", payments.choose, methods=["POST"]),
             Route("/v2/{order_id}/status", payments.status, methods=["GET"]),
             Route("/v2/{order_id}/refund", payments.refund, methods=["POST"]),
             Route("/v2/{order_id}/refund/online/direct", payments.refund, methods=["POST"]),

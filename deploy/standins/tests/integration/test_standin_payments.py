@@ -189,3 +189,49 @@ def test_the_dashboards_button__a_signed_settlement_of_no_order(payments, checko
     body = told(checkout, "settlement")
     assert body["order_id"].startswith("payment_notif_test_")
     assert body["signature_key"] == proof(body)
+
+
+FINISH = "http://127.0.0.1:5173/orders?shop=1"
+
+
+def page_of(payments, finish: str | None = FINISH):
+    """The payment page's path, asked for as checkout does."""
+    wish = {**ORDER, **({"callbacks": {"finish": finish}} if finish else {})}
+    return httpx2.URL(payments.http.post("/snap/v1/transactions", json=wish).json()["redirect_url"]).path
+
+
+@pytest.mark.parametrize(("choice", "code"), [("settlement", "200"), ("pending", "201"), ("deny", "202")])
+def test_page__a_person_chooses_checkout_is_told_and_they_are_sent_on(payments, checkout, choice, code):
+    """Midtrans' "Window redirection": the finish URL with what became of the order."""
+    path = page_of(payments)
+    assert f'value="{choice}"' in payments.http.get(path).text
+    answer = payments.http.post(path, data={"choice": choice}, follow_redirects=False)
+    assert answer.status_code == 303
+    told = f"shop=1&merchant_id=G000000001&order_id=o-1&status_code={code}&transaction_status={choice}"
+    assert answer.headers["location"] == f"http://127.0.0.1:5173/orders?{told}"
+    assert json.loads(checkout[1][0][2])["transaction_status"] == choice
+
+
+def test_page__paid_already_offers_the_way_back_and_no_second_payment(payments, checkout):
+    path = page_of(payments)
+    payments.http.post(path, data={"choice": "settlement"})
+    shown = payments.http.get(path).text
+    assert "settlement" in shown
+    assert "<button" not in shown
+    assert 'href="http://127.0.0.1:5173/orders?shop=1&amp;merchant_id=' in shown
+    again = payments.http.post(path, data={"choice": "settlement"}, follow_redirects=False)
+    assert again.status_code == 409
+    assert len(checkout[1]) == 1
+
+
+def test_page__without_a_finish_stays(payments):
+    path = page_of(payments, finish=None)
+    stayed = payments.http.post(path, data={"choice": "settlement"}, follow_redirects=False)
+    assert (stayed.status_code, "settlement" in stayed.text) == (200, True)
+    assert payments.http.post("/snap/v4/redirection/none", data={"choice": "settlement"}).status_code == 404
+
+
+@pytest.mark.parametrize("wrong", ["orders", "javascript:alert(1)", 7, "https://"])
+def test_session__refuses_a_finish_that_is_no_address(payments, wrong):
+    answer = payments.http.post("/snap/v1/transactions", json={**ORDER, "callbacks": {"finish": wrong}})
+    assert (answer.status_code, answer.json()["error_messages"]) == (400, ["callbacks.finish must be a valid url"])

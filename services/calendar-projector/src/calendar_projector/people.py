@@ -1,4 +1,4 @@
-"""What the calendar knows of people: who is a practitioner (C3), who chose which language (N2), who was erased (E4)."""
+"""What the calendar knows of people: who is a practitioner (C3), names, locales (N2), and who was erased (E4)."""
 
 from datetime import datetime
 from typing import Any
@@ -6,14 +6,13 @@ from uuid import UUID
 
 import psycopg
 
-from booking_contracts.topics import PRACTITIONERS, PREFERENCES
+from booking_contracts.topics import CONTACTS, PRACTITIONERS
 from booking_people.copies import Copy, People
-from booking_web.languages import Language
 from booking_web.problems import Problem, forbidden
 
 PEOPLE = People(
     "erased_person",
-    copies=(Copy(PRACTITIONERS, "practitioner"), Copy(PREFERENCES, "person_language", ("language",))),
+    copies=(Copy(PRACTITIONERS, "practitioner", ("name",)), Copy(CONTACTS, "person_locale", ("locale", "name"))),
     key="%(person)s::text, 1",
 )
 
@@ -23,14 +22,15 @@ def person_erased() -> Problem:
     return forbidden("person_erased", "This person was erased; nothing shows their calendar any more.")
 
 
-async def language_chosen(conn: psycopg.AsyncConnection[Any], person: UUID) -> Language | None:
-    """The language of the person's preferences; None for whoever chose none."""
-    found = await conn.execute("SELECT language FROM person_language WHERE person_id = %s", (person,))
+async def locale_of(conn: psycopg.AsyncConnection[Any], person: UUID) -> str | None:
+    """The person's own locale; None for whoever is not known here."""
+    found = await conn.execute("SELECT locale FROM person_locale WHERE person_id = %s", (person,))
     row = await found.fetchone()
     return row[0] if row else None
 
 
 async def erase(conn: psycopg.AsyncConnection[Any], person: UUID, at: datetime) -> None:
-    """E4: feeds and language of an erased person go; rows of sessions hold ids alone and stay valid."""
+    """E4: feeds, tickets, name and locale of an erased person go; rows of sessions hold ids alone and stay valid."""
     async with PEOPLE.erasing(conn, person, at):
         await conn.execute("DELETE FROM feed WHERE person_id = %s", (person,))
+        await conn.execute("DELETE FROM stream_ticket WHERE person_id = %s", (person,))

@@ -14,7 +14,7 @@ class Settings(ServiceSettings):
         SecretStr,
         Field(
             min_length=16,
-            description="at least 16 random characters: whoever has them can make every feed's address",
+            description="at least 16 random characters: whoever has them makes feeds' addresses, the stream's tickets",
             examples=["an-example-of-a-secret"],
         ),
     ]

@@ -98,10 +98,42 @@ erased_person = sa.Table(
     sa.Column("person_id", sa.Uuid, primary_key=True),
     sa.Column("erased_at", TIMESTAMPTZ, nullable=False),
 )
-practitioner = sa.Table("practitioner", metadata, sa.Column("id", sa.Uuid, primary_key=True))
-person_language = sa.Table(
-    "person_language",
+practitioner = sa.Table(
+    "practitioner", metadata, sa.Column("id", sa.Uuid, primary_key=True), sa.Column("name", sa.Text)
+)
+person_locale = sa.Table(
+    "person_locale",
     metadata,
     sa.Column("person_id", sa.Uuid, primary_key=True),
-    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("locale", sa.Text, nullable=False),
+    sa.Column("name", sa.Text),
+)
+stream_head = sa.Table(
+    "stream_head",
+    metadata,
+    sa.Column("one", sa.Boolean, primary_key=True),
+    sa.Column("place", sa.BigInteger, nullable=False),
+)
+stream_item = sa.Table(
+    "stream_item",
+    metadata,
+    sa.Column("place", sa.BigInteger, primary_key=True),
+    sa.Column("event_id", sa.Uuid, nullable=False),
+    sa.Column("member_id", sa.Uuid),
+    sa.Column("practitioner_id", sa.Uuid),
+    sa.Column("admins", sa.Boolean, nullable=False),
+    sa.Column("item", sa.Text, nullable=False),
+    sa.UniqueConstraint("event_id", "admins"),
+    sa.Index("stream_item_member", "member_id", "place"),
+    sa.Index("stream_item_practitioner", "practitioner_id", "place"),
+)
+stream_ticket = sa.Table(
+    "stream_ticket",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("person_id", sa.Uuid, nullable=False),
+    sa.Column("roles", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("rights_end_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("expires_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("used_at", TIMESTAMPTZ),
 )

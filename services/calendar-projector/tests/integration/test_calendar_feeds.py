@@ -2,15 +2,15 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from icalendar import Calendar
 
 from booking_contracts.decode import Record
-from booking_contracts.directory import PersonErased, PersonPreferences
-from booking_contracts.topics import ERASURES, PREFERENCES
+from booking_contracts.directory import PersonContact, PersonErased
+from booking_contracts.topics import CONTACTS, ERASURES
 from booking_inbox import Inbox
 from booking_inbox.reading import Poison, read
 from calendar_projector.kafka import CONSUMER, router
@@ -95,18 +95,16 @@ async def test_a_feed_whose_reader_wishes_a_language_has_it_and_never_refuses_th
     assert f"X-WR-CALNAME:{name}" in answer.text
 
 
-async def test_a_feed_and_events_speak_the_language_that_the_person_chose_and_follow_a_later_choice(
-    ground, story, make_record
-):
-    """N2: chosen once and for all readers; no header has a say. Copies and late records change nothing."""
+async def test_a_feed_and_events_follow_the_locale_of_the_person(ground, story, make_record):
+    """N2: one setting for all readers; no header has a say. Copies and late records change nothing."""
     person = uuid4()
     await ground.put(story(member=person).requested().scheduled(on=SOON))
     path = _path(await _made(ground, person))
     inbox = Inbox(CONSUMER, router.subscribers)
 
-    async def chosen(language: Literal["id", "en"], version: int) -> None:
-        event = PersonPreferences(person_id=person, email=True, whatsapp=False, language=language)
-        item = read(make_record(PREFERENCES, person, event, version), sequenced=True)
+    async def chosen(locale: str, version: int) -> None:
+        event = PersonContact(person_id=person, name="Sari", locale=locale, timezone="Asia/Jakarta")
+        item = read(make_record(CONTACTS, person, event, version), sequenced=True)
         assert not isinstance(item, Poison)
         async with ground.running.service.database.transaction() as conn:
             await inbox.receive(conn, item)
@@ -119,15 +117,15 @@ async def test_a_feed_and_events_speak_the_language_that_the_person_chose_and_fo
 
     indonesian, english = ("Jadwal konsultasi", "Sesi konsultasi"), ("Consultations", "Consultation")
     assert await speaks() == indonesian
-    choices: list[tuple[Literal["id", "en"], int, tuple[str, str]]] = [
-        ("en", 1, english),
+    choices: list[tuple[str, int, tuple[str, str]]] = [
+        ("en-GB", 1, english),
         ("id", 3, indonesian),
         ("id", 3, indonesian),
         ("en", 2, indonesian),
         ("en", 4, english),
     ]
-    for language, version, expected in choices:
-        await chosen(language, version)
+    for locale, version, expected in choices:
+        await chosen(locale, version)
         assert await speaks() == await speaks(Accept_Language="en") == await speaks(Accept_Language="id") == expected
 
 
@@ -212,23 +210,23 @@ async def test_nothing_secret_is_stored_and_the_token_is_never_logged(ground, ca
     assert token[22:] not in str(rows)
 
 
-async def test_an_erased_person_loses_all_feeds_and_the_language_and_gets_none_again(world, make_record, until):
-    """E4: by the erasures topic, through the real consumer; a choice that comes after its person's erasure too."""
+async def test_an_erased_person_loses_all_feeds_and_the_locale_and_gets_none_again(world, make_record, until):
+    """E4: by the erasures topic, through the real consumer; a contact that comes after its person's erasure too."""
     person, other = uuid4(), uuid4()
 
     def choice(of: UUID, version: int) -> Record:
-        event = PersonPreferences(person_id=of, email=True, whatsapp=True, language="en")
-        return make_record(PREFERENCES, of, event, version)
+        event = PersonContact(person_id=of, name="Sari", phone="+6281234567890", locale="en", timezone="Asia/Jakarta")
+        return make_record(CONTACTS, of, event, version)
 
     async with world.running("all") as running:
         for owner in (person, person, other):
             assert (await running.call("POST", FEEDS, "member", sub=owner)).status_code == 201
         await world.tell(choice(person, 1), choice(other, 1))
 
-        async def languages() -> bool:
-            return await world.rows("SELECT count(*) FROM person_language") == [(2,)]
+        async def locales() -> bool:
+            return await world.rows("SELECT count(*) FROM person_locale") == [(2,)]
 
-        await until(languages)
+        await until(locales)
         await world.tell(make_record(ERASURES, person, PersonErased(), 1))
 
         async def forgotten() -> bool:
@@ -239,13 +237,15 @@ async def test_an_erased_person_loses_all_feeds_and_the_language_and_gets_none_a
 
         async def taken() -> bool:
             return await world.rows(
-                "SELECT version FROM inbox WHERE topic = %s AND key = %s", PREFERENCES.name, str(person)
+                "SELECT version FROM inbox WHERE topic = %s AND key = %s", CONTACTS.name, str(person)
             ) == [(2,)]
 
         await until(taken)
         assert await world.rows("SELECT person_id FROM feed") == [(other,)]
-        assert await world.rows("SELECT person_id, language FROM person_language") == [(other, "en")]
+        assert await world.rows("SELECT person_id, locale FROM person_locale") == [(other, "en")]
         refused = await running.call("POST", FEEDS, "member", sub=person)
         assert (refused.status_code, refused.json()["code"]) == (403, "person_erased"), "the token is still valid"
-        stream = await running.get("/v1/calendar/stream", "member", sub=person)
+        stream = await running.get("/v1/stream", "member", sub=person)
         assert (stream.status_code, stream.json()["code"]) == (403, "person_erased")
+        ticket = await running.call("POST", "/v1/stream-tickets", "member", sub=person)
+        assert (ticket.status_code, ticket.json()["code"]) == (403, "person_erased")

@@ -1,115 +1,18 @@
-"""Worker and api as processes of their own: changes as they happen, held records, the operator's command."""
+"""Worker and api as processes of their own: held records, the operator's command, who is a practitioner."""
 
 import asyncio
-import contextlib
-import json
 import os
 import sys
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import uuid4
 
-import httpx2
 import pytest
-import uvicorn
 
-from booking_contracts.directory import PersonPreferences, PractitionerProfile
-from booking_contracts.topics import PRACTITIONERS, PREFERENCES
+from booking_contracts.directory import PractitionerProfile
+from booking_contracts.topics import PRACTITIONERS
 from booking_web.consistency import ConsistencyToken
 
 pytestmark = pytest.mark.servers
-
-
-@asynccontextmanager
-async def _served(running) -> AsyncIterator[str]:
-    """The api on a real socket: an event stream cannot be read through the in-process transport."""
-    server = uvicorn.Server(uvicorn.Config(running.app, port=0, lifespan="off", log_config=None, ws="none"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 uvicorn tells nobody
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        running.app.state.health.stopping.set()
-        server.should_exit = True
-        async with asyncio.timeout(60):  # an open stream must not hold the stop
-            await task
-
-
-class Stream:
-    """The events of one open stream."""
-
-    def __init__(self, response) -> None:
-        self._lines = response.aiter_lines()
-
-    async def next(self) -> tuple[str, dict]:
-        """The next event's name and data."""
-        name, data = "", ""
-        async with asyncio.timeout(20):
-            async for line in self._lines:
-                if line.startswith("event:"):
-                    name = line.partition(":")[2].strip()
-                if line.startswith("data:"):
-                    data = line.partition(":")[2].strip()
-                if not line and name:
-                    return name, json.loads(data)
-        raise AssertionError("the stream ended")
-
-
-async def test_open_calendars_learn_of_changes_as_they_happen(world, story, make_record, until):
-    """C3: the own ones alone; across processes; a session that went to another practitioner leaves.
-
-    N2: in the language that is chosen by then.
-    """
-    one = story().requested().scheduled()
-    before, other = one.practitioner, uuid4()
-    async with world.running("api") as api, world.running("worker"), _served(api) as base:
-        async with contextlib.AsyncExitStack() as opened:
-            streams = []
-            for person in (one.member, before, uuid4()):
-                client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=30))
-                bearer = api.issuer.bearer("member", "practitioner", sub=person)
-                stream = client.stream("GET", "/v1/calendar/stream", headers=bearer)
-                streams.append(Stream(await opened.enter_async_context(stream)))
-            for stream in streams:
-                assert (await stream.next())[0] == "ready"
-            await world.tell(*one.records)
-            for stream in streams[:2]:
-                name, data = await _change(stream)
-                assert (name, data["id"], data["title"]) == ("change", str(one.id), "Sesi konsultasi")
-            await world.tell(*one.changed(other).records[2:])
-            for stream in streams[:2]:
-                assert await _change(stream) == ("removed", {"id": str(one.id)})
-            choice = PersonPreferences(person_id=one.member, email=True, whatsapp=True, language="en")
-            await world.tell(make_record(PREFERENCES, one.member, choice, 1))
-            await until(lambda: world.rows("SELECT FROM person_language"))
-            await world.tell(*one.scheduled(start=10).records[3:])
-            name, data = await _change(streams[0])
-            assert (name, data["extendedProps"]["practitioner_id"]) == ("change", str(other))
-            assert data["title"] == "Consultation"
-            foreign = asyncio.create_task(_change(streams[2]))
-            done, _ = await asyncio.wait([foreign], timeout=0.3)
-            assert not done
-            foreign.cancel()
-        unauthorised = await api.get("/v1/calendar/stream")
-        assert unauthorised.status_code == 401
-
-
-async def test_an_open_calendar_is_kept_alive_and_ends_with_its_token(world):
-    """C3, T3: a comment every 15 seconds, so that no proxy takes it for dead; nothing after the token's end."""
-    async with world.running("api") as api, _served(api) as base, httpx2.AsyncClient(base_url=base, timeout=60) as http:
-        # Valid for 20 seconds with the leeway: longer than the comment takes.
-        bearer = api.issuer.bearer("member", exp=int(time.time()) - 10)
-        lines = []
-        async with asyncio.timeout(50), http.stream("GET", "/v1/calendar/stream", headers=bearer) as answer:
-            assert answer.status_code == 200
-            lines = [line async for line in answer.aiter_lines()]
-        assert "event: ready" in lines
-        assert ": ping" in lines
-        assert (await http.get("/v1/calendar/stream", headers=bearer)).status_code == 401
 
 
 async def test_a_held_record_is_discarded_by_an_admin_and_the_session_goes_on(world, story, until):
@@ -199,14 +102,6 @@ async def _command(world, *arguments: str) -> tuple[int, list[str]]:
     return process.returncode or 0, output.decode().strip().splitlines()
 
 
-async def _change(stream: Stream) -> tuple[str, dict]:
-    """The next event that is no `refresh`: a hub that has just begun to listen asks everybody to read again."""
-    while True:
-        name, data = await stream.next()
-        if name != "refresh":
-            return name, data
-
-
 async def test_a_practitioner_without_sessions__is_known_by_the_profile_until_its_tombstone(world, make_record, until):
     """E1, C3: whose taken times anybody may ask for; through the real consumer."""
     person = uuid4()
@@ -224,6 +119,6 @@ async def test_a_practitioner_without_sessions__is_known_by_the_profile_until_it
         await world.tell(shown)
         token = ConsistencyToken("checkout", "practitioner", str(person), 1).encode()
         seen = await running.get(f"{path}&wait=10", "member", Consistency_Token=token)
-        assert (seen.status_code, seen.json()) == (200, {"items": []})
+        assert (seen.status_code, seen.json()) == (200, {"items": [], "next_cursor": None})
         await world.tell(gone)
         await until(lambda: answers(404))

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from psycopg import sql
+from tests.rigs.service import round_trips
 
+from booking_contracts.directory import PersonContact, PersonErased, PractitionerProfile
+from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS
 from booking_web.consistency import ConsistencyToken
 from calendar_projector.calendar import reads
 from calendar_projector.calendar.reads import Range
@@ -33,23 +35,48 @@ async def test_an_event_has_the_shape_that_calendar_components_read(ground, stor
             "start": "2026-12-01T02:00:00Z",
             "end": "2026-12-01T03:00:00Z",
             "status": "scheduled",
-            "extendedProps": {
-                "session_id": str(one.id),
-                "transaction_id": str(one.transaction),
-                "practitioner_id": str(one.practitioner),
-                "user_id": str(one.member),
-                "scheduled_date": "2026-12-01",
-                "time_start": "09:00",
-                "time_end": "10:00",
-                "timezone": "Asia/Jakarta",
-                "meeting_link": "https://meet.google.com/abc-defg-hij",
-                "schedule_version": 1,
-                "version": 2,
-            },
+            "transaction_id": str(one.transaction),
+            "practitioner_id": str(one.practitioner),
+            "practitioner_name": None,
+            "user_id": str(one.member),
+            "member_name": None,
+            "scheduled_date": "2026-12-01",
+            "time_start": "09:00",
+            "time_end": "10:00",
+            "timezone": "Asia/Jakarta",
+            "meeting_link": "https://meet.google.com/abc-defg-hij",
+            "schedule_version": 1,
+            "version": 2,
         }
     ]
     (english,) = await _items(ground, EVENTS, "member", sub=one.member, Accept_Language="en-GB")
     assert english["title"] == "Consultation"
+
+
+async def test_events_name_their_two_people_until_they_are_erased(ground, story, make_record):
+    """By as many statements as without; a profile's name before a contact's. E4: who is erased has no name."""
+    one, practitioner, member = story().requested().scheduled(), "Dr. Budi", "Sari"
+    await ground.put(one)
+    profile = PractitionerProfile(
+        id=one.practitioner, name=practitioner, tiers=("gold",), timezone="Asia/Jakarta", active=True
+    )
+    contacts = {
+        person: PersonContact(person_id=person, name=name, locale="id", timezone="Asia/Jakarta")
+        for person, name in ((one.practitioner, "Budi"), (one.member, member))
+    }
+
+    async def names(*records) -> tuple[str | None, str | None]:
+        await ground.running.take(*records)
+        with round_trips() as asked:
+            (item,) = await _items(ground, EVENTS, "member", sub=one.member)
+        assert asked.count == 2, "the page and the reader's locale"
+        return item["practitioner_name"], item["member_name"]
+
+    told = [make_record(CONTACTS, person, contact, 1) for person, contact in contacts.items()]
+    assert await names(*told) == ("Budi", member)
+    assert await names(make_record(PRACTITIONERS, one.practitioner, profile, 1)) == (practitioner, member)
+    assert await names(make_record(ERASURES, one.practitioner, PersonErased(), 1)) == (None, member)
+    assert await names(make_record(ERASURES, one.member, PersonErased(), 1)) == (None, None)
 
 
 async def test_a_person_sees_only_their_own_calendar_an_admin_any(ground, story):
@@ -166,6 +193,17 @@ async def test_busy_tells_a_stranger_the_times_as_practitioner_and_nothing_else(
         assert await _taken(ground, person, *roles, sub=sub) == ["02", "04", "06"]
 
 
+async def test_busy_is_paged_as_every_list(ground, story):
+    person = uuid4()
+    await ground.put(*(story(practitioner=person).requested().scheduled(start=hour) for hour in (9, 11, 13)))
+    path, seen, cursor = f"/v1/calendar/busy?practitioner_id={person}&{RANGE}&limit=2", list[list[str]](), ""
+    while cursor is not None:
+        answer = (await ground.running.get(f"{path}&cursor={cursor}", "member", sub=uuid4())).json()
+        seen.append([item["start"][11:13] for item in answer["items"]])
+        cursor = answer["next_cursor"]
+    assert seen == [["02", "04"], ["06"]]
+
+
 async def test_busy_of_a_member__is_404_for_a_stranger_their_own_and_an_admins_to_see(ground, story):
     """E1: whoever is no practitioner does not exist for others, with sessions or without."""
     one = story().requested().scheduled(start=9)
@@ -189,7 +227,10 @@ async def test_a_consistency_token_waits_and_is_never_silently_stale(ground, sto
     one.scheduled()
     await ground.put(one)
     assert len(await _items(ground, path, "member", sub=one.member, Consistency_Token=token)) == 1
-    for service, kind in (("checkout", "transaction"), ("consultation", "assessment"), ("checkout", "person")):
+    person = ConsistencyToken("checkout", "person", str(one.member), 1).encode()
+    unheard = await ground.running.get(path, "member", sub=one.member, Consistency_Token=person)
+    assert (unheard.status_code, unheard.json()["code"]) == (503, "not_yet_visible"), "the locale is the person's"
+    for service, kind in (("checkout", "transaction"), ("consultation", "assessment"), ("checkout", "product")):
         other = ConsistencyToken(service, kind, str(uuid4()), 9).encode()
         assert len(await _items(ground, path, "member", sub=one.member, Consistency_Token=other)) == 1
     broken = await ground.running.get(path, "member", sub=one.member, Consistency_Token="nope")
@@ -212,15 +253,12 @@ async def test_every_query_uses_an_index_and_sorts_no_whole_table(ground, story)
     begin = datetime(2030, 6, 1, tzinfo=UTC)
     wanted = {**Range(begin, begin + timedelta(days=7), 200).names(), "person": person, "id": person}
     wanted |= {"practitioner_id": person, "user_id": person, "ids": [person]}
+    people: tuple[reads.Who, ...] = ("all", "practitioner", "member", "pair", "person")
     for statement in (
-        reads._OF_ALL,
-        reads._OF_PRACTITIONER,
-        reads._OF_MEMBER,
-        reads._OF_BOTH,
-        reads._OF_PERSON,
-        reads._AT_WORK,
-        sql.SQL(reads._PRACTITIONER),
-        sql.SQL("SELECT version FROM session_calendar WHERE session_id = %(id)s"),
+        *(reads.page(who, limit=200, continued=False) for who in people),
+        reads._AT_WORK.as_bytes(),
+        reads._PRACTITIONER.encode(),
+        b"SELECT version FROM session_calendar WHERE session_id = %(id)s",
     ):
         nodes = await _plan(ground, statement, wanted)
         scans = [
@@ -233,15 +271,17 @@ async def test_every_query_uses_an_index_and_sorts_no_whole_table(ground, story)
         assert sum(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) for n in used) <= 1300, statement
     # A page stops at its limit however long the range is: 60,000 sessions lie in this one.
     years = wanted | Range(begin.replace(year=2029), begin.replace(year=2032), 200).names()
-    read = [n for n in await _plan(ground, reads._OF_ALL, years) if n.get("Relation Name") == "user_schedule_a"]
-    assert sum(n["Actual Rows"] for n in read) <= 200
+    for place in ({"after": None, "after_id": None}, {"after": begin.replace(year=2031), "after_id": person}):
+        whole = reads.page("all", limit=200, continued=place["after"] is not None)
+        read = [n for n in await _plan(ground, whole, years | place) if n.get("Relation Name") == "user_schedule_a"]
+        assert sum(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) for n in read) <= 210
     admin = await _items(ground, "/v1/calendar/events?start=2030-06-01&end=2030-06-08&limit=10", "admin")
     assert len(admin) == 10
 
 
-async def _plan(ground, statement: sql.Composable, names: dict) -> list[dict]:
+async def _plan(ground, statement: bytes, names: dict) -> list[dict]:
     async with ground.running.service.database.autocommit() as conn:
-        cursor = await conn.execute(sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) ") + statement, names)
+        cursor = await conn.execute(b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement, names)
         found = (await cursor.fetchone())[0]
     plan = found if isinstance(found, list) else json.loads(found)
     return list(_nodes(plan[0]["Plan"]))

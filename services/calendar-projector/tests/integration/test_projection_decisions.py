@@ -22,13 +22,6 @@ OPEN = "SELECT count(*) FROM held WHERE settled_at IS NULL"
 ROWS = "SELECT session_id, version, row_version, status, starts_at, schedule_version FROM session_calendar ORDER BY 1"
 
 
-class Nobody:
-    """A listener who does not listen."""
-
-    def committed(self, merged: Any) -> None:
-        pass
-
-
 def _broken(one) -> list:
     """The session's records, the third of them broken."""
     first, second, third, *more = one.records
@@ -221,7 +214,7 @@ async def _building(world, hurt, until, quick):
             database=service.database,
             kafka=Kafka(world.settings.kafka_bootstrap, world.prefix),
             tuning=quick,
-            listener=Nobody(),
+            published=lambda: None,
         )
         stop = asyncio.Event()
         task = asyncio.create_task(runner.run(stop))

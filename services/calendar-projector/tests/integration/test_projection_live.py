@@ -12,7 +12,6 @@ from booking_contracts.topics import USER_SCHEDULE
 from booking_process.database import Database
 from calendar_projector.projection.consumer import Kafka
 from calendar_projector.projection.projector import Projector
-from calendar_projector.projection.slot import Merged
 
 pytestmark = pytest.mark.servers
 
@@ -100,7 +99,7 @@ async def test_poison_is_held_and_blocks_its_own_session_only(world, story, unti
     one, two, three = hurt.records
     sick = [
         dataclasses.replace(two, value=b"{nope"),
-        dataclasses.replace(two, headers=(*two.headers, ("ce_actor", b"\xff"))),
+        dataclasses.replace(two, headers=(*two.headers, ("ce_metadata", b"\xff"))),
         dataclasses.replace(two, key=None),
     ]
     others = [story().requested().scheduled() for _ in range(20)]
@@ -183,7 +182,7 @@ async def _published(world, at_least: int) -> list[Record]:
 async def test_a_projector_without_a_reader_is_not_alive_unless_it_waits_for_postgres(until):
     """Liveness is progress: with nobody to read, whatever there is stands still."""
     nowhere = Database("postgresql://nobody@127.0.0.1:1/none")
-    projector = Projector(database=nowhere, kafka=Kafka("127.0.0.1:1", ""), listener=_Nobody(), tick=0.01)
+    projector = Projector(database=nowhere, kafka=Kafka("127.0.0.1:1", ""), published=lambda: None, tick=0.01)
     assert not projector.progress().alive(patience=0)
     stop = asyncio.Event()
     running = asyncio.create_task(projector.run(stop))
@@ -196,8 +195,3 @@ async def test_a_projector_without_a_reader_is_not_alive_unless_it_waits_for_pos
     stop.set()
     await asyncio.wait_for(running, 20)
     await nowhere.close()
-
-
-class _Nobody:
-    def committed(self, merged: Merged) -> None:
-        pass

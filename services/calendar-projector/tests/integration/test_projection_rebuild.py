@@ -20,13 +20,6 @@ pytestmark = pytest.mark.servers
 _EVERYTHING = "SELECT * FROM user_schedule_{} ORDER BY session_id"
 
 
-class Nobody:
-    """A listener who does not listen."""
-
-    def committed(self, merged) -> None:
-        pass
-
-
 async def _switched(world, until) -> dict:
     async def done():
         rows = await world.rows(
@@ -147,7 +140,7 @@ async def test_a_second_rebuild_is_refused_and_one_may_be_abandoned(world):
         refused = await running.call("POST", path, "admin")
         assert (refused.status_code, refused.json()["code"]) == (409, "rebuild_running")
         shown = (await running.get("/v1/projections", "admin")).json()["items"][0]
-        assert (shown["state"], shown["rebuild"]["generation"]) == ("rebuilding", 2)
+        assert (shown["status"], shown["rebuild"]["generation"]) == ("rebuilding", 2)
         assert (await running.call("DELETE", path, "admin")).status_code == 204
         assert (await running.call("DELETE", path, "admin")).status_code == 404
         assert (await running.call("POST", "/v1/projections/other/rebuild", "admin")).status_code == 404
@@ -230,7 +223,7 @@ def _runner(world, service, generation: int, slot: Slot, tuning) -> Engine[Any]:
         database=service.database,
         kafka=kafka,
         tuning=replace(tuning, batch_size=7),
-        listener=Nobody(),
+        published=lambda: None,
     )
     assert isinstance(runner.progress(), Progress)
     return runner

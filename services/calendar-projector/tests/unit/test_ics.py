@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from icalendar import Calendar
 
+from booking_contracts.sessions import SessionStatus
 from calendar_projector.calendar.reads import Entry
 from calendar_projector.feeds.ics import render
 
@@ -16,7 +17,7 @@ LONG_LINK = (
 )
 
 
-def entry(status: str) -> Entry:
+def entry(status: SessionStatus) -> Entry:
     """One session with the longest of links."""
     return Entry(
         session_id=UUID(int=7),
@@ -81,7 +82,7 @@ STATUSES = ["scheduled", "on_progress", "completed", "canceled", "failed"]
 
 
 @pytest.mark.parametrize("statuses", [[], *([status] for status in STATUSES), STATUSES])
-def test_feed__is_a_valid_calendar_however_many_sessions_it_shows(statuses: list[str]):
+def test_feed__is_a_valid_calendar_however_many_sessions_it_shows(statuses: list[SessionStatus]):
     """RFC 5545 §3.6 (one component at least), §3.6.1 and §3.6.5 (what each must have, once), RFC 5546 (no METHOD)."""
     calendar = Calendar.from_ical(render([entry(status) for status in statuses], "en"))
     assert not calendar.errors
@@ -103,7 +104,7 @@ def test_feed__is_a_valid_calendar_however_many_sessions_it_shows(statuses: list
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_event__that_ended_early_leaves_its_time_free(status: str):
+def test_event__that_ended_early_leaves_its_time_free(status: SessionStatus):
     """RFC 5545 §3.8.2.7: without TRANSP an event blocks its time, whatever its STATUS."""
     lines = unfolded(render([entry(status)], "en"))
     free = status in {"canceled", "failed"}

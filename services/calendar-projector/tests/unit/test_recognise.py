@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -18,10 +19,11 @@ SESSION_EVENTS = [n for n in NAMES if golden(n).topic.endswith("sessions.v1")]
 
 def _rows(record: Record, *, at_a_glance: bool) -> list[dict]:
     patches = fold([record], at_a_glance=at_a_glance).patches.values()
-    rows = [dict(zip(("id", "first", "last", "at"), p.row()[:4], strict=True)) | {"rest": p.row()[4:]} for p in patches]
-    for row in rows:
-        row["rest"] = [str(value) for value in row["rest"]]
-        row["at"] = str(row["at"]).replace("+00:00", "Z")
+    rows: list[dict] = []
+    for patch in patches:
+        *who, at = patch.row()[:4]
+        rest = [str(value) for value in patch.row()[4:]]
+        rows.append({"who": who, "at": datetime.fromisoformat(str(at)), "rest": rest})
     return rows
 
 

@@ -7,6 +7,8 @@ from fastapi import Depends
 
 from booking_contracts.zones import zone
 from booking_inbox import Consumer, Tuning, held_records_router
+from booking_inbox.http import ENUMERATIONS as HELD
+from booking_inbox.http import TAGS as HELD_TAGS
 from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service, Worker
@@ -14,6 +16,7 @@ from booking_store import Busy
 from checkout.catalogue import products_router
 from checkout.contexts import CONSUMER
 from checkout.kafka import PUBLISHED, router_of
+from checkout.payments import http as reviews
 from checkout.payments import pages
 from checkout.payments.expiry import Expiry
 from checkout.payments.http import reviews_router
@@ -26,10 +29,11 @@ from checkout.payments.refunds import Refunds
 from checkout.payments.timers import Figures, Matching
 from checkout.people import erasure
 from checkout.people.http import erasures_router, known_person, me_router
-from checkout.people.practitioners import practitioners_router
+from checkout.people.practitioners import directory_router, practitioners_router
 from checkout.ranking.listing import PREPARING, Months, prepare_months
 from checkout.settings import Settings
 from checkout.timer import Timer
+from checkout.transactions import reads
 from checkout.transactions.handlers import Handlers
 from checkout.transactions.http import transactions_router
 from checkout.transactions.problems import PROBLEMS
@@ -37,6 +41,17 @@ from checkout.transactions.problems import PROBLEMS
 DESCRIPTION = "Transactions, products, practitioners and their ranking; payments, refunds and reviews; contact data."
 
 FIGURES_EVERY, EVERY = 15.0, 60.0  # seconds
+
+TAGS = {
+    "products": "What is sold, by kind and tier.",
+    "practitioners": "Who gives sessions: profiles, the ranked list of who is offered, the directory.",
+    "me": "The caller's own contact data, locale and zone.",
+    "transactions": "Purchases: buy, wait for the payment, cancel, refund, reassign.",
+    "payment reviews": "Money that fits nothing, or left: an admin decides.",
+    "payments": "What payment providers tell, with their own proof.",
+    "erasures": "People whose data is deleted for ever, and how far that is.",
+}
+"""What the operations of each tag are about."""
 
 
 def build(settings: Settings) -> Service:
@@ -69,8 +84,9 @@ def build(settings: Settings) -> Service:
         routers=[
             products_router(database, known),
             practitioners_router(database, known, months, waker.poke),
+            directory_router(database, known),
             me_router(database, known, waker.poke),
-            transactions_router(handlers, known),
+            transactions_router(handlers, known, settings.return_origins),
             reviews_router(handlers, known),
             payments_router(database, providers, waker.poke),
             erasures_router(database, known, months, resend_after, waker.poke),
@@ -80,6 +96,9 @@ def build(settings: Settings) -> Service:
         waker=waker,
         problems=PROBLEMS,
         migrations="checkout:migrations",
+        tags=TAGS | HELD_TAGS,
+        enumerations=reads.ENUMERATIONS | reviews.ENUMERATIONS | HELD,
+        open_enumerations=reads.OPEN_ENUMERATIONS | reviews.OPEN_ENUMERATIONS,
         on_stop=[provider.close for provider in providers.values()],
     )
 

@@ -1,24 +1,28 @@
 """The catalogue: what is sold, at which price, with which limits; its rows and `/v1/products`."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+import sqlalchemy as sa
+from fastapi import APIRouter, Query, Response
 from psycopg import sql
 from psycopg.rows import class_row
 from pydantic import BaseModel, Field, StrictBool
 
-from booking_process.database import Database
+from booking_process.database import Database, Filtered
 from booking_store import Connection
 from booking_web.auth import AdminCaller, Caller
-from booking_web.conditions import Preconditions
 from booking_web.consistency import stamp
-from booking_web.idempotency import Idempotency, Written
+from booking_web.idempotency import Written
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import not_found, problem_responses
+from booking_web.writes import WriteCall
 from checkout.contexts import ERASED
 from checkout.fields import Body, Minutes, MoneyView, PersonName, Price, Tier
+from checkout.tables import product
+
+Kind = Literal["verification", "counseling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Product:
 
     id: UUID
     name: str
-    kind: Literal["verification", "counseling"]
+    kind: Kind
     tier: str
     amount: int
     currency: str
@@ -41,9 +45,13 @@ class Product:
 
 _COLUMNS = sql.SQL(", ").join(map(sql.Identifier, Product.__slots__))
 _FIND = sql.SQL("SELECT {} FROM product WHERE id = %s").format(_COLUMNS)
-_NEWEST = sql.SQL("""
-SELECT {} FROM product WHERE %(below)s::uuid IS NULL OR id < %(below)s::uuid ORDER BY id DESC LIMIT %(limit)s
-""").format(_COLUMNS)
+_NEWEST = Filtered(
+    sa.select(*(product.c[name] for name in Product.__slots__)).order_by(product.c.id.desc()),
+    kind=product.c.kind,
+    tier=product.c.tier,
+    active=product.c.active,
+    below=product.c.id < sa.bindparam("below"),
+)
 _SAVE = sql.SQL("""
 INSERT INTO product ({columns}) VALUES ({values})
 ON CONFLICT (id) DO UPDATE SET ({columns}, updated_at) = ({excluded}, statement_timestamp())
@@ -63,23 +71,30 @@ async def find(conn: Connection, product_id: UUID, *, lock: bool = False) -> Pro
     return await cursor.fetchone()
 
 
-async def newest(conn: Connection, *, below: UUID | None, limit: int) -> list[Product]:
+async def newest(
+    conn: Connection,
+    *,
+    limit: int,
+    below: UUID | None = None,
+    kind: str | None = None,
+    tier: str | None = None,
+    active: bool | None = None,
+) -> list[Product]:
     """Return a page of the catalogue, highest id (newest) first."""
     cursor = conn.cursor(row_factory=class_row(Product))
-    await cursor.execute(_NEWEST, {"below": below, "limit": limit})
-    return await cursor.fetchall()
+    return await _NEWEST.fetch(cursor, limit=limit, kind=kind, tier=tier, active=active, below=below)
 
 
-async def save(conn: Connection, product: Product) -> None:
+async def save(conn: Connection, changed: Product) -> None:
     """Write a product; `version` is the new one."""
-    await conn.execute(_SAVE, asdict(product))
+    await conn.execute(_SAVE, asdict(changed))
 
 
-class ProductBody(Body):
+class ProductBody(Body, title="ProductDefinition"):
     """A product as an admin sets it; the whole of it."""
 
     name: PersonName = Field(examples=["Konseling 60 menit"])
-    kind: Literal["verification", "counseling"]
+    kind: Kind
     tier: Tier
     price: Price
     duration_minutes: Minutes = 60
@@ -89,10 +104,10 @@ class ProductBody(Body):
     active: StrictBool = True
 
 
-class ProductView(BaseModel):
+class ProductView(BaseModel, title="Product"):
     id: UUID
     name: str = Field(examples=["Konseling 60 menit"])
-    kind: Literal["verification", "counseling"]
+    kind: Kind
     tier: str = Field(examples=["gold"])
     price: MoneyView
     duration_minutes: int = Field(examples=[60])
@@ -116,11 +131,21 @@ def products_router(database: Database, known: Any) -> APIRouter:
     )
 
     @router.get("")
-    async def list_products(_caller: Caller, page: Page) -> PageOf[ProductView]:
-        """The catalogue, newest first."""
+    async def list_products(
+        caller: Caller,
+        page: Page,
+        kind: Annotated[Kind | None, Query(description="Only these.")] = None,
+        tier: Annotated[str | None, Query(max_length=100, description="Only this tier's.")] = None,
+        active: Annotated[bool | None, Query(description="Only those that are sold now, or are not (admins).")] = None,
+    ) -> PageOf[ProductView]:
+        """The catalogue, newest first: what is sold now, and for an admin what is not, too."""
         below = decode_cursor(page.cursor, UUID, of="products")[0] if page.cursor else None
+        if not caller.has("admin"):
+            if active is False:
+                return PageOf[ProductView](items=[])
+            active = True
         async with database.autocommit() as conn:
-            found = await newest(conn, below=below, limit=page.limit + 1)
+            found = await newest(conn, below=below, limit=page.limit + 1, kind=kind, tier=tier, active=active)
         more = encode_cursor(found[page.limit - 1].id, of="products") if len(found) > page.limit else None
         return PageOf[ProductView](**page_of([_view(one) for one in found[: page.limit]], more))
 
@@ -139,20 +164,18 @@ def products_router(database: Database, known: Any) -> APIRouter:
         product_id: UUID,
         body: ProductBody,
         _caller: AdminCaller,
-        idempotency: Idempotency,
-        seen: Preconditions,
-        response: Response,
+        call: WriteCall,
     ) -> ProductView:
         """Create (201) or change (200) a product; what was sold before stays as it was sold (P1)."""
 
         async def change(conn: Connection) -> Written:
             before = await find(conn, product_id, lock=True)
-            seen.check(before.version if before else None)
-            product = _product(product_id, body, before.version + 1 if before else 1)
-            await save(conn, product)
-            return Written(200 if before else 201, product_id, product.version, _view(product))
+            call.conditions.check(before.version if before else None)
+            after = _product(product_id, body, before.version + 1 if before else 1)
+            await save(conn, after)
+            return Written(200 if before else 201, product_id, after.version, _view(after))
 
-        written, _ = await idempotency.once(database, change)
+        written, _ = await call.idempotency.once(database, change)
         answer = written.body(ProductView)
         if answer is None:  # an answer that was not kept
             async with database.autocommit() as conn:
@@ -160,8 +183,8 @@ def products_router(database: Database, known: Any) -> APIRouter:
             if found is None:
                 raise not_found()
             answer = _view(found)
-        response.status_code = written.status
-        stamp(response, "checkout", "product", answer.id, answer.version)
+        call.response.status_code = written.status
+        stamp(call.response, "checkout", "product", answer.id, answer.version)
         return answer
 
     return router
@@ -184,8 +207,8 @@ def _product(product_id: UUID, body: ProductBody, version: int) -> Product:
     )
 
 
-def _view(product: Product) -> ProductView:
-    price = MoneyView(amount=product.amount, currency=product.currency)
+def _view(one: Product) -> ProductView:
+    price = MoneyView(amount=one.amount, currency=one.currency)
     return ProductView.model_validate(
-        {**{name: getattr(product, name) for name in ProductView.model_fields if name != "price"}, "price": price}
+        {**{name: getattr(one, name) for name in ProductView.model_fields if name != "price"}, "price": price}
     )

@@ -46,6 +46,16 @@ def web_address(text: str) -> str:
     return text
 
 
+def page_address(text: str) -> str:
+    """Return a page's address, whole and plain; ValueError for one that readers could take for another (T11)."""
+    if len(text) > MOST_URL or not text.isascii() or not text.isprintable() or any(c in text for c in ' \\<>"`@'):
+        raise ValueError("the address of a page")
+    parts = urlsplit(text)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.fragment or parts.port == 0:
+        raise ValueError("the address of a page")
+    return text
+
+
 def _storable(value: str) -> str:
     if not is_visible(value):
         raise ValueError("not empty")
@@ -76,6 +86,9 @@ Locale = Annotated[str, AfterValidator(locale), Field(examples=["id"]), _up_to(3
 WebAddress = Annotated[
     str, AfterValidator(web_address), Field(examples=["https://example.com/budi.jpg"]), _up_to(MOST_URL)
 ]
+PageAddress = Annotated[
+    str, AfterValidator(page_address), Field(examples=["https://app.example.com/orders"]), _up_to(MOST_URL)
+]
 Paragraph = Annotated[
     str, AfterValidator(paragraph), Field(examples=["Sepuluh tahun mendampingi keluarga."]), _up_to(MOST_PARAGRAPH)
 ]
@@ -90,7 +103,7 @@ class Price(Body):
     currency: Annotated[str, AfterValidator(_known_currency), Field(examples=["IDR"]), _up_to(3)]
 
 
-class MoneyView(BaseModel):
+class MoneyView(BaseModel, title="Money"):
     """An integer in the currency's unit: 250000 IDR is Rp250.000."""
 
     amount: int = Field(examples=[250000])

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from booking_contracts.topics import ERASURES
 from booking_contracts.zones import zone
+from booking_inbox.log import log_of
 from booking_process import jobs, logs
 from booking_process.database import Database
 from booking_process.settings import SettingsError, load_settings
@@ -18,7 +19,7 @@ from booking_store import Cause
 from checkout.app import database_of
 from checkout.people import erasure
 from checkout.ranking.listing import Months
-from checkout.ranking.rebuild import RebuildRunningError, log_of, rebuild
+from checkout.ranking.rebuild import RebuildRunningError, rebuild
 from checkout.settings import Settings
 
 LONGEST_WAIT = 60.0  # seconds for the relay to send the tombstones

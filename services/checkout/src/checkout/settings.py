@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from booking_process.settings import PrivateWebAddress, ServiceSettings
+from booking_process.settings import Origins, PrivateWebAddress, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -25,6 +25,10 @@ class Settings(ServiceSettings):
     midtrans_previous_server_keys: Annotated[
         tuple[SecretStr, ...],
         Field(description="a JSON list of keys whose notifications still count while one is replaced"),
+    ] = ()
+    return_origins: Annotated[
+        Origins,
+        Field(description='a JSON list of the origins that members may return to from paying, ["https://app.example"]'),
     ] = ()
     manual_secret: Annotated[SecretStr | None, Field(description="the secret that signs `manual` notifications")] = None
     manual_previous_secrets: Annotated[

@@ -67,6 +67,10 @@ practitioner = sa.Table(
     sa.Column("causation_id", sa.Text),
     sa.Column("traceparent", sa.Text),
     sa.Column("updated_at", TIMESTAMPTZ, nullable=False),
+    sa.Index("practitioner_by_name", sa.text("lower(name)"), "id"),
+    sa.Index("practitioner_inactive", sa.text("lower(name)"), "id"),
+    sa.Index("practitioner_words", sa.text("to_tsvector('simple'::regconfig, name)"), postgresql_using="gin"),
+    sa.Index("practitioner_tiers", "tiers", postgresql_using="gin"),
 )
 erasure = sa.Table(
     "erasure",
@@ -131,6 +135,7 @@ payment_session = sa.Table(
     sa.Column("transaction_id", sa.Uuid, primary_key=True),
     sa.Column("provider", sa.Text, nullable=False),
     sa.Column("redirect_url", sa.Text),
+    sa.Column("return_url", sa.Text),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt_at", TIMESTAMPTZ),
     sa.Column("checks", sa.Integer, nullable=False),

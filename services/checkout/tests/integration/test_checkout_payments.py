@@ -19,7 +19,7 @@ RACE_ROUNDS = int(os.environ.get("RACE_ROUNDS", "4"))
 
 
 async def open_reviews(shop: Shop, transaction: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    items = (await shop.admin.get("/v1/payment-reviews?state=open&limit=200")).json()["items"]
+    items = (await shop.admin.get("/v1/payment-reviews?status=open&limit=200")).json()["items"]
     return [item for item in items if transaction is None or item["transaction_id"] == transaction["id"]]
 
 
@@ -80,7 +80,7 @@ class TestNotifications:
         while await shop.rig.step("matching"):
             pass
         assert (await shop.seen(bought))["status"] == "paid"
-        settled = (await shop.admin.get("/v1/payment-reviews?state=settled&limit=200")).json()["items"]
+        settled = (await shop.admin.get("/v1/payment-reviews?status=settled&limit=200")).json()["items"]
         assert [r["outcome"] for r in settled if r["id"] == review["id"]] == ["matched"]
 
     async def test_one_that_cannot_be_decided__keeps_none_behind_it_waiting(self, shop: Shop, monkeypatch) -> None:
@@ -144,8 +144,8 @@ class TestNotifications:
         (review,) = [r for r in await open_reviews(shop) if r["reference"] == reference]
         path = f"/v1/payment-reviews/{review['id']}/settle"
         answer = await shop.admin.post(path, {"outcome": "refund", "reason": "Tidak dikenal"})
-        assert (answer.status_code, answer.json()["state"], answer.json()["outcome"]) == (200, "settled", "refund")
-        assert (await shop.admin.post(path, {"outcome": "dismiss", "reason": "x"})).json()["code"] == "review_settled"
+        assert (answer.status_code, answer.json()["status"], answer.json()["outcome"]) == (200, "settled", "refund")
+        assert (await shop.admin.post(path, {"outcome": "dismiss", "reason": "x"})).json()["code"] == "already_settled"
         await shop.rig.step("refunds")
         rows = await shop.rig.rows("SELECT status FROM refund WHERE review_id = %s", review["id"])
         assert rows == [("succeeded",)]

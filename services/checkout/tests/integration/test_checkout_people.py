@@ -317,7 +317,7 @@ async def test_bodies_of_notifications__are_gone_after_ninety_days(shop: Shop) -
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE events SET actor = 'x'",
+        "UPDATE events SET type = 'x'",
         "DELETE FROM events",
         "TRUNCATE events",
         "DELETE FROM transaction",

@@ -190,6 +190,19 @@ async def test_history__shows_the_reason_to_member_practitioner_and_admin(shop: 
         assert "Salah pilih" not in str(items[0]["data"])
 
 
+async def test_history__is_paged_as_every_list(shop: Shop) -> None:
+    bought = await shop.bought()
+    await shop.member.post(f"/v1/transactions/{bought['id']}/cancel", {})
+    path = f"/v1/transactions/{bought['id']}/history?limit=2"
+    first = (await shop.member.get(path)).json()
+    last = (await shop.member.get(f"{path}&cursor={first['next_cursor']}")).json()
+    assert [[item["version"] for item in page["items"]] for page in (first, last)] == [[3, 2], [1]]
+    assert last["next_cursor"] is None
+    other = await shop.bought()
+    foreign = await shop.member.get(f"/v1/transactions/{other['id']}/history?cursor={first['next_cursor']}")
+    assert (foreign.status_code, foreign.json()["code"]) == (422, "invalid_cursor")
+
+
 async def test_as_of__shows_what_was_recorded_by_then(shop: Shop) -> None:
     """E5."""
     before = datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -1,14 +1,13 @@
 """What a connection plans while every table is empty serves as well when they are full."""
 
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from services.checkout.tests.midtrans_server import MidtransServer
 from services.checkout.tests.rig import manual, rig_of, settings
+from tests.rigs.plans import OFTEN, kept_plans
 
 pytestmark = pytest.mark.servers
-OFTEN = 8  # PostgreSQL keeps a plan from the sixth time on
 
 
 async def test_plans_made_on_empty_tables__read_by_index(fresh_database, midtrans: MidtransServer) -> None:
@@ -24,30 +23,19 @@ async def test_plans_made_on_empty_tables__read_by_index(fresh_database, midtran
             for read in (
                 path,
                 f"{path}/history",
+                f"{path}?wait_for=paid",
                 "/v1/transactions",
+                f"/v1/transactions?ids={bought['id']}",
+                "/v1/transactions?status=paid",
+                "/v1/products?kind=counseling&tier=gold",
+                f"/v1/practitioner-directory?ids={shop.practitioner.id}",
                 "/v1/me",
                 f"/v1/practitioners/{shop.practitioner.id}",
             ):
                 assert (await shop.member.get(read)).status_code == 200
+            for query in ("", "?name=budi", f"?tier={shop.tier}", "?active=false"):
+                assert (await shop.admin.get(f"/v1/practitioner-directory{query}")).status_code == 200
         async with rig.service.database.autocommit() as conn:
-            kept = await (
-                await conn.execute(
-                    "SELECT name, cardinality(parameter_types) FROM pg_prepared_statements"
-                    " WHERE generic_plans > 0 AND statement ~* '^\\s*(--|with|select|insert|update|delete)'"
-                )
-            ).fetchall()
-            assert len(kept) >= 5
-            whole = {name: found for name, count in kept if (found := await _read_whole(conn, name, count))}
-    assert whole == {}
-
-
-async def _read_whole(conn: Any, name: str, parameters: int) -> list[str]:
-    """The tables that the kept plan of a statement reads from end to end."""
-    values = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
-    await conn.execute("SET plan_cache_mode = force_generic_plan")
-    (row,) = await (await conn.execute(f'EXPLAIN (FORMAT JSON) EXECUTE "{name}"{values}')).fetchall()
-    return [node["Relation Name"] for node in _nodes(row[0][0]["Plan"]) if node["Node Type"] == "Seq Scan"]
-
-
-def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", ()) for node in _nodes(child))]
+            kept = await kept_plans(conn)
+    assert sum("idempotency" in text for text in kept) >= 2, "the load with its key, the append"
+    assert {text: found for text, found in kept.items() if found} == {}

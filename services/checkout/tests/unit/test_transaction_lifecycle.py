@@ -53,7 +53,7 @@ from checkout.transactions.commands import (
     RefuseRefund,
     RequestRefund,
 )
-from checkout.transactions.state import ImpossibleHistoryError, Paid
+from checkout.transactions.state import ImpossibleHistoryError, Paid, Status
 
 DUE = Expire(CREATED.expires_at)
 TO_OTHER = Reassign(candidate(OTHER), REASON, None)
@@ -67,7 +67,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("status", EVERY_STATUS)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_status__only_the_lifecycles_commands_pass(name: str, status: str) -> None:
+def test_every_status__only_the_lifecycles_commands_pass(name: str, status: Status) -> None:
     """P3: every (status, command) cell; a refusal names the status."""
     command, allowed = COMMANDS[name]
     answer = when(command, *EVERY_STATUS[status])

@@ -255,7 +255,7 @@ class TestReviews:
     def test_settled__once(self, outcome: str) -> None:
         given, review = self.given()
         given = (*given, *happened(self.settle(review, outcome), *given))
-        assert code_of(when(self.settle(review, "refund"), *given)) == "review_settled"
+        assert code_of(when(self.settle(review, "refund"), *given)) == "already_settled"
 
     def test_the_providers_no__opens_it_again(self) -> None:
         """P5: admins may try again."""

@@ -2,19 +2,29 @@
 
 from booking_contracts.topics import SESSIONS
 from booking_inbox import Consumer, Tuning, held_records_router
+from booking_inbox.http import ENUMERATIONS as HELD
+from booking_inbox.http import TAGS as HELD_TAGS
 from booking_outbox import EventTopic, Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
 from booking_store import Busy
 from consultation.dependencies import CONSUMER, SERVICE, Dependencies, now
 from consultation.entitlements.http import assessments_router
+from consultation.entitlements.products import SoldProducts
 from consultation.kafka import router
 from consultation.links import MeetingLinks, ResultLinks
 from consultation.sessions import timers
 from consultation.sessions.http import commands_router, requests_router
+from consultation.sessions.models import ENUMERATIONS, OPEN_ENUMERATIONS
 from consultation.sessions.problems import PROBLEMS
 from consultation.sessions.queries import queries_router
 from consultation.settings import Settings
+
+TAGS = {
+    "sessions": "A session from the request over its schedule to the result.",
+    "assessments": "Completed assessments that a session may be about.",
+}
+"""What the operations of each tag are about."""
 
 
 def build(settings: Settings) -> Service:
@@ -45,6 +55,7 @@ def build(settings: Settings) -> Service:
         "poll_seconds": settings.timer_poll_seconds,
         "after_commit": waker.poke,
     }
+    products = SoldProducts(database, settings.kafka_bootstrap, settings.topic_prefix)
     deps = Dependencies(
         database=database,
         clock=now,
@@ -66,8 +77,11 @@ def build(settings: Settings) -> Service:
             assessments_router(deps),
             held_records_router(consumer, database),
         ],
-        workers=[relay, consumer, timers.time_outs(**timing), timers.starts(**timing)],
+        workers=[relay, consumer, products, timers.time_outs(**timing), timers.starts(**timing)],
         waker=waker,
         problems=PROBLEMS,
         migrations="consultation:migrations",
+        tags=TAGS | HELD_TAGS,
+        enumerations=ENUMERATIONS | HELD,
+        open_enumerations=OPEN_ENUMERATIONS,
     )

@@ -1,8 +1,9 @@
-"""Names, zones and numbers of people as consumed so far, and what an erasure takes away (product.md E4)."""
+"""Names, zones and numbers of people as consumed so far, and what an erasure takes away (product.md E4); and what a
+session shows of its people and of its sale."""
 
-from dataclasses import dataclass
+import json
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -10,6 +11,7 @@ from psycopg.rows import tuple_row
 
 from booking_contracts.topics import CONTACTS, PRACTITIONERS
 from booking_people.copies import Copy, People
+from booking_store import IdempotencyKey, LoadBeside, Loaded
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -22,18 +24,27 @@ PEOPLE = People(
 )
 
 # An erased person's name is gone wherever it came from; `erased` says so, that null isn't taken for unknown (E5).
-_PARTIES = """
-SELECT CASE WHEN ep.person_id IS NULL THEN coalesce(p.name, pc.name) END AS practitioner_name,
-       CASE WHEN em.person_id IS NULL THEN m.name END AS member_name,
-       ep.person_id IS NOT NULL AS practitioner_erased, em.person_id IS NOT NULL AS member_erased,
-       pc.phone AS practitioner_phone, pc.locale AS practitioner_locale
-FROM (SELECT $1::uuid AS practitioner_id, $2::uuid AS user_id) s
-LEFT JOIN practitioner p ON p.id = s.practitioner_id
-LEFT JOIN contact pc ON pc.person_id = s.practitioner_id
-LEFT JOIN contact m ON m.person_id = s.user_id
-LEFT JOIN erased_person ep ON ep.person_id = s.practitioner_id
-LEFT JOIN erased_person em ON em.person_id = s.user_id
+_SHOWN = """
+    CASE WHEN ep.person_id IS NULL THEN coalesce(p.name, pc.name) END,
+    CASE WHEN em.person_id IS NULL THEN m.name END,
+    ep.person_id IS NOT NULL, em.person_id IS NOT NULL, pc.phone, pc.locale, e.product_name, e.duration_minutes
 """
+NAMED = """
+LEFT JOIN LATERAL (SELECT name FROM practitioner WHERE id = s.practitioner_id OFFSET 0) p ON true
+LEFT JOIN LATERAL (SELECT name, phone, locale FROM contact WHERE person_id = s.practitioner_id OFFSET 0) pc ON true
+LEFT JOIN LATERAL (SELECT name FROM contact WHERE person_id = s.user_id OFFSET 0) m ON true
+LEFT JOIN LATERAL (SELECT person_id FROM erased_person WHERE person_id = s.practitioner_id OFFSET 0) ep ON true
+LEFT JOIN LATERAL (SELECT person_id FROM erased_person WHERE person_id = s.user_id OFFSET 0) em ON true
+LEFT JOIN LATERAL (
+    SELECT product_name, duration_minutes FROM entitlement WHERE transaction_id = s.transaction_id OFFSET 0
+) e ON true
+"""
+"""What stands beside a session `s`: its people and what was bought. OFFSET 0: each by its key, whatever was planned
+on empty tables, and however few people there are yet: joined whole, some thousands of them cost a page its half."""
+_OF_THESE = "(SELECT $1::uuid AS practitioner_id, $2::uuid AS user_id, $3::uuid AS transaction_id) s"
+_PARTIES = "SELECT" + _SHOWN + "FROM " + _OF_THESE + NAMED
+_BESIDE = "SELECT json_build_array(" + _SHOWN + ")::text FROM feedback_session s" + NAMED + "WHERE s.id = $1"  # noqa: S608
+_WITH_PARTIES = LoadBeside(_BESIDE)
 
 _ERASE_TEXT = """
 WITH gone AS (
@@ -49,9 +60,9 @@ WHERE s.id IN (SELECT session_id FROM gone)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """The two people of a session, for showing it. Name and number may be unknown or erased."""
+class Parties(NamedTuple):
+    """What a session shows beside itself: its two people, whose name and number may be unknown or erased, and what was
+    sold to them, null where that is not known yet."""
 
     practitioner_name: str | None
     member_name: str | None
@@ -59,13 +70,29 @@ class Parties:
     member_erased: bool
     practitioner_phone: str | None
     practitioner_locale: str | None
+    product_name: str | None
+    duration_minutes: int | None
 
 
-async def parties_of(conn: Connection, practitioner_id: UUID, member_id: UUID) -> Parties:
-    """Who they are, as far as it is known."""
-    # A raw cursor, as the load and the append have: this is the third statement of every command.
+class LoadWithParties:
+    """How a command's session is loaded whose answer shows its people: `parties`, as they were at the last load.
+
+    A session that is there has both from its beginning, and a person's command changes neither.
+    """
+
+    parties: Parties | None = None
+
+    async def __call__(self, conn: Connection, session_id: UUID, key: IdempotencyKey | None) -> Loaded:
+        """The stream and what its key remembers."""
+        loaded, text = await _WITH_PARTIES(conn, session_id, key)
+        self.parties = None if text is None else Parties(*json.loads(text))
+        return loaded
+
+
+async def parties_of(conn: Connection, practitioner_id: UUID, member_id: UUID, transaction_id: UUID) -> Parties:
+    """Who they are and what was sold, as far as it is known."""
     cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
-    await cursor.execute(_PARTIES, [practitioner_id, member_id], prepare=True)
+    await cursor.execute(_PARTIES, [practitioner_id, member_id, transaction_id], prepare=True)
     found = await cursor.fetchone()
     assert found is not None
     return Parties(*found)

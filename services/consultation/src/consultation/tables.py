@@ -88,6 +88,9 @@ entitlement = sa.Table(
     sa.Column("request_limit_minutes", sa.Integer, nullable=False),
     sa.Column("auto_start", sa.Boolean, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("product_name", sa.Text),
+    sa.Column("duration_minutes", sa.Integer),
+    sa.Index("entitlement_without_product", "transaction_id"),
 )
 assessment = sa.Table(
     "assessment",
@@ -96,6 +99,8 @@ assessment = sa.Table(
     sa.Column("user_id", sa.Uuid, nullable=False),
     sa.Column("completed_at", TIMESTAMPTZ, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Index("assessment_of_member", "user_id", "completed_at", "id"),
+    sa.Index("assessment_completed", "completed_at", "id"),
 )
 practitioner = sa.Table(
     "practitioner",

@@ -17,6 +17,11 @@ pytestmark = pytest.mark.servers
 SILENCE_ENDS = 5.0  # the statement's time-out of 2 s, and two more, as Database waits
 
 
+def _type(name: str) -> bytes:
+    """An event's type as the append's statement sends it: an element of a binary array, its length before it."""
+    return len(name).to_bytes(4, "big") + name.encode()
+
+
 @pytest.fixture
 async def behind_proxy(fresh_database) -> AsyncGenerator[tuple[Rig, Proxy]]:
     """The service with every connection of its pool by way of a proxy."""
@@ -34,7 +39,7 @@ async def test_request__whose_committed_answer_is_lost__the_same_key_gets_the_on
     rig, proxy = behind_proxy
     sold = await rig.sell()
     member, body, sent = rig.member_of(sold), {"transaction_id": str(sold.id)}, {"Idempotency_Key": str(uuid4())}
-    lost = proxy.lose_answer(b"{ScheduleRequested}", loss=loss)
+    lost = proxy.lose_answer(_type("ScheduleRequested"), loss=loss)
     began = time.monotonic()
     unknown = await member.post("/v1/sessions", body, **sent)
     assert time.monotonic() - began < SILENCE_ENDS
@@ -63,7 +68,7 @@ async def test_schedule__whose_committed_answer_is_lost__meets_its_own_claim_as_
     session = await rig.requested(sold)
     practitioner, times, sent = rig.practitioner_of(sold), schedule(), {"Idempotency_Key": str(uuid4())}
     path = f"/v1/sessions/{session['id']}/schedule"
-    lost = proxy.lose_answer(b"{SessionScheduled}", loss=loss)
+    lost = proxy.lose_answer(_type("SessionScheduled"), loss=loss)
     assert (await practitioner.post(path, times, **sent)).status_code == 503
     assert lost.happened.is_set()
     answers = await asyncio.gather(*(practitioner.post(path, times, **sent) for _ in range(5)))
@@ -83,7 +88,7 @@ async def test_timer__whose_answer_is_lost_and_its_database_with_it__waits_and_i
         poll_seconds=0.1,
         after_commit=lambda: None,
     )
-    lost, stop = proxy.lose_answer(b"{SessionFailed}", loss="silence"), asyncio.Event()
+    lost, stop = proxy.lose_answer(_type("SessionFailed"), loss="silence"), asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     await asyncio.wait_for(lost.happened.wait(), 60)
     await proxy.down()

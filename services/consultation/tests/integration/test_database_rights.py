@@ -9,7 +9,7 @@ from services.consultation.tests.rig import Rig
 pytestmark = pytest.mark.servers
 
 FORBIDDEN = [
-    "UPDATE events SET actor = 'x'",
+    "UPDATE events SET type = 'x'",
     "DELETE FROM events",
     "TRUNCATE events",
     "DELETE FROM feedback_session",

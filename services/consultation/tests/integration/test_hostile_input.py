@@ -73,7 +73,7 @@ async def test_instants_at_the_edges_of_time__are_refused_or_read(rig: Rig, inst
     body = {"user_id": str(uuid4()), "completed_at": instant}
     assert (await caller.put(f"/v1/assessments/{uuid4()}", body)).status_code == 422
     asked = instant.replace("+", "%2B")
-    assert (await caller.get(f"/v1/sessions?from={asked}&to={asked}")).status_code == 422
+    assert (await caller.get(f"/v1/sessions?start={asked}&end={asked}")).status_code == 422
     assert (await caller.get(f"/v1/sessions/{uuid4()}?as_of={asked}")).status_code == 422
 
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from consultation.sessions.reads import Filter, page, statement
+from consultation.sessions.reads import _SUMMARY, _SUMMARY_OF_ALL, Filter, page, statement
 from consultation.sessions.store import Person
 from consultation.sessions.timers import DUE_FOR_TIME_OUT, DUE_TO_START
 
@@ -25,8 +25,31 @@ SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
     CASE WHEN n % 4 < 3 THEN now() + n * interval '1 minute' END, 1, 1, now()
 FROM generate_series(1, 60000) n
 """
+PEOPLE = """
+INSERT INTO practitioner (id, name, timezone)
+SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'Dr. ' || n, 'Asia/Jakarta'
+FROM generate_series(0, 4999) n;
+INSERT INTO contact (person_id, name, phone, locale)
+SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'P' || n, '+6281200000', 'id'
+FROM generate_series(0, 14999) n
+"""
 AT = datetime(2026, 12, 1, tzinfo=UTC)
-FILTERS = [Filter(), Filter("scheduled"), Filter("pending_negotiation"), Filter(None, AT), Filter("scheduled", AT, AT)]
+ONE = UUID(int=7)
+FILTERS = [
+    Filter(),
+    Filter(("scheduled",)),
+    Filter(("pending_negotiation",)),
+    Filter((), AT),
+    Filter(("scheduled",), AT, AT),
+    Filter(("canceled", "completed", "scheduled")),
+    Filter(ids=(ONE,)),
+    Filter(("scheduled",), ids=(ONE,), transaction_id=ONE),
+    Filter(transaction_id=ONE),
+    Filter(practitioner_id=ONE),
+    Filter(("on_progress", "scheduled"), user_id=ONE),
+    Filter(("pending_negotiation",), user_id=ONE),
+    Filter((), AT, AT, practitioner_id=ONE, user_id=ONE),
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +57,8 @@ async def filled(fresh_database):
     databases = fresh_database("consultation")
     async with await psycopg.AsyncConnection.connect(databases.owner_url, autocommit=True) as conn:
         await conn.execute(FILL)
-        await conn.execute("ANALYZE feedback_session")
+        await conn.execute(PEOPLE)
+        await conn.execute("ANALYZE feedback_session, practitioner, contact")
         # A prepared statement's later runs may use a generic plan: that one must be good too.
         await conn.execute("SET plan_cache_mode = force_generic_plan")
         yield conn
@@ -65,7 +89,8 @@ async def test_page__reads_one_index_in_its_order(filled, wanted: Filter, role: 
     """E1, api.md: no scan of the table, no sort of more than a page."""
     person = Person(uuid4(), frozenset({role}))
     params = {
-        "person": person.id, "start": AT, "end": AT, "key": AT, "id": uuid4(),
+        "person": person.id, "start": AT, "end": AT, "key": AT, "id": uuid4(), "ids": [uuid4() for _ in range(100)],
+        "transaction_id": ONE, "practitioner_id": person.id, "user_id": ONE,
     }  # fmt: skip
     query = statement(person, wanted, limit=51, continued=continued)
     nodes = await plan(filled, query.as_string(), params)
@@ -73,9 +98,40 @@ async def test_page__reads_one_index_in_its_order(filled, wanted: Filter, role: 
     assert {node["Node Type"] for node in reads(nodes)} <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
     sorted_rows = [node["Plan Rows"] for node in nodes if "Sort" in node["Node Type"]]
     assert all(rows <= 500 for rows in sorted_rows), nodes
+    if wanted.ids or wanted.transaction_id:
+        used = {node["Index Name"] for node in nodes if node.get("Index Name", "").startswith("feedback_session")}
+        assert used <= {"feedback_session_pkey", "feedback_session_of_transaction"}, "by its key alone"
 
 
-@pytest.mark.parametrize("wanted", [Filter(), Filter("completed")], ids=str)
+@pytest.mark.parametrize("wanted", FILTERS, ids=str)
+async def test_page__reads_its_people_each_by_their_key(filled, wanted: Filter):
+    """docs/benchmarks.md, growth: joined whole, some thousands of people cost a page as much as its sessions."""
+    params = dict.fromkeys(("start", "end"), AT) | {
+        "person": ONE, "ids": [uuid4() for _ in range(100)],
+        "transaction_id": ONE, "practitioner_id": ONE, "user_id": ONE,
+    }  # fmt: skip
+    query = statement(Person(ONE, frozenset({"admin"})), wanted, limit=51, continued=False)
+    read = [
+        (node["Relation Name"], "Index Cond" in node)
+        for node in await plan(filled, query.as_string(), params)
+        if node.get("Relation Name") in {"practitioner", "contact", "entitlement", "erased_person"}
+    ]
+    assert sorted(read) == [
+        ("contact", True), ("contact", True), ("entitlement", True),
+        ("erased_person", True), ("erased_person", True), ("practitioner", True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", [_SUMMARY, _SUMMARY_OF_ALL], ids=["of a person", "of all"])
+async def test_summary__reads_open_sessions_alone(filled, query):
+    nodes = await plan(filled, query.as_string(), {"person": ONE})
+    assert reads(nodes)
+    scans = [node for node in nodes if "Scan" in node["Node Type"] and node["Node Type"] != "Bitmap Heap Scan"]
+    # One per assessment is of open sessions alone: the whole of it is what is meant.
+    assert all("Index Cond" in node or node["Index Name"] == "feedback_session_one_per_assessment" for node in scans)
+
+
+@pytest.mark.parametrize("wanted", [Filter(), Filter(("completed",))], ids=str)
 async def test_page__is_planned_a_few_times_and_not_at_every_call(filled, wanted: Filter):
     """docs/benchmarks.md, growth: on a large table planning would be half of a page's time."""
     person = Person(uuid4(), frozenset({"admin"}))
@@ -96,7 +152,7 @@ async def test_page__is_planned_a_few_times_and_not_at_every_call(filled, wanted
 @pytest.mark.parametrize("continued", [False, True])
 async def test_page_of_a_status__never_reads_sessions_of_another(filled, continued: bool, generic: bool):
     """api.md: however many newer sessions have another status, an admin's page reads those of its own."""
-    query = statement(Person(uuid4(), frozenset({"admin"})), Filter("completed"), limit=51, continued=continued)
+    query = statement(Person(uuid4(), frozenset({"admin"})), Filter(("completed",)), limit=51, continued=continued)
     mode = "force_generic_plan" if generic else "force_custom_plan"
     typed = query.as_string().replace("%(id)s", "$1")
     name = f"page_{continued}_{generic}".lower()

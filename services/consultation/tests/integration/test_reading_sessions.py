@@ -114,18 +114,18 @@ async def test_list__filters_and_the_waiting_list(rig: Rig):
 
     assert await ids("status=pending_negotiation") == [quick["id"], slow["id"]]
     assert await ids("status=scheduled") == await ids("status=pending") == [late["id"], early["id"]]
-    assert await ids(f"from={early['starts_at']}&to={late['starts_at']}") == [early["id"]]
-    assert await ids(f"from={early['starts_at']}") == [late["id"], early["id"]]
+    assert await ids(f"start={early['starts_at']}&end={late['starts_at']}") == [early["id"]]
+    assert await ids(f"start={early['starts_at']}") == [late["id"], early["id"]]
     assert await ids("status=completed") == []
     first = (await caller.get("/v1/sessions?status=pending_negotiation&limit=1")).json()
     assert await ids(f"status=pending_negotiation&limit=1&cursor={first['next_cursor']}") == [slow["id"]]
     assert (await caller.get(f"/v1/sessions?cursor={first['next_cursor']}")).status_code == 422
     assert (await caller.get("/v1/sessions?status=nonsense")).status_code == 422
-    assert (await caller.get("/v1/sessions?from=2026-12-01T00:00:00")).status_code == 422
-    reversed_range = (await caller.get("/v1/sessions?from=2026-12-02&to=2026-12-01")).json()
-    assert [(error["pointer"], error["code"]) for error in reversed_range["errors"]] == [("?to", "invalid_time")]
+    assert (await caller.get("/v1/sessions?start=2026-12-01T00:00:00")).status_code == 422
+    reversed_range = (await caller.get("/v1/sessions?start=2026-12-02&end=2026-12-01")).json()
+    assert [(error["pointer"], error["code"]) for error in reversed_range["errors"]] == [("?end", "invalid_time")]
     member = rig.caller("member", sub=UUID(late["user_id"]))
-    shown = (await member.get(f"/v1/sessions?from={early['starts_at']}")).json()["items"]
+    shown = (await member.get(f"/v1/sessions?start={early['starts_at']}")).json()["items"]
     assert [item["id"] for item in shown] == [late["id"]]
 
 

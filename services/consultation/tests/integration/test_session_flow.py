@@ -1,5 +1,7 @@
 """The main path over HTTP on a real database: request, schedule, start, result; the ends; who sees what."""
 
+from typing import Any
+
 import pytest
 from services.consultation.tests.rig import DRIVE, MEET, Rig, schedule, tomorrow
 
@@ -22,7 +24,7 @@ async def test_paid__the_whole_path_to_a_result(rig: Rig):
     result = await practitioner.post(f"{path}/result", {"result_link": DRIVE, "result_notes": "Bagus"})
     assert result.json()["status"] == "completed"
     shown = (await member.get(path)).json()
-    assert shown == result.json()
+    assert shown == result.json() | {"allowed_commands": []}
     assert (shown["result_link"], shown["result_notes"], shown["version"]) == (DRIVE, "Bagus", 4)
     assert await rig.types(session["id"]) == [
         "ScheduleRequested",
@@ -30,3 +32,44 @@ async def test_paid__the_whole_path_to_a_result(rig: Rig):
         "SessionStarted",
         "ResultUploaded",
     ]
+
+
+SCHEDULE = ("practitioner", "POST", "/schedule", schedule())
+COMMANDS = {
+    "schedule": [SCHEDULE],
+    "reschedule": [SCHEDULE, ("practitioner", "PUT", "/schedule", schedule("11:00", "12:00"))],
+    "start": [SCHEDULE, ("practitioner", "POST", "/start", None)],
+    "result": [SCHEDULE, ("practitioner", "POST", "/result", {"result_link": DRIVE, "result_notes": "Bagus"})],
+    "replaced result": [
+        SCHEDULE,
+        ("practitioner", "POST", "/result", {"result_link": DRIVE}),
+        ("practitioner", "POST", "/result", {"result_notes": "Bagus"}),
+    ],
+    "cancel": [("practitioner", "POST", "/cancel", {"reason_code": "other", "reason": "Berhalangan"})],
+    "canceled by the member": [("member", "POST", "/cancel", {"reason_code": "other", "reason": "Berhalangan"})],
+    "fail": [("admin", "POST", "/fail", {"reason_code": "technical", "reason": "Gagal"})],
+}
+
+
+@pytest.mark.parametrize("known", ["nobody", "both", "practitioner erased", "member erased"])
+@pytest.mark.parametrize("commands", COMMANDS.values(), ids=COMMANDS)
+async def test_command__is_answered_as_the_session_is_read_afterwards(rig: Rig, commands: list[Any], known: str):
+    """Byte for byte, with its ETag; whoever the people are by then."""
+    sold = await rig.sell()
+    session = await rig.requested(sold)
+    if known != "nobody":
+        await rig.profile(sold.practitioner, name="Bu Ani")
+        await rig.introduce(sold.practitioner, name="Ani", phone="081234567890")
+        await rig.introduce(sold.member, name='Sri "Ayu" \\ Dewi \u2028')
+    if known.endswith("erased"):
+        await rig.erase(sold.member if known == "member erased" else sold.practitioner)
+    path = f"/v1/sessions/{session['id']}"
+    people = {"member": rig.member_of(sold), "practitioner": rig.practitioner_of(sold), "admin": rig.admin()}
+    version = 1
+    for who, method, below, body in commands:
+        condition = {"If_Match": f'"{version}"'} if method == "PUT" else {}
+        answer = await people[who].call(method, path + below, body, **condition)
+        assert answer.status_code == 200, answer.text
+        read = await people[who].get(path)
+        assert (answer.content, answer.headers["ETag"]) == (read.content, read.headers["ETag"])
+        version = answer.json()["version"]

@@ -68,6 +68,29 @@ async def published(bootstrap: str, topic: str, key: str, count: int) -> list[Re
         await consumer.stop()
 
 
+async def test_sales_told_before_their_product_was_kept__get_it_from_the_topic(fresh_database, kafka):
+    """A row of an older release: its record is taken no second time, but read once more at the next start."""
+    prefix = kafka.prefix()
+    kafka.create_topics(prefix)
+    made = settings(fresh_database("consultation"), bootstrap=kafka.bootstrap, prefix=prefix)
+    sold, product = Sold(), "SELECT product_name, duration_minutes FROM entitlement"
+    events = [sold.created(), sold.assigned(), sold.paid()]
+    async with rig_of(made, mode="all") as rig:
+        records = [record_of(TRANSACTIONS, sold.id, event, version) for version, event in enumerate(events, 1)]
+        await send(kafka.bootstrap, prefix, *records)
+        await until(lambda: rig.rows("SELECT 1 FROM entitlement WHERE status = 'paid'"))
+        assert await rig.rows(product) == [("Konseling", 60)]
+        await rig.rows("UPDATE entitlement SET product_name = NULL, duration_minutes = NULL")
+
+    async with rig_of(made, mode="all") as rig:
+
+        async def filled() -> bool:
+            return await rig.rows(product) == [("Konseling", 60)]
+
+        await until(filled)
+        assert await rig.rows("SELECT status, version FROM entitlement") == [("paid", 3)]
+
+
 async def test_sale_from_kafka__a_request_waits_for_it_and_its_events_go_out(running, kafka):
     """R1, R3: a request that comes before the payment's event waits; what is committed goes out in order."""
     rig, prefix = running
@@ -109,7 +132,6 @@ async def test_assessment_from_kafka__with_an_agents_headers_and_in_capitals_is_
         ("ce_id", b"01JDXN6QZC4P7B9M3R8T5V2W0Y"),
         ("ce_source", b"/booking/assessment-service"),
         ("ce_type", b"com.booking.assessments.AssessmentCompleted.v1"),
-        ("ce_subject", capitals),
         ("ce_time", b"2026-11-20T08:00:00Z"),
         ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203332-01"),

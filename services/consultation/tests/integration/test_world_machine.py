@@ -48,6 +48,7 @@ from consultation.sessions.times import LocalTimes
 pytestmark = pytest.mark.servers
 
 LINK = "https://meet.google.com/abc-defg-hij"
+OTHER_LINK = "https://meet.google.com/xyz-abcd-efg"
 CAUSE = Cause("system", "machine")
 ACTIVE = ("pending_negotiation", "scheduled", "on_progress")
 HOLDS = ("scheduled", "on_progress")
@@ -142,6 +143,47 @@ class World(RuleBasedStateMachine):
         if session := self._pick(which):
             expected = Outcome if session["status"] == "scheduled" else Refused
             self._give(session, session["practitioner"], Start, expected, status="on_progress")
+
+    @rule(which=st.integers(0, 9))
+    def changes_the_link(self, which: int) -> None:
+        """S4: at the same time, so that no claim is written: what is held is held as before."""
+        if (session := self._pick(which)) is None or session["status"] != "scheduled":
+            return
+        start, end = session["span"]
+        times = LocalTimes(start.date(), start.time(), end.time(), "UTC")
+        self._give(
+            session, session["practitioner"], lambda actor, at: Reschedule(actor, at, times, OTHER_LINK), Outcome
+        )
+
+    @rule(which=st.integers(0, 9), first=st.booleans())
+    def starts_while_moved(self, which: int, first: bool) -> None:
+        """S4 on two connections: the start, which writes no claim, was decided on the old time or on the new one."""
+        scheduled = [session for session in self.sessions.values() if session["status"] == "scheduled"]
+        if not scheduled:
+            return
+        session = scheduled[which % len(scheduled)]
+        start = session["span"][0].replace(hour=20)
+        span = (start, start + timedelta(minutes=30))
+        people = {session["practitioner"], session["member"]}
+        if any(
+            other["span"] == span and other["status"] in HOLDS and people & {other["practitioner"], other["member"]}
+            for other in self.sessions.values()
+        ):
+            return
+        times = LocalTimes(start.date(), span[0].time(), span[1].time(), "UTC")
+        person = self._person(session["practitioner"])
+        move = by_person(person, lambda actor, at: Reschedule(actor, at, times, LINK), self.now)
+        quick, slow = (self.conn, self.rival) if first else (self.rival, self.conn)
+        orders = [
+            handle(quick, SESSION, session["id"], by_person(person, Start, self.now), self._context()),
+            handle(slow, SESSION, session["id"], move, self._context()),
+        ]
+        started, moved = self.run(self._at_once(orders, first))
+        assert isinstance(started, Outcome)
+        session |= {"version": started.version, "status": "on_progress"}
+        if isinstance(moved, Outcome):
+            session |= {"span": span}
+        self.run(self._compare())
 
     @rule(which=st.integers(0, 9))
     def uploads(self, which: int) -> None:

@@ -35,6 +35,7 @@ def test_openapi__has_the_routes_of_the_interface():
     assert ours == {
         ("GET", "/v1/sessions"),
         ("POST", "/v1/sessions"),
+        ("GET", "/v1/sessions/summary"),
         ("GET", session),
         ("GET", f"{session}/history"),
         ("POST", f"{session}/schedule"),
@@ -43,6 +44,8 @@ def test_openapi__has_the_routes_of_the_interface():
         ("POST", f"{session}/result"),
         ("POST", f"{session}/cancel"),
         ("POST", f"{session}/fail"),
+        ("GET", "/v1/assessments"),
+        ("GET", "/v1/assessments/{assessment_id}"),
         ("PUT", "/v1/assessments/{assessment_id}"),
     }
 

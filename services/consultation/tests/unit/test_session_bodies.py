@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from consultation.sessions.models import ReasonIn, ResultIn, ScheduleIn
+from consultation.sessions.models import CancelIn, FailIn, ResultIn, ScheduleIn
 
 SCHEDULE = {
     "scheduled_date": "2027-03-03",
@@ -23,7 +23,9 @@ def test_result__notes_that_nobody_can_see_are_refused(text: str) -> None:
 @pytest.mark.parametrize("text", UNSEEN)
 def test_ending__a_reason_that_nobody_can_see_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
-        ReasonIn.model_validate({"reason_code": "other", "reason": text})
+        CancelIn.model_validate({"reason_code": "other", "reason": text})
+    with pytest.raises(ValidationError):
+        FailIn.model_validate({"reason_code": "other", "reason": text})
 
 
 @pytest.mark.parametrize("text", ["ok", "👍", "?", "…", "می‌خواهم", "a\u200b"])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, time, timedelta
+from uuid import UUID
 
 import pytest
 from services.consultation.tests.given import (
@@ -46,11 +47,14 @@ from booking_contracts.sessions import (
     SessionFailed,
     SessionRescheduled,
     SessionScheduled,
+    SessionStatus,
 )
 from consultation.entitlements.domain import Assessment
 from consultation.sessions.commands import (
+    Actor,
     Cancel,
     ChangePractitioner,
+    Command,
     Fail,
     Reschedule,
     Schedule,
@@ -58,16 +62,18 @@ from consultation.sessions.commands import (
     UploadResult,
 )
 from consultation.sessions.decider import decide
+from consultation.sessions.lifecycle import CommandName
 from consultation.sessions.state import (
     BrokenStreamError,
     Completed,
     NotRequested,
     PendingNegotiation,
     Scheduled,
+    Session,
     evolve,
     fold,
 )
-from consultation.sessions.store import parameters, row
+from consultation.sessions.store import claims, parameters, row
 
 
 def test_none__a_request_on_a_paid_sale_starts_a_session():
@@ -265,18 +271,45 @@ def test_changed__the_old_practitioner_finds_nothing_and_the_new_one_schedules()
     assert event.schedule_version == 3
 
 
-@pytest.mark.parametrize("status", ["scheduled", "on_progress"])
-def test_holding__both_people_are_claimed(status):
-    """S4: who holds a time, and who does not."""
-    claims = parameters(session(status), entitlement_version=None)
-    assert (claims["holds_time"], claims["persons"]) == (True, [MEMBER, PRACTITIONER])
+def written(before: Session, command: Command) -> tuple[list[UUID], list[UUID]]:
+    """Whose claims the append of this command writes, and whose it deletes."""
+    after = then(before, command)
+    assert not isinstance(after, NotRequested)
+    given = parameters(before, after, entitlement_version=None)
+    return given["claimed"], sorted(given["freed"])
+
+
+def test_scheduled__both_people_are_claimed():
+    """S4: from then on nobody else gets their time."""
+    assert written(session("pending_negotiation"), COMMANDS["schedule"](practitioner)) == ([MEMBER, PRACTITIONER], [])
+
+
+def test_moved__both_claims_are_written_anew():
+    """S5: the old time is free, the new one held."""
+    assert written(session("scheduled"), COMMANDS["reschedule"](practitioner)) == ([MEMBER, PRACTITIONER], [])
+
+
+@pytest.mark.parametrize("command", [Start(practitioner, NOW), Reschedule(practitioner, NOW, NINE, LINK + "?a=b")])
+def test_same_time__no_claim_is_written(command: Command):
+    """S4: what is held stays held; a start or another link is no reason to look for overlaps."""
+    assert written(session("scheduled"), command) == ([], [])
+
+
+@pytest.mark.parametrize(("end", "by"), [("upload_result", practitioner), ("cancel", member), ("fail", admin)])
+def test_end__both_claims_are_freed(end: CommandName, by: Actor):
+    """S4: a session that is no longer to be held frees its people."""
+    assert written(session("scheduled"), COMMANDS[end](by)) == ([], [MEMBER, PRACTITIONER])
+
+
+def test_changed__both_claims_are_freed():
+    """P2, S4: nobody's time is held until the new practitioner has answered, the old one's neither."""
+    assert written(session("scheduled"), COMMANDS["change_practitioner"](system)) == ([], [MEMBER, PRACTITIONER])
 
 
 @pytest.mark.parametrize("status", ["pending_negotiation", "completed", "canceled", "failed"])
-def test_not_holding__nobody_is_claimed(status):
-    """S4: a session that is no longer to be held frees its people."""
-    claims = parameters(session(status), entitlement_version=None)
-    assert (claims["holds_time"], claims["persons"]) == (False, [])
+def test_not_holding__nobody_is_claimed(status: SessionStatus):
+    """S4: a session holds time in two statuses and in no other."""
+    assert claims(session(status)) == {}
 
 
 def test_events__hold_ids_and_never_text():

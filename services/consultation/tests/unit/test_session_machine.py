@@ -39,7 +39,7 @@ from consultation.sessions.commands import (
 from consultation.sessions.decider import decide
 from consultation.sessions.lifecycle import ReasonCode
 from consultation.sessions.state import NotRequested, State, evolve, fold
-from consultation.sessions.store import parameters, row
+from consultation.sessions.store import claims, parameters, row
 
 OPEN = ("pending_negotiation", "scheduled")
 ACTORS = st.sampled_from(
@@ -69,6 +69,7 @@ class SessionMachine(RuleBasedStateMachine):
     def begin(self, auto_start: bool) -> None:
         self.state: State = NotRequested()
         self.events: list[Any] = []
+        self.claims: dict[UUID, tuple[datetime, datetime]] = {}
         self.now = NOW
         self.model: dict[str, Any] = {
             "status": None, "practitioner": PRACTITIONER, "schedule_version": 0, "starts_at": None,
@@ -128,7 +129,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @invariant()
     def shows_the_model(self) -> None:
-        """The fold is the model; so is the fold of the stored JSON; who holds a time is claimed."""
+        """The fold is the model; so is the fold of the stored JSON; claims are those of who holds a time."""
         assert self.state.status == self.model["status"]
         if isinstance(self.state, NotRequested):
             return
@@ -139,8 +140,9 @@ class SessionMachine(RuleBasedStateMachine):
         assert shown["schedule_version"] == self.model["schedule_version"]
         assert shown["status"] in get_args(SessionStatus)
         assert fold(from_store(e.TYPE, e.TYPE_VERSION, e.to_json()) for e in self.events) == self.state
-        claims = parameters(self.state, entitlement_version=None)
-        assert claims["holds_time"] is (self.model["status"] in {"scheduled", "on_progress"})
+        people = {MEMBER, self.model["practitioner"]} if self.model["status"] in {"scheduled", "on_progress"} else ()
+        assert {person: span[0] for person, span in self.claims.items()} == dict.fromkeys(people, shown["starts_at"])
+        assert self.claims == claims(self.state)
 
     def _is_practitioner(self, actor: Actor) -> bool:
         return actor.role == "practitioner" and actor.person_id == self.model["practitioner"]
@@ -154,10 +156,20 @@ class SessionMachine(RuleBasedStateMachine):
         if isinstance(decision, Refusal) or change is None:
             return
         assert bool(decision) is bool(change)
+        before = self.state
         for event in decision:
             self.state = evolve(self.state, event)
             self.events.append(event)
         self.model |= change
+        self._write_claims(before)
+
+    def _write_claims(self, before: State) -> None:
+        """As append.sql does."""
+        assert not isinstance(self.state, NotRequested)
+        given = parameters(before, self.state, entitlement_version=None)
+        for person in given["freed"]:
+            del self.claims[person]
+        self.claims |= dict.fromkeys(given["claimed"], (given["starts_at"], given["ends_at"]))
 
 
 TestSessionMachine = SessionMachine.TestCase

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from booking_inbox import Consumer, Tuning, held_records_router
+from booking_inbox.http import ENUMERATIONS as HELD
+from booking_inbox.http import TAGS as HELD_TAGS
 from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
@@ -16,8 +18,22 @@ from notifier.sending.channel import Channel
 from notifier.sending.pacing import RetryPolicy
 from notifier.sending.worker import Sender
 from notifier.settings import Settings
+from notifier.webhooks import http as webhooks
+from notifier.webhooks.addresses import is_public
+from notifier.webhooks.pinned import PinnedBackend
+from notifier.webhooks.post import Poster
+from notifier.webhooks.schedule import Schedule
+from notifier.webhooks.worker import WebhookSender
 from notifier.whatsapp import webhook
 from notifier.whatsapp.channel import WhatsAppChannel
+
+TAGS = {
+    "notifications": "Each mail and WhatsApp message, and what became of it.",
+    "preferences": "By which channels the caller wants to be told.",
+    "webhooks": "Events posted to addresses of yours: endpoints, deliveries, secrets.",
+    "whatsapp": "What WhatsApp tells of its messages, with its own proof.",
+}
+"""What the operations of each tag are about."""
 
 
 def build(settings: Settings) -> Service:
@@ -25,10 +41,11 @@ def build(settings: Settings) -> Service:
     database = Database.of(settings, "notifier")
     waker = Waker(settings.database_url)
     senders = senders_of(settings, database, waker.poke)
+    webhook_sender = webhook_sender_of(settings, database)
 
     def committed() -> None:
         waker.poke()
-        for sender in senders:
+        for sender in (*senders, webhook_sender):
             sender.wake()
 
     consumer = Consumer(
@@ -52,7 +69,7 @@ def build(settings: Settings) -> Service:
     return Service(
         name="notifier",
         title="Booking: notifier",
-        description="Email and WhatsApp, reminders, preferences.",
+        description="Email and WhatsApp, reminders, preferences, webhooks.",
         settings=settings,
         database=database,
         routers=[
@@ -65,12 +82,16 @@ def build(settings: Settings) -> Service:
                 give_up_after=timedelta(seconds=settings.give_up_after_seconds),
                 committed=committed,
             ),
+            *webhooks.routers(database, committed, private=settings.webhook_allow_private),
             held_records_router(consumer, database),
         ],
-        workers=[relay, consumer, *senders],
+        workers=[relay, consumer, *senders, webhook_sender],
         waker=waker,
         migrations="notifier:migrations",
-        on_stop=[sender.close for sender in senders],
+        tags=TAGS | HELD_TAGS,
+        enumerations=ledger.ENUMERATIONS | HELD,
+        open_enumerations=ledger.OPEN_ENUMERATIONS,
+        on_stop=[sender.close for sender in (*senders, webhook_sender)],
     )
 
 
@@ -105,3 +126,11 @@ def senders_of(settings: Settings, database: Database, published: Callable[[], N
         )
         for channel, policy in channels
     ]
+
+
+def webhook_sender_of(settings: Settings, database: Database) -> WebhookSender:
+    """The sender of webhooks, to the public internet alone unless the settings say otherwise."""
+    backend = PinnedBackend(permitted=(lambda _: True) if settings.webhook_allow_private else is_public)
+    poster = Poster(backend, deadline=settings.webhook_timeout_seconds)
+    schedule = Schedule(lease=2 * settings.webhook_timeout_seconds + 5)
+    return WebhookSender(poster, database=database, schedule=schedule, concurrency=settings.webhook_concurrency)

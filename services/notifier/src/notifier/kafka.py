@@ -12,6 +12,7 @@ from booking_contracts.transactions import TransactionCreated
 from booking_inbox import InboxRouter
 from notifier.ledger.store import ledger_update, plan_messages, supersede_timers
 from notifier.people import FORGET, PEOPLE
+from notifier.webhooks.ledger import plan_deliveries
 
 CONSUMER = "notifier"
 
@@ -35,6 +36,7 @@ async def transactions(conn: Connection, record: Decoded) -> None:
             [record.event.transaction_id, record.event.product.name],
         )
     await plan_messages(conn, record)
+    await plan_deliveries(conn, record)
 
 
 @router.subscriber(SESSIONS)
@@ -46,6 +48,7 @@ async def sessions(conn: Connection, record: Decoded) -> None:
     await _note_session(conn, event)
     await plan_messages(conn, record)
     await supersede_timers(conn, event.session_id)
+    await plan_deliveries(conn, record)
 
 
 @router.subscriber(CONTACTS)
@@ -64,12 +67,14 @@ async def contacts(conn: Connection, record: Decoded) -> None:
 async def erasures(conn: Connection, record: Decoded) -> None:
     """E4: contact, name, preferences and held contact records go, waiting messages are dropped.
 
-    The ledger stays: it holds ids only. So does the row of preferences, empty: it has the version of their tombstone.
+    The ledgers stay: they hold ids only. So does the row of preferences, empty: it has the version of their tombstone.
+    Receivers of webhooks that want to know are told, as they may keep what they looked up by those ids.
     """
     person_id = UUID(record.meta.subject)
     async with PEOPLE.erasing(conn, person_id, record.meta.time):
         await conn.execute(FORGET, {"person": person_id})
         await conn.execute(_DROP_WAITING, {"person": str(person_id)})
+    await plan_deliveries(conn, record)
 
 
 async def _note_session(conn: Connection, event: SessionEvent) -> None:

@@ -1,4 +1,4 @@
-"""Who people are, as the directory tells, and what they chose: by which channels and in which language (N2)."""
+"""Who people are, as the directory tells, and by which channels they want to be told (N2)."""
 
 from collections.abc import Callable
 from typing import Any, LiteralString
@@ -13,13 +13,12 @@ from booking_outbox import StateTopic
 from booking_people.copies import Copy, People
 from booking_process.database import Database
 from booking_web.auth import Caller
-from booking_web.conditions import Conditions, Preconditions
+from booking_web.conditions import Conditions
 from booking_web.consistency import stamp
-from booking_web.idempotency import Idempotency, Written
-from booking_web.languages import Language
+from booking_web.idempotency import Written
 from booking_web.problems import Problem, forbidden, problem_responses
+from booking_web.writes import WriteCall
 from notifier.ledger.store import widen_timers
-from notifier.rules import Preferences, language
 
 PEOPLE = People(
     "erased",
@@ -33,28 +32,26 @@ PEOPLE = People(
 # A change of a person's row and its mark for the topic are one statement: neither exists without the other.
 CHOOSE: LiteralString = """
 WITH changed AS (
-    INSERT INTO preference AS p (person_id, email, whatsapp, language, version)
-    VALUES (%(person)s, %(email)s, %(whatsapp)s, %(language)s, 1)
+    INSERT INTO preference AS p (person_id, email, whatsapp, version)
+    VALUES (%(person)s, %(email)s, %(whatsapp)s, 1)
     ON CONFLICT (person_id) DO UPDATE SET
-        email = excluded.email, whatsapp = excluded.whatsapp, language = excluded.language, version = p.version + 1,
-        updated_at = clock_timestamp()
+        email = excluded.email, whatsapp = excluded.whatsapp, version = p.version + 1, updated_at = clock_timestamp()
     RETURNING p.person_id)
 INSERT INTO outbox (topic, key) SELECT 'booking.notifier.preferences.v1', person_id::text FROM changed"""
 
 # An erased person's row stays, empty, with its version, which never restarts: the topic's tombstone (E4).
 FORGET: LiteralString = """
 WITH changed AS (
-    UPDATE preference p SET email = NULL, whatsapp = NULL, language = NULL, version = p.version + 1,
-        updated_at = clock_timestamp()
-    WHERE p.person_id = %(person)s AND p.language IS NOT NULL
+    UPDATE preference p SET email = NULL, whatsapp = NULL, version = p.version + 1, updated_at = clock_timestamp()
+    WHERE p.person_id = %(person)s AND p.email IS NOT NULL
     RETURNING p.person_id)
 INSERT INTO outbox (topic, key) SELECT 'booking.notifier.preferences.v1', person_id::text FROM changed"""
 
 PUBLISHED = StateTopic(
     PREFERENCES,
     """SELECT person_id::text AS key, version::bigint AS version, updated_at AS occurred_at,
-              CASE WHEN language IS NOT NULL THEN json_build_object('person_id', person_id, 'email', email,
-                  'whatsapp', whatsapp, 'language', language)::text END AS value
+              CASE WHEN email IS NOT NULL THEN json_build_object('person_id', person_id, 'email', email,
+                  'whatsapp', whatsapp)::text END AS value
        FROM preference WHERE person_id = ANY(%(keys)s::text[]::uuid[])""",
     all_keys="SELECT person_id::text AS key FROM preference",
 )
@@ -65,7 +62,7 @@ def _erased() -> Problem:
     return forbidden("person_erased", "This person was erased; nothing is written again.")
 
 
-class Channels(BaseModel):
+class Channels(BaseModel, title="NotificationChannels"):
     """Which channels a person wants."""
 
     model_config = ConfigDict(extra="forbid")
@@ -73,15 +70,14 @@ class Channels(BaseModel):
     whatsapp: StrictBool
 
 
-class NewPreferences(BaseModel):
+class NewPreferences(BaseModel, title="PreferencesChoice"):
     """What a person chooses."""
 
     model_config = ConfigDict(extra="forbid")
     channels: Channels
-    language: Language
 
 
-class PreferencesNow(NewPreferences):
+class PreferencesNow(NewPreferences, title="Preferences"):
     """What holds for a person; version 0 until they have chosen."""
 
     model_config = ConfigDict(extra="ignore")
@@ -93,37 +89,34 @@ def router(database: Database, committed: Callable[[], None]) -> APIRouter:
     routes = APIRouter(prefix="/v1/preferences", tags=["preferences"])
 
     @routes.get("", response_model=PreferencesNow, responses=problem_responses(401, 429, 503))
-    async def read_preferences(caller: Caller, response: Response) -> Any:
+    async def get_preferences(caller: Caller, response: Response) -> Any:
         """The caller's preferences, or what holds without any."""
         async with database.autocommit() as conn:
             now = await _now(conn, caller.sub)
         return _stamped(response, caller.sub, now)
 
     @routes.put("", response_model=PreferencesNow, responses=problem_responses(401, _erased(), 412, 422, 429, 503))
-    async def write_preferences(
-        chosen: NewPreferences, caller: Caller, response: Response, idempotency: Idempotency, conditions: Preconditions
-    ) -> Any:
-        """Choose channels and language; holds for every message that leaves from now on."""
+    async def put_preferences(chosen: NewPreferences, caller: Caller, call: WriteCall) -> Any:
+        """Choose channels; holds for every message that leaves from now on."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
-            await _write(conn, caller.sub, chosen, conditions)
+            await _write(conn, caller.sub, chosen, call.conditions)
             now = await _now(conn, caller.sub)
             return Written(200, caller.sub, now.version, now)
 
-        written, _ = await idempotency.once(database, change)
+        written, _ = await call.idempotency.once(database, change)
         committed()
         answer = written.body(PreferencesNow)
         if answer is None:  # an answer that was not kept
             async with database.autocommit() as conn:
                 answer = await _now(conn, caller.sub)
-        return _stamped(response, caller.sub, answer)
+        return _stamped(call.response, caller.sub, answer)
 
     return routes
 
 
 def _stamped(response: Response, person_id: UUID, now: PreferencesNow) -> PreferencesNow:
-    # Until a person has chosen, the language is the directory's, which changes without a version here.
-    stamp(response, "notifier", "preferences", person_id, now.version, shown=now)
+    stamp(response, "notifier", "preferences", person_id, now.version)
     return now
 
 
@@ -135,18 +128,13 @@ async def _write(
         raise _erased()
     conditions.check((await _now(conn, person_id)).version)
     wanted = chosen.channels.model_dump()
-    await conn.execute(CHOOSE, {"person": person_id, **wanted, "language": chosen.language})
+    await conn.execute(CHOOSE, {"person": person_id, **wanted})
     await widen_timers(conn, person_id, [channel for channel, is_on in wanted.items() if is_on])
 
 
 async def _now(conn: psycopg.AsyncConnection, person_id: UUID) -> PreferencesNow:
     cursor = await conn.execute(
-        """SELECT e.email, e.whatsapp, e.language, e.version, c.locale
-           FROM (SELECT %s::uuid AS person_id) p LEFT JOIN contact c USING (person_id)
-                LEFT JOIN preference e ON e.person_id = p.person_id AND e.language IS NOT NULL""",
-        [person_id],
+        "SELECT email, whatsapp, version FROM preference WHERE person_id = %s AND email IS NOT NULL", [person_id]
     )
-    ((email, whatsapp, chosen, version, locale),) = await cursor.fetchall()
-    preferences = Preferences() if version is None else Preferences(email, whatsapp, chosen)
-    channels = Channels(email=preferences.email, whatsapp=preferences.whatsapp)
-    return PreferencesNow(channels=channels, language=language(preferences, locale), version=version or 0)
+    email, whatsapp, version = await cursor.fetchone() or (True, True, 0)
+    return PreferencesNow(channels=Channels(email=email, whatsapp=whatsapp), version=version)

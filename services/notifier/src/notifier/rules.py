@@ -30,7 +30,6 @@ from booking_contracts.transactions import (
     TransactionPaid,
     TransactionRefunded,
 )
-from booking_web.languages import Language, language_for
 
 Role = Literal["member", "practitioner", "previous_practitioner", "other_side", "admins"]
 Template = Literal[
@@ -187,11 +186,10 @@ def _due(timer: TimerRule, event: Any, at: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What a person chose. Who never chose gets both channels, in the language of their profile."""
+    """What a person chose. Who never chose gets both channels."""
 
     email: bool = True
     whatsapp: bool = True
-    language: Language | None = None
 
 
 def channels(recipient_id: str, preferences: Preferences) -> tuple[Channel, ...]:
@@ -208,11 +206,6 @@ def channels_to_write(recipient_id: str, preferences: Preferences, *, is_timer: 
     """
     wanted = channels(recipient_id, preferences)
     return CHANNELS if is_timer and not wanted else wanted
-
-
-def language(preferences: Preferences, profile_locale: str | None) -> Language:
-    """The chosen language, else that of the profile's locale (`en`, `en-GB`, ...), else Indonesian."""
-    return language_for(preferences.language, profile_locale, None)
 
 
 @dataclass(frozen=True, slots=True)

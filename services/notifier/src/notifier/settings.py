@@ -74,6 +74,14 @@ class Settings(ServiceSettings):
         float, Field(ge=1, le=600, description="without a sign of its worker an attempt counts as a crash, in seconds")
     ] = 15.0
 
+    webhook_timeout_seconds: Annotated[
+        float, Field(ge=1, le=60, description="how long a receiver of webhooks may take for its answer, in seconds")
+    ] = 15.0
+    webhook_concurrency: Annotated[int, Field(ge=1, le=100, description="webhooks under way at once")] = 16
+    webhook_allow_private: Annotated[
+        bool, Field(description="true only for local use and tests: webhooks to http and private addresses")
+    ] = False
+
     @field_validator("mail_from")
     @classmethod
     def _one_sender(cls, text: str) -> str:

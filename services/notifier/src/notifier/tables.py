@@ -4,6 +4,7 @@ The indexes' conditions stand in the migrations alone: Alembic does not compare 
 """
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 metadata = sa.MetaData()
 TIMESTAMPTZ = sa.DateTime(timezone=True)
@@ -43,7 +44,6 @@ preference = sa.Table(
     sa.Column("person_id", sa.Uuid, primary_key=True),
     sa.Column("email", sa.Boolean),
     sa.Column("whatsapp", sa.Boolean),
-    sa.Column("language", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("updated_at", TIMESTAMPTZ, nullable=False),
 )
@@ -129,4 +129,67 @@ refusal = sa.Table(
     sa.Column("probes", sa.Integer, nullable=False),
     sa.Column("probe_id", sa.Uuid),
     sa.Column("heals_at", TIMESTAMPTZ),
+)
+webhook_endpoint = sa.Table(
+    "webhook_endpoint",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("event_types", ARRAY(sa.Text), nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("disabled_reason", sa.Text),
+    sa.Column("disabled_at", TIMESTAMPTZ),
+    sa.Column("secret", sa.Text),
+    sa.Column("previous_secret", sa.Text),
+    sa.Column("previous_secret_until", TIMESTAMPTZ),
+    sa.Column("failing_since", TIMESTAMPTZ),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("not_before", TIMESTAMPTZ, nullable=False),
+    sa.Column("created_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+webhook_event = sa.Table(
+    "webhook_event",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("created_at", TIMESTAMPTZ, nullable=False),
+    sa.Index("webhook_event_created", "created_at"),
+)
+webhook_delivery = sa.Table(
+    "webhook_delivery",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("endpoint_id", sa.Uuid, sa.ForeignKey(webhook_endpoint.c.id), nullable=False),
+    sa.Column("event_id", sa.Uuid, sa.ForeignKey(webhook_event.c.id), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("first_tried_at", TIMESTAMPTZ),
+    sa.Column("not_before", TIMESTAMPTZ, nullable=False),
+    sa.Column("sending_until", TIMESTAMPTZ),
+    sa.Column("reason", sa.Text),
+    sa.Column("status_code", sa.Integer),
+    sa.Column("delivered_at", TIMESTAMPTZ),
+    sa.Column("traceparent", sa.Text),
+    sa.Column("created_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.UniqueConstraint("endpoint_id", "event_id", name="webhook_delivery_once"),
+    sa.Index("webhook_delivery_due", "endpoint_id", "not_before", "id"),
+    sa.Index("webhook_delivery_sending", "endpoint_id", "sending_until"),
+    sa.Index("webhook_delivery_of_endpoint", "endpoint_id", "id"),
+    sa.Index("webhook_delivery_of_event", "event_id"),
+    sa.Index("webhook_delivery_by_status", "status", "id"),
+)
+webhook_attempt = sa.Table(
+    "webhook_attempt",
+    metadata,
+    sa.Column("delivery_id", sa.Uuid, sa.ForeignKey(webhook_delivery.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("started_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("ended_at", TIMESTAMPTZ),
+    sa.Column("status_code", sa.Integer),
+    sa.Column("reason", sa.Text),
 )

@@ -5,14 +5,15 @@ import pytest
 from services.notifier.tests.given import Case
 
 from booking_contracts.decode import decode
+from booking_contracts.envelope import metadata
 from booking_proof.audit.consumers import audit_messages
 
 pytestmark = pytest.mark.servers
 
 _INSERT = """
-    INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, actor, correlation_id,
-        occurred_at, recorded_at)
-    VALUES (%s, %s, %s, %s, %s, 1, %s, %s, %s, %s, now())"""
+    INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, metadata, occurred_at,
+        recorded_at)
+    VALUES (%s, %s, %s, %s, %s, 1, %s, %s, %s, now())"""
 
 
 async def store(url, stream_type, records):
@@ -21,8 +22,8 @@ async def store(url, stream_type, records):
         for record in records:
             meta, event = decode(record).meta, decode(record).event
             assert event is not None
-            values = [stream_type, meta.subject, meta.sequence, meta.id, event.TYPE, record.value.decode(), meta.actor]
-            await conn.execute(_INSERT, [*values, meta.correlation_id, meta.time])
+            values = [stream_type, meta.subject, meta.sequence, meta.id, event.TYPE, record.value.decode()]
+            await conn.execute(_INSERT, [*values, metadata(meta.actor, meta.correlation_id), meta.time])
 
 
 async def test_audit__finds_what_is_missing_and_what_was_made_up(notifier, fresh_database):
@@ -54,7 +55,7 @@ async def test_audit__who_switched_everything_off_misses_nothing(notifier, fresh
     case, running = Case(), await notifier(sending=False)
     owner = fresh_database("checkout").owner_url
     sale = [case.created(), case.assigned(), case.paid()]
-    await running.execute_as_owner("INSERT INTO preference VALUES (%s, false, false, 'id', 1)", case.member)
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, false, false, 1)", case.member)
     await store(owner, "transaction", sale)
     await running.tell(*sale)
     section = await audit_messages(running.owner_url, [owner])

@@ -30,11 +30,11 @@ async def has_no_next_try(running, row):
 
 
 async def mail_only(running, case):
-    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 'id', 1)", case.member)
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 1)", case.member)
 
 
 async def whatsapp_only(running, case):
-    await running.execute_as_owner("INSERT INTO preference VALUES (%s, false, true, 'id', 1)", case.member)
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, false, true, 1)", case.member)
 
 
 def calls_a_person(channel):
@@ -59,7 +59,7 @@ async def test_smtp_down__mail_waits_whatsapp_does_not_and_all_leave_once_it_is_
     assert running.inbox.mails == []
     assert running.inbox.port == port
     running.inbox.greeting = None
-    rows = await running.settled(channel="email", seconds=40)
+    rows = await running.settled(channel="email")
     assert {r["state"] for r in rows} == {"sent"}
     assert len(running.inbox.mails) == 5
     assert sum(r["attempts"] for r in rows) <= 5 + running.inbox.conversations
@@ -126,7 +126,7 @@ async def test_smtp_4xx__a_recipient_that_is_never_ready_is_given_up_and_recorde
     running = await notifier(give_up_after_seconds=1)
     running.inbox.rcpt = lambda _: "452 mailbox full"
     (case,) = await several(running, 1)
-    rows = await running.until(lambda: running.ledger(recipient_id=case.member, channel="email", state="failed"), 30)
+    rows = await running.until(lambda: running.ledger(recipient_id=case.member, channel="email", state="failed"))
     assert rows[0]["reason"] == "smtp_452"
 
 
@@ -137,7 +137,7 @@ async def test_smtp_password_refused__alarms_and_delays_and_blames_no_recipient(
     (case,) = await several(running, 1)
     await running.until(lambda: running.ledger(recipient_id=case.member, channel="email", reason="smtp_530"))
     running.inbox.rcpt = lambda _: None
-    (row,) = await running.settled(recipient_id=case.member, channel="email", seconds=30)
+    (row,) = await running.settled(recipient_id=case.member, channel="email")
     assert row["state"] == "sent"
 
 
@@ -163,7 +163,7 @@ async def test_smtp_refuses_us__every_mail_waits_a_person_is_called_and_none_is_
     assert {r["state"] for r in rows} <= {"pending", "sending"}
     assert sum(r["attempts"] for r in rows) <= running.inbox.conversations + 1, "one at a time asks"
     setattr(running.inbox, step, lambda _: None)
-    rows = await running.settled(channel="email", seconds=60)
+    rows = await running.settled(channel="email")
     assert {r["state"] for r in rows} == {"sent"}
     assert len(running.inbox.mails) == 3
     await running.until(lambda: not calls_a_person("email"))
@@ -174,12 +174,10 @@ async def test_smtp_refuses_us_for_one_message_alone__it_is_given_up_and_recorde
     running = await notifier(give_up_after_seconds=1)
     running.inbox.rcpt = lambda a: "550 5.7.1 Sender not welcome here" if a == "member0@example.com" else None
     cases = await several(running, 3)
-    (row,) = await running.until(
-        lambda: running.ledger(recipient_id=cases[0].member, channel="email", state="failed"), 30
-    )
+    (row,) = await running.until(lambda: running.ledger(recipient_id=cases[0].member, channel="email", state="failed"))
     assert row["reason"] == "smtp_550"
     for case in cases[1:]:
-        (row,) = await running.settled(recipient_id=case.member, channel="email", seconds=30)
+        (row,) = await running.settled(recipient_id=case.member, channel="email")
         assert row["state"] == "sent"
 
 
@@ -190,7 +188,7 @@ async def test_cut_after_the_final_dot__is_ambiguous_and_tried_once_more_with_th
     case = Case()
     await mail_only(running, case)
     await running.tell(case.contact(case.member), case.created(), case.paid())
-    rows = await running.until(lambda: running.ledger(recipient_id=case.member, ambiguities=2), 20)
+    rows = await running.until(lambda: running.ledger(recipient_id=case.member, ambiguities=2))
     assert (rows[0]["state"], rows[0]["reason"], rows[0]["attempts"]) == ("ambiguous", "smtp_cut", 2)
     assert await has_no_next_try(running, rows[0])
     first, second = running.inbox.to("budi@example.com")
@@ -226,7 +224,7 @@ async def test_ambiguous_then_refused_for_now__its_one_more_try_is_not_spent(not
     running.inbox.rcpt = lambda _: "450 later"
     await running.until(lambda: running.ledger(recipient_id=case.member, state="ambiguous", reason="smtp_450"))
     running.inbox.rcpt = lambda _: None
-    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, state="sent"), 30)
+    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, state="sent"))
     assert row["ambiguities"] == 1
 
 
@@ -347,7 +345,7 @@ async def test_whatsapp_refuses_once__terminal_codes_end_and_the_others_are_trie
     case = Case()
     await whatsapp_only(running, case)
     await running.tell(case.contact(case.member), case.created(), case.paid())
-    (row,) = await running.settled(recipient_id=case.member, seconds=30)
+    (row,) = await running.settled(recipient_id=case.member)
     assert (row["state"], row["reason"]) == (state, reason)
     assert len(running.meta.messages) == (1 if state == "sent" else 0)
     assert row["attempts"] == (2 if state == "sent" else 1)
@@ -363,7 +361,7 @@ async def test_whatsapp_gateway_without_metas_word__is_ambiguous(notifier, statu
     case = Case()
     await whatsapp_only(running, case)
     await running.tell(case.contact(case.member), case.created(), case.paid())
-    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, ambiguities=2), 20)
+    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, ambiguities=2))
     assert (row["state"], row["reason"], row["attempts"]) == ("ambiguous", f"whatsapp_http_{status}", 2)
     assert await has_no_next_try(running, row)
 
@@ -391,7 +389,7 @@ async def test_whatsapp_throttled__retry_after_is_honoured_for_the_whole_channel
     await running.until(lambda: running.meta.asked >= 1)
     asked_at, asked = asyncio.get_running_loop().time(), running.meta.asked
     running.meta.always = None
-    await running.settled(channel="whatsapp", seconds=30)
+    await running.settled(channel="whatsapp")
     assert asyncio.get_running_loop().time() - asked_at > 2
     assert asked <= 4
     assert len(running.meta.messages) == 4
@@ -437,7 +435,7 @@ async def test_whatsapp_cut_after_acceptance__is_tried_at_most_once_more(notifie
     case = Case()
     await whatsapp_only(running, case)
     await running.tell(case.contact(case.member), case.created(), case.paid())
-    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, ambiguities=2), 20)
+    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, ambiguities=2))
     assert row["state"] == "ambiguous"
     assert await has_no_next_try(running, row)
     assert len(running.meta.messages) == 2
@@ -494,7 +492,7 @@ async def test_lateness__is_measured_once_and_not_by_what_a_provider_delays(noti
     case, running = Case(), await notifier()
     running.inbox.rcpt = lambda _: "450 not now"
     for person in (case.member, case.practitioner):
-        await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 'id', 1)", person)
+        await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 1)", person)
     await running.tell(*case.contacts(), case.scheduled(now() + timedelta(minutes=30)))
     await running.until(
         lambda: running.query(
@@ -583,7 +581,7 @@ async def test_several_senders__share_the_work_and_send_each_message_once(notifi
     await several(running, 30)
     for _ in range(3):
         await notifier.begin(running)
-    rows = await running.settled(seconds=30)
+    rows = await running.settled()
     assert {(r["state"], r["attempts"]) for r in rows} == {("sent", 1)}
     assert len(running.inbox.mails) == 30
     assert len(running.meta.messages) == 30
@@ -638,7 +636,7 @@ async def test_database_gone_for_a_moment__sending_goes_on(notifier, postgres):
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
                 [running.owner_url.rsplit("/", 1)[1]],
             )
-    rows = await running.settled(seconds=30)
+    rows = await running.settled()
     assert {r["state"] for r in rows} <= {"sent"}
     assert len(rows) == len(cases) * 2
 
@@ -649,7 +647,7 @@ async def test_waiting__is_not_told_and_what_comes_of_it_is_with_message_and_tra
         running = await notifier(address_wait_seconds=1.0)
         case = Case()
         await running.tell(case.created(), case.paid())
-        rows = await running.until(lambda: running.ledger(recipient_id=case.member, state="failed"), 30)
+        rows = await running.until(lambda: running.ledger(recipient_id=case.member, state="failed"))
         await running.until(lambda: any(line["event"] == "message_settled" for line in lines))
     told = [line for line in lines if line["event"] == "message_settled"]
     assert {line["state"] for line in told} == {"failed"}

@@ -39,7 +39,7 @@ def settings(tls, password=PASSWORD):
 async def told(running):
     """One paid member, by mail alone."""
     case = Case()
-    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 'id', 1)", case.member)
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 1)", case.member)
     await running.tell(case.contact(case.member), case.created(), case.paid())
     return case
 
@@ -58,7 +58,7 @@ async def waits(running, case, reason):
 
 async def leaves(running, case):
     """Once it is mended, it leaves by itself, and nobody is called any more."""
-    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, state="sent"), 30)
+    (row,) = await running.until(lambda: running.ledger(recipient_id=case.member, state="sent"))
     assert row["ambiguities"] == 0
     assert len(running.inbox.to("budi@example.com")) == 1
     await running.until(lambda: not calls_a_person())

@@ -59,11 +59,11 @@ async def test_admins__are_told_by_one_mail_to_all_of_them(notifier):
     assert recipients == ["ops@booking.test", "lead@booking.test"]
 
 
-async def test_preferences__decide_channels_and_language(notifier):
+async def test_preferences_and_locale__decide_channels_and_language(notifier):
     """N2: mail only, in English."""
     case, running = Case(), await notifier()
-    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 'en', 1)", case.member)
-    await running.tell(case.contact(case.member), case.created(), case.assigned(), case.paid())
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 1)", case.member)
+    await running.tell(case.contact(case.member, locale="en-GB"), case.created(), case.assigned(), case.paid())
     (row,) = await running.settled(template="transaction_paid")
     assert (row["channel"], row["locale"]) == ("email", "en")
     (mail,) = running.inbox.to("budi@example.com")
@@ -90,7 +90,7 @@ async def test_redelivered__the_ledger_decides_once_even_without_version_rows(no
 async def test_redelivered__a_channel_chosen_since_gets_no_old_news(notifier):
     """N3: everything is replayed without version rows after somebody switched WhatsApp on."""
     case, running = Case(), await notifier()
-    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 'id', 1)", case.practitioner)
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, false, 1)", case.practitioner)
     records = [*case.contacts(), case.requested()]
     await running.tell(*records)
     await running.settled(template="session_requested")
@@ -182,7 +182,7 @@ async def test_unrenderable__one_broken_message_stops_no_other(notifier):
 async def test_erased__contact_name_and_preferences_go_and_nothing_waiting_leaves(notifier):
     """E4, T21."""
     case, running = Case(), await notifier(sending=False)
-    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, true, 'en', 1)", case.member)
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, true, true, 1)", case.member)
     await running.tell(*case.contacts(), case.profile(), case.requested(), case.scheduled())
     await running.execute_as_owner(
         """INSERT INTO held (consumer, topic, partition, "offset", key, headers, value, timestamp_ms, digest, reason)
@@ -197,8 +197,8 @@ async def test_erased__contact_name_and_preferences_go_and_nothing_waiting_leave
     assert rows
     assert {(r["state"], r["reason"]) for r in rows} == {("skipped", "erased")}
     assert await running.query("SELECT FROM contact WHERE person_id = %s", case.member) == []
-    left = await running.query("SELECT email, whatsapp, language FROM preference WHERE person_id = %s", case.member)
-    assert left == [{"email": None, "whatsapp": None, "language": None}]
+    left = await running.query("SELECT email, whatsapp FROM preference WHERE person_id = %s", case.member)
+    assert left == [{"email": None, "whatsapp": None}]
     assert await running.query("SELECT FROM held WHERE key = %s", str(case.member)) == []
     assert running.inbox.to("budi@example.com") == []
     (mail,) = running.inbox.to("sari@example.com")

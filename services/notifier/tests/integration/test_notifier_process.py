@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
@@ -19,9 +18,12 @@ from aiokafka.structs import OffsetAndMetadata
 from psycopg.rows import dict_row
 from services.notifier.tests.given import Case
 from services.notifier.tests.providers import Inbox, Meta, cloud_api, smtp_server
+from services.notifier.tests.receivers import receiving
 
 from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.topics import NOTIFICATIONS, TOPICS
+from booking_local.servers.ports import free_port
+from notifier.webhooks.signing import new_secret
 
 pytestmark = pytest.mark.servers
 
@@ -139,19 +141,13 @@ class Deployed:
 Deploy = Callable[..., Awaitable[Deployed]]
 
 
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.fixture
 async def deploy(fresh_database: Any, kafka: Any, tmp_path: Path) -> AsyncIterator[Deploy]:
     """`await deploy(CRASH_AT="...")`: topics, a database, providers, and a running notifier."""
     async with AsyncExitStack() as stack:
 
         async def deploy(**environment: str) -> Deployed:
-            prefix, port, databases = kafka.prefix(), _free_port(), fresh_database("notifier")
+            prefix, port, databases = kafka.prefix(), free_port(), fresh_database("notifier")
             kafka.create_topics(prefix)
             inbox = await stack.enter_async_context(smtp_server(Inbox()))
             meta = await stack.enter_async_context(cloud_api(Meta()))
@@ -169,7 +165,7 @@ async def deploy(fresh_database: Any, kafka: Any, tmp_path: Path) -> AsyncIterat
                 "EMAIL_AMBIGUOUS_WAIT_SECONDS": "0.5",
                 "WHATSAPP_AMBIGUOUS_WAIT_SECONDS": "0.5",
             }
-            http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False, verify=False))
+            http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False, verify=False, timeout=30))
             log = tmp_path / "notifier.log"
             deployed = Deployed(base, databases, kafka.bootstrap, prefix, inbox, meta, port, log, http)
 
@@ -253,3 +249,31 @@ async def test_killed_around_a_send__the_message_is_ambiguous_and_tried_once_mor
     assert (row[0]["attempts"], row[0]["ambiguities"]) == (2, 1)
     assert len(deployed.inbox.mails) == mails
     assert len({str(mail["Message-ID"]) for _, mail in deployed.inbox.mails}) == 1
+
+
+_REGISTERED = """
+INSERT INTO webhook_endpoint (id, url, event_types, status, secret, not_before, created_at)
+VALUES (uuidv7(), %s, %s, 'enabled', %s, now(), now()) RETURNING id"""
+
+
+@pytest.mark.parametrize(("point", "copies"), [("webhook.before_send", 1), ("webhook.after_send", 2)])
+async def test_killed_around_a_webhook__it_is_delivered_again_with_the_same_id_and_never_lost(deploy, point, copies):
+    """At least once (promises.md): `sending` was committed before; the receiver tells copies by the id."""
+    case, secret = Case(), new_secret()
+    short = {"WEBHOOK_ALLOW_PRIVATE": "true", "WEBHOOK_TIMEOUT_SECONDS": "1"}
+    async with receiving() as receiver:
+        deployed = await deploy(CRASH_AT=point, **short)
+        await deployed.rows(_REGISTERED, receiver.url, ["com.booking.checkout.TransactionCreated.v1"], secret)
+        await deployed.publish(case.created())
+        assert await asyncio.wait_for(deployed.process.wait(), 60) == -signal.SIGKILL
+        assert await deployed.rows("SELECT status FROM webhook_delivery") == [{"status": "sending"}]
+        await deployed.start(**short)
+        (row,) = await deployed.until(
+            lambda: deployed.rows("SELECT attempts, tries FROM webhook_delivery WHERE status = 'delivered'")
+        )
+    assert row == {"attempts": 2, "tries": 1}
+    assert len(receiver.got) == copies
+    assert len(set(receiver.ids())) == 1
+    assert all(one.verified(secret)["type"] == "com.booking.checkout.TransactionCreated.v1" for one in receiver.got)
+    log = await deployed.rows("SELECT reason FROM webhook_attempt ORDER BY number")
+    assert [one["reason"] for one in log] == ["worker_died", None]

@@ -1,4 +1,4 @@
-"""The rules: which event asks for which message to whom and when, row by row (N1); by which channels, in which language
+"""The rules: which event asks for which message to whom and when, row by row (N1); by which channels
 (N2), and what may leave at the moment of sending (N3, N4, N5).
 """
 
@@ -20,7 +20,6 @@ from notifier.rules import (
     Preferences,
     channels,
     channels_to_write,
-    language,
     messages_for,
     skip_reason,
     skipped_from_the_start,
@@ -189,20 +188,3 @@ def test_preferences__who_wants_nothing_has_timers_written_down_by_each_channel(
     assert channels_to_write("p", neither, is_timer=False) == ()
     assert channels_to_write("p", mail, is_timer=True) == ("email",)
     assert channels_to_write("admins", Preferences(), is_timer=True) == ("email",)
-
-
-@pytest.mark.parametrize(
-    ("chosen", "locale", "expected"),
-    [
-        ("en", "id", "en"),
-        ("id", "en", "id"),
-        (None, "en-GB", "en"),
-        (None, "en_US", "en"),
-        (None, "id-ID", "id"),
-        (None, None, "id"),
-        (None, "de", "id"),
-    ],
-)
-def test_language__the_choice_then_the_profile_then_indonesian(chosen, locale, expected):
-    """N2."""
-    assert language(Preferences(language=chosen), locale) == expected

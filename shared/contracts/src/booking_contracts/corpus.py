@@ -1,4 +1,4 @@
-"""The golden records of the checkout's `corpus/`, as a consumer would be handed them (for tests)."""
+"""The golden records: one of every version of every event ever published, as a consumer would be handed them."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from booking_contracts.decode import Record
 
-CORPUS = Path(__file__).parents[2] / "corpus"
+CORPUS = Path(__file__).parent / "corpus"
 NAMES = sorted(path.stem for path in CORPUS.glob("*.json"))
 
 

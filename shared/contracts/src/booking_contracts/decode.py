@@ -1,7 +1,6 @@
 """From a record's bytes, or a stored row's text, to an event: nothing gets past that is not of this language."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,12 +9,11 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from booking_contracts.envelope import Envelope, one_spelling, read_headers
+from booking_contracts.envelope import Envelope, read_headers
 from booking_contracts.errors import NewerVersion, Undecodable
-from booking_contracts.event import UUID_PATTERN, Event, has_nul
+from booking_contracts.event import Event, has_nul
 from booking_contracts.topics import EVENTS, Topic, topic_named
 
-_UUID = re.compile(UUID_PATTERN)
 _LARGEST = 2**63 - 1
 
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
@@ -52,8 +50,8 @@ def decode(record: Record) -> Decoded:
     NewerVersion for a later major version of a known type. A type unknown to this release is no error: kind `unknown`.
     """
     topic = _topic(record)
-    meta = read_headers(record.headers, sequenced=topic.sequenced)
-    _check_origin(topic, record, meta)
+    meta = read_headers(record.headers, record.key, sequenced=topic.sequenced)
+    _check_origin(topic, meta)
     if record.value is None:
         if not topic.compacted:
             raise Undecodable("a null value on a topic that is not compacted")
@@ -63,21 +61,23 @@ def decode(record: Record) -> Decoded:
     event_class, version = _resolve(topic.name, meta.type)
     if event_class is None:
         return Decoded(record, meta, None, "unknown")
-    event = _read(event_class, version, record.value)
+    event = _read(event_class, version, record.value, from_outside=True)
     if getattr(event, topic.key, None) not in {None, UUID(meta.subject)}:
-        raise Undecodable(f"the value's {topic.key} is not the subject")
+        raise Undecodable(f"the value's {topic.key} is not the key")
     return Decoded(record, meta, event, "event")
 
 
 def from_store(name: str, version: int, data: str | bytes) -> Event:
     """The event of a stored row, old versions turned into today's.
 
-    Raises Undecodable for an unknown type or data that do not fit it, NewerVersion for a version from the future.
+    A store holds what its own service's `to_json` wrote: only the fields of its type are looked at, a third less work
+    than a record's. Raises Undecodable for an unknown type or data that do not fit it, NewerVersion for a version
+    from the future.
     """
     event_class = EVENTS.get(name)
     if event_class is None:
         raise Undecodable(f"no event type is named {name}")
-    return _read(event_class, version, data.encode() if isinstance(data, str) else data)
+    return _read(event_class, version, data.encode() if isinstance(data, str) else data, from_outside=False)
 
 
 def _topic(record: Record) -> Topic:
@@ -87,12 +87,7 @@ def _topic(record: Record) -> Topic:
         raise Undecodable("the topic is not in the catalogue") from None
 
 
-def _check_origin(topic: Topic, record: Record, meta: Envelope) -> None:
-    # T24: the key decides the partition and so the order; another key than the subject would tear a stream apart.
-    if record.key is None or one_spelling(record.key.decode("utf-8", "replace")) != meta.subject:
-        raise Undecodable("the key is not the subject")
-    if not _UUID.fullmatch(meta.subject):
-        raise Undecodable("ce_subject is malformed")
+def _check_origin(topic: Topic, meta: Envelope) -> None:
     if topic.sequenced and meta.sequence is None:
         raise Undecodable("ce_sequence is missing")
     if not _owns(topic, meta.source):
@@ -125,10 +120,11 @@ def _resolve(topic_name: str, full: str) -> tuple[type[Event] | None, int]:
     return event_class, int(version)
 
 
-def _read(event_class: type[Event], version: int, data: bytes) -> Event:
+def _read(event_class: type[Event], version: int, data: bytes, *, from_outside: bool) -> Event:
     if version > event_class.TYPE_VERSION:
         raise NewerVersion(f"{event_class.NAMESPACE}.{event_class.TYPE}.v{version}")
-    refuse_hostile(data)
+    if from_outside:
+        refuse_hostile(data)
     try:
         if version == event_class.TYPE_VERSION:
             return event_class.from_json(data)

@@ -1,7 +1,7 @@
 """Who people are now, told by checkout on the `booking.directory.*` topics, and what they chose, told
 by notifier; contacts are kept apart (E4)."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 from uuid import UUID
 
 from booking_contracts.event import Code, Event, Link, Text, ZoneName
@@ -24,7 +24,8 @@ class PractitionerProfile(Event):
 
 class PersonContact(Event):
     """A person's contact data as they are now, from the token's claims at first and later from the person (E4).
-    Notifier reaches people by it, consultation shows names and makes the WhatsApp link; a tombstone erases it."""
+    Notifier reaches people by it, consultation shows names and makes the WhatsApp link, the calendar's words are in its
+    locale and its events show the name; a tombstone erases it."""
 
     NAMESPACE: ClassVar[str] = "com.booking.directory"
     person_id: UUID
@@ -36,14 +37,13 @@ class PersonContact(Event):
 
 
 class PersonPreferences(Event):
-    """What a person chose at the notifier, as it is now (N2). The calendar writes its words in this language; whoever
-    never chose has no record, and a tombstone says that the person was erased (E4)."""
+    """By which channels a person wants to be told, chosen at the notifier (N2). Analytics reads it; whoever never chose
+    has no record, and a tombstone says that the person was erased (E4)."""
 
     NAMESPACE: ClassVar[str] = "com.booking.notifier"
     person_id: UUID
     email: bool
     whatsapp: bool
-    language: Literal["id", "en"]
 
 
 class PersonErased(Event):

@@ -144,22 +144,36 @@ Schema = dict[str, Any]
 
 
 def schema_uri(name: str, version: int) -> str:
-    """The `ce_dataschema`, which is the `$id` of the schema file of this type and major version."""
+    """CloudEvents' `dataschema`, which records do not carry: the last two words of `ce_type` name it.
+
+    It is the `$id` of the schema file of this type and major version."""
     return f"https://schemas.booking.example/{name}.v{version}.json"
 
 
 def schema_of(event: type[Event]) -> Schema:
-    """The closed schema: what a writer of this release may write. A reader takes the same one, opened (`opened`)."""
+    """The closed schema: what a writer of this release may write, each part spelled out where it is used."""
+    raw = event.model_json_schema()
+    return _whole(event, _plain(raw, raw.pop("$defs", {})))
+
+
+def parted_schema_of(event: type[Event]) -> tuple[Schema, dict[str, Schema]]:
+    """The same schema, with parts that events share (`Money`, `Product`) as `$ref`s to `#/$defs/<title>`; and those
+    parts by their titles."""
     raw = event.model_json_schema()
     definitions = cast("dict[str, Schema]", raw.pop("$defs", {}))
-    body = _plain(raw, definitions)
-    body["description"] = " ".join((event.__doc__ or "").split())
-    return {
-        "$schema": DIALECT,
-        "$id": schema_uri(event.TYPE, event.TYPE_VERSION),
-        "title": event.TYPE,
-        **body,
-    }
+    parts = {part["title"]: _part(part, definitions) for part in definitions.values()}
+    return _whole(event, _plain(raw, definitions, parted=True)), parts
+
+
+def _whole(event: type[Event], body: Schema) -> Schema:
+    words = " ".join((event.__doc__ or "").split())
+    about = {"$schema": DIALECT, "$id": schema_uri(event.TYPE, event.TYPE_VERSION), "title": event.TYPE}
+    return {**about, **body, "description": words}
+
+
+def _part(part: Schema, definitions: dict[str, Schema]) -> Schema:
+    words = {"description": " ".join(part["description"].split())} if "description" in part else {}
+    return {"title": part["title"], **words, **_plain(part, definitions, parted=True)}
 
 
 def opened(schema: Any) -> Any:
@@ -174,18 +188,20 @@ def opened(schema: Any) -> Any:
             return schema
 
 
-def _plain(node: Schema, definitions: dict[str, Schema]) -> Schema:
-    """Without references, pydantic's titles and defaults, and without the null that a writer leaves out."""
+def _plain(node: Schema, definitions: dict[str, Schema], *, parted: bool = False) -> Schema:
+    """Without pydantic's titles and defaults, without the null that a writer leaves out, and without references unless
+    it is `parted`."""
     if "$ref" in node:
-        return _plain(definitions[node["$ref"].rpartition("/")[2]], definitions)
+        part = definitions[node["$ref"].rpartition("/")[2]]
+        return {"$ref": f"#/$defs/{part['title']}"} if parted else _plain(part, definitions)
     if "anyOf" in node:
         (only,) = [option for option in node["anyOf"] if option != {"type": "null"}]
-        return _plain(only, definitions)
+        return _plain(only, definitions, parted=parted)
     plain = {name: value for name, value in node.items() if name not in {"title", "default", "description"}}
     if plain.get("type") == "object":
         properties = cast("dict[str, Schema]", plain.get("properties", {}))
-        plain["properties"] = {name: _plain(value, definitions) for name, value in properties.items()}
+        plain["properties"] = {name: _plain(value, definitions, parted=parted) for name, value in properties.items()}
         plain["additionalProperties"] = False
     if "items" in plain:
-        plain["items"] = _plain(plain["items"], definitions)
+        plain["items"] = _plain(plain["items"], definitions, parted=parted)
     return plain

@@ -11,20 +11,36 @@ from typing import Any, cast
 
 from booking_contracts.corpus import NAMES, golden
 from booking_contracts.decode import foreign_source
-from booking_contracts.event import UUID_IN_ANY_CASE, Event, Schema, schema_of
+from booking_contracts.event import (
+    UUID_IN_ANY_CASE,
+    Event,
+    Schema,
+    opened,
+    parted_schema_of,
+    schema_of,
+    schema_uri,
+)
+from booking_contracts.glossary import described, meaning
 from booking_contracts.topics import EVENTS, TOPICS, Topic
 
-CONTRACTS = Path(__file__).resolve().parents[2]
-PAGE = CONTRACTS.parents[1] / "docs" / "events.md"
+PACKAGE = Path(__file__).resolve().parent
+PAGE = PACKAGE.parents[3] / "docs" / "events.md"
 
 
 def generated() -> Iterator[tuple[Path, str]]:
     """Each generated file with the text that it should have today."""
     for event in EVENTS.values():
-        path = CONTRACTS / "schemas" / f"{event.TYPE}.v{event.TYPE_VERSION}.json"
-        yield path, json.dumps(schema_of(event), indent=2, ensure_ascii=False) + "\n"
-    yield CONTRACTS / "asyncapi.json", json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+        path = PACKAGE / "schemas" / f"{event.TYPE}.v{event.TYPE_VERSION}.json"
+        yield path, json.dumps(readers_schema(event), indent=2, ensure_ascii=False) + "\n"
+    yield PACKAGE / "asyncapi.json", json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
     yield PAGE, page()
+
+
+def readers_schema(event: type[Event]) -> Schema:
+    """What a reader may rely on: open at every depth, each field with its meaning, shared parts under `$defs`."""
+    schema, parts = parted_schema_of(event)
+    whole = opened(described(schema))
+    return {**whole, "$defs": {name: opened(described(part)) for name, part in parts.items()}} if parts else whole
 
 
 def outdated() -> list[Path]:
@@ -46,28 +62,47 @@ def main() -> int:
     return 0
 
 
+VERSION = "1.0.0"
+"""Of the whole contract, semantic: a break raises the first number, an addition the second."""
+
 _UUID = {"type": "string", "format": "uuid"}
 _TEXT = {"type": "string", "minLength": 1}
 _NUMBERS = {"retention.ms", "retention.bytes", "delete.retention.ms", "max.message.bytes"}
 """The configs that AsyncAPI's Kafka binding knows, as numbers; the others stand beside them as `x-configs`."""
 
 
+_ABOUT = (
+    "The published language: CloudEvents 1.0 in Kafka's binary mode. Two attributes are not sent, since they can be "
+    "told from what is: `subject` is the record's key; `dataschema` is "
+    f"`{schema_uri('<Type>', 1).replace('v1', 'v<N>')}` of the last two words of `ce_type`, `….<Type>.v<N>` (each "
+    "message's `x-dataschema`, each schema file's `$id`). `ce_time` is when it happened, by the writer's clock; the "
+    "order of one key is `ce_sequence`. Schemas are a reader's: fields may be added. An enumeration stays as it is for "
+    "a version of a type; texts that are called open may say something new at any time. Amounts have the decimals that "
+    "`x-decimals` says, IDR none. `x-personal-data` says whose data a field is: `pseudonym` (an id that stands for a "
+    "person), `contact`, `public` (a practitioner's own page), `access` (whoever has it may join). Generated; do not "
+    "edit."
+)
+
+
 def document() -> dict[str, Any]:
-    """The AsyncAPI 3.0 document, in the catalogue's order: channels with bindings, messages with headers and keys."""
+    """The AsyncAPI 3.1 document, in the catalogue's order: channels with bindings, messages with headers and keys."""
     events = {event.TYPE: (topic, event) for topic in TOPICS for event in topic.events}
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Booking's events",
-            "version": "1.0.0",
-            "description": "The published language: CloudEvents 1.0 in Kafka's binary mode. Generated; do not edit.",
+            "version": VERSION,
+            "description": _ABOUT,
         },
         "defaultContentType": "application/json",
         "channels": {_channel_id(topic): _channel(topic) for topic in TOPICS},
         "operations": {f"send_{_channel_id(topic)}": _operation(topic) for topic in TOPICS},
         "components": {
             "messages": {name: _message(topic, event) for name, (topic, event) in events.items()},
-            "schemas": {name: _payload(event) for name, (_, event) in events.items()},
+            "schemas": {
+                **{name: _payload(event) for name, (_, event) in events.items()},
+                **{name: part for _, event in events.values() for name, part in _parts(event).items()},
+            },
         },
     }
 
@@ -94,6 +129,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         },
         "x-configs": {"min.insync.replicas": "2", **config},
         "x-kind": "state" if topic.state else "events",
+        "x-record-timestamp": "when the broker took it" if topic.state else "when the store committed to it",
         "x-tombstones": topic.compacted,
     }
 
@@ -108,7 +144,25 @@ def _operation(topic: Topic) -> dict[str, Any]:
 
 
 def _payload(event: type[Event]) -> dict[str, Any]:
-    return {name: value for name, value in schema_of(event).items() if not name.startswith("$")}
+    return {name: _placed(value) for name, value in readers_schema(event).items() if not name.startswith("$")}
+
+
+def _parts(event: type[Event]) -> dict[str, Any]:
+    return {name: _placed(part) for name, part in readers_schema(event).get("$defs", {}).items()}
+
+
+def _placed(node: Any) -> Any:
+    """Its references into this document. What stands beside one is not looked at there (JSON Schema draft 7)."""
+    match node:
+        case {"$ref": str(reference), **beside}:
+            place = {"$ref": reference.replace("#/$defs/", "#/components/schemas/")}
+            return {**beside, "allOf": [place]} if beside else place
+        case dict():
+            return {name: _placed(value) for name, value in cast("Schema", node).items()}
+        case list():
+            return [_placed(one) for one in cast("list[Any]", node)]
+        case _:
+            return node
 
 
 def _message(topic: Topic, event: type[Event]) -> dict[str, Any]:
@@ -119,8 +173,12 @@ def _message(topic: Topic, event: type[Event]) -> dict[str, Any]:
         "contentType": "application/json",
         "headers": _headers(topic, event),
         "payload": {"$ref": f"#/components/schemas/{event.TYPE}"},
+        "x-dataschema": schema_uri(event.TYPE, event.TYPE_VERSION),
         "bindings": {
-            "kafka": {"key": {**_UUID, "description": f"The {topic.key}."}, "bindingVersion": "0.5.0"},
+            "kafka": {
+                "key": {**_UUID, "description": f"The {topic.key}: CloudEvents' subject.", "x-field": topic.key},
+                "bindingVersion": "0.5.0",
+            },
         },
         "examples": _examples(event),
     }
@@ -137,37 +195,47 @@ def _examples(event: type[Event]) -> list[dict[str, Any]]:
 
 
 def _headers(topic: Topic, event: type[Event]) -> dict[str, Any]:
-    schema = schema_of(event)
     properties: dict[str, Any] = {
         "content-type": {"type": "string", "const": "application/json"},
         "ce_specversion": {"type": "string", "const": "1.0"},
-        "ce_id": {**_UUID, "description": "The event's identity for ever; on state topics UUIDv5 of key and version."},
         "ce_source": {"type": "string", "const": topic.source},
         "ce_type": {"type": "string", "const": event.full_type()},
-        "ce_subject": {**_UUID, "description": f"The {topic.key}, the same as the record's key."},
-        "ce_time": {"type": "string", "format": "date-time"},
-        "ce_dataschema": {"type": "string", "const": schema["$id"]},
+        "ce_id": {**_UUID, "description": "The event's identity for ever; on state topics UUIDv5 of key and version."},
+        "ce_time": {"type": "string", "format": "date-time", "description": "When it happened."},
         "ce_sequence": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": _sequence(topic)},
-        "ce_actor": {
+        "ce_metadata": {
             "type": "string",
-            "pattern": f"^((member|practitioner|admin):{UUID_IN_ANY_CASE}|service:[a-z0-9][a-z0-9-]*|system)$",
+            "contentMediaType": "application/json",
+            "contentSchema": _METADATA,
+            "description": "Who acted and because of what: one compact JSON object.",
         },
-        "ce_causationid": {"type": "string"},
-        "ce_correlationid": {"type": "string"},
-        "traceparent": {"type": "string", "description": "W3C Trace Context."},
+        "traceparent": {"type": "string", "description": "W3C Trace Context, where the trace is sampled."},
     }
-    optional = {"ce_causationid", "traceparent", "ce_dataschema"}
+    optional = {"traceparent"}
     if not topic.sequenced:
         # Another system's words: what `decode` holds it to, and no more.
         del properties["ce_sequence"]
-        optional |= {"ce_actor", "ce_correlationid"}
+        optional |= {"ce_metadata"}
         properties |= {
             "ce_id": {**_TEXT, "description": "Any text; with ce_source the event's identity (CloudEvents 1.0)."},
             "ce_source": {"type": "string", "pattern": f"^{re.escape(foreign_source(topic))}"},
             "ce_type": {"type": "string", "pattern": rf"^[a-z0-9.]+\.{event.TYPE}\.v{event.TYPE_VERSION}$"},
-            "ce_dataschema": _TEXT,
         }
     return {"type": "object", "properties": properties, "required": [n for n in properties if n not in optional]}
+
+
+_METADATA = {
+    "type": "object",
+    "properties": {
+        "actor": {
+            "type": "string",
+            "pattern": f"^((member|practitioner|admin):{UUID_IN_ANY_CASE}|service:[a-z0-9][a-z0-9-]*|system)$",
+        },
+        "correlation_id": {"type": "string", "description": "The caller's larger undertaking; default: `ce_id`."},
+        "causation_id": {"type": "string", "description": "The request or event that caused it; absent if none."},
+    },
+    "required": ["actor"],
+}
 
 
 def _sequence(topic: Topic) -> str:
@@ -179,14 +247,45 @@ _HEAD = """<!-- Generated from shared/contracts by `python -m booking_contracts.
 # The events
 
 This page is generated from the docstrings of the event classes. Every record is a CloudEvent in Kafka's binary mode:
-the value is the data alone, the rest are headers. The schemas are in `shared/contracts/schemas/`, one real record of
-each type in `shared/contracts/corpus/`, the AsyncAPI document is `shared/contracts/asyncapi.json`.
+the value is the data alone, the rest are headers. The schemas, one real record of each type (`corpus/`) and the
+AsyncAPI document are in `shared/contracts/src/booking_contracts/`, and in the package that is made of it.
+
+| header | |
+| --- | --- |
+| `content-type` | `application/json`; absent with a tombstone at the writer's choice |
+| `ce_specversion` | `1.0` |
+| `ce_source` | who wrote it: one for each topic, below |
+| `ce_type` | `com.booking.<owner>.<Type>.v<N>` |
+| `ce_id` | a UUID, the event's identity for ever; on state topics UUIDv5 of key and version |
+| `ce_time` | when it happened, RFC 3339 |
+| `ce_sequence` | the aggregate's version from 1 without gaps; on state topics the row's version |
+| `ce_metadata` | who acted and because of what: a compact JSON object, below |
+| `traceparent` | W3C Trace Context; there only where the trace is sampled |
+
+`ce_metadata` has `actor` (`member:<uuid>`, `practitioner:<uuid>`, `admin:<uuid>`, `service:<name>` or `system`),
+`correlation_id` (the caller's larger undertaking; default: `ce_id`) and `causation_id` (the request or event that
+caused it; absent if none). In any language it is one call of the JSON parser; a name that is not listed is ignored.
+
+Fields may be added to an event, so ignore those that you don't know; an enumeration stays as it is for a version of a
+type, and a text that is called open may say something new at any time. Of money, `amount` is a whole number with the
+decimals that `x-decimals` in the schema says: IDR has none here. The schemas also say each field's unit (`x-unit`) and
+whose data it is (`x-personal-data`).
+
+Two attributes of CloudEvents are not sent, since they can be told from what is: `subject` is the record's key, and
+`dataschema` is `https://schemas.booking.example/<Type>.v<N>.json` of the last two words of `ce_type`, which is the
+`$id` of the schema's file.
+
+The record's own time in Kafka is, of events, when the store committed to them, however often they are sent (of a store
+whose clock is ahead: when they were sent); on state topics, `booking.assessments.v1` too, when the broker took them.
+
+Batches are packed with zstd unless the service was told otherwise (`RELAY_COMPRESSION`). Java's client and those built
+on librdkafka read it as they are; aiokafka with its extra (`aiokafka[zstd]`), kafkajs with a decoder from `node:zlib`.
 
 A UUID may come in capitals, as key, in a header or in the value: it is the same UUID (RFC 9562 §4). Of our own headers,
 by exactly these names, none may be null, doubled or malformed, or the record is held; any other header is ignored,
 whatever it holds. A `traceparent` that is malformed, or one of several different ones, is as none.
-`booking.assessments.v1` is another system's: there `ce_id` is any text, `ce_actor` and `ce_correlationid` may be
-missing, and `ce_sequence` is ignored.
+`booking.assessments.v1` is another system's: there `ce_id` is any text, `ce_metadata` may be missing, and `ce_sequence`
+is ignored.
 
 | topic | key | kind | kept | written by |
 | --- | --- | --- | --- | --- |
@@ -216,16 +315,16 @@ def _section(topic: Topic) -> str:
 
 def _event(event: type[Event]) -> str:
     schema = schema_of(event)
-    fields = _fields(schema)
-    table = "| field | type |\n| --- | --- |\n" + "".join(fields) if fields else "No fields.\n"
+    fields = _fields(event.TYPE, schema)
+    table = "| field | type | |\n| --- | --- | --- |\n" + "".join(fields) if fields else "No fields.\n"
     return f"\n### {event.TYPE}\n\n`{event.full_type()}`. {schema['description']}\n\n{table}"
 
 
-def _fields(schema: Schema) -> list[str]:
+def _fields(title: str, schema: Schema) -> list[str]:
     required = cast("list[str]", schema.get("required", []))
     properties = cast("dict[str, Schema]", schema["properties"])
     return [
-        f"| `{name}`{'' if name in required else ', optional'} | {_type_of(value)} |\n"
+        f"| `{name}`{'' if name in required else ', optional'} | {_type_of(value)} | {meaning(title, name).text} |\n"
         for name, value in properties.items()
     ]
 

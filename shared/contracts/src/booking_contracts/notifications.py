@@ -5,7 +5,7 @@ from uuid import UUID
 
 from booking_contracts.event import Attempt, Channel, Code, Event, Instant, Recipient
 
-NotificationState = Literal["pending", "sending", "sent", "delivered", "failed", "ambiguous", "skipped"]
+NotificationStatus = Literal["pending", "sending", "sent", "delivered", "failed", "ambiguous", "skipped"]
 
 
 class NotificationEvent(Event):

@@ -1,19 +1,8 @@
-"""The topic catalogue: what flows where, by which key, for how long, and who alone may write it; making its topics on a
-broker, and seeing that they are as it says."""
-# aiokafka's admin client has no types, hence not strict here.
-# pyright: standard
+"""The topic catalogue: what flows where, by which key, for how long, and who alone may write it."""
 
-import asyncio
-import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
-
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
 
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.calendar import UserScheduleRow
@@ -55,10 +44,20 @@ from booking_contracts.transactions import (
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 MAX_RECORD_BYTES = 1_048_576
 
-# LogAppendTime: a service whose clock runs ahead would else be refused by the broker for good (KIP-1030, F60).
-_EVERY = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MAX_RECORD_BYTES)}
-_FOR_EVER = {**_EVERY, "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-_COMPACTED = {**_EVERY, "cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
+_MOST = str(2**63 - 1)
+# The broker's own clock: it decides what is old enough to be compacted or deleted, and no service's clock may.
+_APPENDED = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MAX_RECORD_BYTES)}
+# The store's clock, and no bound: by default a broker refuses what is an hour ahead of it, and would for as long as
+# that clock is wrong (KIP-937, F60). Nothing is deleted by these times, as events are kept for ever.
+_COMMITTED = {
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.before.max.ms": _MOST,
+    "message.timestamp.after.max.ms": _MOST,
+    "max.message.bytes": str(MAX_RECORD_BYTES),
+}
+_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+_EVENTS = {**_COMMITTED, **_FOR_EVER}
+_COMPACTED = {**_APPENDED, "cleanup.policy": "compact", "retention.ms": "-1", "retention.bytes": "-1"}
 # Small, soon rolled segments and an eager cleaner: an erased value must be gone from disk within a day (E4).
 _FORGETTING = {
     **_COMPACTED,
@@ -116,7 +115,7 @@ TRANSACTIONS = _topic(
     "booking.checkout.transactions.v1",
     key="transaction_id",
     source="/booking/checkout",
-    config=_FOR_EVER,
+    config=_EVENTS,
     about="The events of Transactions.",
     events=(
         TransactionCreated,
@@ -136,7 +135,7 @@ SESSIONS = _topic(
     "booking.consultation.sessions.v1",
     key="session_id",
     source="/booking/consultation",
-    config=_FOR_EVER,
+    config=_EVENTS,
     about="The events of FeedbackSessions.",
     events=(
         ScheduleRequested,
@@ -165,14 +164,14 @@ CONTACTS = _topic(
     source="/booking/checkout",
     state=True,
     config=_FORGETTING,
-    about="Contact data as they are now; a tombstone erases. Readable by notifier and consultation alone.",
+    about="Contact data as they are now; a tombstone erases. For notifier, consultation and calendar alone.",
     events=(PersonContact,),
 )
 ERASURES = _topic(
     "booking.directory.erasures.v1",
     key="person_id",
     source="/booking/checkout",
-    config=_FOR_EVER,
+    config=_EVENTS,
     about="Who was erased; every service deletes what product.md E4 names.",
     events=(PersonErased,),
 )
@@ -181,7 +180,7 @@ NOTIFICATIONS = _topic(
     key="notification_id",
     source="/booking/notifier",
     state=True,
-    config={**_EVERY, "cleanup.policy": "delete", "retention.ms": str(90 * _DAY_MS), "retention.bytes": "-1"},
+    config={**_APPENDED, "cleanup.policy": "delete", "retention.ms": str(90 * _DAY_MS), "retention.bytes": "-1"},
     about="The latest step of each message, without contact data; steps may be missing.",
     events=(
         NotificationRequested,
@@ -198,7 +197,7 @@ PREFERENCES = _topic(
     source="/booking/notifier",
     state=True,
     config=_FORGETTING,
-    about="What each person chose, channels and language, as it is now; a tombstone erases.",
+    about="By which channels each person wants to be told, as it is now; a tombstone erases.",
     events=(PersonPreferences,),
 )
 USER_SCHEDULE = _topic(
@@ -216,7 +215,7 @@ ASSESSMENTS = _topic(
     source="/booking/assessments",
     state=True,
     sequenced=False,
-    config=_FOR_EVER,
+    config={**_APPENDED, **_FOR_EVER},
     about="Completed assessments, written by the assessment service; `user_id` is written once.",
     events=(AssessmentCompleted,),
 )
@@ -246,115 +245,3 @@ def topic_named(name: str) -> Topic:
 def full_type(name: str, version: int) -> str:
     """The `ce_type` of a stored event; KeyError for a name that is no event of this language."""
     return f"{EVENTS[name].NAMESPACE}.{name}.v{version}"
-
-
-_PATIENCE = 15.0
-"""Seconds that a broker may take to answer."""
-
-
-class TopicMismatch(Exception):
-    """A topic on the broker is missing or differs from the catalogue; the message says which and how."""
-
-
-async def create_topics(
-    bootstrap: str, prefix: str = "", replication: int = 1, topics: Sequence[Topic] = TOPICS
-) -> None:
-    """Create the topics that do not exist yet, with all their configs; those that exist are left as they are.
-
-    With three replicas two must acknowledge (`min.insync.replicas`), with one the one.
-    """
-    async with _admin(bootstrap) as admin:
-        response: Any = await admin.create_topics([_new(topic, prefix, replication) for topic in topics])
-        for name, code, *message in response.topic_errors:
-            error = for_code(code)
-            if code and error is not TopicAlreadyExistsError:
-                raise error(f"could not create {name}: {message}")
-        await _seen(admin, {prefix + topic.name for topic in topics})
-
-
-async def assert_topics(bootstrap: str, prefix: str = "", topics: Sequence[Topic] = TOPICS) -> None:
-    """TopicMismatch unless every topic exists with the catalogue's partitions and configs (retention above all)."""
-    missing, wrong = await compare_topics(bootstrap, prefix, topics)
-    if found := [f"{name} is missing" for name in missing] + wrong:
-        raise TopicMismatch("; ".join(found))
-
-
-async def compare_topics(
-    bootstrap: str, prefix: str = "", topics: Sequence[Topic] = TOPICS
-) -> tuple[list[str], list[str]]:
-    """The topics that are missing, and a sentence for each way in which one that exists is not as catalogued."""
-    async with _admin(bootstrap) as admin:
-        found = await _partitions(admin)
-        missing = [prefix + topic.name for topic in topics if prefix + topic.name not in found]
-        there = [topic for topic in topics if prefix + topic.name in found]
-        wrong = [
-            f"{prefix}{topic.name} has {found[prefix + topic.name]} partitions, not {topic.partitions}"
-            for topic in there
-            if found[prefix + topic.name] != topic.partitions
-        ]
-        configs = await _configs(admin, [prefix + topic.name for topic in there])
-        wrong += [
-            f"{prefix}{topic.name} has {name}={configs[prefix + topic.name].get(name)}, not {value}"
-            for topic in there
-            for name, value in topic.config.items()
-            if configs[prefix + topic.name].get(name) != value
-        ]
-    return missing, wrong
-
-
-@asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncGenerator[AIOKafkaAdminClient]:
-    admin = await _connected(bootstrap)
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
-async def _connected(bootstrap: str) -> AIOKafkaAdminClient:
-    """A broker listens some time before it takes part: asked again until it answers. Raises KafkaConnectionError."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="booking-topics")
-        try:
-            await admin.start()
-        except KafkaConnectionError:
-            await admin.close()
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.2)
-        else:
-            return admin
-
-
-async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    return {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics() if not row["error_code"]}
-
-
-async def _seen(admin: AIOKafkaAdminClient, names: set[str]) -> None:
-    """A created topic reaches the brokers' metadata a moment later: whoever asked may produce at once."""
-    async with asyncio.timeout(30):
-        while True:
-            if names <= (await _partitions(admin)).keys():
-                return
-            await asyncio.sleep(0.02)
-
-
-def _new(topic: Topic, prefix: str, replication: int) -> NewTopic:
-    configs = {**topic.config, "min.insync.replicas": "2" if replication >= 3 else "1"}
-    return NewTopic(prefix + topic.name, topic.partitions, replication, topic_configs=configs)
-
-
-async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    if not names:
-        return {}
-    found: dict[str, dict[str, str]] = {}
-    responses: list[Any] = list(
-        await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
-    )
-    for response in responses:
-        for code, message, _, name, entries in response.resources:
-            if code:
-                raise for_code(code)(f"could not read the configs of {name}: {message}")
-            found[name] = {entry[0]: entry[1] for entry in entries}
-    return found

@@ -3,6 +3,8 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from pydantic import ConfigDict
+
 from booking_contracts.event import Code, Event, Instant, Minutes, Part, ProductKind, Text
 from booking_contracts.money import Money
 
@@ -15,6 +17,7 @@ ReassignmentReason = Literal["by_admin", "session_already_started"]
 class ProductSnapshot(Part):
     """The product as it was when it was sold: a later change of the catalogue never changes a sale (P1)."""
 
+    model_config = ConfigDict(title="Product")
     id: UUID
     name: Text
     kind: ProductKind

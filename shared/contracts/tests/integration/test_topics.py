@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from booking_contracts.topics import SESSIONS, Topic, TopicMismatch, assert_topics, create_topics
+from booking_contracts.admin import TopicMismatch, assert_topics, create_topics
+from booking_contracts.topics import SESSIONS, Topic
 
 pytestmark = pytest.mark.servers
 

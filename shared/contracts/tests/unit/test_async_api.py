@@ -8,11 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from booking_contracts.generate import CONTRACTS
+from booking_contracts.generate import PACKAGE
 
 Json = dict[str, Any]
-DOCUMENT: Json = json.loads((CONTRACTS / "asyncapi.json").read_text("utf-8"))
-HEADERS = {"content-type", "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_dataschema"}
+DOCUMENT: Json = json.loads((PACKAGE / "asyncapi.json").read_text("utf-8"))
+HEADERS = {"content-type", "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_metadata"}
 
 
 def _resolved(document: Json, reference: str) -> Any:
@@ -65,6 +65,8 @@ def messages_without_key_or_headers(document: Json) -> Iterator[str]:
         headers = message.get("headers", {})
         if not headers.get("properties", {}).keys() >= HEADERS or not headers.get("required"):
             yield f"{name}: not all headers"
+        if not message.get("x-dataschema", "").endswith(f"/{name}.v{message['name'].rpartition('.v')[2]}.json"):
+            yield f"{name}: no schema is named"
         if not message.get("summary") or not message.get("contentType"):
             yield f"{name}: not described"
 
@@ -75,8 +77,7 @@ def messages_without_a_valid_example(document: Json) -> Iterator[str]:
             yield f"{name}: no example"
         for example in message.get("examples", []):
             for part in ("payload", "headers"):
-                schema = message[part]
-                schema = _resolved(document, schema["$ref"]) if "$ref" in schema else schema
+                schema = {**message[part], "components": document["components"]}  # where its references lead
                 validator = jsonschema.Draft202012Validator(schema)
                 yield from (f"{name}: {error.message}" for error in validator.iter_errors(example.get(part)))
 
@@ -104,6 +105,7 @@ HOLES: list[tuple[Callable[[Json], Iterator[str]], Callable[[Json], Any]]] = [
     (messages_without_key_or_headers, lambda d: _message(d)["bindings"]["kafka"].pop("key")),
     (messages_without_key_or_headers, lambda d: _message(d)["headers"]["properties"].pop("ce_id")),
     (messages_without_key_or_headers, lambda d: _message(d).pop("summary")),
+    (messages_without_key_or_headers, lambda d: _message(d).update({"x-dataschema": "https://else.where/X.v1.json"})),
     (messages_without_a_valid_example, lambda d: _message(d).pop("examples")),
     (messages_without_a_valid_example, lambda d: _message(d)["examples"][0].update(payload={})),
     (messages_without_a_valid_example, lambda d: _message(d)["examples"][0]["headers"].pop("ce_id")),

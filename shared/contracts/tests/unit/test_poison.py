@@ -38,6 +38,12 @@ def with_field(name: str, value: Any, record: Record = GOOD) -> Record:
     return dataclasses.replace(record, value=json.dumps({**told, name: value}).encode())
 
 
+def with_metadata(**changed: Any) -> Record:
+    told = json.loads(dict(GOOD.headers)["ce_metadata"] or b"")
+    told = {name: value for name, value in {**told, **changed}.items() if value is not ...}
+    return with_header("ce_metadata", json.dumps(told).encode())
+
+
 POISON = {
     "bad json": dataclasses.replace(GOOD, value=b"{nope"),
     "empty": dataclasses.replace(GOOD, value=b""),
@@ -60,12 +66,12 @@ POISON = {
     "raw surrogate": with_extra('"\ud800"'),
     "deep nesting": with_extra("[" * 20_000 + "]" * 20_000),
     "deep objects": with_extra('{"a":' * 5_000 + "1" + "}" * 5_000),
-    "null known header": with_header("ce_actor", None),
-    "non-UTF-8 known header": with_header("ce_correlationid", b"\xff\xfe"),
+    "null known header": with_header("ce_metadata", None),
+    "non-UTF-8 known header": with_header("ce_id", b"\xff\xfe"),
     "a known header in another case": dataclasses.replace(
         GOOD, headers=tuple(("Ce_Id" if name == "ce_id" else name, value) for name, value in GOOD.headers)
     ),
-    "NUL in a header": with_header("ce_correlationid", b"a\x00"),
+    "NUL in a header": with_header("ce_metadata", b"{}\x00"),
     "duplicate header": dataclasses.replace(GOOD, headers=(*GOOD.headers, ("ce_id", str(uuid4()).encode()))),
     "wrong content-type": with_header("content-type", b"text/plain"),
     "structured mode": with_header("content-type", b"application/cloudevents+json"),
@@ -81,12 +87,26 @@ POISON = {
     "time of words": with_header("ce_time", b"yesterday"),
     "time without zone": with_header("ce_time", b"2026-11-22T03:10:00"),
     "time of no calendar": with_header("ce_time", b"2026-02-30T03:10:00Z"),
-    "actor of no kind": with_header("ce_actor", b"root"),
-    "actor without id": with_header("ce_actor", b"member:me"),
-    "key is not the subject": dataclasses.replace(GOOD, key=str(uuid4()).encode()),
+    "metadata of words": with_header("ce_metadata", b"practitioner"),
+    "metadata empty": with_header("ce_metadata", b""),
+    "metadata an array": with_header("ce_metadata", b"[]"),
+    "metadata null": with_header("ce_metadata", b"null"),
+    "metadata cut": with_header("ce_metadata", (dict(GOOD.headers)["ce_metadata"] or b"")[:-1]),
+    "metadata without end": with_header("ce_metadata", b'{"actor":' * 5_000),
+    "actor of no kind": with_metadata(actor="root"),
+    "actor without id": with_metadata(actor="member:me"),
+    "actor of a line too many": with_metadata(actor="system\n"),
+    "actor no text": with_metadata(actor=1),
+    "no actor": with_metadata(actor=...),
+    "correlation null": with_metadata(correlation_id=None),
+    "causation a number": with_metadata(causation_id=7),
+    "NUL in the metadata": with_metadata(correlation_id="a\x00"),
+    "lone surrogate in the metadata": with_metadata(causation_id="\ud800"),
+    "lone surrogate in what we don't know": with_metadata(more="\ud800"),
+    "another key than the value's": dataclasses.replace(GOOD, key=str(uuid4()).encode()),
     "no key": dataclasses.replace(GOOD, key=None),
     "binary key": dataclasses.replace(GOOD, key=b"\xff"),
-    "subject no UUID": dataclasses.replace(with_header("ce_subject", b"me"), key=b"me"),
+    "key no UUID": dataclasses.replace(GOOD, key=b"me"),
     "another session in the value": with_field("session_id", str(uuid4())),
     "status of another event": with_field("status", "canceled"),
     "a number as text": with_field("schedule_version", "1"),
@@ -105,10 +125,9 @@ POISON = {
             "ce_id",
             "ce_source",
             "ce_type",
-            "ce_subject",
             "ce_time",
             "ce_sequence",
-            "ce_actor",
+            "ce_metadata",
         )
     },
 }
@@ -149,12 +168,22 @@ def test_a_tombstone_on_a_compacted_topic_carries_its_version():
 
 def test_the_assessment_service_need_not_know_our_headers():
     record = golden("AssessmentCompleted.v1")
-    for name in ("ce_actor", "ce_correlationid", "ce_dataschema", "ce_causationid", "traceparent"):
+    for name in ("ce_metadata", "traceparent"):
         record = without_header(name, record)
     record = with_header("ce_source", b"/booking/assessment-service", record)
     assert decode(record).meta.actor == "service:assessment-service"
+    assert decode(with_header("ce_subject", b"what it likes", record)).meta == decode(record).meta
     with pytest.raises(Undecodable):
         decode(with_header("ce_source", b"/elsewhere", record))
+    with pytest.raises(Undecodable):
+        decode(with_header("ce_metadata", b"what it likes", record))
+
+
+def test_metadata_of_a_later_release_are_ignored_and_what_may_be_absent_has_a_default():
+    plain = decode(GOOD).meta
+    assert decode(with_metadata(tenant={"a": [1, None]})).meta == plain
+    lacking = decode(with_metadata(correlation_id=..., causation_id=...)).meta
+    assert (lacking.actor, lacking.correlation_id, lacking.causation_id) == (plain.actor, str(plain.id), None)
 
 
 STRANGE = {
@@ -171,6 +200,7 @@ STRANGE = {
         ("ce_", b""),
         ("Content-Type", b"text/x"),
     ),
+    "once ours": (("ce_subject", b"me"), ("ce_dataschema", None), ("ce_actor", b"\xff"), ("ce_correlationid", b"")),
     "traceparent null": (("traceparent", None),),
     "traceparent of bytes": (("traceparent", b"\xff\xfe"),),
 }
@@ -233,7 +263,7 @@ def test_a_traceparent_that_is_malformed_or_one_of_several_is_as_none(
 
 # A recipient is a text, `admins` or a person's id, which we alone write.
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "NotificationRequested.v1"])
-@pytest.mark.parametrize("where", ["key", "ce_id", "ce_actor", "value", "all"])
+@pytest.mark.parametrize("where", ["key", "ce_id", "ce_metadata", "value", "all"])
 def test_a_uuid_in_capitals_is_the_same_uuid(name: str, where: str):
     """RFC 9562 §4: input is case-insensitive."""
     record, uuid = golden(name), re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -242,12 +272,11 @@ def test_a_uuid_in_capitals_is_the_same_uuid(name: str, where: str):
     def capitals(text: bytes | None, here: str) -> bytes | None:
         return uuid.sub(lambda found: found[0].upper(), text) if text and where in {here, "all"} else text
 
-    own = {"ce_subject": "key"}
     written = dataclasses.replace(
         record,
         key=capitals(record.key, "key"),
         value=capitals(record.value, "value"),
-        headers=tuple((header, capitals(value, own.get(header, header))) for header, value in record.headers),
+        headers=tuple((header, capitals(value, header)) for header, value in record.headers),
     )
     read = decode(written)
     assert (read.meta.id, read.meta.subject, read.meta.actor) == (plain.meta.id, plain.meta.subject, plain.meta.actor)
@@ -255,7 +284,7 @@ def test_a_uuid_in_capitals_is_the_same_uuid(name: str, where: str):
     assert {name: value for name, value in read.event or () if isinstance(value, UUID)} == ids
 
 
-def test_a_key_and_a_subject_of_different_case_are_one_uuid():
+def test_a_key_in_capitals_is_the_same_key():
     assert decode(dataclasses.replace(GOOD, key=(GOOD.key or b"").upper())).meta == decode(GOOD).meta
 
 

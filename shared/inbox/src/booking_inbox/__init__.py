@@ -10,7 +10,7 @@ A record's way: reader (Kafka) → engine (tries, transactions) → reading (byt
 
 from booking_inbox.batch import ApplyAll
 from booking_inbox.consumer import Consumer, InboxRouter
-from booking_inbox.engine import Engine, Move, PositionLost, Positions
+from booking_inbox.engine import Engine, Move, PositionLost, Positions, ShortWay
 from booking_inbox.held import forget_key
 from booking_inbox.http import held_records_router
 from booking_inbox.inbox import Apply, Failure, Hold, Inbox, Result
@@ -31,6 +31,7 @@ __all__ = [
     "PositionLost",
     "Positions",
     "Result",
+    "ShortWay",
     "StillHeld",
     "Tuning",
     "forget_key",

@@ -116,15 +116,20 @@ def _stand_in(partition: TopicPartition, offset: int) -> ConsumerRecord:
 Hook = Callable[[frozenset[TopicPartition]], Awaitable[None]]
 
 _PAUSE_AFTER_FAILURE = 0.5
-_PAUSE = 0.05
-"""Between two commits: at a hundred records a second a request for each would cost as much as fetching it did."""
+PAUSE = 0.05
+"""Seconds between two commits: at a hundred records a second one for each would cost as much as fetching it did."""
+PAUSE_WHERE_NOBODY_RETURNS = 1.0
+"""Likewise where the place is kept elsewhere: nobody goes on from these offsets, they show that the group is alive (K3)
+and how far it is, to Kafka's own tools."""
 
 
 class OffsetCommits:
     """The settled positions of one consumer that Kafka has still to learn."""
 
-    def __init__(self, consumer: Callable[[], AIOKafkaConsumer | None], *, deadline: float) -> None:
-        self._consumer, self._deadline = consumer, deadline
+    def __init__(
+        self, consumer: Callable[[], AIOKafkaConsumer | None], *, deadline: float, pause: float = PAUSE
+    ) -> None:
+        self._consumer, self._deadline, self._pause = consumer, deadline, pause
         self._pending: dict[TopicPartition, int] = {}
         self.failing = False
         """Whether the last try found nobody to take them, and they wait."""
@@ -145,7 +150,7 @@ class OffsetCommits:
         """Commit what is settled as it comes, until cancelled."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(_PAUSE if await self.flush() else _PAUSE_AFTER_FAILURE)
+            await asyncio.sleep(self._pause if await self.flush() else _PAUSE_AFTER_FAILURE)
 
     async def flush(self) -> bool:
         """Commit what is settled now; False if the broker did not take it (it stays pending). Raises nothing: whoever

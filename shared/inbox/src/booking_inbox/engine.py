@@ -4,7 +4,8 @@
     many at once       all that has been fetched in one transaction; one by one only if a record of them fails
 
 and with the place in each partition kept in one of two stores: Kafka, after the commit; or the service's own database,
-in the same transaction (`Positions`). What a record means and does is the handling's business.
+in the same transaction (`Positions`). What a record means and does is the handling's business. Where a service keeps
+both rows and places, a batch that fits may go by one statement (`ShortWay`).
 """
 # pyright: standard
 # aiokafka is untyped, hence not strict here.
@@ -21,18 +22,20 @@ import psycopg
 from aiokafka import TopicPartition
 
 from booking_contracts.decode import Decoded
+from booking_contracts.records import from_aiokafka
 from booking_inbox import figures
 from booking_inbox.batch import ApplyAll, receive_all
 from booking_inbox.inbox import Failure, Hold, Inbox, Result
 from booking_inbox.patience import Backoff, Tuning, answers, is_transient
 from booking_inbox.reader import Reader
-from booking_inbox.reading import Poison, describe, key_text, read, record_of
+from booking_inbox.reading import Poison, describe, key_text, read
 from booking_outbox import Progress, crash_point
 from booking_process.database import Database
 
 log = logging.getLogger("booking.consumer")
 
 Work = TypeVar("Work")
+Work_contra = TypeVar("Work_contra", contravariant=True)
 Place = tuple[str, int]
 """A partition: its topic's logical name and its number."""
 
@@ -66,7 +69,7 @@ class Receiving:
 
     async def read(self, raws: Sequence[Any], *, alone: bool) -> list[Decoded | Poison]:
         del alone
-        records = [record_of(raw, self._prefix) for raw in raws]
+        records = [from_aiokafka(raw, self._prefix) for raw in raws]
         return [read(record, sequenced=self._inbox.topics[record.topic].sequenced) for record in records]
 
     async def handle(
@@ -116,10 +119,24 @@ class Positions(Protocol):
         ...
 
 
+class ShortWay(Protocol[Work_contra]):
+    """The whole batch in one statement that commits by itself: one round trip instead of a transaction's four.
+
+    It promises what the transaction promises. What it does not know to fit it leaves to that.
+    """
+
+    async def __call__(
+        self, conn: psycopg.AsyncConnection, work: Work_contra, moves: Sequence[Move]
+    ) -> Sequence[Result] | None:
+        """What became of each, in order, committed with the places moved; None if nothing was written at all."""
+        ...
+
+
 class Engine(Generic[Work]):
     """One member of a consumer group. `transient` names the service's own exceptions that waiting cures.
 
-    `positions` want `together`: records of one partition that commit side by side have no one place.
+    `positions` want `together`: records of one partition that commit side by side have no one place. `short_way` is
+    tried first wherever several records may go together.
     """
 
     def __init__(
@@ -135,12 +152,14 @@ class Engine(Generic[Work]):
         group_id: str | None = None,
         transient: tuple[type[Exception], ...] = (),
         positions: Positions | None = None,
+        short_way: ShortWay[Work] | None = None,
         tuning: Tuning,
     ) -> None:
         self.name = name
         self.tuning = tuning if together else replace(tuning, batch_size=_PER_LANE * tuning.lanes)
         self._prefix, self._handling, self._together = topic_prefix, handling, together
         self._database, self._transient, self._positions = database, transient, positions
+        self._short_way = short_way
         self._failing = False
         self._make_reader = partial(
             Reader,
@@ -192,7 +211,7 @@ class Engine(Generic[Work]):
             for raw in waiting.popleft():
                 if self.reader.stopping.is_set():
                     return False
-                with figures.record_span(self.name, record_of(raw, self._prefix)) as span:
+                with figures.record_span(self.name, from_aiokafka(raw, self._prefix)) as span:
                     results = await self._settle([raw], alone=True)
                     figures.note(span, results[0].outcome if results else "released")
                 if results is None:
@@ -218,7 +237,9 @@ class Engine(Generic[Work]):
         failure, attempts = None, 0
         while True:
             try:
-                results = await self._once(raws, work, failure)
+                results = None if alone else await self._at_once(raws, work)
+                if results is None:
+                    results = await self._once(raws, work, failure)
             except PositionLost:
                 raise
             except (Exception, SystemExit) as error:  # noqa: BLE001 -- SystemExit would stop the whole app (K23)
@@ -236,6 +257,13 @@ class Engine(Generic[Work]):
                 return results
             if not await backoff.wait(self.reader.stopping):
                 return None
+
+    async def _at_once(self, raws: Sequence[Any], work: Work) -> Sequence[Result] | None:
+        """The short way, if there is one. A commit whose answer was lost is tried again and finds its places moved."""
+        if self._short_way is None:
+            return None
+        async with self._database.autocommit() as conn:
+            return await self._short_way(conn, work, self._moves(raws))
 
     async def _once(self, raws: Sequence[Any], work: Work, failure: Failure | None) -> Sequence[Result]:
         async with asyncio.timeout(self.tuning.apply_deadline), self._database.transaction() as conn:

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -14,12 +14,20 @@ from booking_inbox.inbox import Inbox
 from booking_inbox.operations import HeldNotFound, Report, StillHeld
 from booking_process.database import Database
 from booking_web.auth import AdminCaller
-from booking_web.idempotency import Idempotency, IdempotencyTwin
+from booking_web.idempotency import Idempotency, IdempotencyTwin, tell_replayed
 from booking_web.instants import InstantOut
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_web.problems import Problem, conflict, not_found, problem_responses
+from booking_web.problems import Members, Problem, conflict, not_found, problem_responses
 
 SETTLED = conflict("already_settled", "This record is not held any more.")
+
+
+class InTheWay(Members, title="StillHeldProblem"):
+    """The record that must be settled first, which may be the one that was asked for, and what is wrong with it."""
+
+    blocking: UUID
+    reason: held.Reason
+    error: str | None
 
 
 def still_held(asked: UUID, found: StillHeld) -> Problem:
@@ -27,9 +35,16 @@ def still_held(asked: UUID, found: StillHeld) -> Problem:
     which = "This record" if found.blocking == asked else f"Record {found.blocking} of the same key"
     why = found.error or "its predecessor is missing"
     detail = f"{which} is in the way, {found.reason}: {why}"
-    return conflict("still_held", detail, blocking=found.blocking, reason=found.reason, error=found.error)
+    return conflict("still_held", detail, InTheWay(blocking=found.blocking, reason=found.reason, error=found.error))
 
 
+ENUMERATIONS = {"HeldReason": get_args(held.Reason), "HeldOutcome": get_args(held.Settled)}
+"""What the document calls by name."""
+
+TAGS = {
+    "held records": "Records that could not be applied, with all later ones of their keys, until people settle them."
+}
+"""What this router's operations are about."""
 _EXAMPLE = UUID("0198d2a0-6666-7000-8000-000000000006")
 STILL_HELD = still_held(UUID(int=0), StillHeld(_EXAMPLE, "undecodable", "Undecodable: the value is not JSON"))
 """As the document shows it."""
@@ -63,21 +78,21 @@ class HeldRecord(BaseModel):
     settled_at: InstantOut | None = Field(examples=[None])
 
 
-class Content(BaseModel):
+class Content(BaseModel, title="RecordContent"):
     """Bytes: as text where they are text, always as base64."""
 
     base64: str = Field(examples=["e30="])
     text: str | None = Field(examples=["{}"])
 
 
-class Header(BaseModel):
+class Header(BaseModel, title="RecordHeader"):
     """One header of the record."""
 
     name: str = Field(examples=["ce_type"])
     value: Content | None
 
 
-class WholeHeldRecord(HeldRecord):
+class WholeHeldRecord(HeldRecord, title="HeldRecordDetails"):
     """A held record with its bytes."""
 
     settled_by: str | None = Field(examples=[None])
@@ -115,7 +130,7 @@ def held_records_router(
         return PageOf[HeldRecord](**page_of(shown, more))
 
     @router.get("/{held_id}", responses=problem_responses(404, 422))
-    async def show_held_record(held_id: UUID, _caller: AdminCaller) -> WholeHeldRecord:
+    async def get_held_record(held_id: UUID, _caller: AdminCaller) -> WholeHeldRecord:
         """One held record with its bytes, also after it was settled."""
         async with database.autocommit() as conn:
             return _whole(_ours(await held.find(conn, held_id), known))
@@ -140,7 +155,9 @@ async def _settled(
     try:
         async with database.transaction() as conn:
             found = _ours(await held.find(conn, held_id), inboxes)
-            if await idempotency.replayed(conn, idempotency.key) is None:
+            if await idempotency.replayed(conn, idempotency.key) is not None:
+                tell_replayed(idempotency.response)
+            else:
                 outcome = await operation(inboxes[found.consumer], conn, held_id, by=by)
                 if not isinstance(outcome, StillHeld):
                     await idempotency.remember(conn, idempotency.key, status=200, object_id=held_id, version=None)
@@ -148,6 +165,7 @@ async def _settled(
     except HeldNotFound:
         raise conflict("already_settled", "This record is not held any more.") from None
     except IdempotencyTwin:
+        tell_replayed(idempotency.response)
         async with database.autocommit() as conn:
             found = _ours(await held.find(conn, held_id), inboxes)
     if isinstance(outcome, StillHeld):  # only now: the tries are noted, what went before it was applied

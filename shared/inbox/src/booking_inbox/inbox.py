@@ -13,7 +13,7 @@ taken. Nothing here depends on offsets, so a recreated topic or more partitions 
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, LiteralString, Protocol
+from typing import Final, Literal, Protocol
 from uuid import UUID
 
 import psycopg
@@ -24,6 +24,7 @@ from booking_inbox import held
 from booking_inbox.held import Reason, Waiting
 from booking_inbox.patience import is_transient
 from booking_inbox.reading import Poison, describe, digest_of, key_text, read
+from booking_postgres import Prepared
 
 SYSTEM = "system"
 _TRIES = 3
@@ -268,37 +269,37 @@ def next_of(topic: Topic, last: int, waiting: Sequence[Waiting], *, retry: bool)
 
 # One statement in the usual case. A key with held records never takes this way: its order must be looked at. The
 # EXISTS keeps a first record of version 5 from making a row: it is a gap, not a beginning.
-_ADVANCE_EVENT = """
+_ADVANCE_EVENT: Final = Prepared("""
 INSERT INTO inbox AS i (consumer, topic, key, version)
-SELECT %(consumer)s::text, %(topic)s::text, %(key)s::text, %(version)s::bigint
-WHERE (%(version)s::bigint = 1
-       OR EXISTS (SELECT FROM inbox WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s))
-  AND NOT EXISTS (SELECT FROM held WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
+SELECT $1::text, $2::text, $3::text, $4::bigint
+WHERE ($4::bigint = 1
+       OR EXISTS (SELECT FROM inbox WHERE consumer = $1 AND topic = $2 AND key = $3))
+  AND NOT EXISTS (SELECT FROM held WHERE consumer = $1 AND topic = $2 AND key = $3
                                      AND settled_at IS NULL)
 ON CONFLICT (consumer, topic, key) DO UPDATE SET version = excluded.version, updated_at = now()
 WHERE i.version = excluded.version - 1
 RETURNING i.version
-"""
+""")
 
-_ADVANCE_STATE = """
+_ADVANCE_STATE: Final = Prepared("""
 INSERT INTO inbox AS i (consumer, topic, key, version)
-SELECT %(consumer)s::text, %(topic)s::text, %(key)s::text, %(version)s::bigint
-WHERE NOT EXISTS (SELECT FROM held WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
+SELECT $1::text, $2::text, $3::text, $4::bigint
+WHERE NOT EXISTS (SELECT FROM held WHERE consumer = $1 AND topic = $2 AND key = $3
                                      AND settled_at IS NULL)
 ON CONFLICT (consumer, topic, key) DO UPDATE SET version = excluded.version, updated_at = now()
 WHERE i.version < excluded.version
 RETURNING i.version
-"""
+""")
 
 # Without a sequence the row only counts, and serialises two copies of this consumer on the key.
-_ADVANCE_UNSEQUENCED = """
+_ADVANCE_UNSEQUENCED: Final = Prepared("""
 INSERT INTO inbox AS i (consumer, topic, key, version)
-SELECT %(consumer)s::text, %(topic)s::text, %(key)s::text, 1
-WHERE NOT EXISTS (SELECT FROM held WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s
+SELECT $1::text, $2::text, $3::text, 1
+WHERE NOT EXISTS (SELECT FROM held WHERE consumer = $1 AND topic = $2 AND key = $3
                                      AND settled_at IS NULL)
 ON CONFLICT (consumer, topic, key) DO UPDATE SET version = i.version + 1, updated_at = now()
 RETURNING i.version
-"""
+""")
 
 _LOCK = "SELECT version FROM inbox WHERE consumer = %(consumer)s AND topic = %(topic)s AND key = %(key)s FOR UPDATE"
 
@@ -318,14 +319,15 @@ class InboxRows:
 
     def __init__(self, consumer: str, topic: Topic) -> None:
         self._names = {"consumer": consumer, "topic": topic.name}
-        self._advance: LiteralString = (
+        self._advance = (
             _ADVANCE_UNSEQUENCED if not topic.sequenced else _ADVANCE_STATE if topic.state else _ADVANCE_EVENT
         )
 
     async def advance(self, conn: psycopg.AsyncConnection, key: str, version: int | None) -> bool:
         """Move the row if it is plainly this record's turn; lock it either way."""
-        cursor = await conn.execute(self._advance, {**self._names, "key": key, "version": version})
-        return await cursor.fetchone() is not None
+        place = [*self._names.values(), key]
+        found = await self._advance.run(conn, place if version is None else [*place, str(version)])
+        return found.ntuples > 0
 
     async def lock(self, conn: psycopg.AsyncConnection, key: str) -> int:
         """The key's last version, its row locked."""

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from booking_inbox import held
-from booking_inbox.held import Held
+from booking_inbox.held import Held, Reason
 from booking_inbox.inbox import Drained, Inbox
 from booking_inbox.reading import Poison, read
 
@@ -21,10 +21,10 @@ class HeldNotFound(Exception):
 class StillHeld(Exception):
     """The key's records were tried in order and one of them, perhaps an earlier one, is still held."""
 
-    def __init__(self, blocking: UUID, reason: str, error: str | None) -> None:
+    def __init__(self, blocking: UUID, reason: Reason, error: str | None) -> None:
         super().__init__(f"record {blocking} is still held ({reason}): {error or 'its predecessor is missing'}")
         self.blocking = blocking
-        self.reason = reason
+        self.reason: Reason = reason
         self.error = error
 
 

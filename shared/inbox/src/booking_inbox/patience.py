@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 
+from booking_process.backoff import doubled
 from booking_process.database import DatabaseDownError
 
 T = TypeVar("T")
@@ -101,12 +102,13 @@ class Backoff:
     """Growing, capped, jittered waits that a stop cuts short."""
 
     def __init__(self, *, first: float = 0.05, cap: float = 3.0) -> None:
-        self._first, self._cap, self._next = first, cap, first
+        self._first, self._cap, self._next, self._waits = first, cap, first, 0
 
     async def wait(self, stopping: asyncio.Event) -> bool:
         """Wait half to all of the present delay (seconds); False as soon as a stop is asked for."""
         delay = self._next * _JITTER.uniform(0.5, 1.0)
-        self._next = min(self._cap, self._next * 2)
+        self._waits += 1
+        self._next = doubled(self._waits, first=self._first, longest=self._cap)
         try:
             await asyncio.wait_for(stopping.wait(), delay)
         except TimeoutError:
@@ -118,9 +120,12 @@ async def answers(url: str, *, deadline: int = 2) -> bool:
     """Whether a new connection can be made and used within `deadline` seconds."""
     try:
         url = "postgresql://" + url.partition("://")[2]  # without SQLAlchemy's driver name
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=deadline) as conn:
+        conn = await psycopg.AsyncConnection.connect(url, connect_timeout=deadline, autocommit=True)
+        try:
             await conn.execute("SELECT set_config('statement_timeout', %s, false)", [f"{deadline}s"])
             await conn.execute("SELECT 1")
+        finally:  # `async with` leaves it open when it is cancelled while it commits
+            await conn.close()
     except (psycopg.Error, OSError):
         return False
     return True

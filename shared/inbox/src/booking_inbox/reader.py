@@ -17,7 +17,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from booking_inbox.client import Assignment, OffsetCommits, TolerantConsumer
+from booking_inbox.client import PAUSE, PAUSE_WHERE_NOBODY_RETURNS, Assignment, OffsetCommits, TolerantConsumer
 from booking_inbox.figures import Monitor
 from booking_inbox.patience import Backoff, Tuning, within
 from booking_outbox import Progress
@@ -66,7 +66,11 @@ class Reader:
         self.positions: dict[TopicPartition, int] | None = {} if starts else None
         self.paused: set[TopicPartition] = set()
         self.assignment = Assignment(on_revoked=self._revoked, on_assigned=self._assigned)
-        self.offsets = OffsetCommits(lambda: self.consumer, deadline=tuning.commit_deadline)
+        self.offsets = OffsetCommits(
+            lambda: self.consumer,
+            deadline=tuning.commit_deadline,
+            pause=PAUSE if starts is None else PAUSE_WHERE_NOBODY_RETURNS,
+        )
         self.monitor = Monitor(self)
         self.in_hand: list[Any] = []
         self._idle = asyncio.Event()

@@ -27,19 +27,6 @@ class Poison:
     version: int | None
 
 
-def record_of(raw: Any, prefix: str) -> Record:
-    """The raw aiokafka record under its logical topic name, bytes untouched."""
-    return Record(
-        topic=raw.topic.removeprefix(prefix),
-        partition=raw.partition,
-        offset=raw.offset,
-        key=raw.key,
-        value=raw.value,
-        headers=tuple(raw.headers),
-        timestamp_ms=raw.timestamp or 0,
-    )
-
-
 def read(record: Record, *, sequenced: bool) -> Decoded | Poison:
     """Decode, or say why not. Every exception means poison, RecursionError and MemoryError included."""
     try:

@@ -27,9 +27,10 @@ from shared.inbox.tests.consumer_rig import (
 from shared.process.tests.proxy import Loss, proxied
 from tests.rigs.waiting import until
 
+from booking_contracts.admin import create_topics
 from booking_contracts.decode import Decoded
 from booking_contracts.ids import partition_of
-from booking_contracts.topics import ASSESSMENTS, SESSIONS, create_topics
+from booking_contracts.topics import ASSESSMENTS, SESSIONS
 from booking_inbox import Consumer, InboxRouter, figures
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres

@@ -15,7 +15,7 @@ from booking_contracts.topics import ASSESSMENTS, PRACTITIONERS, SESSIONS, Topic
 from booking_inbox.held import Reason, Waiting
 from booking_inbox.inbox import next_of, verdict
 from booking_inbox.patience import Backoff, is_transient
-from booking_inbox.reading import Poison, describe, digest_of, key_text, read, record_of, version_in
+from booking_inbox.reading import Poison, describe, digest_of, key_text, read, version_in
 from booking_process.database import DatabaseDownError
 
 
@@ -199,14 +199,6 @@ def test_read__no_mutation_of_a_good_record_raises(where: int, by: bytes | None,
     name = message.headers[where % len(message.headers)][0]
     mutated = message.with_header(name, by).changed(value=message.value[:cut] + noise + message.value[cut:])
     assert isinstance(read(record(mutated), sequenced=True), Decoded | Poison)
-
-
-def test_record_of__strips_the_prefix_and_keeps_the_bytes():
-    class Raw:
-        topic, partition, offset, key, value = "t1." + SESSIONS.name, 3, 9, b"\xff", None
-        headers, timestamp = (("a", None),), None
-
-    assert record_of(Raw, "t1.") == Record(SESSIONS.name, 3, 9, b"\xff", None, (("a", None),), 0)
 
 
 def record(message: Message) -> Record:

@@ -78,7 +78,7 @@ class Lane:
         partitions, fetched = self._partitions, self._fetched
         self._claimed.update(_marks(records))
         for record in records:
-            partition = partition_of(record[1], partitions)
+            partition = partition_of(record.key, partitions)
             if partition in self._paused:
                 self._parked.setdefault(partition, []).extend((record.mark, *record.more))
             elif partition in fetched:
@@ -186,8 +186,8 @@ class Lane:
 
 def _marks(records: Sequence[Outgoing]) -> list[bytes]:
     """All marks that these records settle."""
-    marks = [record[0] for record in records]
+    marks = [record.mark for record in records]
     for record in records:
-        if record[4]:
-            marks += record[4]
+        if record.more:
+            marks += record.more
     return marks

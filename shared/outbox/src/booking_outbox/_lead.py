@@ -7,16 +7,14 @@ send what it has in hand; that gives duplicates, which consumers drop by version
 
 import asyncio
 import hashlib
-import os
-import socket
 import time
-from contextlib import suppress
 from typing import Any, LiteralString, Self
 
 import psycopg
 from psycopg.abc import RV, PQGen
 from psycopg.conninfo import conninfo_to_dict
 
+import booking_postgres
 from booking_outbox._errors import LeadLost
 
 IDLE_SESSION_SECONDS = 15
@@ -49,27 +47,22 @@ _TCP: dict[str, Any] = {
 }
 
 
-class Connection(psycopg.AsyncConnection[Any]):
+class Connection(booking_postgres.Connection):
     """Every wait for the server ends within ``answer_within`` seconds, by an answer or by psycopg.OperationalError.
 
     TCP notices a peer that is gone; it does not notice one that acknowledges and never answers (a middlebox, a stopped
-    server): keepalives and statement_timeout are of no use then. So the socket is shut from this side (F3, F10).
+    server): keepalives and statement_timeout are of no use then. So the socket is cut from this side (F3, F10).
     """
 
     answer_within = ANSWER_SECONDS
 
     async def wait(self, gen: PQGen[RV], *args: Any, **kwargs: Any) -> RV:
         """psycopg's only way to wait for an answer, whatever was asked."""
-        silent = asyncio.get_running_loop().call_later(self.answer_within, self.shut)
+        silent = asyncio.get_running_loop().call_later(self.answer_within, self.cut)
         try:
             return await super().wait(gen, *args, **kwargs)
         finally:
             silent.cancel()
-
-    def shut(self) -> None:
-        """End whatever waits for an answer, now. A cancelled statement would first ask the server to forget it."""
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.fileno())) as same:
-            same.shutdown(socket.SHUT_RDWR)
 
 
 async def connect(url: str, name: str, settings: dict[str, str] | None = None) -> Connection:

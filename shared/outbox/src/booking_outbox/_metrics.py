@@ -104,7 +104,7 @@ class LagWatch:
         try:
             await asyncio.shield(looking)
         except asyncio.CancelledError:  # a stop does not wait for a server that is silent
-            conn.shut()
+            conn.cut()
             await asyncio.gather(looking, return_exceptions=True)
             raise
 

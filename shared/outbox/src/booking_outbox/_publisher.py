@@ -15,7 +15,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from booking_outbox._encoding import Batch, Compression, Outgoing
+from booking_outbox._encoding import Batch, Compression, Outgoing, codec
 from booking_outbox._errors import Unpublished
 
 # Under the topics' max.message.bytes (1 MiB), over the largest event (512 KiB) with its headers.
@@ -38,7 +38,7 @@ class Publisher:
     async def start(cls, bootstrap: str, *, deadline: float = 10.0, options: dict[str, Any] | None = None) -> Self:
         """Connected, or Unpublished when no broker answers within the deadline (seconds, also that of each batch)."""
         options = dict(options or {})
-        compression: Compression = options.pop("compression_type", None) or "none"  # batches come to aiokafka packed
+        compression = codec(options.pop("compression_type", None))  # batches come to aiokafka packed
         producer = _Producer(
             bootstrap_servers=bootstrap,
             client_id="relay",
@@ -75,15 +75,14 @@ class Publisher:
 
     def pack(self, records: Sequence[Outgoing]) -> list[Packed]:
         """The records as batches, in their order. All must be of one partition."""
-        now = round(time.time() * 1000)  # the topics stamp the time of appending; this only has to be valid
+        now = int(time.time() * 1000)  # another clock may be ahead: a record is never of a later time than ours
         batches: list[Packed] = []
-        batch, start = Batch(MAX_BATCH_BYTES, now, self._compression), 0
-        for end, record in enumerate(records):
-            if not batch.append(record[1], record[2], record[3]):
-                batches.append((batch, records[start:end]))
-                batch, start = Batch(MAX_BATCH_BYTES, now, self._compression), end
-                batch.append(record[1], record[2], record[3])
-        batches.append((batch, records[start:]))
+        start = 0
+        while start < len(records):
+            batch = Batch(MAX_BATCH_BYTES, self._compression)
+            end = batch.fill(records, start, now)
+            batches.append((batch, records[start:end]))
+            start = end
         return batches
 
     async def send(self, topic: str, partition: int, batch: Batch) -> None:

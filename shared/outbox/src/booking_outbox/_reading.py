@@ -6,6 +6,7 @@ version 1 committed, so whoever sees 2's mark sees 1's, and 1's id is lower.
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import psycopg
 from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL
 
+from booking_contracts import envelope, wire
 from booking_contracts.ids import state_id
 from booking_contracts.topics import Topic
 from booking_outbox._encoding import Outgoing, outgoing
@@ -24,7 +26,8 @@ log = logging.getLogger("booking_outbox.relay")
 
 @dataclass(frozen=True)
 class EventTopic:
-    """The events of ``topic``'s types, read from the table ``events`` by the marks' positions."""
+    """The events of ``topic``'s types: the records in their marks, or made from the table ``events`` where a mark has
+    none."""
 
     topic: Topic
 
@@ -49,11 +52,13 @@ Published = EventTopic | StateTopic
 
 
 EVENT_COLUMNS = SQL(
-    "e.data::text, e.type, e.type_version::text, e.id::text, e.version::text, e.occurred_at::text, e.actor, "
-    "e.correlation_id, e.causation_id, e.traceparent"
+    "e.data::text, e.type, e.type_version::text, e.id::text, e.version::text, e.occurred_at::text, "
+    "e.metadata::text, e.traceparent, floor(extract(epoch FROM e.recorded_at) * 1000)::bigint::text"
 )
 # {skip} leaves out marks in flight or held back: by value, as no range of ids is safe to skip.
-_MARKS = SQL("SELECT id, key, position FROM outbox WHERE topic = $1 {skip} ORDER BY id LIMIT $2::int")
+_MARKS = SQL(
+    "SELECT id, key, position, record, created_at FROM outbox WHERE topic = $1 {skip} ORDER BY id LIMIT $2::int"
+)
 _SKIP = SQL("AND id <> ALL($3::bigint[])")
 _FEW = 32
 
@@ -68,12 +73,18 @@ def _reading(query: LiteralString) -> _Statements:
 
 
 _KEYS = _reading("SELECT m.id::text, m.key FROM ({marks}) m ORDER BY m.id")
+_RECORDS = _reading("SELECT m.id::text, m.record, m.created_at, m.position::text FROM ({marks}) m ORDER BY m.id")
 # OFFSET 0 keeps the planner to one index look-up per mark: it knows nothing of a table that fills and empties within
 # milliseconds, and a hash join would read all events there ever were for each window.
-_EVENTS = _reading(
-    "SELECT m.id::text, m.key, e.* FROM ({marks}) m CROSS JOIN LATERAL "
-    "(SELECT {columns} FROM events e WHERE e.position = m.position OFFSET 0) e ORDER BY m.id"
+_EVENTS = (
+    SQL(
+        "SELECT p.position::text, e.stream_id::text, {columns} FROM unnest($1::bigint[]) p(position) "
+        "CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.position = p.position OFFSET 0) e"
+    )
+    .format(columns=EVENT_COLUMNS)
+    .as_bytes()
 )
+_EPOCH_MICROSECONDS = 946_684_800_000_000
 
 
 async def read(
@@ -82,9 +93,31 @@ async def read(
     """The records of the lowest ``limit`` marks of this topic but those of ``skip``, on the leader's connection."""
     match published:
         case EventTopic(topic):
-            return [outgoing(topic.source, row) for row in await _marks(conn, _EVENTS, topic.name, limit, skip)]
+            return await _read_events(conn, topic, limit, skip)
         case StateTopic(topic):
             return await _read_states(conn, published, await _marks(conn, _KEYS, topic.name, limit, skip))
+
+
+async def _read_events(
+    conn: psycopg.AsyncConnection[Any], topic: Topic, limit: int, skip: Sequence[bytes]
+) -> list[Outgoing]:
+    rows = await _marks(conn, _RECORDS, topic.name, limit, skip)
+    made: dict[bytes, tuple[Any, ...]] = {}
+    if bare := [position for _, record, _, position in rows if record is None]:
+        # From an older release, or by hand. An event that is marked is committed, and never changes.
+        cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
+        await cursor.execute(_EVENTS, [_array(bare)], prepare=True)
+        made = {row[0]: row for row in await cursor.fetchall()}
+    return [
+        Outgoing(mark, record, _milliseconds(at)) if record else outgoing(topic.source, (mark, *made[position][1:]))
+        for mark, record, at, position in rows
+        if record or position in made
+    ]
+
+
+def _milliseconds(timestamptz: bytes) -> int:
+    """PostgreSQL's binary form (microseconds since 2000) as Kafka counts (milliseconds since 1970)."""
+    return (int.from_bytes(timestamptz, "big", signed=True) + _EPOCH_MICROSECONDS) // 1000
 
 
 async def _read_states(
@@ -103,11 +136,8 @@ async def _read_states(
         # Without a row there is no version to send a tombstone with; kept, the mark would be read again for ever.
         log.error("%s: marked keys without a row, nothing was sent: %s", topic.name, sorted(orphans)[:10])
         await settle(conn, topic.name, [mark for key in orphans for mark in marks[key]])
-    return [
-        outgoing(topic.source, (ids[0], key, *_columns(topic, key, rows[key])), ids[1:])
-        for key, ids in marks.items()
-        if key in rows
-    ]
+    now = int(time.time() * 1000)
+    return [Outgoing(ids[0], _record(topic, key, rows[key]), now, ids[1:]) for key, ids in marks.items() if key in rows]
 
 
 async def _rows(
@@ -118,24 +148,24 @@ async def _rows(
     return {_bytes(row["key"]): row for row in await cursor.fetchall()}
 
 
-def _columns(topic: Topic, key: bytes, row: dict[str, Any]) -> tuple[Any, ...]:
-    """A state row as EVENT_COLUMNS has an event."""
+def _record(topic: Topic, key: bytes, row: dict[str, Any]) -> bytes:
     (only, *_), version = topic.events, int(row["version"])
-    id_ = state_id(topic.name, key.decode(), version)
-    occurred_at: datetime = row.get("occurred_at") or datetime.now(UTC)
-    columns = (
-        row["value"],
-        row.get("type") or only.TYPE,
-        row.get("type_version") or only.TYPE_VERSION,
-        id_,
-        version,
-        occurred_at.astimezone(UTC).isoformat(" ").removesuffix(":00"),
-        row.get("actor") or "system",
-        row.get("correlation_id") or id_,
-        row.get("causation_id"),
-        row.get("traceparent"),
+    id_ = str(state_id(topic.name, key.decode(), version))
+    actor, correlation, causation, trace = (
+        _text(row.get(name)) for name in ("actor", "correlation_id", "causation_id", "traceparent")
     )
-    return tuple(None if column is None else _bytes(column) for column in columns)
+    return wire.record(
+        topic.source,
+        _text(row.get("type")) or only.TYPE,
+        int(row.get("type_version") or only.TYPE_VERSION),
+        key=key,
+        value=None if row["value"] is None else _bytes(row["value"]),
+        event_id=id_.encode(),
+        time=envelope.rfc3339(row.get("occurred_at") or datetime.now(UTC)).encode(),
+        sequence=str(version).encode(),
+        metadata=envelope.metadata(actor or "system", correlation or id_, causation).encode(),
+        traceparent=trace.encode() if trace and envelope.sampled(trace) else None,
+    )
 
 
 async def versions(conn: psycopg.AsyncConnection[Any], published: StateTopic, keys: list[str]) -> dict[str, int]:
@@ -164,15 +194,19 @@ async def mark_again(conn: psycopg.AsyncConnection[Any], keys: dict[str, list[by
 async def _marks(
     conn: psycopg.AsyncConnection[Any], query: _Statements, topic: str, limit: int, skip: Sequence[bytes]
 ) -> list[tuple[Any, ...]]:
-    cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
+    """Rows of values in PostgreSQL's binary form: a text is its bytes, a bytea half as long as its text."""
+    cursor = psycopg.AsyncRawCursor(conn)
     without, skipping = query
     if skip:
         # Of many ids not prepared: known to the planner `<> ALL` is one hash table, in a generic plan it is a list
         # search per row. Of few that costs nothing, and planning anew for each event that is on its way would.
-        await cursor.execute(skipping, [topic, limit, _array(skip)], prepare=len(skip) <= _FEW)
+        await cursor.execute(skipping, [topic, limit, _array(skip)], prepare=len(skip) <= _FEW, binary=True)
     else:
-        await cursor.execute(without, [topic, limit], prepare=True)
-    return await cursor.fetchall()
+        await cursor.execute(without, [topic, limit], prepare=True, binary=True)
+    found = cursor.pgresult
+    assert found is not None
+    value, columns = found.get_value, range(found.nfields)
+    return [tuple([value(row, column) for column in columns]) for row in range(found.ntuples)]
 
 
 def _array(items: Sequence[bytes]) -> str:
@@ -181,3 +215,7 @@ def _array(items: Sequence[bytes]) -> str:
 
 def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _text(value: object) -> str | None:
+    return value.decode() if isinstance(value, bytes) else None if value is None else str(value)

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 from aiokafka.errors import KafkaError
 
+from booking_outbox._encoding import codec
 from booking_outbox._errors import LeadLost, OutboxError, StoreOlderThanTopic
 from booking_outbox._lead import Lead, connect
 from booking_outbox._metrics import LagWatch, RelayMetrics
@@ -38,7 +39,7 @@ class Relay:
 
     ``lock_name`` names the leader's lock, one per service. ``deadline`` is how long a batch may take to be
     acknowledged, in seconds; ``grace`` how long a stop waits for batches in flight. ``kafka_options`` go to aiokafka
-    (security), but for ``compression_type``, ``none`` or ``gzip``: ValueError for another one.
+    (security), but for ``compression_type``, ``none``, ``gzip`` or ``zstd``: ValueError for another one.
     """
 
     name = "relay"
@@ -56,8 +57,7 @@ class Relay:
         grace: float = 5.0,
         kafka_options: dict[str, Any] | None = None,
     ) -> None:
-        if (kafka_options or {}).get("compression_type") not in {None, "none", "gzip"}:
-            raise ValueError("compression_type is none or gzip: what every consumer can read without more libraries")
+        codec((kafka_options or {}).get("compression_type"))  # refuses one that no batch can be packed with
         self.metrics = RelayMetrics()
         self._url = database_url
         self._bootstrap = bootstrap

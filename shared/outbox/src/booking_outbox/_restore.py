@@ -143,13 +143,13 @@ async def _last_of_ours(
 
 
 def _ours(topic: Topic, record: _Record) -> Envelope | None:
-    """The envelope of a record that we wrote: it decodes, has our source, and its key is its subject. Of a state topic
-    also its id is the one that we give a key's version."""
+    """The envelope of a record that we wrote: it decodes and has our source; on a state topic its id is the one that we
+    give a key's version."""
     try:
-        envelope = read_headers(record.headers)
+        envelope = read_headers(record.headers, record.key)
     except Undecodable:
         return None
-    if envelope.source != topic.source or record.key != envelope.subject.encode():
+    if envelope.source != topic.source or record.key != envelope.subject.encode():  # we write no capitals
         return None
     if topic.state and envelope.id != state_id(topic.name, envelope.subject, envelope.sequence or 0):
         return None

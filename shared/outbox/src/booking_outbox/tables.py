@@ -13,6 +13,7 @@ outbox = sa.Table(
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("position", sa.BigInteger),
     sa.Column("created_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("record", sa.LargeBinary),
 )
 outbox_accepted = sa.Table(
     "outbox_accepted",

@@ -59,7 +59,7 @@ async def test_killed_leader__the_standby_goes_on(outbox: Outbox, spawn):
     await outbox.sessions(conn, 20)
     leader.signal(signal.SIGKILL)
     await outbox.sessions(conn, 20)
-    await until(lambda: _leads(standby), 10)
+    await until(lambda: _leads(standby))
     await outbox.until_empty()
     assert_published(await outbox.records(), await outbox.event_ids())
 
@@ -73,12 +73,12 @@ async def test_frozen_leader__is_overtaken_and_does_no_harm_when_it_wakes(outbox
     await outbox.sessions(conn, 20)
     leader.signal(signal.SIGSTOP)
     await outbox.sessions(conn, 20)
-    await until(lambda: _leads(standby), 30, "nobody took over from the frozen leader")
+    await until(lambda: _leads(standby), why="nobody took over from the frozen leader")
     await outbox.until_empty()
     leader.signal(signal.SIGCONT)
     await outbox.sessions(conn, 20)
     await outbox.until_empty()
-    await until(lambda: _sessions_of_relays(conn, 2), 10, "the woken relay did not come back as a standby")
+    await until(lambda: _sessions_of_relays(conn, 2), why="the woken relay did not come back as a standby")
     assert standby.relay.metrics.leader
     assert_published(await outbox.records(), await outbox.event_ids())
 
@@ -87,7 +87,7 @@ async def test_cut_connection__the_lead_is_taken_anew_and_nothing_is_lost(outbox
     conn = await outbox.connect()
     relays = [await outbox.start(outbox.relay()) for _ in range(2)]
     for _ in range(4):
-        await until(lambda: _any_leads(relays), 10)
+        await until(lambda: _any_leads(relays))
         await outbox.sessions(conn, 20)
         await _terminate(conn, "relay")
         await _terminate(conn, "relay-listen")
@@ -129,7 +129,7 @@ async def test_cut_while_a_state_row_is_in_flight__its_late_copy_does_not_win(ou
             records = await outbox.records(PRACTITIONERS.name)
             return [r.value for r in records][-2:] == [b'{"v":1}', b'{"v":2}']
 
-        await until(current_wins, 20, "the late copy of the old value stayed the last")
+        await until(current_wins, why="the late copy of the old value stayed the last")
     finally:
         Publisher.send = send
         await publisher_of_the_network.stop()

@@ -47,7 +47,7 @@ async def test_broker_killed_and_back__commands_go_on_and_everything_is_publishe
     await outbox.until_empty()
     os.kill(broker.pid or 0, signal.SIGKILL)
     await outbox.sessions(conn, 20)
-    await until(lambda: _waits_for_kafka(running), 20)
+    await until(lambda: _waits_for_kafka(running))
     assert running.relay.metrics.leader, "the lead is kept while Kafka is away"
     assert running.relay.progress().alive()
     await asyncio.to_thread(_restart, broker)
@@ -65,7 +65,7 @@ async def test_broker_frozen_past_the_deadline__batches_in_doubt_are_sent_again(
     os.kill(broker.pid or 0, signal.SIGSTOP)
     try:
         await outbox.sessions(conn, 10)
-        await until(lambda: _async(running.relay.metrics.failed_batches.total() > 0), 20)
+        await until(lambda: _async(running.relay.metrics.failed_batches.total() > 0))
     finally:
         os.kill(broker.pid or 0, signal.SIGCONT)
     await outbox.sessions(conn, 10)
@@ -78,7 +78,7 @@ async def test_stop_while_kafka_is_away__ends_in_time(outbox: Outbox):
     await outbox.sessions(conn, 5)
     running = await outbox.start(outbox.relay(bootstrap="127.0.0.1:1", deadline=2))
     await until(lambda: _waits_for_kafka(running))
-    assert await running.stop() < 8
+    assert await running.stop() < 15, "its grace"
 
 
 async def test_refused_partition__holds_back_itself_only(outbox: Outbox):
@@ -98,8 +98,8 @@ async def test_refused_partition__holds_back_itself_only(outbox: Outbox):
         for _ in range(3):
             sessions = await outbox.sessions(conn, 40)
             others = {str(s.id) for s in sessions if partition_of(str(s.id).encode(), 6) != refused}
-            await until(lambda keys=others: _marks_gone(conn, keys), 20, "healthy partitions wait for the refused one")
-        await until(lambda: _async(len(attempts) > 1), 20, "the refused batch is tried again")
+            await until(lambda keys=others: _marks_gone(conn, keys), why="healthy partitions wait for the refused one")
+        await until(lambda: _async(len(attempts) > 1), why="the refused batch is tried again")
         # Pauses grow: a partition that is refused must not take the relay's time, nor the broker's.
         assert len(attempts) < 15
         assert refused not in {record.partition for record in await outbox.records()}
@@ -118,7 +118,7 @@ async def test_broker_that_answers_and_refuses_writes__is_waited_for_and_seen(ou
     await _largest_batch(outbox, 50)
     await outbox.sessions(conn, 5)
     running = await outbox.start(outbox.relay(deadline=1))
-    await until(lambda: _async(running.relay.metrics.failed_batches.total() > 0), 30)
+    await until(lambda: _async(running.relay.metrics.failed_batches.total() > 0))
     await until(lambda: _async(running.relay.progress().backlog > 0))
     await until(lambda: _async(running.relay.progress().waiting_for == "kafka"))
     assert running.relay.progress().alive(patience=0), "nothing has moved, and it is not the worker's fault"
@@ -126,7 +126,7 @@ async def test_broker_that_answers_and_refuses_writes__is_waited_for_and_seen(ou
     assert any("not acknowledged" in line and SESSIONS.name in line for line in caplog.messages)
     await _largest_batch(outbox, 1_048_588)
     await outbox.until_empty()
-    await until(lambda: _async(running.relay.progress().waiting_for is None), 20, "it does not clear")
+    await until(lambda: _async(running.relay.progress().waiting_for is None), why="it does not clear")
     assert_published(await outbox.records(), await outbox.event_ids())
 
 
@@ -135,7 +135,7 @@ async def test_missing_topic__is_asked_for_now_and_then_and_says_so(outbox: Outb
     conn = await outbox.connect()
     await outbox.sessions(conn, 2)
     running = await outbox.start(outbox.relay(deadline=1))
-    await until(lambda: _waits_for_kafka(running), 20)
+    await until(lambda: _waits_for_kafka(running))
     await asyncio.to_thread(outbox.kafka.create_topics, outbox.prefix, [SESSIONS.name, PRACTITIONERS.name])
     await outbox.until_empty()
     assert [line for line in caplog.messages if "relay" in line and SESSIONS.name in line]
@@ -167,7 +167,7 @@ async def test_random_failures_under_load__order_and_completeness_hold(outbox: O
     for version in range(30):
         for session in sessions:
             await append(conn, session.at(version), [session.requested()])
-    await outbox.until_empty(60)
+    await outbox.until_empty()
     assert running.relay.metrics.failed_batches.total() > 10
     assert_published(await outbox.records(), await outbox.event_ids())
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -24,6 +25,7 @@ from shared.store.tests.sample.session import Session, append
 from booking_contracts.topics import PRACTITIONERS, SESSIONS
 from booking_outbox import LockBusy, Selection, republish
 from booking_outbox._lead import Lead
+from booking_store import Cause
 
 pytestmark = pytest.mark.servers
 
@@ -48,6 +50,31 @@ async def test_stream__is_sent_again_while_a_relay_runs(outbox: Outbox):
     assert versions == ["1", "2", "1", "2"]
     ids = [header(r, "ce_id") for r in records if key_of(r) == str(session.id)]
     assert ids[:2] == ids[2:]
+
+
+@pytest.mark.parametrize("flags", [None, "00", "01"])
+async def test_republish__sends_the_bytes_of_the_append(outbox: Outbox, flags: str | None):
+    conn = await outbox.connect()
+    trace = flags and f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"
+    causes = [Cause("system", 'corr "é"\\', None, trace), Cause(f"admin:{uuid4()}", "corr", "cause", trace)]
+    for cause in causes:
+        session = Session()
+        await append(conn, session, [session.requested(), session.requested()], cause=cause)
+    stored = await (
+        await conn.execute("SELECT traceparent, record FROM outbox JOIN events USING (position) ORDER BY outbox.id")
+    ).fetchall()
+    assert [traceparent for traceparent, _ in stored if traceparent] == [trace] * 4 * (flags == "01")
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    assert (await _again(outbox)).events == {SESSIONS.name: 4}
+    records = await outbox.records()
+    assert len(records) == 8
+    by_id: dict[str, set[tuple[Any, ...]]] = {}
+    for r in records:
+        by_id.setdefault(header(r, "ce_id"), set()).add((r.key, r.value, tuple(r.headers)))
+    assert [len(spellings) for spellings in by_id.values()] == [1] * 4
+    assert len({(header(r, "ce_id"), r.timestamp) for r in records}) == 4, "the time is the store's, also now"
+    assert all(("traceparent" in dict(r.headers)) is (flags == "01") for r in records)
 
 
 async def test_time_range__is_what_was_recorded_in_it(outbox: Outbox):

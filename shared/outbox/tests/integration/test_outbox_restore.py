@@ -28,7 +28,7 @@ async def test_event_missing_before_the_last__is_refused(outbox: Outbox, postgre
     missing = next(ids[-2] for ids in by_partition.values() if len(ids) > 1)
     await _forget(outbox, postgres, [missing])
     second = await outbox.start(outbox.relay())
-    await until(lambda: _async(second.relay.metrics.refused), 20, "the second last record was not looked up")
+    await until(lambda: _async(second.relay.metrics.refused), why="the second last record was not looked up")
 
 
 async def test_state_row_older_than_its_topic__is_refused_until_it_has_caught_up(outbox: Outbox, monkeypatch):

@@ -76,8 +76,8 @@ async def test_silent_database__the_term_ends_and_another_follows(outbox: Outbox
         await outbox.sessions(conn, 5)
         await outbox.until_empty()
         proxy.silent()
-        await until(lambda: _async(not running.relay.metrics.leader), 30, "the term hangs on a silent session")
-        await until(lambda: _async(running.relay.progress().waiting_for == "postgres"), 30)
+        await until(lambda: _async(not running.relay.metrics.leader), why="the term hangs on a silent session")
+        await until(lambda: _async(running.relay.progress().waiting_for == "postgres"))
         assert running.relay.progress().alive(), "a restart would not make the database answer"
         await outbox.sessions(conn, 5)
         proxy.cut()
@@ -94,7 +94,7 @@ async def test_silent_database__a_standby_and_a_stop_end_their_waits(outbox: Out
         standby = await outbox.start(_relay(outbox, url))
         await until(lambda: _async(bool(standby.relay.metrics.lag_events)))
         proxy.silent()
-        await until(lambda: _async(standby.relay.progress().waiting_for == "postgres"), 30)
+        await until(lambda: _async(standby.relay.progress().waiting_for == "postgres"))
         await standby.stop()
 
 

@@ -61,7 +61,7 @@ async def connect(postgres: PostgresServer) -> AsyncIterator[Connect]:
 def told(topic: Topic, person: UUID, event: Event | None) -> Decoded:
     kind = topic.events[0].full_type()
     now = datetime.now(UTC)
-    meta = Envelope(uuid4(), topic.source, kind, str(person), now, 1, "system", None, str(uuid4()), None, None)
+    meta = Envelope(uuid4(), topic.source, kind, str(person), now, 1, "system", None, str(uuid4()), None)
     record = Record(topic.name, 0, 0, str(person).encode(), None, (), 0)
     return Decoded(record, meta, event, "event" if event else "tombstone")
 

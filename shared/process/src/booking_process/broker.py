@@ -18,7 +18,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataResponse_v5
 
-from booking_contracts.topics import compare_topics
+from booking_contracts.admin import compare_topics
 
 log = structlog.get_logger(__name__)
 
@@ -124,5 +124,5 @@ async def wrong_topics(bootstrap: str, prefix: str) -> str | None:
             return None
         if missing != ["?"] and time.monotonic() - said_at > _SAY_SECONDS:
             said_at = time.monotonic()
-            log.warning("topics_missing", topics=missing, then="make them: booking_contracts.topics.create_topics")
+            log.warning("topics_missing", topics=missing, then="make them: booking_contracts.admin.create_topics")
         await asyncio.sleep(_AGAIN_SECONDS)

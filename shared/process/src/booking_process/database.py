@@ -1,4 +1,4 @@
-"""PostgreSQL for a service: SQLAlchemy's pool, psycopg's own connections, and an end to every wait.
+"""PostgreSQL for a service: a pool of psycopg's connections, and an end to every wait.
 
 Connections are in autocommit: a command's statement is one round trip (architecture.md). A lost, refused or silent
 database becomes DatabaseDownError, a 503 with Retry-After at the edge; nothing here retries, since a lost COMMIT is
@@ -6,35 +6,26 @@ ambiguous.
 """
 
 import asyncio
-import os
 import re
-import select
-import socket
-import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from types import TracebackType
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import TransactionStatus
-from sqlalchemy import Column, ColumnElement, Select, bindparam, create_engine, literal_column
+from sqlalchemy import Column, ColumnElement, Select, bindparam, literal_column
 from sqlalchemy.dialects.postgresql import psycopg as postgresql_psycopg
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.util import greenlet_spawn
 
+from booking_postgres import Connection, Pool, PoolExhaustedError
 from booking_process.settings import ServiceSettings
 
 __all__ = ["Database", "DatabaseDownError", "Deadline", "Filtered", "UnsafeDatabaseError", "request_deadline"]
 
 Row = TypeVar("Row")
 
-_IDLE_BEFORE_PING = 30.0
-_PING_SECONDS = 2.0
 _NEVER = float("inf")
 # SQLSTATE classes: connection lost, out of resources, canceled or shut down, system error; a lock not got; a standby.
 _REFUSED = ("08", "53", "57", "58", "55P03", "25006")
@@ -62,10 +53,17 @@ _SET_BY = {
 class Deadline:
     """When (in loop time) the request in hand must have its answer; moved to never once the answer has begun."""
 
-    __slots__ = ("at",)
+    __slots__ = ("at", "waited")
 
     def __init__(self, at: float = _NEVER) -> None:
         self.at = at
+        self.waited = 0.0
+        """Seconds of the request that were spent waiting because its caller asked for that."""
+
+    def put_off(self, seconds: float) -> None:
+        """So long was waited as the caller asked: it is neither the database's time nor the service's slowness."""
+        self.at += seconds
+        self.waited += seconds
 
 
 _NONE = Deadline()
@@ -110,20 +108,12 @@ class Database:
         application_name: str = "booking",
     ) -> None:
         self.url = str(url)
+        self._pool_timeout = pool_timeout
         self._statement_timeout = statement_timeout
         self._transaction_deadline = transaction_deadline
-        # The pool alone: importing sqlalchemy.ext.asyncio would load the whole ORM at each start.
-        self._engine = create_engine(
-            "postgresql+psycopg_async://",
-            isolation_level="AUTOCOMMIT",
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=pool_timeout,
-            pool_use_lifo=True,
-            pool_reset_on_return=None,  # _give_back() looks at the transaction's status, which costs no round trip
-            use_native_hstore=False,
-            connect_args=_connect_args(str(url), application_name, statement_timeout),
-        )
+        self._arguments = _connect_args(str(url), application_name, statement_timeout)
+        self.pool = Pool(self._connect, size=pool_size)
+        """What /metrics tells of."""
 
     @classmethod
     def of(cls, settings: ServiceSettings, name: str) -> "Database":
@@ -136,16 +126,14 @@ class Database:
             application_name=name,
         )
 
-    @asynccontextmanager
-    async def autocommit(self, *, deadline: float | None = None) -> AsyncGenerator[psycopg.AsyncConnection]:
-        """A connection whose every statement commits by itself. `deadline`: in seconds."""
-        async with self._connection(deadline or self._statement_timeout + 2) as connection:
-            yield connection
+    def autocommit(self, *, deadline: float | None = None) -> "_Taken":
+        """`async with`: a connection whose every statement commits by itself. `deadline`: in seconds."""
+        return _Taken(self, deadline or self._statement_timeout + 2)
 
     @asynccontextmanager
     async def transaction(self, *, deadline: float | None = None) -> AsyncGenerator[psycopg.AsyncConnection]:
         """A connection within BEGIN and COMMIT; an exception rolls back. `deadline`: seconds for the whole of it."""
-        async with self._connection(deadline or self._transaction_deadline) as connection, connection.transaction():
+        async with _Taken(self, deadline or self._transaction_deadline) as connection, connection.transaction():
             yield connection
 
     async def ping(self, *, deadline: float = 2.0) -> None:
@@ -173,46 +161,51 @@ class Database:
 
     async def close(self) -> None:
         """Closes what is idle; connections in use close when given back."""
-        await greenlet_spawn(self._engine.dispose)
+        self.pool.close()
 
-    @asynccontextmanager
-    async def _connection(self, seconds: float) -> AsyncGenerator[psycopg.AsyncConnection]:
-        proxy, connection = await self._taken()
+    async def take(self) -> Connection:
+        """A connection of the pool, for `_Taken`. Raises DatabaseDownError."""
+        left = request_deadline.get().at - asyncio.get_running_loop().time()
+        try:
+            return await self.pool.take(min(self._pool_timeout, left))
+        except PoolExhaustedError:
+            raise DatabaseDownError("pool exhausted") from None
+        except (psycopg.Error, OSError) as error:
+            raise DatabaseDownError("unreachable", reason=_told(error)) from error
+
+    async def _connect(self) -> Connection:
+        return await Connection.connect(autocommit=True, **self._arguments)
+
+
+class _Taken:
+    """`async with`: a connection of the pool, until its deadline. A class: a generator takes three times as long."""
+
+    __slots__ = ("_connection", "_database", "_seconds", "_silent")
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        self._database, self._seconds = database, seconds
+
+    async def __aenter__(self) -> psycopg.AsyncConnection:
+        self._connection = connection = await self._database.take()
         loop = asyncio.get_running_loop()
         # The server may be stopped or cut off and answer nothing, not even a cancel request: psycopg would wait another
         # ten seconds for it (K31). Shutting the socket ends the wait at once, and the error says so.
-        silent = loop.call_at(min(loop.time() + seconds, request_deadline.get().at), _cut, connection)
-        try:
-            yield connection
-        except psycopg.Error as error:
-            if connection.closed or (error.sqlstate or "").startswith(_REFUSED):
-                connection.pgconn.finish()
-                raise DatabaseDownError(error.sqlstate or "lost") from error
-            raise
-        except asyncio.CancelledError:
-            connection.pgconn.finish()
-            raise
-        finally:
-            silent.cancel()
-            _give_back(proxy, connection)
+        self._silent = loop.call_at(min(loop.time() + self._seconds, request_deadline.get().at), connection.cut)
+        return connection
 
-    async def _taken(self) -> tuple[PoolProxiedConnection, psycopg.AsyncConnection]:
-        while True:
-            try:
-                proxy = await greenlet_spawn(self._engine.raw_connection)
-            except PoolTimeout:
-                raise DatabaseDownError("pool exhausted") from None
-            except (SQLAlchemyError, psycopg.Error, OSError) as error:
-                raise DatabaseDownError("unreachable", reason=_told(error)) from error
-            connection = cast("psycopg.AsyncConnection", proxy.driver_connection)
-            try:
-                if await _alive(proxy, connection):
-                    return proxy, connection
-                await greenlet_spawn(proxy.invalidate)
-            except BaseException:
-                connection.pgconn.finish()
-                proxy.close()
-                raise
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        connection = self._connection
+        self._silent.cancel()
+        down = isinstance(error, psycopg.Error) and (connection.closed or (error.sqlstate or "").startswith(_REFUSED))
+        # Who is interrupted within a statement must not hand its rest to the next one.
+        if down or isinstance(error, asyncio.CancelledError):
+            connection.discard()
+        self._database.pool.give_back(connection)
+        if down:
+            assert isinstance(error, psycopg.Error)
+            raise DatabaseDownError(error.sqlstate or "lost") from error
 
 
 class Filtered:
@@ -253,46 +246,7 @@ _DIALECT = postgresql_psycopg.dialect()
 
 def _told(error: BaseException) -> str:
     """Why no connection came: the addresses tried and what each said, without a password (libpq never shows it)."""
-    return " ".join(str(getattr(error, "orig", None) or error).split()) or type(error).__name__
-
-
-async def _alive(proxy: PoolProxiedConnection, connection: psycopg.AsyncConnection) -> bool:
-    """Whether an idle connection still works, for the price of a system call.
-
-    A connection that the server closed is readable; one that a firewall forgot shows nothing, so after a while of
-    idleness it is asked. Asking each time (pre_ping) would cost a third of a command.
-    """
-    if connection.closed or _readable(connection):
-        return False
-    if time.monotonic() - proxy.info.get("used_at", time.monotonic()) < _IDLE_BEFORE_PING:
-        return True
-    timer = asyncio.get_running_loop().call_later(_PING_SECONDS, _cut, connection)
-    try:
-        await connection.execute("SELECT 1")
-    except psycopg.Error:
-        return False
-    finally:
-        timer.cancel()
-    return True
-
-
-def _readable(connection: psycopg.AsyncConnection) -> bool:
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-    return bool(poll.poll(0))
-
-
-def _give_back(proxy: PoolProxiedConnection, connection: psycopg.AsyncConnection) -> None:
-    # Whoever leaves a transaction open, or is interrupted within a statement, must not hand its rest to the next one.
-    if not connection.closed and connection.info.transaction_status is not TransactionStatus.IDLE:
-        connection.pgconn.finish()
-    proxy.info["used_at"] = time.monotonic()
-    proxy.close()
-
-
-def _cut(connection: psycopg.AsyncConnection) -> None:
-    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as same:
-        same.shutdown(socket.SHUT_RDWR)
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _connect_args(url: str, application_name: str, statement_timeout: float) -> dict[str, Any]:

@@ -26,8 +26,12 @@ _NOTE_REACHED = "INSERT INTO broker_reached (bootstrap) VALUES (%s) ON CONFLICT 
 
 _REVISION = re.compile(r"^revision(?::\s*str)?\s*=\s*[\"']([^\"']+)[\"']", re.MULTILINE)
 _DOWN = re.compile(r"^down_revision[^=\n]*=\s*[\"']([^\"']+)[\"']", re.MULTILINE)
+_NOT_CHECKED = "not checked yet"
 _WORKER_BACKLOG = Gauge("booking_worker_backlog", "What a worker knows to be waiting for it.", ["worker"])
 _WORKER_STALLED = Gauge("booking_worker_stalled_seconds", "How long a backlog has not moved.", ["worker"])
+_CONNECTIONS = Gauge("booking_database_connections", "Connections of this process's pool.", ["state"])
+_CONNECTIONS_MOST = Gauge("booking_database_connections_most", "How many the pool may have.")
+_CONNECTIONS_AWAITED = Gauge("booking_database_connections_awaited", "Callers that wait for a connection.")
 _LOOP_LAG = Gauge("booking_loop_lag_seconds", "How late the event loop's timers fire.")
 
 log = structlog.get_logger(__name__)
@@ -58,6 +62,7 @@ class Health:
         self.closing = asyncio.Event()
         """No more requests are taken; those that only wait for something end."""
         self.durable = False
+        self.topics_checked = mode == "api"  # it neither sends nor reads
         self.unsafe: str | None = None
 
     def stop(self) -> None:
@@ -89,6 +94,11 @@ class Health:
     def figures(self) -> bytes:
         """What /metrics shows, as of now."""
         self.alive()  # refreshes the workers' gauges
+        pool = self._database.pool
+        _CONNECTIONS.labels("in_use").set(pool.in_use)
+        _CONNECTIONS.labels("idle").set(pool.idle)
+        _CONNECTIONS_MOST.set(pool.size)
+        _CONNECTIONS_AWAITED.set(pool.waiting)
         return generate_latest() + generate_latest(self._relay_registry)
 
     async def ready(self) -> tuple[bool, dict[str, str]]:
@@ -96,7 +106,8 @@ class Health:
         topics, and takes what the relay sends); each with its state."""
         database, broker = await asyncio.gather(self._database_state(), broker_state(self._bootstrap, self._topics))
         self._kafka_reached = self._kafka_reached or broker.why is None or await self._reached_before()
-        states = database | {"kafka": self._kafka_state(broker)}
+        kafka = self._kafka_state(broker)
+        states = database | {"kafka": kafka}
         if self.stopping.is_set():
             states["process"] = "stopping"
         # A broker that was there and is away never makes the write side unready. One that no process of this service
@@ -104,7 +115,7 @@ class Health:
         needed = [
             state
             for name, state in states.items()
-            if name != "kafka" or self._broker_matters or not self._kafka_reached
+            if name != "kafka" or self._broker_matters or not self._kafka_reached or kafka == _NOT_CHECKED
         ]
         return all(state == "ok" for state in needed), states
 
@@ -112,8 +123,11 @@ class Health:
         if not self._kafka_reached:
             return "never reached"
         # A broker that answers may still refuse to write: too few replicas, a full disk.
-        refused = str(broker) == "ok" and any(relay.waiting_for == "kafka" for relay in self._relays)
-        return "refuses writes" if refused else str(broker)
+        if str(broker) != "ok":
+            return str(broker)
+        if not self.topics_checked:
+            return _NOT_CHECKED
+        return "refuses writes" if any(relay.waiting_for == "kafka" for relay in self._relays) else "ok"
 
     async def reach_kafka(self) -> None:
         """Until the broker has answered once and that is noted: asks, and tells now and then why it isn't reached."""
@@ -156,7 +170,7 @@ class Health:
                     await connection.execute("SELECT 1")
         except DatabaseDownError as error:
             return {"database": error.why if error.why == "pool exhausted" else "down", "migrations": "unknown"}
-        return {"database": "ok" if self.durable else "not checked yet", "migrations": "ok" if right else "missing"}
+        return {"database": "ok" if self.durable else _NOT_CHECKED, "migrations": "ok" if right else "missing"}
 
 
 def _state(worker: Worker) -> dict[str, Any]:

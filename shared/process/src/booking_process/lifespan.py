@@ -40,7 +40,7 @@ def lifespan(
 
     @asynccontextmanager
     async def run(_app: FastAPI) -> AsyncGenerator[None]:
-        flush = telemetry.start(f"{service.name}-{mode}", service.settings.otel_exporter_otlp_endpoint)
+        flush = telemetry.start(f"{service.name}-{mode}", service.settings)
         beside = {
             "beat": health.beat(),
             "database": _check_database(service, health),
@@ -128,6 +128,8 @@ async def _check_topics(service: Service, health: Health) -> None:
     if wrong is not None:
         log.critical("unsafe_topics", why=wrong)
         health.unsafe = wrong
+        return
+    health.topics_checked = True
 
 
 def settle() -> None:

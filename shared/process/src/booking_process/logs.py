@@ -9,6 +9,7 @@ import traceback
 from collections.abc import MutableMapping
 from pathlib import PurePath
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 from opentelemetry import trace
@@ -21,6 +22,8 @@ _SECRETS = (
     (re.compile(r"(?i)bearer\s+[A-Za-z0-9._~+/=-]+"), "Bearer ***"),
     (re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9._-]+"), "***"),
     (re.compile(r"(/calendar/feeds/)[^\s/?\"']+"), r"\1***"),
+    (re.compile(r"(?i)\b(ticket=)[^\s&\"']+"), r"\1***"),
+    (re.compile(r"\bst_[A-Za-z0-9_-]{20,}=*"), "***"),
 )
 
 
@@ -93,10 +96,16 @@ def configure(level: str = "info", *, service: str = "") -> None:
 
 
 def redacted_text(text: str) -> str:
-    """The text without passwords of addresses, bearer tokens and secret feed addresses."""
+    """The text without passwords of addresses, bearer tokens, secret feed addresses and tickets of the stream."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def redacted_query(text: str) -> str:
+    """A query without the same, also where they are percent-encoded."""
+    shown = redacted_text(text)
+    return shown if redacted_text(unquote(shown)) == unquote(shown) else "***"
 
 
 def _with_service(name: str) -> Any:

@@ -43,6 +43,8 @@ class Service:
     `migrations` is `"<package>:<folder>"`, None for a service without a database of its own. `problems` says what an
     error of the domain is to callers: the `booking_web.problems.Problem` of each kind. Hooks run in every mode:
     `on_start` before workers and requests, `on_stop` after them in reverse; none may need the database or the broker.
+    `enumerations` are values with a name of their own in the document; those of `open_enumerations` may grow.
+    `tags` tell what the operations of each tag are about.
     """
 
     name: str
@@ -54,10 +56,13 @@ class Service:
     waker: Waker | None = None
     migrations: str | None = None
     description: str = ""
-    version: str = "1.0.0"
+    version: str = "3.0.0"
     problems: Mapping[type[Exception], Callable[[Any], Exception]] = field(
         default_factory=dict[type[Exception], Callable[[Any], Exception]]
     )
+    enumerations: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    open_enumerations: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
     on_start: Sequence[Hook] = field(default_factory=list[Hook])
     on_stop: Sequence[Hook] = field(default_factory=list[Hook])
 

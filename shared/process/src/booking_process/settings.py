@@ -108,8 +108,13 @@ def _brokers(text: str) -> str:
 
 
 def _origins(found: tuple[str, ...]) -> tuple[str, ...]:
-    if any(one != "*" and not _ORIGIN.fullmatch(one) for one in found):
+    if any(not _ORIGIN.fullmatch(one) for one in found):
         raise ValueError("an origin is https://host or https://host:port, without a path")
+    return found
+
+
+def _origins_or_any(found: tuple[str, ...]) -> tuple[str, ...]:
+    _origins(tuple(one for one in found if one != "*"))
     return found
 
 
@@ -130,6 +135,9 @@ def _private_web(url: str) -> str:
         raise ValueError("https: what is sent there is secret; http only on loopback or a container network")
     return url
 
+
+Origins = Annotated[tuple[str, ...], AfterValidator(_origins)]
+"""Origins of pages, by name; nothing stands for all of them."""
 
 WebAddress = Annotated[str, AfterValidator(_web)]
 """An http:// or https:// address, without a slash at its end."""
@@ -183,8 +191,9 @@ class ServiceSettings(BaseSettings):
         str, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="a prefix of topic names, for shared clusters")
     ] = ""
     relay_compression: Annotated[
-        Literal["gzip", "none"], Field(description="gzip or none: how records are packed on their way to Kafka")
-    ] = "gzip"
+        Literal["zstd", "gzip", "none"],
+        Field(description="zstd, gzip or none: how records are packed on their way to Kafka"),
+    ] = "zstd"
     consumer_gap_limit: Annotated[
         int, Field(ge=1, description="keys of a partition that may wait for a predecessor before it is paused")
     ] = 1000
@@ -226,13 +235,30 @@ class ServiceSettings(BaseSettings):
     ] = 15.0
     cors_origins: Annotated[
         tuple[str, ...],
-        AfterValidator(_origins),
+        AfterValidator(_origins_or_any),
         Field(description='a JSON list of the origins whose pages may call, ["https://app.example"]'),
     ] = ()
     otel_exporter_otlp_endpoint: Annotated[
         WebAddress | None,
         Field(description="the OTLP/HTTP collector's address, http://host:4318; unset switches telemetry export off"),
     ] = None
+    otel_traces_sampler: Annotated[
+        Literal[
+            "always_on",
+            "always_off",
+            "traceidratio",
+            "parentbased_always_on",
+            "parentbased_always_off",
+            "parentbased_traceidratio",
+        ],
+        Field(description="always_on, always_off or traceidratio, each alone or after parentbased_"),
+    ] = "parentbased_traceidratio"
+    otel_traces_sampler_arg: Annotated[
+        float, Field(ge=0, le=1, description="the part of the requests that is traced, 0 to 1")
+    ] = 0.1
+    slow_request_seconds: Annotated[
+        float, Field(gt=0, le=600, description="above how many seconds a request is logged and its span kept")
+    ] = 1.0
     log_level: Annotated[
         str, Field(pattern=r"^(?i:debug|info|warning|error)$", description="debug, info, warning or error")
     ] = "info"

@@ -1,6 +1,8 @@
 """The database away, cut, silent, refusing or used up (F7, F8, F10, F13): an end to every wait, and recovery alone."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,6 +15,7 @@ from shared.process.tests.proxy import Proxy, proxied
 from shared.web.tests.conftest import running, settings_for, until
 from shared.web.tests.sample.app import build
 
+from booking_local.servers.postgres import Postgres
 from booking_process.database import Database, DatabaseDownError, Deadline, UnsafeDatabaseError, request_deadline
 from booking_web.application import create_app
 from booking_web.testing import Issuer
@@ -118,6 +121,40 @@ async def test_cut_within_a_statement__is_database_down_and_the_pool_recovers(re
         assert await asyncio.gather(*(_one(database) for _ in range(6))) == [1] * 6
 
 
+async def test_server_killed__ends_work_and_waits_at_once_and_recovers(server_folder):
+    """F7: two in a statement and a caller waiting for his turn."""
+    server = Postgres(server_folder / "postgres-of-database-faults", durable=False)
+    await asyncio.to_thread(server.start)
+    database = Database(server.admin_url, pool_size=2, pool_timeout=60)
+    try:
+
+        async def sleeper() -> None:
+            async with database.autocommit() as conn:
+                await conn.execute("SELECT pg_sleep(300)")
+
+        await asyncio.gather(_one(database), _one(database))
+        tasks = [asyncio.create_task(sleeper()) for _ in range(3)]
+        await until(lambda: _holds(lambda: database.pool.waiting == 1))
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGQUIT)
+        async with asyncio.timeout(30):
+            told = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(error) for error in told] == [DatabaseDownError] * 3
+        with pytest.raises(DatabaseDownError):
+            await _one(database)
+        assert (database.pool.in_use, database.pool.waiting) == (0, 0)
+        await asyncio.to_thread(server.stop)
+        await asyncio.to_thread(server.start)
+        assert await asyncio.gather(*(_one(database) for _ in range(6))) == [1] * 6
+    finally:
+        await database.close()
+        await asyncio.to_thread(server.stop)
+
+
+async def _holds(condition: Callable[[], bool]) -> bool:
+    return condition()
+
+
 async def test_refused__is_database_down_at_once_and_recovers(reached):
     async with reached() as (proxy, database):
         assert await _one(database) == 1
@@ -158,8 +195,8 @@ async def test_silent_database__a_requests_own_deadline_counts(reached):
 
 
 async def test_silent_while_idle_for_long__is_found_out_before_use(reached, monkeypatch):
-    monkeypatch.setattr("booking_process.database._IDLE_BEFORE_PING", 0.0)
-    monkeypatch.setattr("booking_process.database._PING_SECONDS", 0.2)
+    monkeypatch.setattr("booking_postgres.pool._IDLE_BEFORE_PING", 0.0)
+    monkeypatch.setattr("booking_postgres.pool._PING_SECONDS", 0.2)
     async with reached(pool_size=1) as (proxy, database):
         await _one(database)
         proxy.silent()
@@ -284,11 +321,12 @@ async def test_pool__after_cut_connections_and_vanished_clients_has_its_nominal_
                 proxy.cut()
                 answers = await asyncio.gather(*(client.get("/v1/notes", headers=member) for _ in range(3 * size)))
                 assert {answer.status_code for answer in answers} <= {200, 503}
-            pool: Any = service.database._engine.pool  # SQLAlchemy types its abstract parent only
-            assert pool.checkedout() == 0
+            pool = service.database.pool
+            assert pool.in_use == 0
             answers = await asyncio.gather(*(client.get("/v1/notes", headers=member) for _ in range(10 * size)))
             assert {answer.status_code for answer in answers} == {200}
-            assert (pool.checkedout(), pool.overflow()) <= (0, 0)
+            assert pool.in_use == 0
+            assert pool.idle <= size
             await until(lambda: _at_most(postgres, sample_database.name, size))
 
 

@@ -27,7 +27,9 @@ from shared.process.tests.proxy import proxied
 from shared.web.tests.conftest import SAMPLE
 from tests.plugins.servers import Databases
 
-from booking_contracts.topics import SESSIONS, TOPICS, create_topics
+from booking_contracts.admin import create_topics
+from booking_contracts.topics import SESSIONS, TOPICS
+from booking_local.servers.ports import free_port
 from booking_process import migrations
 from booking_web.testing import Issuer
 
@@ -94,9 +96,7 @@ class Running:
 
 @asynccontextmanager
 async def started(mode: str, url: str, **variables: str) -> AsyncIterator[Running]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     # A file, no pipe: one that nobody reads while it fills keeps the process from its end.
     with tempfile.TemporaryFile() as log:
         process = await asyncio.create_subprocess_exec(
@@ -143,7 +143,7 @@ def published(issuer: Issuer) -> Iterator[str]:
             """Tests print enough."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/jwks.json"
         server.shutdown()
 
@@ -206,7 +206,10 @@ def test_migrations__run_once_however_many_start_them(postgres):
 
 
 async def test_api__serves_and_stops_within_its_grace_though_a_stream_is_open(sample_database):
-    async with started("api", sample_database.app_url, LOG_LEVEL="debug") as program, httpx2.AsyncClient() as client:
+    async with (
+        started("api", sample_database.app_url, LOG_LEVEL="debug") as program,
+        httpx2.AsyncClient(timeout=30) as client,
+    ):
         await program.until_serving(client)
         async with client.stream("GET", f"{program.url}/v1/stream") as stream:
             async for line in stream.aiter_lines():
@@ -228,7 +231,7 @@ async def test_stop__not_ready_at_once_and_requests_are_taken_until_the_drain_is
     """The listener closed at once, and a balancer that had not noticed yet got refusals."""
     async with (
         started("api", sample_database.app_url, SHUTDOWN_DRAIN_SECONDS="2") as program,
-        httpx2.AsyncClient() as client,
+        httpx2.AsyncClient(timeout=30) as client,
     ):
         await program.until_serving(client)
         program.process.send_signal(signal.SIGTERM)
@@ -251,7 +254,10 @@ async def test_stop__who_waits_for_a_version_gets_an_honest_answer(sample_databa
     issuer = Issuer(issuer="https://identity.example")
     with published(issuer) as jwks:
         variables = {"JWT_JWKS_URL": jwks, "JWT_ALLOW_HTTP": "true"}
-        async with started("api", sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+        async with (
+            started("api", sample_database.app_url, **variables) as program,
+            httpx2.AsyncClient(timeout=30) as client,
+        ):
             await program.until_serving(client)
             token = base64.urlsafe_b64encode(f"checkout:transaction:{uuid4()}:1".encode()).decode().rstrip("=")
             waiting = asyncio.create_task(
@@ -272,7 +278,10 @@ async def test_stop__who_waits_for_a_version_gets_an_honest_answer(sample_databa
 
 async def test_stop__what_cannot_end_in_time_gets_503_too(sample_database):
     variables = {"SHUTDOWN_GRACE_SECONDS": "3"}
-    async with started("api", sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+    async with (
+        started("api", sample_database.app_url, **variables) as program,
+        httpx2.AsyncClient(timeout=30) as client,
+    ):
         await program.until_serving(client)
         slow = asyncio.create_task(
             client.get(f"{program.url}/v1/slow", params={"seconds": 60}, timeout=httpx2.Timeout(30))
@@ -290,7 +299,10 @@ async def test_stop__a_collector_that_does_not_answer_holds_nothing(sample_datab
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "SHUTDOWN_GRACE_SECONDS": "4"}
-        async with started("all", sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+        async with (
+            started("all", sample_database.app_url, **variables) as program,
+            httpx2.AsyncClient(timeout=30) as client,
+        ):
             await program.until_serving(client)
             await client.get(f"{program.url}/v1/context")
             began = time.monotonic()
@@ -339,7 +351,7 @@ async def test_rolling_restart_of_two_copies__nobody_is_refused(sample_database,
     async with (
         started("api", sample_database.app_url, **variables) as one,
         started("api", sample_database.app_url, **variables) as two,
-        httpx2.AsyncClient() as client,
+        httpx2.AsyncClient(timeout=30) as client,
         AsyncExitStack() as again,
     ):
         balancer = Balancer([one, two], client)
@@ -360,7 +372,7 @@ async def test_rolling_restart_of_two_copies__nobody_is_refused(sample_database,
 
 
 async def test_api__an_error_is_logged_without_its_message(sample_database):
-    async with started("api", sample_database.app_url) as program, httpx2.AsyncClient() as client:
+    async with started("api", sample_database.app_url) as program, httpx2.AsyncClient(timeout=30) as client:
         await program.until_serving(client)
         assert (await client.get(f"{program.url}/v1/boom")).status_code == 500
         await client.get(f"{program.url}/calendar/feeds/s3cr3t.ics")
@@ -374,7 +386,10 @@ async def test_api__an_error_is_logged_without_its_message(sample_database):
 
 
 async def test_started_before_its_database__becomes_ready_alone():
-    async with started("api", "postgresql://nobody@127.0.0.1:1/none") as program, httpx2.AsyncClient() as client:
+    async with (
+        started("api", "postgresql://nobody@127.0.0.1:1/none") as program,
+        httpx2.AsyncClient(timeout=30) as client,
+    ):
         answer = await program.first_answer(client)
         assert (answer.status_code, answer.json()["database"]) == (503, "down")
         assert (await client.get(f"{program.url}/healthz")).status_code == 200
@@ -394,7 +409,7 @@ async def test_worker__serves_health_and_no_routes(sample_database, kafka):
     settings = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "TOPIC_PREFIX": prefix}
     async with (
         started("worker", sample_database.app_url, **settings) as program,
-        httpx2.AsyncClient() as client,
+        httpx2.AsyncClient(timeout=30) as client,
     ):
         answer = await program.first_answer(client)
         assert (answer.status_code, answer.json()["kafka"]) == (503, f"{len(TOPICS)} topics missing")
@@ -413,7 +428,7 @@ async def test_worker__serves_health_and_no_routes(sample_database, kafka):
         ({"config": {**SESSIONS.config, "retention.ms": "604800000"}}, "has retention.ms=604800000, not -1"),
         (
             {"config": {}},
-            "has message.timestamp.type=CreateTime, not LogAppendTime",
+            "has message.timestamp.after.max.ms=3600000, not 9223372036854775807",
         ),  # made by a broker of 6 partitions
     ],
 )
@@ -428,10 +443,28 @@ async def test_topic_that_a_broker_made_or_that_expires__ends_a_worker_with_1(sa
     assert "then start again" in output
 
 
+@pytest.mark.parametrize("mode", ["worker", "all"])
+async def test_unsafe_topics__it_is_not_ready_for_a_moment_either(sample_database, kafka, mode):
+    """Who starts a release waits for the first 200, and takes the old copy away."""
+    prefix = kafka.prefix()
+    expiring = dataclasses.replace(SESSIONS, config={**SESSIONS.config, "retention.ms": "604800000"})
+    topics = [expiring if topic is SESSIONS else topic for topic in TOPICS]
+    await create_topics(kafka.bootstrap, prefix, topics=topics)
+    settings = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "TOPIC_PREFIX": prefix}
+    async with started(mode, sample_database.app_url, **settings) as program, httpx2.AsyncClient(timeout=30) as client:
+        said = [await program.first_answer(client)]
+        while program.process.returncode is None:
+            with suppress(httpx2.TransportError):
+                said.append(await client.get(f"{program.url}/readyz"))
+            await asyncio.sleep(0.01)
+    assert {answer.status_code for answer in said} == {503}
+    assert "not checked yet" in {answer.json()["kafka"] for answer in said}
+
+
 async def test_broker_never_reached__nobody_is_ready_and_the_reason_is_told(sample_database):
     """A wrong KAFKA_BOOTSTRAP came up ready. Calls are taken all the same."""
     for mode in ("worker", "api", "all"):
-        async with started(mode, sample_database.app_url) as program, httpx2.AsyncClient() as client:
+        async with started(mode, sample_database.app_url) as program, httpx2.AsyncClient(timeout=30) as client:
             await program.until_serving(client)
             answer = await client.get(f"{program.url}/readyz")
             assert (answer.status_code, answer.json()["kafka"]) == (503, "never reached")
@@ -450,7 +483,10 @@ async def test_broker_down_after_it_was_there__a_worker_is_not_ready_but_an_api_
         for mode, status in (("worker", 503), ("api", 200), ("all", 200)):
             await proxy.up()
             variables = {"KAFKA_BOOTSTRAP": address, "TOPIC_PREFIX": prefix}
-            async with started(mode, sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+            async with (
+                started(mode, sample_database.app_url, **variables) as program,
+                httpx2.AsyncClient(timeout=30) as client,
+            ):
                 await program.until_ready(client)
                 await proxy.down()
                 answer = await client.get(f"{program.url}/readyz")
@@ -464,7 +500,10 @@ async def test_started_while_the_broker_is_away__is_ready_as_those_that_were_the
     kafka.create_topics(prefix)
     async with proxied(f"kafka://{kafka.bootstrap}") as (proxy, url):
         variables = {"KAFKA_BOOTSTRAP": url.removeprefix("kafka://"), "TOPIC_PREFIX": prefix}
-        async with started("api", sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+        async with (
+            started("api", sample_database.app_url, **variables) as program,
+            httpx2.AsyncClient(timeout=30) as client,
+        ):
             await program.until_ready(client)
             with psycopg.connect(sample_database.owner_url, autocommit=True) as conn:
                 async with asyncio.timeout(60):
@@ -473,7 +512,10 @@ async def test_started_while_the_broker_is_away__is_ready_as_those_that_were_the
             assert await program.stopped() == 0
         await proxy.down()
         for mode, status in (("worker", 503), ("api", 200), ("all", 200)):
-            async with started(mode, sample_database.app_url, **variables) as program, httpx2.AsyncClient() as client:
+            async with (
+                started(mode, sample_database.app_url, **variables) as program,
+                httpx2.AsyncClient(timeout=30) as client,
+            ):
                 await program.until_serving(client)
                 answer = await client.get(f"{program.url}/readyz")
                 assert (mode, answer.status_code, answer.json()["kafka"]) == (mode, status, "down")
@@ -520,7 +562,7 @@ async def test_several_hosts__the_first_that_answers_is_used(sample_database):
     owner = f"{sample_database.owner_url.rpartition('@')[0]}@127.0.0.1:1,{host}/{name}"
     done = await asyncio.to_thread(_run, "migrate", DATABASE_URL=several, DATABASE_OWNER_URL=owner)
     assert done.returncode == 0, done.stderr
-    async with started("api", several) as program, httpx2.AsyncClient() as client:
+    async with started("api", several) as program, httpx2.AsyncClient(timeout=30) as client:
         await program.until_serving(client)
         assert (await client.get(f"{program.url}/v1/raw/a")).status_code == 200
         assert await program.stopped() == 0
@@ -529,7 +571,7 @@ async def test_several_hosts__the_first_that_answers_is_used(sample_database):
 async def test_sockets__chunked_bodies_and_broken_requests(sample_database):
     async with (
         started("api", sample_database.app_url, MAX_BODY_BYTES="2048") as program,
-        httpx2.AsyncClient() as client,
+        httpx2.AsyncClient(timeout=30) as client,
     ):
         await program.until_serving(client)
         chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
@@ -547,7 +589,7 @@ async def test_sockets__a_body_that_drips_is_ended(sample_database):
     """T6: slow-loris, before any token is looked at; others are served meanwhile."""
     async with (
         started("api", sample_database.app_url, BODY_TIMEOUT_SECONDS="0.5") as program,
-        httpx2.AsyncClient() as client,
+        httpx2.AsyncClient(timeout=30) as client,
     ):
         await program.until_serving(client)
         reader, writer = await asyncio.open_connection("127.0.0.1", int(program.url.rpartition(":")[2]))

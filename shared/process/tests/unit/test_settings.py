@@ -2,7 +2,7 @@
 
 import pytest
 
-from booking_process.logs import redacted_text
+from booking_process.logs import redacted_query, redacted_text
 from booking_process.settings import Dsn, ServiceSettings, SettingsError, load_settings, redacted
 
 GOOD = {
@@ -178,3 +178,16 @@ def test_documented__is_the_same_whatever_the_environment(environment):
 )
 def test_log_texts__lose_their_secrets(text, clean):
     assert redacted_text(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("query", "clean"),
+    [
+        ("after=17&ticket=st_abc&x=1", "after=17&ticket=***&x=1"),
+        ("%74icket=hunter2", "***"),
+        ("a=%42earer%20hunter2", "***"),
+        ("start=2026-12-01T07:00:00%2B07:00", "start=2026-12-01T07:00:00%2B07:00"),
+    ],
+)
+def test_queries__lose_their_secrets_however_they_are_written(query, clean):
+    assert redacted_query(query) == clean

@@ -30,7 +30,7 @@ from booking_store.errors import (
     TooLarge,
     UniqueConflict,
 )
-from booking_store.streams import Loaded, LoadedEvent, Remembered, Stored, load, load_with_key
+from booking_store.streams import LoadBeside, Loaded, LoadedEvent, Remembered, Stored, load, load_latest, load_with_key
 
 
 def ddl(name: str) -> str:
@@ -59,6 +59,7 @@ __all__ = [
     "IdempotencyKey",
     "IdempotencyTwin",
     "KeyReused",
+    "LoadBeside",
     "Loaded",
     "LoadedEvent",
     "Outcome",
@@ -75,5 +76,6 @@ __all__ = [
     "ddl",
     "handle",
     "load",
+    "load_latest",
     "load_with_key",
 ]

@@ -22,14 +22,17 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 
+from booking_contracts import envelope, wire
 from booking_contracts.event import Event
 from booking_contracts.ids import uuid7
-from booking_store._statement import Prepared, text_array, to_text
+from booking_contracts.topics import topic_named
+from booking_postgres import Binary, Prepared
 from booking_store.errors import Contended, GuardFailed, StoreError, TooLarge, conflict
 
 MAX_DATA_BYTES: Final = 512 * 1024
 RERUNS: Final = 5
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_Parameters = list[bytes | None]
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s(?=::(\w+(?:\[\])?))?")
 
 # Everything hangs on this row: were the events tried first, the twin of a success would meet the version or overlap
 # constraint and be answered a conflict instead of the success (test_append__the_twin_of_a_success_is_told_so).
@@ -45,10 +48,10 @@ _WITHOUT_KEY = "SELECT 1 FROM guard"
 # recorded_at is never before its predecessor's, even when the server's clock was set back (as_of reads a prefix).
 _EVENTS = """
     INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data,
-                        actor, causation_id, correlation_id, traceparent, occurred_at, recorded_at)
+                        metadata, traceparent, occurred_at, recorded_at)
     SELECT %(stream_type)s::text, %(stream_id)s::uuid, %(expected)s::int + u.o::int,
-           u.id, u.type, u.type_version, u.data, %(actor)s::text, %(causation_id)s::text,
-           %(correlation_id)s::text, %(traceparent)s::text, %(occurred_at)s::timestamptz,
+           u.id, u.type, u.type_version, u.data, %(metadata)s::json, %(traceparent)s::text,
+           %(occurred_at)s::timestamptz,
            greatest(statement_timestamp(), before.recorded_at)
     FROM ik
     CROSS JOIN unnest(%(ids)s::uuid[], %(types)s::text[], %(type_versions)s::smallint[], %(datas)s::json[])
@@ -56,12 +59,15 @@ _EVENTS = """
     LEFT JOIN events before ON before.stream_id = %(stream_id)s::uuid AND before.version = %(expected)s::int
     WHERE %(expected)s::int = 0 OR before.version IS NOT NULL
     ORDER BY u.o
-    RETURNING position, version"""
+    RETURNING position, version, recorded_at"""
 
-# ORDER BY version: the relay sends in the order of the marks' ids.
+# ORDER BY version: the relay sends in the order of the marks' ids. A mark's time is its event's: it becomes the
+# record's.
 _OUTBOX = """
-    INSERT INTO outbox (topic, key, position)
-    SELECT %(topic)s::text, %(stream_id)s::uuid::text, position FROM ev ORDER BY version"""
+    INSERT INTO outbox (topic, key, position, record, created_at)
+    SELECT %(topic)s::text, %(stream_id)s::uuid::text, position,
+           (%(records)s::bytea[])[version - %(expected)s::int], recorded_at
+    FROM ev ORDER BY version"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,29 +106,33 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """The statement, and its parameters' names in their order."""
+    """The statement, and what makes its parameters of values by their names."""
 
     prepared: Prepared
-    names: tuple[str, ...]
+    encode: Binary
 
     @classmethod
     def parse(cls, text: str) -> "_Statement":
-        names: dict[str, int] = {}
-        numbered = _PLACEHOLDER.sub(lambda m: f"${names.setdefault(m[1], len(names) + 1)}", text)
-        return cls(Prepared(numbered), tuple(names))
+        """ValueError for a parameter without a cast beside it, or with two different ones: it is the type sent."""
+        types: dict[str, str] = {}
+        for name, type_ in _PLACEHOLDER.findall(text):
+            if not type_ or types.setdefault(name, type_) != type_:
+                raise ValueError(f"%({name})s needs one cast, the same everywhere")
+        number = {name: f"${index}" for index, name in enumerate(types, 1)}
+        return cls(Prepared(_PLACEHOLDER.sub(lambda found: number[found[1]], text)), Binary(types))
 
 
 class AppendSql:
     """One aggregate's append statement; make one when the program starts, run it for every command.
 
     ``constraints`` gives the aggregate's own unique constraints the code that a `UniqueConflict` shall carry;
-    ``topic`` is the logical name for the marks.
+    ``topic`` is the logical name for the marks; KeyError for one that is not in the catalogue.
     """
 
     def __init__(self, text: str, *, topic: str | None = None, constraints: Mapping[str, str] | None = None) -> None:
         self._keyed = _Statement.parse(expand(text, keyed=True))
         self._keyless = _Statement.parse(expand(text, keyed=False))
-        self._topic = topic
+        self._topic = None if topic is None else topic_named(topic)
         self._constraints = dict(constraints or {})
 
     @classmethod
@@ -159,27 +169,48 @@ class AppendSql:
         """
         ids = tuple(uuid7() for _ in events)
         version = expected + len(events)
+        datas = _datas(events)
+        metadata = envelope.metadata(cause.actor, cause.correlation_id, cause.causation_id)
+        traceparent = envelope.sampled(cause.traceparent)
         values: dict[str, Any] = {
-            **_event_parameters(ids, events),
+            "ids": ids,
+            "types": [event.TYPE for event in events],
+            "type_versions": [event.TYPE_VERSION for event in events],
+            "datas": datas,
             "stream_type": stream_type,
             "stream_id": stream_id,
             "expected": expected,
-            "topic": self._topic,
-            "actor": cause.actor,
-            "causation_id": cause.causation_id,
-            "correlation_id": cause.correlation_id,
-            "traceparent": cause.traceparent,
+            "topic": self._topic and self._topic.name,
+            "metadata": metadata,
+            "traceparent": traceparent,
             "occurred_at": occurred_at,
             **_key_parameters(idempotency, status or (200 if expected else 201), stream_id, version),
             **(params or {}),
         }
+        if self._topic is not None:
+            key, time = str(stream_id).encode(), envelope.rfc3339(occurred_at).encode()
+            values["records"] = [
+                wire.record(
+                    self._topic.source,
+                    event.TYPE,
+                    event.TYPE_VERSION,
+                    key=key,
+                    value=data.encode(),
+                    event_id=str(ids[index]).encode(),
+                    time=time,
+                    sequence=str(expected + 1 + index).encode(),
+                    metadata=metadata.encode(),
+                    traceparent=None if traceparent is None else traceparent.encode(),
+                )
+                for index, (event, data) in enumerate(zip(events, datas, strict=True))
+            ]
         statement = self._keyless if idempotency is None else self._keyed
-        written = await self._run(conn, statement.prepared, [to_text(values[name]) for name in statement.names])
+        written = await self._run(conn, statement.prepared, statement.encode(values))
         if written != version:
             raise GuardFailed(f"{stream_type} {stream_id}: nothing was written after version {expected}")
         return Appended(version, ids)
 
-    async def _run(self, conn: psycopg.AsyncConnection[Any], prepared: Prepared, parameters: list[str | None]) -> int:
+    async def _run(self, conn: psycopg.AsyncConnection[Any], prepared: Prepared, parameters: _Parameters) -> int:
         for attempt in range(1, RERUNS + 1):
             try:
                 return await _execute(conn, prepared, parameters)
@@ -198,7 +229,7 @@ class AppendSql:
         return named if named is not None else error
 
 
-async def _execute(conn: psycopg.AsyncConnection[Any], prepared: Prepared, parameters: list[str | None]) -> int:
+async def _execute(conn: psycopg.AsyncConnection[Any], prepared: Prepared, parameters: _Parameters) -> int:
     if conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE:
         return await _one(conn, prepared, parameters)
     if conn.info.transaction_status == TransactionStatus.IDLE:
@@ -209,23 +240,18 @@ async def _execute(conn: psycopg.AsyncConnection[Any], prepared: Prepared, param
         return await _one(conn, prepared, parameters)
 
 
-async def _one(conn: psycopg.AsyncConnection[Any], prepared: Prepared, parameters: list[str | None]) -> int:
-    version = (await prepared.run(conn, parameters)).get_value(0, 0)
+async def _one(conn: psycopg.AsyncConnection[Any], prepared: Prepared, parameters: _Parameters) -> int:
+    version = (await prepared.run_binary(conn, parameters)).get_value(0, 0)
     return 0 if version is None else int(version)
 
 
-def _event_parameters(ids: Sequence[UUID], events: Sequence[Event]) -> dict[str, str]:
+def _datas(events: Sequence[Event]) -> list[str]:
     datas = [event.to_json() for event in events]
     for event, data in zip(events, datas, strict=True):
         # A character is at most four bytes: the length alone clears nearly every event.
         if len(data) * 4 > MAX_DATA_BYTES and len(data.encode()) > MAX_DATA_BYTES:
             raise TooLarge(f"{event.TYPE}: the data of an event may be {MAX_DATA_BYTES} bytes")
-    return {
-        "ids": "{" + ",".join(map(str, ids)) + "}",
-        "types": "{" + ",".join(event.TYPE for event in events) + "}",
-        "type_versions": "{" + ",".join(str(event.TYPE_VERSION) for event in events) + "}",
-        "datas": text_array(datas),
-    }
+    return datas
 
 
 def _key_parameters(key: IdempotencyKey | None, status: int, object_id: UUID, version: int) -> dict[str, Any]:

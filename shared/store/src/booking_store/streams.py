@@ -10,29 +10,30 @@ from psycopg.rows import tuple_row
 
 from booking_contracts.decode import from_store
 from booking_contracts.event import Event
-from booking_store._statement import Prepared
+from booking_postgres import Prepared
 from booking_store.append import IdempotencyKey
 
 _STREAM = (
-    "SELECT position, stream_type, stream_id, version, id, type, type_version, data::text, actor, causation_id, "
-    "correlation_id, traceparent, occurred_at, recorded_at FROM events WHERE stream_id = $1 "
+    "SELECT position, stream_type, stream_id, version, id, type, type_version, data::text, metadata ->> 'actor', "
+    "metadata ->> 'causation_id', metadata ->> 'correlation_id', traceparent, occurred_at, recorded_at "
+    "FROM events WHERE stream_id = $1 "
 )
 _LOAD = _STREAM + "ORDER BY version"
 _LOAD_UP_TO = (
     _STREAM + "AND recorded_at <= coalesce($2::timestamptz, 'infinity') AND version <= coalesce($3::int, 2147483647) "
     "ORDER BY version"
 )
+_LATEST = _STREAM + "AND version < $2 ORDER BY version DESC LIMIT "
 _TO_DECIDE = (
     "SELECT position, version, stream_type, type, type_version, data::text, occurred_at FROM events "
     "WHERE stream_id = $1"
 )
-_LOAD_TO_DECIDE = Prepared(_TO_DECIDE + " ORDER BY position")  # within a stream as by version
 # The key's record comes as one more row, last, so that a command keeps to two round trips: load and append.
-_LOAD_WITH_KEY = Prepared(
-    _TO_DECIDE + " UNION ALL SELECT NULL, version, object_id::text, encode(sha, 'hex'), status, NULL, NULL "
-    "FROM idempotency WHERE sub = $2 AND operation = $3 AND key = $4 "
-    "ORDER BY position"  # null comes last
+_KEY = (
+    " UNION ALL SELECT NULL, version, object_id::text, encode(sha, 'hex'), status, NULL, NULL "
+    "FROM idempotency WHERE sub = $2 AND operation = $3 AND key = $4"
 )
+_IN_ORDER = " ORDER BY position"  # within a stream as by version; null comes last
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +124,57 @@ async def load(
     return [Stored(*row) for row in rows]
 
 
+async def load_latest(conn: psycopg.AsyncConnection[Any], stream_id: UUID, *, limit: int, below: int) -> list[Stored]:
+    """At most ``limit`` events of a stream, newest first, of versions under ``below``: a page of its history.
+
+    It costs what the page costs, however long the stream is.
+    """
+    # The limit in the text: for a parameter PostgreSQL guesses a tenth of what there is and may plan every call anew.
+    query = f"{_LATEST}{int(limit)}"
+    return [Stored(*row) for row in await _rows(conn, query, [stream_id, below])]
+
+
 async def load_with_key(conn: psycopg.AsyncConnection[Any], stream_id: UUID, key: IdempotencyKey | None) -> Loaded:
     """As `load`, and in the same round trip what the idempotency key remembers (needs booking_web's table).
 
     One statement sees one snapshot: with a remembered success the stream has that success's events.
     """
-    if key is None:
-        found = await _LOAD_TO_DECIDE.run(conn, [str(stream_id)])
-    else:
-        found = await _LOAD_WITH_KEY.run(conn, [str(stream_id), key.sub, key.operation, key.key])
-    rows, value, remembered = found.ntuples, found.get_value, None
-    if rows and value(rows - 1, 0) is None:
-        rows -= 1
-        remembered = _remembered(*(value(rows, column) for column in range(1, 5)))
-    return Loaded([_event(*(value(row, column) for column in range(1, 7))) for row in range(rows)], remembered)
+    return (await _DECIDING(conn, stream_id, key))[0]
+
+
+class LoadBeside:
+    """As `load_with_key`, and in the same round trip a text of the caller's own, to be shown beside the stream.
+
+    ``beside`` is a query of one text, given the stream's id as ``$1``; None where it finds no row.
+    """
+
+    def __init__(self, beside: str = "") -> None:
+        more = f" UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, ({beside}), NULL" if beside else ""
+        self._without_key = Prepared(_TO_DECIDE + more + _IN_ORDER)
+        self._with_key = Prepared(_TO_DECIDE + more + _KEY + _IN_ORDER)
+
+    async def __call__(
+        self, conn: psycopg.AsyncConnection[Any], stream_id: UUID, key: IdempotencyKey | None
+    ) -> tuple[Loaded, bytes | None]:
+        """The stream with its key's record, and the text."""
+        if key is None:
+            found = await self._without_key.run(conn, [str(stream_id)])
+        else:
+            found = await self._with_key.run(conn, [str(stream_id), key.sub, key.operation, key.key])
+        rows, value = found.ntuples, found.get_value
+        remembered: Remembered | None = None
+        beside: bytes | None = None
+        while rows and value(rows - 1, 0) is None:
+            rows -= 1
+            if value(rows, 4) is None:
+                beside = value(rows, 5)
+            else:
+                remembered = _remembered(*(value(rows, column) for column in range(1, 5)))
+        events = [_event(*(value(row, column) for column in range(1, 7))) for row in range(rows)]
+        return Loaded(events, remembered), beside
+
+
+_DECIDING = LoadBeside()
 
 
 def _event(*columns: bytes | None) -> LoadedEvent:

@@ -6,7 +6,7 @@ from shared.store.tests.conftest import Connections
 from shared.store.tests.sample.session import NINE, Key, Session, append
 
 from booking_contracts.topics import SESSIONS
-from booking_store import GuardFailed, IdempotencyTwin, StreamConflict, UniqueConflict, load, load_with_key
+from booking_store import GuardFailed, IdempotencyTwin, StreamConflict, UniqueConflict, load, load_latest, load_with_key
 
 pytestmark = pytest.mark.servers
 
@@ -82,6 +82,15 @@ async def test_as_of__is_the_prefix_recorded_by_then(conn):
     assert [s.version for s in await load(conn, session.id, up_to_version=1)] == [1]
 
 
+async def test_page_of_a_stream__is_its_newest_below_a_version(conn):
+    """A page of a history reads no more than it shows."""
+    session = Session()
+    await append(conn, session, [session.requested(), session.scheduled()])
+    await append(conn, session.at(2), [session.scheduled()])
+    assert [s.version for s in await load_latest(conn, session.id, limit=2, below=4)] == [3, 2]
+    assert [s.version for s in await load_latest(conn, session.id, limit=2, below=2)] == [1]
+
+
 async def test_twin_of_a_success__is_told_so_and_not_that_it_conflicts(conn):
     """Its stream version and its claims are taken too, by the success itself: the key must speak first."""
     session, key = Session(), Key()
@@ -153,7 +162,7 @@ async def test_reschedule__moves_the_claims_in_place(conn):
 
 
 async def test_prepared_statement__is_one_whatever_is_null(conn):
-    """Parameters are text: another pattern of nulls must not prepare, and plan, another statement."""
+    """Each parameter has one type: another pattern of nulls must not prepare, and plan, another statement."""
     for session in (Session(), Session()):
         await append(conn, session, [session.requested()])
         await append(conn, session.at(1), [session.scheduled()])

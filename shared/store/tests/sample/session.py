@@ -77,7 +77,13 @@ class Session:
 
 
 async def append(
-    conn, session: Session, events: list[Event], *, key: Key | None = None, guard: int | None = None
+    conn,
+    session: Session,
+    events: list[Event],
+    *,
+    key: Key | None = None,
+    guard: int | None = None,
+    cause: Cause | None = None,
 ) -> Appended:
     """One command on the session; ``guard`` is the entitlement's version that it relied upon."""
     last = events[-1]
@@ -98,7 +104,7 @@ async def append(
         stream_id=session.id,
         expected=session.version,
         events=events,
-        cause=Cause(actor=f"member:{session.member}", correlation_id="test", traceparent=None),
+        cause=cause or Cause(actor=f"member:{session.member}", correlation_id="test"),
         occurred_at=datetime.now(UTC),
         idempotency=key,
         params=params,

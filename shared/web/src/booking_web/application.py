@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from sqlalchemy.exc import OperationalError
 from starlette.middleware.cors import CORSMiddleware
 
-from booking_process import jobs, logs, telemetry
+from booking_process import jobs, logs
 from booking_process.health import Health, health_router
 from booking_process.lifespan import lifespan
 from booking_process.server import serve
@@ -22,7 +22,8 @@ from booking_web.auth import Authenticator, RateLimit, TokenVerifier
 from booking_web.edge import Edge
 from booking_web.idempotency import IdempotencyPurge
 from booking_web.keys import KeySet
-from booking_web.openapi import document, operation_id, printed
+from booking_web.openapi import document, enumerations, operation_id, printed
+from booking_web.reference import reference
 from booking_web.strict import KnownParameters
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -36,7 +37,10 @@ EXPOSED = (
     "Allow",
     "Consistency-Token",
     "ETag",
+    "Idempotency-Replayed",
     "Location",
+    "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
     "Trace-Id",
     "WWW-Authenticate",
@@ -59,7 +63,8 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
         title=service.title,
         description=service.description,
         version=service.version,
-        docs_url=None,  # their pages load scripts from elsewhere (libraries.md, Traps)
+        openapi_tags=[{"name": name, "description": told} for name, told in service.tags.items()] or None,
+        docs_url=None,  # its pages load scripts from elsewhere; ours does not (reference.py)
         redoc_url=None,
         openapi_url="/openapi.json" if mode != "worker" else None,
         redirect_slashes=False,
@@ -73,7 +78,7 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
             on_stop=[keys.close],
         ),
         dependencies=[Depends(KnownParameters())],
-        telemetry={"operation_spans": False, "exclude": telemetry.is_probe},
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # the edge's (spans.py)
     )
     app.state.health = health
     app.state.keys = keys
@@ -93,12 +98,14 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
     if mode != "worker":
         for router in service.routers:
             app.include_router(router)
-    app.openapi = lambda: document(app)
+        app.include_router(reference(service.title))
+    app.openapi = lambda: document(app, enumerations(service.enumerations, service.open_enumerations))
     deadline = settings.database_statement_timeout_seconds + 2
     app.add_middleware(
         Edge,
         max_body=settings.max_body_bytes,
         body_seconds=settings.body_timeout_seconds,
+        slow_seconds=settings.slow_request_seconds,
         deadline=deadline,
         health=health,
     )

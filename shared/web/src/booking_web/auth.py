@@ -3,6 +3,7 @@
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias, cast
 from uuid import UUID
@@ -180,10 +181,27 @@ def _check(holds: bool) -> None:
 _MOST_KEPT = 100_000
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How a person stands: calls that are left now, and seconds until all of a minute are."""
+
+    per_minute: int
+    left: int
+    resets_in: int
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """As draft-ietf-httpapi-ratelimit-headers writes it."""
+        return [
+            (b"ratelimit-policy", b'"person";q=%d;w=60' % self.per_minute),
+            (b"ratelimit", b'"person";r=%d;t=%d' % (self.left, self.resets_in)),
+        ]
+
+
 class RateLimit:
     """`per_minute` requests a minute, as a burst or evenly; 0 switches it off."""
 
     def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
         self._interval = 60.0 / per_minute if per_minute else 0.0
         self._burst = 60.0 - self._interval
         self._due: dict[object, float] = {}
@@ -201,6 +219,17 @@ class RateLimit:
         self._due[who] = due + self._interval
         return 0.0
 
+    def quota(self, who: object) -> Quota | None:
+        """What is left after the last call; None where nothing is counted."""
+        if not self._interval:
+            return None
+        ahead = max(self._due.get(who, 0.0) - time.monotonic(), 0.0)
+        left = max(0, math.floor((self._burst - ahead) / self._interval + 1e-9) + 1)
+        return Quota(self._per_minute, left, math.ceil(ahead))
+
+
+QUOTA = "booking.quota"
+
 
 class Authenticator:
     """Verifies a request's token, then counts the call against its person's limit."""
@@ -209,42 +238,74 @@ class Authenticator:
         self._verifier = verifier
         self._limit = limit
 
-    async def principal(self, authorization: list[str]) -> Principal:
-        """The principal of the one Authorization header; Problem 401, 429 or 503."""
+    async def principal(self, authorization: list[str], scope: MutableMapping[str, Any]) -> Principal:
+        """The principal of the one Authorization header, their quota noted for the edge; Problem 401, 429 or 503."""
         scheme, _, token = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not token:
             raise unauthorized()
-        principal = await self._verifier.verify(token.strip(" "))
-        if (wait := self._limit.wait(principal.sub)) > 0:
+        return self.counted(await self._verifier.verify(token.strip(" ")), scope)
+
+    def counted(self, principal: Principal, scope: MutableMapping[str, Any]) -> Principal:
+        """The principal, their call counted and their quota noted for the edge; Problem 429."""
+        wait = self._limit.wait(principal.sub)
+        scope[QUOTA] = self._limit.quota(principal.sub)
+        if wait > 0:
             raise Problem(429, "rate_limited", "Too many requests.", headers={"Retry-After": str(math.ceil(wait))})
         return principal
 
 
+_SCOPE = "booking.caller"
+
+
 class _Bearer(SecurityBase):
-    """A dependency that FastAPI shows in OpenAPI as the bearer security scheme."""
+    """A dependency that FastAPI shows in OpenAPI as the bearer security scheme; what needs the caller may call it too.
+
+    A request's token is verified, and counted, once.
+    """
 
     def __init__(self) -> None:
         self.model = BearerModel(bearerFormat="JWT", description="An access token (RFC 9068) for `booking`.")
         self.scheme_name = "bearer"
 
     async def __call__(self, request: Request) -> Principal:
-        authenticator: Authenticator = request.app.state.authenticator
-        return await authenticator.principal(request.headers.getlist("authorization"))
+        known: Principal | None = request.scope.get(_SCOPE)
+        if known is None:
+            authenticator: Authenticator = request.app.state.authenticator
+            known = await authenticator.principal(request.headers.getlist("authorization"), request.scope)
+            request.scope[_SCOPE] = known
+        return known
 
 
 bearer = _Bearer()
+
+
+async def admit(request: Request, prove: Callable[[], Awaitable[Principal]]) -> Principal:
+    """The caller by another proof than a token; asked for once a request, and counted as any call."""
+    known: Principal | None = request.scope.get(_SCOPE)
+    if known is None:
+        authenticator: Authenticator = request.app.state.authenticator
+        known = authenticator.counted(await prove(), request.scope)
+        request.scope[_SCOPE] = known
+    return known
+
 
 Caller = Annotated[Principal, Security(bearer)]
 """The caller, whatever their roles; 401 without a valid token."""
 
 
 @dataclass(frozen=True, slots=True)
-class RoleRequired:
-    """The dependency that `require` makes; OpenAPI shows its roles."""
+class RoleRequired(SecurityBase):
+    """The dependency that `require` makes; OpenAPI shows its roles.
+
+    The same scheme as `bearer`, not a dependency on it: FastAPI spends more on each than it does.
+    """
 
     roles: tuple[str, ...]
+    model = bearer.model
+    scheme_name = bearer.scheme_name
 
-    async def __call__(self, caller: Caller) -> Principal:
+    async def __call__(self, request: Request) -> Principal:
+        caller = await bearer(request)
         if not caller.has(*self.roles):
             raise forbidden()
         return caller

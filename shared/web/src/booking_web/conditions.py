@@ -25,6 +25,9 @@ _OURS = re.compile(r"([0-9]{1,9})(?:\.[0-9a-f]{8})?")
 _SCOPE: Final = "booking.conditions"
 _HEADERS: Final = (b"if-match", b"if-none-match")
 
+PATTERN: Final = r'^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'
+"""The form, as the document tells it; what does not keep it is 400."""
+
 Tags = Literal["*"] | frozenset[str]
 """What a header names: anything that exists, or these tags without their quotes and marks."""
 
@@ -131,22 +134,25 @@ def conditions_of(scope: Scope) -> Conditions:
     return found
 
 
-_IfMatch = Annotated[
+IfMatchHeader = Annotated[
     str | None,
     Header(
         alias="If-Match",
         max_length=2000,
         description="The `ETag` that was read; a change of anything newer is refused (412). `*`: only if it exists.",
+        json_schema_extra={"pattern": PATTERN},
     ),
 ]
-_IfNoneMatch = Annotated[
+IfNoneMatchHeader = Annotated[
     str | None,
     Header(alias="If-None-Match", max_length=2000, description="`*`: only if it does not exist yet; else 412."),
 ]
 
 
 # Coroutines, though they await nothing: FastAPI sends a plain function to a thread, which costs more than it does.
-async def _conditions(request: Request, _if_match: _IfMatch = None, _if_none_match: _IfNoneMatch = None) -> Conditions:
+async def _conditions(
+    request: Request, _if_match: IfMatchHeader = None, _if_none_match: IfNoneMatchHeader = None
+) -> Conditions:
     return conditions_of(request.scope)
 
 

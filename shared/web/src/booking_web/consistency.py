@@ -103,16 +103,18 @@ class ConsistencyWish:
                 await _arrival(database, consumer, topic, token, until)
 
 
-async def _wish(
-    tokens: Annotated[
-        str | None,
-        Header(alias="Consistency-Token", max_length=2048, description="Tokens of earlier answers, by commas."),
-    ] = None,
-    wait: Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="Seconds to wait for them.")] = 2.0,
-) -> ConsistencyWish:
+TokensHeader = Annotated[
+    str | None,
+    Header(alias="Consistency-Token", max_length=2048, description="Tokens of earlier answers, by commas."),
+]
+WaitQuery = Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="Seconds to wait for them.")]
+
+
+async def wish_of(tokens: TokensHeader = None, wait: WaitQuery = 2.0) -> ConsistencyWish:
+    """What the caller must see. A dependency, or called by one that takes more headers."""
     texts: list[Any] = [text.strip() for text in (tokens or "").split(",") if text.strip()]
     return ConsistencyWish(tuple(ConsistencyToken.decode(text) for text in texts[:_MOST_TOKENS]), wait)
 
 
-Consistency = Annotated[ConsistencyWish, Depends(_wish)]
+Consistency = Annotated[ConsistencyWish, Depends(wish_of)]
 """What the caller must see, as a parameter of a route."""

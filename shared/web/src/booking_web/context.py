@@ -1,7 +1,6 @@
 """What is known of the request in hand: its ids, its place in a trace, and that its process is about to end."""
 
 import asyncio
-import random
 import re
 import uuid
 from contextvars import ContextVar
@@ -9,15 +8,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from opentelemetry import trace
+from opentelemetry.trace import SpanContext
 from starlette.types import Scope
 
 from booking_web.problems import Problem
 
 SCOPE_KEY = "booking.context"
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_random = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +26,30 @@ class Context:
 
     request_id: str
     correlation_id: str
-    incoming_traceparent: str
+    span: SpanContext
 
     @property
-    def traceparent(self) -> str:
-        """The current span's traceparent; without telemetry the caller's own, or one made up for this request."""
-        span = trace.get_current_span().get_span_context()
-        if not span.is_valid:
-            return self.incoming_traceparent
-        return f"00-{span.trace_id:032x}-{span.span_id:016x}-{int(span.trace_flags):02x}"
+    def traceparent(self) -> str | None:
+        """What stands for this request in a trace, for what it causes; None where it is not traced."""
+        if not self.span.trace_flags.sampled:
+            return None
+        return f"00-{self.span.trace_id:032x}-{self.span.span_id:016x}-{int(self.span.trace_flags):02x}"
 
     @property
     def trace_id(self) -> str:
-        """The 32 hexadecimal digits that all hops share."""
-        return self.traceparent[3:35]
+        """The 32 hexadecimal digits that all hops share, traced or not."""
+        return f"{self.span.trace_id:032x}"
 
 
-def context_of(headers: dict[bytes, bytes]) -> Context:
+def context_of(headers: dict[bytes, bytes], span: SpanContext) -> Context:
     """The context of a request's headers; what a caller sends in a wrong shape is ignored, as W3C asks."""
     request_id = _valid(_ID, headers.get(b"x-request-id")) or str(uuid.uuid4())
-    return Context(
-        request_id=request_id,
-        correlation_id=_valid(_ID, headers.get(b"x-correlation-id")) or request_id,
-        incoming_traceparent=_valid(_TRACEPARENT, headers.get(b"traceparent")) or _made_up(),
-    )
+    return Context(request_id, _valid(_ID, headers.get(b"x-correlation-id")) or request_id, span)
 
 
 def _valid(pattern: re.Pattern[str], value: bytes | None) -> str | None:
     text = (value or b"").decode("latin-1")
     return text if pattern.fullmatch(text) else None
-
-
-def _made_up() -> str:
-    # Not sampled (00): there is no span behind it, only an id that ties the hops of one request together.
-    return f"00-{_random.getrandbits(128) or 1:032x}-{_random.getrandbits(64) or 1:016x}-00"
 
 
 async def _context(request: Request) -> Context:

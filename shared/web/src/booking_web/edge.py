@@ -18,10 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_process.database import Deadline, request_deadline
 from booking_process.health import Health
+from booking_process.telemetry import RequestSpan
+from booking_web.auth import QUOTA, Quota
 from booking_web.conditions import conditions_of
 from booking_web.context import SCOPE_KEY, Context, closing, context_of, route_template, stopping
 from booking_web.problem_handlers import problem_response
 from booking_web.problems import Problem, stale_version
+from booking_web.spans import tell
 from booking_web.strict import check_address, read_body
 
 log = structlog.get_logger("http")
@@ -32,25 +35,28 @@ _SECURITY_HEADERS = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"strict-transport-security", b"max-age=31536000"),
 ]
-_SLOW_SECONDS = 1.0
 _OURS = frozenset({name for name, _ in _SECURITY_HEADERS})
 _ALLOW_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SECONDS = Histogram(
     "booking_http_request_seconds", "HTTP requests by route template.", ["method", "route", "status"], buckets=_BUCKETS
 )
+_STREAM = b"text/event-stream; charset=utf-8"
 _OF_A_BODY = frozenset({b"content-type", b"content-length"})
 
 
 class Edge:
     """Wraps the application; see the module."""
 
-    def __init__(self, app: ASGIApp, *, max_body: int, body_seconds: float, deadline: float, health: Health) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_body: int, body_seconds: float, slow_seconds: float, deadline: float, health: Health
+    ) -> None:
         self._app = app
         self._health = health
         self._metrics = _Metrics()
         self._max_body = max_body
         self._body_seconds = body_seconds
+        self._slow_seconds = slow_seconds
         self._deadline = deadline
         self._methods = _Methods()
 
@@ -61,6 +67,7 @@ class Edge:
         exchange = _Exchange(scope, send, self._methods, self._health.stopping)
         token = request_deadline.set(exchange.deadline)
         ending = closing.set(self._health.closing)
+        exchange.span.enter()
         try:
             if b"authorization" in exchange.headers:
                 conditions_of(scope)  # a malformed one is refused on every route
@@ -79,9 +86,10 @@ class Edge:
             if exchange.status or not self._health.closing.is_set():
                 raise
             await exchange.refuse(stopping())
-        except Exception:
+        except Exception as error:
             if exchange.enough:  # of a stream that was asked for by HEAD
                 return
+            exchange.error = type(error).__qualname__
             # The framework's own 500 would re-raise, and the server would log the message with whatever data is in it.
             log.exception("unhandled_error", request_id=exchange.context.request_id)
             if exchange.status:
@@ -91,12 +99,15 @@ class Edge:
             request_deadline.reset(token)
             closing.reset(ending)
             self._observe(scope["method"], exchange)
+            exchange.span.leave()
 
     def _observe(self, method: str, exchange: "_Exchange") -> None:
-        seconds = time.perf_counter() - exchange.started
+        ended = time.perf_counter() if exchange.begun is None else exchange.begun
+        seconds = max(0.0, ended - exchange.started - exchange.deadline.waited)
         route = route_template(exchange.scope) or "unmatched"
         self._metrics.observe(method, route, exchange.status or 499, seconds)
-        if exchange.status >= 500 or seconds > _SLOW_SECONDS:
+        keep = exchange.status >= 500 or exchange.error is not None or seconds > self._slow_seconds
+        if keep:
             log.warning(
                 "http_request",
                 method=method,
@@ -106,6 +117,8 @@ class Edge:
                 request_id=exchange.context.request_id,
                 trace_id=exchange.context.trace_id,
             )
+        scope, span, error = exchange.scope, exchange.span, exchange.error
+        tell(method, scope, span, status=exchange.status, error=error, seconds=seconds, keep=keep)
 
 
 class _Enough(OSError):
@@ -121,7 +134,11 @@ class _Exchange:
     def __init__(self, scope: Scope, send: Send, methods: "_Methods", stopping: asyncio.Event) -> None:
         self.started = time.perf_counter()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.context: Context = context_of(self.headers)
+        self.span = RequestSpan(self.headers.get(b"traceparent", b"").decode("latin-1"))
+        self.context: Context = context_of(self.headers, self.span.context)
+        self.error: str | None = None
+        self.begun: float | None = None
+        """When a stream began: how long it goes on is not how long its answer took."""
         self.deadline = Deadline()
         self._methods = methods
         self.status = 0
@@ -147,6 +164,8 @@ class _Exchange:
             self.status = message["status"]
             self.deadline.at = float("inf")  # a stream goes on as long as it likes
             self._complete(message.setdefault("headers", []))
+            if (b"content-type", _STREAM) in message["headers"]:
+                self.begun = time.perf_counter()
         elif self._head:
             if message.get("more_body", False):
                 self.enough = True
@@ -161,6 +180,9 @@ class _Exchange:
         headers.extend(header for header in _SECURITY_HEADERS if header[0] not in given)
         headers.append((b"x-request-id", self.context.request_id.encode()))
         headers.append((b"trace-id", self.context.trace_id.encode()))
+        quota: Quota | None = self.scope.get(QUOTA)
+        if quota is not None:
+            headers.extend(quota.headers())
         if self._stopping.is_set() and b"connection" not in dict(headers):
             headers.append((b"connection", b"close"))  # the next request goes to a copy that stays
         if b"cache-control" not in dict(headers):

@@ -16,13 +16,13 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import psycopg
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Response
 from psycopg.errors import DeadlockDetected
 from pydantic import BaseModel
 
 from booking_outbox import Progress
 from booking_process.database import Database, DatabaseDownError
-from booking_web.auth import Caller
+from booking_web.auth import bearer
 from booking_web.context import route_template
 from booking_web.problems import Problem, unprocessable
 
@@ -80,11 +80,18 @@ class Written:
 Change = Callable[[psycopg.AsyncConnection], Awaitable[Written]]
 
 
+def tell_replayed(response: Response | None) -> None:
+    """The answer says that it is the first one again."""
+    if response is not None:
+        response.headers["Idempotency-Replayed"] = "true"
+
+
 @dataclass(frozen=True, slots=True)
 class IdempotencyScope:
-    """A request's key, if it was sent one."""
+    """A request's key, if it was sent one, and its answer in the making."""
 
     key: IdempotencyKey | None
+    response: Response | None = None
 
     async def replayed(self, connection: psycopg.AsyncConnection, key: IdempotencyKey | None) -> Replay | None:
         """The first answer to this key, None if there is none; Problem 422 when it was used for something else."""
@@ -131,6 +138,12 @@ class IdempotencyScope:
 
         The key is asked before `change`, so before any condition: a repeated success is answered as the success.
         """
+        done, again = await self._rerun(database, change)
+        if again:
+            tell_replayed(self.response)
+        return done, again
+
+    async def _rerun(self, database: Database, change: Change) -> tuple[Written | Replay, bool]:
         for attempt in range(1, _RERUNS + 1):
             try:
                 return await self._once(database, change)
@@ -182,7 +195,7 @@ async def forget_answers(connection: psycopg.AsyncConnection, person_id: UUID) -
     )
 
 
-_Header = Annotated[
+KeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
@@ -190,21 +203,24 @@ _Header = Annotated[
         json_schema_extra={"minLength": 1, "maxLength": 255},  # refused with a code of its own
     ),
 ]
+"""The header as a parameter, for `scope_of`."""
 
 
-async def _scope(request: Request, caller: Caller, header: _Header = None) -> IdempotencyScope:
+async def scope_of(request: Request, response: Response, header: KeyHeader = None) -> IdempotencyScope:
+    """The request's key; Problem 422 for one that is none. A dependency, or called by one that takes more headers."""
     if header is None:
         return IdempotencyScope(None)
     if not _KEY.fullmatch(header) or len(request.headers.getlist("idempotency-key")) > 1:
         raise unprocessable(
             "invalid_idempotency_key", "An Idempotency-Key is 1 to 255 visible ASCII characters, sent once."
         )
+    caller = await bearer(request)
     operation = f"{request.method} {route_template(request.scope) or request.url.path}"
     sha = hashlib.sha256(request.scope["path"].encode() + b"\n" + await request.body()).digest()
-    return IdempotencyScope(IdempotencyKey(str(caller.sub), operation, header, sha))
+    return IdempotencyScope(IdempotencyKey(str(caller.sub), operation, header, sha), response)
 
 
-Idempotency = Annotated[IdempotencyScope, Depends(_scope)]
+Idempotency = Annotated[IdempotencyScope, Depends(scope_of)]
 """The request's IdempotencyScope, as a parameter of a route."""
 
 

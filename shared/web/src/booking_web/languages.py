@@ -1,6 +1,6 @@
-"""In which language words are: one rule for every service (docs/api.md, Language).
+"""In which language words are: one rule for every service (docs/api.md, Locale).
 
-Where the person is known, their own setting counts and no header does. Where nobody is known, `Accept-Language` may
+Where the person is known, their own locale counts and no header does. Where nobody is known, `Accept-Language` may
 choose (RFC 9110 §12.5.4): a wish that is never an error. Else it is Indonesian.
 """
 
@@ -34,17 +34,16 @@ def accepted(header: str | None) -> Language | None:
     return best[1] if best else None
 
 
-def language_for(chosen: Language | None, locale: str | None, wish: Language | None) -> Language:
-    """The language that the person chose, else that of their locale where it is one of ours, else what the header
-    wishes, else Indonesian."""
-    return chosen or language_of(locale) or wish or DEFAULT
+def language_for(locale: str | None, wish: Language | None = None) -> Language:
+    """The language of the person's locale where it is one of ours, else what the header wishes, else Indonesian."""
+    return language_of(locale) or wish or DEFAULT
 
 
 _Header = Annotated[
     Annotated[str, Field(json_schema_extra={"maxLength": _LONGEST})] | None,  # told, not held
     Header(
-        alias="accept-language",
-        description="Chooses the words' language only where the person's own is not known; never refused.",
+        alias="Accept-Language",
+        description="Chooses the words only where the person's locale is not known; never refused.",
     ),
 ]
 

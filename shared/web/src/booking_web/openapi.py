@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of a service: deterministic, complete in its errors, valid for every tool."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,10 +11,13 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
 from booking_web.auth import RoleRequired
-from booking_web.conditions import malformed
-from booking_web.problem_handlers import ERROR_CODES
+from booking_web.conditions import PATTERN, malformed
+from booking_web.headers import with_headers
+from booking_web.problem_schemas import problem_schemas
 from booking_web.problems import (
     CONTENT_TYPE,
+    ERROR_CODES,
+    SCHEMA,
     Json,
     Problem,
     precondition_required,
@@ -23,41 +26,17 @@ from booking_web.problems import (
     unavailable,
     unprocessable,
 )
+from booking_web.sharing import METHODS, share, share_examples
 from booking_web.strict import parts
 
-_METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
+_SCHEMAS = "#/components/schemas/"
 _OBSOLETE = ("HTTPValidationError", "ValidationError")
 
-_PROBLEM_SCHEMA: dict[str, Any] = {
-    "title": "Problem",
-    "description": "RFC 9457, with a stable `code`; some codes carry more members.",
-    "type": "object",
-    "required": ["type", "title", "status", "code"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "code": {"type": "string", "pattern": "^[a-z0-9_]+$"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string", "format": "uri-reference"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "code", "detail"],
-                "properties": {
-                    "pointer": {
-                        "type": "string",
-                        "description": "A JSON pointer (RFC 6901) into the body; `?name`, `path:name`, `header:name`.",
-                    },
-                    "code": {"type": "string", "enum": list(ERROR_CODES), "x-extensible-enum": True},
-                    "detail": {"type": "string"},
-                },
-            },
-        },
-    },
-    "additionalProperties": True,
-}
+
+def _servers(title: str) -> list[dict[str, Any]]:
+    name = title.rsplit(maxsplit=1)[-1].lower()
+    told = f"Where {name} listens: its `HTTP_HOST` and `HTTP_PORT`, or what stands before it."
+    return [{"url": f"{{{name}}}", "description": told, "variables": {name: {"default": "http://127.0.0.1:8000"}}}]
 
 
 def operation_id(route: APIRoute) -> str:
@@ -65,8 +44,20 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The document, made once."""
+def enumerations(
+    closed: Mapping[str, Sequence[str]], growing: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, Any]]:
+    """Schemas of values with a name; clients are told to expect more of those that may grow."""
+    made = {name: {"title": name, "type": "string", "enum": list(values)} for name, values in closed.items()}
+    told = {
+        name: {"title": name, "type": "string", "enum": list(values)}
+        for name, values in {**growing, "FieldErrorCode": ERROR_CODES}.items()
+    }
+    return made | {name: {**schema, "x-extensible-enum": True} for name, schema in told.items()}
+
+
+def document(app: FastAPI, named: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The document, made once; `named` are the enumerations that it refers to by name."""
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title,
@@ -74,32 +65,89 @@ def document(app: FastAPI) -> dict[str, Any]:
             description=app.description,
             routes=app.routes,
             openapi_version="3.1.0",
+            servers=_servers(app.title),
+            tags=app.openapi_tags,
         )
         _with_roles(made, app.routes)
-        app.openapi_schema = _completed(made)
+        # Written and read: FastAPI puts the very objects of our routes in, shared between operations.
+        app.openapi_schema = _completed(json.loads(json.dumps(made)), named)
     return app.openapi_schema
 
 
 def printed(app: FastAPI) -> str:
     """The document as committed: keys in order, two spaces, one newline at the end."""
-    return json.dumps(document(app), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(app.openapi(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _completed(made: dict[str, Any]) -> dict[str, Any]:
+def _completed(made: dict[str, Any], named: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     for name in _OBSOLETE:
         schemas.pop(name, None)
-    schemas["Problem"] = _PROBLEM_SCHEMA
+    _name_schemas(made)
     for path in made.get("paths", {}).values():
         for method, operation in path.items():
-            if method in _METHODS:
+            if method in METHODS:
                 _with_problems(operation, method)
                 _with_descriptions(operation)
+    _with_problem_schemas(made)
+    _share_enumerations(made, named)
+    with_headers(made)
     _with_conditional_reads(made)
+    _with_required_conditions(made)
     _without_item_schemas(made)
     _with_examples(made)
-    _share_examples(made)
+    share_examples(made)
+    share(made)
     return made
+
+
+def _name_schemas(document: dict[str, Any]) -> None:
+    """Calls each schema what its title says: the domain's noun, where the class of the code is called otherwise."""
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    names = {name: schema.get("title", name) for name, schema in schemas.items()}
+    if len(set(names.values())) < len(names):
+        raise ValueError(f"two schemas of one title: {sorted(names.values())}")
+    document["components"]["schemas"] = {names[name]: schema for name, schema in sorted(schemas.items())}
+    _point_to(document, {_SCHEMAS + name: _SCHEMAS + to for name, to in names.items()})
+
+
+def _point_to(node: Json, renamed: dict[str, str]) -> None:
+    if isinstance(node, dict):
+        if isinstance(pointer := node.get("$ref"), str):
+            node["$ref"] = renamed.get(pointer, pointer)
+        match node.get("discriminator"):
+            case {"mapping": dict(mapping)}:
+                mapping.update({value: renamed.get(str(pointer), pointer) for value, pointer in mapping.items()})
+            case _:
+                pass
+        for child in node.values():
+            _point_to(child, renamed)
+    elif isinstance(node, list):
+        for child in node:
+            _point_to(child, renamed)
+
+
+def _share_enumerations(document: dict[str, Any], named: Mapping[str, dict[str, Any]]) -> None:
+    """Refers to an enumeration by its name wherever just its values stand."""
+    by_values = {frozenset(schema["enum"]): name for name, schema in named.items()}
+    used = set(_refer(document, by_values))
+    document["components"]["schemas"] |= {name: named[name] for name in used}
+
+
+def _refer(node: Json, by_values: Mapping[frozenset[str], str]) -> Iterator[str]:
+    if isinstance(node, dict):
+        values = node.get("enum")
+        name = by_values.get(frozenset(map(str, values))) if isinstance(values, list) else None
+        if name is not None:
+            for key in ("enum", "type", "title", "x-extensible-enum"):
+                node.pop(key, None)
+            node["$ref"] = _SCHEMAS + name
+            yield name
+        for child in node.values():
+            yield from _refer(child, by_values)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _refer(child, by_values)
 
 
 def _with_descriptions(operation: dict[str, Any]) -> None:
@@ -121,13 +169,15 @@ def _without_item_schemas(node: Json) -> None:
 
 
 def _with_roles(made: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
-    """Each secured operation's `security`: any of its roles, `[]` where every role may call."""
+    """Each operation's `security`: any of its roles, `[]` in a way in where every role may call, then other proofs; no
+    way in is needed where it is proven otherwise."""
     found = (one for one in iter_route_contexts(routes) if isinstance(one.original_route, APIRoute))
     roles = {str(one.name): wanted for one in found if (wanted := _roles(one.dependant))}
     for path in made.get("paths", {}).values():
         for operation in path.values():
-            if operation.get("security") and (wanted := roles.get(operation["operationId"])):
-                operation["security"] = [{"bearer": [role]} for role in wanted]
+            if operation.setdefault("security", []) and (wanted := roles.get(operation["operationId"])):
+                beside = [way for way in operation["security"] if "bearer" not in way]
+                operation["security"] = [{"bearer": [role]} for role in wanted] + beside
 
 
 def _roles(dependant: Dependant) -> list[str]:
@@ -144,6 +194,17 @@ _IF_NONE_MATCH = {
     "description": "The `ETag` that was read: 304 while it holds.",
     "schema": {"type": "string", "maxLength": 2000},
 }
+
+
+def _with_required_conditions(document: dict[str, Any]) -> None:
+    """Where leaving If-Match out always fails (428), the document asks for it, so that typed clients do."""
+    for path in document.get("paths", {}).values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", []) if "428" in operation["responses"] else ():
+                if parameter["name"] == "If-Match":
+                    parameter |= {"required": True, "schema": {"type": "string", "maxLength": 2000, "pattern": PATTERN}}
+
+
 _TAKES_BODY = frozenset({"put", "post", "patch"})  # a route may read the raw bytes, and a body can always be sent
 
 
@@ -159,27 +220,36 @@ def _with_problems(operation: dict[str, Any], method: str) -> None:
 
 
 def _with_conditional_reads(document: dict[str, Any]) -> None:
-    """Adds If-None-Match and 304 to each read of one object with a version: the edge answers them (conditions.py)."""
+    """Adds If-None-Match and 304 to each read whose answer has an ETag: the edge answers them (conditions.py)."""
     for path in document.get("paths", {}).values():
         operation = path.get("get", {})
-        content = operation.get("responses", {}).get("200", {}).get("content", {})
-        name = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
-        version = document["components"]["schemas"].get(name, {}).get("properties", {}).get("version", {})
-        if version.get("type") == "integer":  # a held record's may be null: it is its record's, not its own
+        headers = operation.get("responses", {}).get("200", {}).get("headers", {})
+        if "ETag" in headers and "304" not in operation["responses"]:
             operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
-            operation["responses"]["304"] = {"description": "It is still what that ETag names"}
+            kept = {name: headers[name] for name in headers if name != "Location"}
+            operation["responses"]["304"] = {"description": "It is still what that ETag names", "headers": kept}
 
 
-def _share_examples(document: dict[str, Any]) -> None:
-    """Moves what is the same everywhere to `components/examples`, by code; operations refer to it."""
-    shared = document["components"].setdefault("examples", {})
+def _with_problem_schemas(document: dict[str, Any]) -> None:
+    """A schema for each code, and each answer the choice of its own, told apart by `code`."""
+    schemas: dict[str, Any] = document["components"]["schemas"]
     for path in document.get("paths", {}).values():
         for operation in path.values():
             for response in operation["responses"].values():
-                examples = response.get("content", {}).get(CONTENT_TYPE, {}).get("examples", {})
-                for code, example in examples.items():
-                    if shared.setdefault(code, example) == example:
-                        examples[code] = {"$ref": f"#/components/examples/{code}"}
+                if (content := response.get("content", {}).get(CONTENT_TYPE)) is None:
+                    continue
+                content["examples"] = dict(sorted(content["examples"].items()))
+                named = {code: example.pop(SCHEMA) for code, example in content["examples"].items()}
+                for name in named.values():
+                    schemas |= problem_schemas(name)
+                content["schema"] = {
+                    "oneOf": [{"$ref": _SCHEMAS + name} for name in named.values()],
+                    "discriminator": {
+                        "propertyName": "code",
+                        "mapping": {code: _SCHEMAS + name for code, name in named.items()},
+                    },
+                    "x-extensible-enum": True,
+                }
 
 
 def _own(operation: dict[str, Any], method: str) -> Iterator[int | Problem]:
@@ -259,7 +329,7 @@ def _complete(document: dict[str, Any], content: dict[str, Any]) -> None:
 
 def _example_of(document: dict[str, Any], schema: _Schema) -> Any:
     """A schema's own example, else one of its parts; of a choice the first."""
-    while "$ref" in schema:
+    while "$ref" in schema and not schema.get("examples"):
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     for stated in (schema.get("examples"), schema.get("enum"), [schema["const"]] if "const" in schema else None):
         if stated:

@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
-from booking_web.problems import Problem
+from booking_web.problems import Problem, unprocessable
 
 T = TypeVar("T")
 _CHECK = 6
@@ -68,7 +68,7 @@ def _storable(part: object) -> bool:
 def bad_cursor() -> Problem:
     """What a list answers to a cursor that isn't its own."""
     error = {"pointer": "?cursor", "code": "invalid_cursor", "detail": "not a cursor of this list"}
-    return Problem(422, "invalid_cursor", "The cursor is not one that this list gave out.", errors=[error])
+    return unprocessable("invalid_cursor", "The cursor is not one that this list gave out.", errors=[error])
 
 
 def _tagged(part: datetime | date | UUID | int | str) -> tuple[str, str | int]:
@@ -98,9 +98,12 @@ class PageQuery:
     cursor: str | None
 
 
+CursorQuery = Annotated[str | None, Query(max_length=1024, description="The `next_cursor` of the page before.")]
+"""The cursor as a parameter, for a list whose pages have another limit."""
+
+
 async def _page(
-    limit: Annotated[int, Query(ge=1, le=200, description="How many items at most.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=1024, description="The `next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="How many items at most.")] = 50, cursor: CursorQuery = None
 ) -> PageQuery:
     return PageQuery(limit, cursor or None)
 
@@ -109,11 +112,30 @@ Page = Annotated[PageQuery, Depends(_page)]
 """The page asked for, as a parameter of a route."""
 
 
+MOST_IDS = 100
+
+Ids = Annotated[
+    list[UUID] | None,
+    Query(
+        min_length=1,
+        max_length=MOST_IDS,
+        description=f"Only these, {MOST_IDS} at most: `?ids=A&ids=B`. What is there for the caller comes in one page.",
+    ),
+]
+"""A list's parameter that names its items; a route leaves out what is not there, or not the caller's."""
+
+
 class PageOf(BaseModel, Generic[T]):
     """A page of items; `next_cursor` is null on the last."""
 
     items: list[T]
     next_cursor: str | None = Field(default=None, examples=[None])
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """`ProductPage` of what the document calls `Product`."""
+        kind = params[0]
+        return f"{kind.model_config.get('title') or kind.__name__ if hasattr(kind, 'model_config') else kind}Page"
 
 
 def page_of(items: Sequence[Any], next_cursor: str | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from booking_process.database import DatabaseDownError
 from booking_process.logs import described, redacted_text
-from booking_web.problems import CODES, CONTENT_TYPE, Json, Problem, pointer, unavailable
+from booking_web.problems import CODES, CONTENT_TYPE, Json, Problem, pointer, unavailable, unprocessable
 
 log = structlog.get_logger("http")
 
@@ -75,7 +75,7 @@ def _validation_error(error: RequestValidationError) -> Problem:
     if any(one["type"] == "json_invalid" for one in found):
         return Problem(400, "malformed_json", "The body is no JSON.")
     errors = errors_of(found, error.body)[:_MOST_ERRORS]
-    return Problem(422, "invalid_request", "Some of the request is not acceptable; see errors.", errors=errors)
+    return unprocessable("invalid_request", "Some of the request is not acceptable; see errors.", errors=errors)
 
 
 def _data_error(error: psycopg.DataError) -> Problem:
@@ -93,26 +93,6 @@ def _rolled_back(error: psycopg.Error) -> Problem:
 def _database_down(_error: DatabaseDownError) -> Problem:
     return unavailable("database_unavailable", "The database is not available. Try again.")
 
-
-ERROR_CODES: dict[str, str] = {
-    "missing": "It must be given.",
-    "unknown_field": "The body has no such field here.",
-    "unknown_parameter": "The query has no such parameter here.",
-    "repeated_parameter": "It is sent once only.",
-    "wrong_type": "Another JSON type is expected.",
-    "malformed": "It is not written as this kind of value is.",
-    "not_allowed": "It is none of the values that are listed.",
-    "too_short": "It is shorter, or has fewer items, than it must.",
-    "too_long": "It is longer, or has more items, than it may.",
-    "out_of_range": "The number is too small or too large.",
-    "invalid": "A rule of this field refuses it; the detail says which.",
-    "invalid_instant": "It is no instant as RFC 3339 writes them.",
-    "invalid_cursor": "The cursor is not one that this list gave out.",
-    "invalid_time": "A time that cannot be (S2), or a range that is none.",
-    "invalid_link": "The link is refused (S3).",
-    "invalid_reason": "No reason of this command and actor (S5).",
-}
-"""Every code that `errors[].code` may have, and what it means."""
 
 _OURS = {
     "missing": "missing",

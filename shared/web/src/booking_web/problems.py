@@ -1,14 +1,14 @@
 """Errors as RFC 9457 problems: every refusal of every service is one of these.
 
 Problem                 carries status, a stable code and members for the caller
+
+What a code says beside RFC 9457's own members is a class of `Members`: raised and documented by the same one.
 """
 
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from fastapi.encoders import jsonable_encoder
-
-from booking_web.instants import written
+from pydantic import BaseModel, Field
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -41,7 +41,7 @@ CODES = {
     405: "method_not_allowed",
     406: "not_acceptable",
     408: "timeout",
-    409: "conflict",
+    409: "changed_meanwhile",
     412: "stale_version",
     413: "too_large",
     415: "unsupported_media_type",
@@ -52,8 +52,6 @@ CODES = {
     503: "unavailable",
 }
 
-
-_RETRY_AFTER = frozenset({429, 503})
 
 USUAL = {
     400: "The request cannot be read.",
@@ -73,21 +71,80 @@ USUAL = {
 }
 
 
+ERROR_CODES: dict[str, str] = {
+    "missing": "It must be given.",
+    "unknown_field": "The body has no such field here.",
+    "unknown_parameter": "The query has no such parameter here.",
+    "repeated_parameter": "It is sent once only.",
+    "wrong_type": "Another JSON type is expected.",
+    "malformed": "It is not written as this kind of value is.",
+    "not_allowed": "It is none of the values that are listed.",
+    "too_short": "It is shorter, or has fewer items, than it must.",
+    "too_long": "It is longer, or has more items, than it may.",
+    "out_of_range": "The number is too small or too large.",
+    "invalid": "A rule of this field refuses it; the detail says which.",
+    "invalid_instant": "It is no instant as RFC 3339 writes them.",
+    "invalid_cursor": "The cursor is not one that this list gave out.",
+    "invalid_time": "A time that cannot be (S2), or a range that is none.",
+    "invalid_link": "The link is refused (S3).",
+    "invalid_reason": "No reason of this command and actor (S5).",
+}
+"""Every code that `errors[].code` may have, and what it means."""
+
+
+class Members(BaseModel):
+    """What a problem's code says beside RFC 9457's members; a class with a `title` names the problem's schema."""
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with a request."""
+
+    pointer: str = Field(
+        description="A JSON pointer (RFC 6901) into the body; `?name`, `path:name`, `header:name`.",
+        examples=["/meeting_link"],
+    )
+    code: str = Field(json_schema_extra={"enum": list(ERROR_CODES), "x-extensible-enum": True})
+    detail: str
+
+
+class InvalidFields(Members):
+    """Where a request is wrong, and how."""
+
+    errors: list[FieldError] = Field(min_length=1)
+
+
+class StaleVersion(Members):
+    """The version that there is now, where it is known."""
+
+    current_version: int | None = None
+
+
 class Problem(Exception):
     """A refusal: `status`, a stable `code`, a `detail` that holds nothing of ours, and members of that code.
 
-    `headers` go to the answer (Retry-After, WWW-Authenticate). Members must be JSON-able by FastAPI's encoder.
+    `headers` go to the answer (Retry-After, WWW-Authenticate).
     """
 
     def __init__(
-        self, status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        members: Members | None = None,
+        *,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(f"{status} {code}")
         self.status = status
         self.code = code
         self.detail = detail
         self.headers = headers
-        self.members: dict[str, Any] = jsonable_encoder(members, custom_encoder={datetime: written})
+        self.said = members
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """As JSON has them."""
+        return {} if self.said is None else self.said.model_dump(mode="json", exclude_unset=True)
 
     def body(self, instance: str) -> dict[str, Any]:
         """The answer's body; `instance` is the path that was asked."""
@@ -112,15 +169,15 @@ def forbidden(code: str = "forbidden", detail: str = "Your roles do not allow th
     return Problem(403, code, detail)
 
 
-def conflict(code: str, detail: str, **members: Any) -> Problem:
+def conflict(code: str, detail: str, members: Members | None = None) -> Problem:
     """409: a rule of the domain refuses."""
-    return Problem(409, code, detail, **members)
+    return Problem(409, code, detail, members)
 
 
 def stale_version(current: int | None = None) -> Problem:
     """412: the caller saw another version than there is now (product.md S7)."""
-    members: dict[str, Any] = {} if current is None else {"current_version": current}
-    return Problem(412, "stale_version", USUAL[412], **members)
+    known = StaleVersion() if current is None else StaleVersion(current_version=current)
+    return Problem(412, "stale_version", USUAL[412], known)
 
 
 def precondition_required() -> Problem:
@@ -128,9 +185,15 @@ def precondition_required() -> Problem:
     return Problem(428, "precondition_required", "Send If-Match with the ETag that you read.")
 
 
-def unprocessable(code: str, detail: str = "The request is not acceptable as it is.", **members: Any) -> Problem:
+def unprocessable(
+    code: str,
+    detail: str = "The request is not acceptable as it is.",
+    *,
+    errors: Iterable[Mapping[str, str]] = (),
+) -> Problem:
     """422; give `errors=[{"pointer": "/meeting_link", "code": ..., "detail": ...}]` where a field is to blame."""
-    return Problem(422, code, detail, **members)
+    blamed = [FieldError.model_validate(error) for error in errors]
+    return Problem(422, code, detail, InvalidFields(errors=blamed) if blamed else None)
 
 
 def unavailable(
@@ -151,18 +214,41 @@ def problem_responses(*problems: int | Problem) -> dict[int | str, dict[str, Any
     for one in problems:
         problem = one if isinstance(one, Problem) else _usual(one)
         response = documented.setdefault(problem.status, _response(problem.status))
-        response["content"][CONTENT_TYPE]["examples"][problem.code] = {"value": problem.body("/v1/...")}
+        example = {"value": problem.body("/v1/..."), SCHEMA: schema_name(problem)}
+        response["content"][CONTENT_TYPE]["examples"][problem.code] = example
+        _note(problem)
     return documented
 
 
+SCHEMA = "x-problem-schema"
+SAID: dict[str, Problem] = {}
+"""Every problem that was documented in this process, by the name of its schema; openapi.py makes the schemas."""
+
+
+def _note(problem: Problem) -> None:
+    known = SAID.setdefault(schema_name(problem), problem)
+    if (known.status, known.code, type(known.said)) != (problem.status, problem.code, type(problem.said)):
+        raise ValueError(f"{problem.code} says one thing here and another there: give its members a title")
+
+
+def schema_name(problem: Problem) -> str:
+    """`NotFoundProblem`; where the same code says other things elsewhere, the title of its members' class."""
+    titled = type(problem.said).model_config.get("title") if problem.said is not None else None
+    return titled or "".join(part.capitalize() for part in problem.code.split("_")) + "Problem"
+
+
 def _usual(status: int) -> Problem:
-    return Problem(status, CODES.get(status, "refused"), USUAL.get(status, "What is wrong, in a sentence."))
+    code, detail = CODES.get(status, "refused"), USUAL.get(status, "What is wrong, in a sentence.")
+    match status:
+        case 412:
+            return stale_version(4)
+        case 422:
+            error = {"pointer": "/name", "code": "missing", "detail": ERROR_CODES["missing"]}
+            return unprocessable(code, detail, errors=[error])
+        case _:
+            return Problem(status, code, detail)
 
 
 def _response(status: int) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
-    response: dict[str, Any] = {"description": _TITLES.get(status, "Refused"), "content": {CONTENT_TYPE: content}}
-    if status in _RETRY_AFTER:
-        seconds = {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}}
-        response["headers"] = {"Retry-After": seconds}
-    return response
+    content: dict[str, Any] = {"schema": {}, "examples": {}}
+    return {"description": _TITLES.get(status, "Refused"), "content": {CONTENT_TYPE: content}}

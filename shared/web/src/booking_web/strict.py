@@ -16,6 +16,7 @@ from urllib.parse import unquote_plus
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
+from fastapi.security import APIKeyQuery
 from starlette.types import Receive, Scope
 
 from booking_web.auth import RoleRequired, bearer
@@ -200,8 +201,9 @@ class KnownParameters:
 
 def _known(dependant: Dependant) -> _Known:
     found = [parameter for part in parts(dependant) for parameter in part.query_params]
+    proofs = [part.call.model.name for part in parts(dependant) if isinstance(part.call, APIKeyQuery)]
     lists = [one.alias for one in found if "list[" in str(one.field_info.annotation)]
-    return _Known(frozenset(one.alias for one in found), frozenset(lists))
+    return _Known(frozenset([*(one.alias for one in found), *proofs]), frozenset(lists))
 
 
 def _errors(known: _Known, given: list[str]) -> list[dict[str, str]]:
@@ -219,13 +221,9 @@ def _errors(known: _Known, given: list[str]) -> list[dict[str, str]]:
 
 async def _let_in(dependant: Dependant, request: Request) -> None:
     """Whoever may not call the route learns that first: 401, 403 and 429 stand before what is wrong with the query."""
-    calls = [part.call for part in parts(dependant)]
-    if bearer not in calls:
-        return
-    caller = await bearer(request)
-    for check in calls:
-        if isinstance(check, RoleRequired):
-            await check(caller)
+    for check in [part.call for part in parts(dependant)]:
+        if isinstance(check, type(bearer) | RoleRequired):
+            await check(request)
 
 
 def parts(dependant: Dependant) -> Iterator[Dependant]:

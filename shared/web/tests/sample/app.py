@@ -20,7 +20,7 @@ from booking_web.consistency import Consistency, stamp
 from booking_web.context import RequestContext
 from booking_web.idempotency import Idempotency, Written
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_web.problems import conflict, not_found, problem_responses
+from booking_web.problems import Members, conflict, not_found, problem_responses
 
 
 class NewNote(BaseModel):
@@ -154,7 +154,7 @@ def oddities(database: Database) -> APIRouter:
             await conn.execute("SELECT %s::int", [number])
 
     @routes.get("/context")
-    async def context(ctx: RequestContext) -> dict[str, str]:
+    async def context(ctx: RequestContext) -> dict[str, str | None]:
         return {"request": ctx.request_id, "correlation": ctx.correlation_id, "traceparent": ctx.traceparent}
 
     @routes.get("/stream", response_class=EventSourceResponse)
@@ -168,6 +168,12 @@ def oddities(database: Database) -> APIRouter:
             await asyncio.gather(with_timeout, return_exceptions=True)
 
     return routes
+
+
+class CurrentText(Members):
+    """What the note says now."""
+
+    current_text: str
 
 
 def build(settings: ServiceSettings) -> Service:
@@ -184,6 +190,6 @@ def build(settings: ServiceSettings) -> Service:
         settings=settings,
         database=database,
         routers=[router(database), oddities(database)],
-        problems={BlankError: lambda _error: conflict("blank", "A note says something.", current_text="")},
+        problems={BlankError: lambda _error: conflict("blank", "A note says something.", CurrentText(current_text=""))},
         migrations="shared.web.tests.sample:migrations",
     )

@@ -1,11 +1,11 @@
 """`<service> api|worker|all|migrate|openapi|republish`: what it refuses before it reaches anything, and how."""
 
 import json
-import logging
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
 
 import pytest
-import structlog
 from shared.web.tests.sample.app import build
 
 from booking_process.settings import ServiceSettings
@@ -19,23 +19,12 @@ def _run(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[object, s
     return ended.value.code, told.out, told.err
 
 
-@pytest.fixture
-def usual(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Enough settings to begin with; the logs are put back, which a process sets up for itself alone."""
-    root, before = logging.getLogger(), structlog.get_config()
-    handlers, level = list(root.handlers), root.level
-    for name, value in {
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-        "KAFKA_BOOTSTRAP": "127.0.0.1:1",
-        "JWT_ISSUER": "https://issuer.test",
-        "JWT_JWKS_URL": "https://127.0.0.1:1/",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for name in ("DATABASE_OWNER_URL", "SECRETS_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.configure(**before)
+USUAL = {
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+    "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    "JWT_ISSUER": "https://issuer.test",
+    "JWT_JWKS_URL": "https://127.0.0.1:1/",
+}
 
 
 @pytest.mark.parametrize("argv", [[], ["serve"], ["api", "now"], ["openapi", "--help"]])
@@ -52,8 +41,9 @@ def test_openapi__is_printed_without_any_setting(capsys, monkeypatch):
     assert json.loads(out)["openapi"].startswith("3.1")
 
 
-@pytest.mark.usefixtures("usual")
 def test_wrong_setting__is_1_and_names_the_variable(capsys, monkeypatch):
+    for name, value in USUAL.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("HTTP_PORT", "hunter2")
     code, out, err = _run(["api"], capsys)
     assert (code, out) == (1, "")
@@ -61,7 +51,6 @@ def test_wrong_setting__is_1_and_names_the_variable(capsys, monkeypatch):
     assert "hunter2" not in err
 
 
-@pytest.mark.usefixtures("usual")
 @pytest.mark.parametrize(
     ("owner", "said"),
     [
@@ -70,10 +59,12 @@ def test_wrong_setting__is_1_and_names_the_variable(capsys, monkeypatch):
         ("postgresql://none_owner:hunter2@127.0.0.1:1/none", "The database can't be migrated: "),
     ],
 )
-def test_migration_that_cannot_be__is_1_with_a_sentence(capsys, monkeypatch, owner, said):
-    if owner is not None:
-        monkeypatch.setenv("DATABASE_OWNER_URL", owner)
-    code, out, err = _run(["migrate"], capsys)
-    assert (code, out) == (1, "")
-    assert said in err
-    assert "hunter2" not in err
+def test_migration_that_cannot_be__is_1_with_a_sentence(owner, said):
+    # As a process: how a command logs is set up once and for all of its process, where others may be logging too.
+    named = {} if owner is None else {"DATABASE_OWNER_URL": owner}
+    environment = {"PATH": os.environ["PATH"], **USUAL, **named}
+    program = [sys.executable, "-m", "shared.web.tests.sample", "migrate"]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert "hunter2" not in done.stderr

@@ -3,11 +3,13 @@
 import asyncio
 import gzip
 import re
+from types import SimpleNamespace
 from uuid import uuid4
 
 import httpx2
 import pytest
 from shared.web.tests.conftest import settings_for
+from structlog.testing import capture_logs
 
 from booking_outbox import Relay
 from booking_process.database import Database, request_deadline
@@ -141,7 +143,7 @@ async def test_route_without_bearer__gets_the_raw_bytes(offline):
     [
         ("GET", "/", 404, "not_found"),
         ("GET", "/v1/nothing", 404, "not_found"),
-        ("GET", "/docs", 404, "not_found"),
+        ("GET", "/redoc", 404, "not_found"),
         ("GET", "/v1/notes/", 404, "not_found"),
         ("PATCH", "/v1/notes", 405, "method_not_allowed"),
         ("TRACE", "/v1/notes", 405, "method_not_allowed"),
@@ -194,7 +196,7 @@ async def test_head_of_a_stream__ends_after_its_headers(offline):
     async with offline() as (client, issuer), asyncio.timeout(10):
         answer = await client.head("/v1/stream", headers=issuer.bearer("member"))
     assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8", "as the edge knows a stream"
     assert not answer.content
 
 
@@ -296,10 +298,42 @@ async def test_deadline__begins_when_the_body_has_come(offline):
     }  # fmt: skip
     async with offline() as (client, _):
         health = client._transport.app.state.health
-    edge = Edge(app, max_body=10, body_seconds=15, deadline=12, health=health)
+    edge = Edge(app, max_body=10, body_seconds=15, slow_seconds=1, deadline=12, health=health)
     await edge(scope, receive, send)
     assert seen[0] == float("inf")
     assert seen[1] >= arrived[0] + 12
+
+
+async def test_stream_that_goes_on__is_no_slow_request(offline, monkeypatch):
+    """Each that ends would be logged, traced and counted as one that took as long as it was open."""
+    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    monkeypatch.setattr("booking_web.edge.time", clock)
+
+    def app(kind: bytes):
+        async def called(_scope, _receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+            clock.now += 3600
+            await send({"type": "http.response.body", "body": b""})
+
+        return called
+
+    async def send(_message):
+        pass
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": "/v1/stream", "query_string": b"ticket=hunter2", "headers": []}
+    async with offline() as (client, _):
+        health = client._transport.app.state.health
+    logged = {}
+    for kind in (b"text/event-stream; charset=utf-8", b"text/plain"):
+        edge = Edge(app(kind), max_body=10, body_seconds=15, slow_seconds=1, deadline=12, health=health)
+        with capture_logs() as lines:
+            await edge(dict(scope), receive, send)
+        logged[kind] = [line["seconds"] for line in lines if line["event"] == "http_request"]
+        assert "hunter2" not in str(lines)
+    assert list(logged.values()) == [[], [3600.0]]
 
 
 async def test_error_of_the_domain__is_the_problem_that_the_service_says(offline):
@@ -334,6 +368,14 @@ async def test_traceparent_and_request_id__are_honoured(offline):
     assert answer.headers["trace-id"] == trace
     assert answer.headers["x-request-id"] == "r-1"
     assert answer.json() == {"request": "r-1", "correlation": "c-1", "traceparent": f"00-{trace}-{span}-01"}
+
+
+@pytest.mark.parametrize("sent", [{}, {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"}])
+async def test_untraced_request__has_a_trace_id_and_nothing_to_store(offline, sent):
+    async with offline() as (client, _):
+        answer = await client.get(CONTEXT, headers=sent)
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["trace-id"])
+    assert answer.json()["traceparent"] is None
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from booking_web.auth import RateLimit
 from booking_web.consistency import ConsistencyToken
+from booking_web.instants import InstantOut
 from booking_web.pages import _digest, decode_cursor, encode_cursor
-from booking_web.problems import Problem, pointer
+from booking_web.problems import Members, Problem, pointer
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"))
 PARTS = st.one_of(
@@ -128,9 +129,29 @@ def test_limit__forgets_who_stays_away(monkeypatch):
     assert len(limit._due) <= 11
 
 
-def test_problem__cannot_hold_what_json_cannot():
-    problem = Problem(409, "overlap", "No.", conflicts=[{"id": uuid4(), "at": datetime.now(UTC)}])
-    assert isinstance(problem.members["conflicts"][0]["at"], str)
+class _InTheWay(Members):
+    id: UUID
+    at: InstantOut
+    note: str | None = None
+
+
+def test_problem__says_its_members_as_json_and_leaves_out_what_was_not_given():
+    problem = Problem(409, "overlap", "No.", _InTheWay(id=UUID(int=1), at=datetime(2026, 12, 1, 9, tzinfo=UTC)))
+    assert problem.members == {"id": str(UUID(int=1)), "at": "2026-12-01T09:00:00Z"}
+
+
+def test_limit__tells_what_is_left_and_when_all_is(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limit, told = RateLimit(60), list[tuple[int, int]]()
+    for _ in range(61):
+        limit.wait("a")
+        quota = limit.quota("a")
+        assert quota is not None
+        told.append((quota.left, quota.resets_in))
+    assert told[:2] == [(59, 1), (58, 2)]
+    assert told[59:] == [(0, 60), (0, 60)]
+    assert RateLimit(0).quota("a") is None
 
 
 def test_pointer__escapes():

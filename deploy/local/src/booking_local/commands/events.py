@@ -14,7 +14,8 @@ from booking_local.failure import Failure
 from booking_local.stack import control
 
 events = typer.Typer(no_args_is_help=True, help="Events, as stored and as published.")
-_SHOW = """SELECT version, type, type_version, data::text AS data, actor, id::text AS id, recorded_at
+_SHOW = """SELECT version, type, type_version, data::text AS data, metadata ->> 'actor' AS actor, id::text AS id,
+       recorded_at
 FROM events WHERE stream_id = %s ORDER BY version"""
 
 

@@ -30,15 +30,18 @@ def run_job(layout: Layout, service: str, *words: str) -> int:
     return subprocess.run(command, env=environment, cwd=layout.folder, check=False).returncode
 
 
-def ask(layout: Layout, service: str, method: str, path: str, *, patient: bool = False) -> Any:
+def ask(
+    layout: Layout, service: str, method: str, path: str, *, body: dict[str, Any] | None = None, patient: bool = False
+) -> Any:
     """One HTTP call as an admin. Raises Failure with the problem's own words."""
     import httpx2
 
     endpoints = control.endpoints(layout)
     token = secrets.sign(secrets.load(layout), roles=["admin"], sub=str(uuid.uuid4()), name="booking command")
+    headers = {"Authorization": f"Bearer {token}"}
     try:
         with httpx2.Client(trust_env=False, timeout=60 if patient else 10) as http:
-            answer = http.request(method, endpoints[service] + path, headers={"Authorization": f"Bearer {token}"})
+            answer = http.request(method, endpoints[service] + path, headers=headers, json=body)
     except httpx2.HTTPError as broken:
         raise Failure(f"{service} doesn't answer ({broken!r}): see `booking status`.") from None
     if answer.status_code == 404:

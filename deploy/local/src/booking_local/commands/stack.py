@@ -23,7 +23,18 @@ from booking_local.stack.programs import ask
 
 ROLES = ("member", "practitioner", "admin", "service")
 _SERVERS = ("postgres", "kafka")
-_ADDRESSES = ("checkout", "consultation", "notifier", "calendar", "mailbox", "whatsapp", "payments", "smtp", "kafka")
+_ADDRESSES = (
+    "gateway",
+    "checkout",
+    "consultation",
+    "notifier",
+    "calendar",
+    "mailbox",
+    "whatsapp",
+    "payments",
+    "smtp",
+    "kafka",
+)
 
 
 def up(
@@ -166,8 +177,11 @@ async def _logs_in(url: str) -> bool:
 
     try:
         async with asyncio.timeout(3):
-            async with await psycopg.AsyncConnection.connect(url, connect_timeout=2) as connection:
+            connection = await psycopg.AsyncConnection.connect(url, connect_timeout=2, autocommit=True)
+            try:
                 await connection.execute("SELECT 1")
+            finally:  # `async with` leaves it open when it is cancelled while it commits
+                await connection.close()
     except (psycopg.Error, OSError, TimeoutError):
         return False
     return True

@@ -29,6 +29,7 @@ NAMES = (
     "consultation-worker",
     "notifier-worker",
     "calendar-worker",
+    "gateway",
 )
 _LOWEST = 1024
 _FIRST, _LAST = 20_000, 32_000

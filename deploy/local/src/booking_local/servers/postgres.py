@@ -49,6 +49,8 @@ class Postgres(Server):
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "postgres.log"
+        self.more: tuple[str, ...] = ()
+        """Settings of somebody's own, after ours: the last of a name counts."""
         self.port = port or ports.free_port()
         self._password = password
         self._durable = durable
@@ -105,7 +107,7 @@ class Postgres(Server):
     def command(self) -> Command:
         """How to run the prepared server. SIGINT is its fast shutdown, SIGQUIT its immediate one."""
         assert self._programs is not None, "prepare() comes first"
-        settings = (f"port={self.port}", *_SMALL, *(() if self._durable else _UNSAFE_AND_FAST))
+        settings = (f"port={self.port}", *_SMALL, *(() if self._durable else _UNSAFE_AND_FAST), *self.more)
         argv = [str(self._programs / "postgres"), "-D", str(self.data)]
         for setting in settings:
             argv += ["-c", setting]

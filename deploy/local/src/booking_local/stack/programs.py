@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from booking_local.layout import Layout
+from booking_local.layout import Layout, tools_folder
 from booking_local.servers.process import MARK, Command
-from booking_local.stack.secrets import AUDIENCE, DATABASES, ISSUER, Secrets
+from booking_local.stack.secrets import AUDIENCE, DATABASES, Secrets
 
 MODULES = {
     "checkout": "checkout",
@@ -21,6 +21,8 @@ MODULES = {
     "calendar": "calendar_projector",
 }
 STANDINS = ("mailbox", "whatsapp", "payments", "identity")
+RETURN_ORIGINS = ["http://127.0.0.1:3000", "http://127.0.0.1:5173", "http://localhost:3000", "http://localhost:5173"]
+"""Where the development servers of pages usually are."""
 ADMIN_EMAILS = ["admin@booking.local"]
 _PHONE_NUMBER_ID = "100000000000001"
 
@@ -78,7 +80,7 @@ def service_settings(stack: Stack, name: str, *, migrating: bool = False) -> dic
         "KAFKA_BOOTSTRAP": stack.kafka,
         "TOPIC_PREFIX": "",
         "HTTP_HOST": "127.0.0.1",
-        "JWT_ISSUER": ISSUER,
+        "JWT_ISSUER": secrets.issuer,
         "JWT_AUDIENCE": AUDIENCE,
         "JWT_JWKS_URL": f"{stack.url('identity')}/.well-known/jwks.json",
         "JWT_ALLOW_HTTP": "true",
@@ -91,6 +93,7 @@ def service_settings(stack: Stack, name: str, *, migrating: bool = False) -> dic
             "PAYMENT_PROVIDER": "midtrans",
             "MIDTRANS_API_URL": stack.url("payments"),
             "MIDTRANS_SNAP_URL": stack.url("payments"),
+            "RETURN_ORIGINS": json.dumps([stack.url("gateway"), *RETURN_ORIGINS]),
             **secrets.payments,
         },
         "consultation": {},
@@ -103,6 +106,7 @@ def service_settings(stack: Stack, name: str, *, migrating: bool = False) -> dic
             "WHATSAPP_PHONE_NUMBER_ID": _PHONE_NUMBER_ID,
             **secrets.whatsapp,
             "ADMIN_EMAILS": json.dumps(ADMIN_EMAILS),
+            "WEBHOOK_ALLOW_PRIVATE": "true",  # receivers are on this machine
         },
         "calendar": {"FEED_SECRET": secrets.feed_secret, "PUBLIC_URL": stack.url("calendar")},
     }
@@ -113,7 +117,13 @@ def standin(stack: Stack, name: str) -> Program:
     """One of the STANDINS."""
     secrets = stack.secrets
     own = {
-        "identity": {"JWKS_FILE": str(stack.layout.jwks), "JWT_ISSUER": ISSUER},
+        "identity": {
+            "JWKS_FILE": str(stack.layout.jwks),
+            "SIGNING_FILE": str(stack.layout.secrets),
+            "JWT_ISSUER": secrets.issuer,
+            "CLIENT_SECRET": secrets.client_secret,
+            "PEOPLE_FILE": str(stack.layout.people),
+        },
         "mailbox": {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(stack.ports["smtp"])},
         "whatsapp": {
             "WHATSAPP_PHONE_NUMBER_ID": _PHONE_NUMBER_ID,
@@ -138,6 +148,30 @@ def standin(stack: Stack, name: str) -> Program:
         stop_seconds=5,
     )
     return Program(command, stack.ports[name])
+
+
+def gateway(stack: Stack) -> Program:
+    """The reference gateway: it knows addresses, its name at the identity provider, and no secret of a service."""
+    settings = {
+        "PUBLIC_URL": stack.url("gateway"),
+        **{f"{name.upper()}_URL": stack.url(name) for name in DATABASES},
+        "OIDC_ISSUER": stack.secrets.issuer,
+        "OIDC_CLIENT_ID": "booking-web",
+        "SESSION_SECRET": stack.secrets.session_secret,
+        "ASSETS_FOLDER": str(tools_folder() / "gateway-assets"),
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_PORT": str(stack.ports["gateway"]),
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = Command(
+        "gateway",
+        [sys.executable, "-m", "booking_gateway"],
+        stack.layout.log_of("gateway"),
+        env={**mark_of(stack.layout), **settings, **_settings_file(stack.layout.settings_of("gateway"))},
+        cwd=stack.layout.folder,
+        stop_seconds=12,
+    )
+    return Program(command, stack.ports["gateway"])
 
 
 def mark_of(layout: Layout) -> dict[str, str]:
@@ -166,7 +200,7 @@ def endpoints(stack: Stack, running: dict[str, int], wanted: list[str]) -> dict[
     return {
         "postgres": {name: stack.database_url(name, "owner") for name in DATABASES},
         "kafka": stack.kafka,
-        **{name: stack.url(name) for name in (*DATABASES, *STANDINS)},
+        **{name: stack.url(name) for name in (*DATABASES, *STANDINS, "gateway")},
         "smtp": f"127.0.0.1:{stack.ports['smtp']}",
         "processes": [{"name": name, "pid": pid} for name, pid in running.items()],
         "programs": wanted,

@@ -11,7 +11,7 @@ from booking_local.failure import Failure
 from booking_local.layout import Layout, replace_private
 
 ISSUER = "https://identity.booking.local"
-"""A name, not an address: tokens stay good when the stack comes up on other ports."""
+"""Of a stack that has not been up yet; then it is the identity provider's address, where clients look for it."""
 AUDIENCE = "booking"
 DATABASES = ("checkout", "consultation", "notifier", "calendar")
 
@@ -36,6 +36,9 @@ class Secrets:
     whatsapp_app_secret: str = field(default_factory=lambda: secrets.token_hex(16))
     whatsapp_verify_token: str = field(default_factory=_word)
     feed_secret: str = field(default_factory=_word)
+    client_secret: str = field(default_factory=_word)
+    session_secret: str = field(default_factory=_word)
+    issuer: str = ISSUER
 
     @property
     def payments(self) -> dict[str, str]:
@@ -57,12 +60,14 @@ class Secrets:
         return f"postgresql://{user}:{self.postgres_roles[user]}@{host}/{name}"
 
 
-def load_or_make(layout: Layout) -> Secrets:
-    """The folder's secrets; the JWKS file is written beside them."""
+def load_or_make(layout: Layout, issuer: str | None = None) -> Secrets:
+    """The folder's secrets; the JWKS file is written beside them. `issuer` is whose name is in tokens from now on."""
     kept: dict[str, Any] = json.loads(layout.secrets.read_text("utf-8")) if layout.secrets.exists() else {}
     known = {name: value for name, value in kept.items() if name in Secrets.__dataclass_fields__}
     if "signing_key" not in known:
         known["signing_key"] = _new_signing_key()
+    if issuer is not None:
+        known["issuer"] = issuer
     made = Secrets(**known)
     if asdict(made) != kept:
         replace_private(layout.secrets, json.dumps(asdict(made), indent=1))
@@ -108,7 +113,7 @@ def sign(secrets: Secrets, *, roles: list[str], sub: str, seconds: int = 12 * 36
 
     now = int(time.time())
     payload = {
-        "iss": ISSUER,
+        "iss": secrets.issuer,
         "aud": AUDIENCE,
         "sub": sub,
         "iat": now,

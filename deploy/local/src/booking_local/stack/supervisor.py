@@ -50,7 +50,8 @@ class Supervisor:
         chosen = ports.choose(layout, port_base)
         postgres = self._external.postgres or f"127.0.0.1:{chosen['postgres']}"
         kafka = self._external.kafka or f"127.0.0.1:{chosen['kafka']}"
-        self.stack = programs.Stack(layout, secrets.load_or_make(layout), chosen, postgres, kafka)
+        made = secrets.load_or_make(layout, issuer=f"http://127.0.0.1:{chosen['identity']}")
+        self.stack = programs.Stack(layout, made, chosen, postgres, kafka)
         password = self.stack.secrets.postgres_superuser
         self._postgres = Postgres(layout.folder / "postgres", port=chosen["postgres"], password=password)
         self._postgres.log = layout.log_of("postgres")
@@ -109,6 +110,7 @@ class Supervisor:
             together.create_task(self._create_topics(kafka))
             if self._modes:
                 together.create_task(self._start_services(postgres))
+                together.create_task(self._start_program(partial(programs.gateway, self.stack)))
 
     async def _start_postgres(self) -> None:
         external, passwords = self._external.postgres_url, self.stack.secrets.postgres_roles
@@ -132,7 +134,7 @@ class Supervisor:
         self.progress.step(self.layout, "Kafka")
 
     async def _create_topics(self, kafka: asyncio.Task[None]) -> None:
-        from booking_contracts.topics import create_topics  # imported while Kafka starts
+        from booking_contracts.admin import create_topics  # imported while Kafka starts
 
         await kafka
         await create_topics(self.stack.kafka)

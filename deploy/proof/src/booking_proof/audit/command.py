@@ -12,7 +12,8 @@ from typing import Any
 
 import typer
 
-from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS, compare_topics
+from booking_contracts.admin import compare_topics
+from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS
 from booking_local.commands import AsJson, State, layout_of
 from booking_local.stack import control
 from booking_outbox import StateTopic
@@ -36,7 +37,7 @@ def _unwatched(_: str) -> Progress:
 async def sections(endpoints: Mapping[str, Any], watch: Watch = _unwatched) -> AsyncIterator[Section]:
     """Yield each comparison's outcome as soon as it is known."""
     urls, bootstrap = endpoints["postgres"], endpoints["kafka"]
-    missing, _ = await compare_topics(bootstrap)
+    missing, _ = await compare_topics(bootstrap, patience=2)  # whoever asks sits before it
     if missing:
         raise topics.missing(missing)
     for topic, owner in _OWNERS:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from booking_contracts.decode import from_store
-from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, PREFERENCES, SESSIONS, TRANSACTIONS, Topic
+from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS, Topic
 from booking_proof.audit.section import LISTED, Difference, Progress, Section, rows
 from booking_proof.audit.topics import identity, read_topic
 from booking_proof.invariants import untaken
@@ -55,7 +55,7 @@ READERS = {
     "checkout": {"checkout-sessions": (SESSIONS,)},
     "consultation": {"consultation": (TRANSACTIONS, PRACTITIONERS, CONTACTS, ERASURES)},
     "notifier": {"notifier": (TRANSACTIONS, SESSIONS, PRACTITIONERS, CONTACTS, ERASURES)},
-    "calendar": {"calendar-projector": (PRACTITIONERS, PREFERENCES, ERASURES)},
+    "calendar": {"calendar-people": (PRACTITIONERS, CONTACTS, ERASURES)},
 }
 """Who reads which sequenced topics: a reader that never took anything has no row that would say so. The calendar's
 versions of sessions are its rows' own (`copies`)."""
@@ -104,7 +104,7 @@ async def _behind_at_rest(conn: psycopg.AsyncConnection[Any], params: dict[str, 
 def _head(record: Any) -> tuple[str, int] | None:
     """A record that can't be read has no version: the consumer holds it, and it is counted there."""
     event = identity(record)
-    return (event.subject, event.sequence) if event and record.key == event.subject.encode() else None
+    return (event.key, event.sequence) if event else None
 
 
 # I11. What an event asks for is the notifier's own pure rule (N1), applied to the stored events again. That a message
@@ -112,7 +112,7 @@ def _head(record: Any) -> tuple[str, int] | None:
 _BATCH = 1_000
 _REMEDY = "a defect, or history before this notifier's database"
 _CAUSES = """
-    SELECT id, type, type_version, data::text, actor, occurred_at FROM events
+    SELECT id, type, type_version, data::text, metadata ->> 'actor' AS actor, occurred_at FROM events
     WHERE type = ANY(%s) ORDER BY position"""
 _LEDGER = "SELECT cause_event_id, recipient_id, template, due_at FROM notification WHERE cause_event_id = ANY(%s)"
 # A provider that is down makes messages late for hours; whoever has one due for longer than this should know.

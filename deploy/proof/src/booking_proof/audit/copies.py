@@ -92,8 +92,8 @@ COPIES = (
     Copy(
         "ranking's months = events of sessions", "consultation",
         f"""WITH told AS (
-               SELECT split_part(actor, ':', 2)::uuid AS id, occurred_at, 0 AS productivity, 1 AS activity
-               FROM events WHERE stream_type = 'feedback_session' AND actor LIKE 'practitioner:%'
+               SELECT split_part(metadata ->> 'actor', ':', 2)::uuid AS id, occurred_at, 0 AS productivity, 1 AS activity
+               FROM events WHERE stream_type = 'feedback_session' AND metadata ->> 'actor' LIKE 'practitioner:%'
                UNION ALL
                SELECT (e.data ->> 'practitioner_id')::uuid, occurred_at, 1, 0
                FROM events e WHERE e.type = 'ResultUploaded')
@@ -129,10 +129,16 @@ COPIES = (
         f"SELECT person_id AS id, {_digest('name', 'phone', 'locale')} FROM contact",
     ),
     Copy(
-        "the calendar's languages = preferences", "notifier",
-        "SELECT person_id AS id, language FROM preference WHERE language IS NOT NULL",
+        "the calendar's practitioners = profiles", "checkout",
+        f"SELECT id, name FROM practitioner {_ACTIVE}",
         "calendar",
-        "SELECT person_id AS id, language FROM person_language",
+        "SELECT id, name FROM practitioner",
+    ),
+    Copy(
+        "the calendar's locales = people", "checkout",
+        f"SELECT id, locale, {_digest('name')} FROM person {_ACTIVE}",
+        "calendar",
+        f"SELECT person_id AS id, locale, {_digest('name')} FROM person_locale",
     ),
     Copy(
         "the notifier's contacts = people", "checkout",

@@ -93,10 +93,10 @@ def missing(names: list[str]) -> Failure:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a record's headers say of the event that it carries."""
+    """What a record's key and headers say of the event that it carries."""
 
     id: UUID
-    subject: str
+    key: str
     sequence: int
 
 
@@ -104,10 +104,10 @@ def identity(record: Any) -> Identity | None:
     """A record's own words, or None for one that no consumer could read either (F44)."""
     try:
         headers = dict(record.headers)
-        found = Identity(UUID(headers["ce_id"].decode()), headers["ce_subject"].decode(), int(headers["ce_sequence"]))
+        found = Identity(UUID(headers["ce_id"].decode()), record.key.decode(), int(headers["ce_sequence"]))
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    return found if 0 < found.sequence < 2**63 and "\0" not in found.subject else None
+    return found if 0 < found.sequence < 2**63 and "\0" not in found.key else None
 
 
 RowOf = Callable[[Identity, Any], Sequence[Any] | None]
@@ -130,7 +130,7 @@ async def _copy(
 
 
 def _event_row(event: Identity, record: Any) -> Sequence[Any]:
-    return event.id, event.subject, event.sequence, record.partition, record.offset
+    return event.id, event.key, event.sequence, record.partition, record.offset
 
 
 _FOUND = {
@@ -244,10 +244,10 @@ async def audit_states(
 
 def _state_row(event: Identity, record: Any) -> Sequence[Any] | None:
     try:
-        known = str(UUID(event.subject)) == event.subject
+        known = str(UUID(event.key)) == event.key
     except ValueError:
         known = False
-    return (event.subject, event.sequence, record.offset, record.value) if known else None
+    return (event.key, event.sequence, record.offset, record.value) if known else None
 
 
 async def _keys(conn: psycopg.AsyncConnection[Any], all_keys: str) -> AsyncIterator[list[str]]:

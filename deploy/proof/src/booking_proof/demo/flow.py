@@ -8,22 +8,21 @@ from typing import Any
 
 from booking_contracts.topics import Topic
 from booking_local.failure import Failure
-from booking_local.stack.secrets import Secrets
 from booking_proof.demo.output import Output
-from booking_proof.demo.people import PRODUCT, PRODUCT_ID, ZONE, Cast, Person, gather, profile
+from booking_proof.demo.people import PRODUCT, PRODUCT_ID, ZONE, Cast, Person, profile
 from booking_proof.demo.system import EVER_DATED, STORES, Answer, System, count_ids, opened
 
 _CONTACTS, _PRACTITIONERS = "booking.directory.contacts.v1", "booking.directory.practitioners.v1"
 _SCHEDULE_ROW = "SELECT * FROM user_schedule WHERE session_id = %s"
 
 
-async def play(endpoints: dict[str, Any], keys: Secrets) -> None:
+async def play(endpoints: dict[str, Any], cast: Cast) -> None:
     """The flow, and the counts at its end. Raises Failure when something doesn't arrive."""
-    cast = gather(keys)
     output = Output(cast.everybody)
     async with opened(endpoints) as system:
         await Flow(system, cast, output).all()
     output.console.print("\n[bold green]Everything arrived.[/] The stack stays up: `booking status`, `booking down`.")
+    output.console.print(f"Open it in a browser and sign in as one of these people: [bold]{endpoints['gateway']}[/]")
 
 
 class Flow:

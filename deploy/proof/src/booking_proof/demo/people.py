@@ -28,6 +28,12 @@ class Person:
     sub: uuid.UUID
     token: str = field(repr=False)
 
+    @property
+    def offered(self) -> dict[str, Any]:
+        """As the local identity provider offers them."""
+        said = {"name": self.name, "email": self.email, "phone_number": self.phone, "locale": "id", "zoneinfo": ZONE}
+        return {"sub": str(self.sub), "roles": [self.role], **said}
+
 
 @dataclass(frozen=True)
 class Cast:
@@ -37,6 +43,11 @@ class Cast:
     sari: Person
     andi: Person
     practitioners: tuple[Person, ...]
+
+    @property
+    def offered(self) -> list[dict[str, Any]]:
+        """All of them, to sign in as."""
+        return [one.offered for one in (self.admin, self.sari, self.andi, *self.practitioners)]
 
     @property
     def everybody(self) -> dict[str, str]:
@@ -56,6 +67,14 @@ PRODUCT: dict[str, Any] = {
     "auto_start": False,
     "active": True,
 }
+
+
+EXAMPLES: dict[str, uuid.UUID] = {
+    "product": PRODUCT_ID,
+    "practitioner": fixed("Dr. Budi Santoso"),
+    "member": fixed("Sari Lestari"),
+}
+"""What `booking env` tells ids of: the demo's product and one of its practitioners, and a member of the shell's own."""
 
 
 def gather(keys: Secrets) -> Cast:

@@ -153,7 +153,7 @@ class System:
         async def look() -> list[dict[str, Any]] | None:
             rows = await self.query(
                 database,
-                "SELECT id::text AS id, version, type, actor FROM events"
+                "SELECT id::text AS id, version, type, metadata ->> 'actor' AS actor FROM events"
                 " WHERE stream_id = %s AND version > %s ORDER BY version",
                 stream,
                 after,
@@ -192,7 +192,7 @@ class System:
                 item["id"]
                 for item in listed.body["items"]
                 if (item["recipient_id"], item["channel"], item["cause_event_id"]) == mine
-                and item["state"] in ("sending", "sent", "delivered")
+                and item["status"] in ("sending", "sent", "delivered")
             ]
             return found[0] if found else None
 

@@ -18,11 +18,13 @@ from rich import progress
 from booking_local.commands import AsJson, State, layout_of
 from booking_local.failure import Failure
 from booking_local.stack import control, secrets
+from booking_local.stack.people import offer
 from booking_local.stack.secrets import Secrets, sign
 from booking_proof.seed.story import People, Somebody, purchases
 from booking_proof.seed.streams import Product, snapshot, write_purchase
 
 AT_ONCE = 8
+_OFFERED = 5
 HOUSE = UUID("6a1c5e0e-7d53-4f0a-8f0e-3f9d6b1e2c40")
 TIERS = ("silver", "gold", "platinum")
 T = TypeVar("T")
@@ -35,8 +37,10 @@ class Platform:
     def __init__(self, endpoints: Mapping[str, Any], keys: Secrets, http: httpx2.AsyncClient, show: Progress) -> None:
         self._endpoints, self._secrets, self._http, self._progress = endpoints, keys, http, show
 
-    async def fill(self, practitioners: int, members: int, sessions: int, months: int, seed: int) -> dict[str, int]:
-        """Make everything; return what was made. The same seed again adds purchases to the same people."""
+    async def fill(
+        self, practitioners: int, members: int, sessions: int, months: int, seed: int
+    ) -> tuple[dict[str, int], dict[str, list[dict[str, Any]]]]:
+        """Make everything; return how many, and who. The same seed again adds purchases to the same people."""
         people = People(seed)
         offering = [people.one() for _ in range(practitioners)]
         buying = [people.one() for _ in range(members)]
@@ -67,7 +71,12 @@ class Platform:
                     pairs.put_nowait(pair)
 
             await self._each("sessions", stories, one, sessions)
-        return {"practitioners": practitioners, "members": members, "purchases": sessions, "unscheduled": taken}
+        counts = {"practitioners": practitioners, "members": members, "purchases": sessions, "unscheduled": taken}
+        return counts, {
+            "products": [{"id": str(one.snapshot.id), "tier": tier} for tier, one in products.items()],
+            "practitioners": [_named(one) | {"tiers": tiers[one.id]} for one in offering],
+            "members": [_named(one) for one in buying],
+        }
 
     async def _connect(self, stack: AsyncExitStack, name: str) -> Any:
         conn = await psycopg.AsyncConnection.connect(self._endpoints["postgres"][name], autocommit=True)
@@ -124,6 +133,21 @@ class Platform:
             raise Failure(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}")
 
 
+def _named(one: Somebody) -> dict[str, Any]:
+    return {"id": str(one.id), "name": one.name, "email": one.email, "phone": one.phone}
+
+
+def _offered(people: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Some of each role, for the local identity provider's page."""
+    chosen = [("practitioner", one) for one in people["practitioners"][:_OFFERED]]
+    chosen += [("member", one) for one in people["members"][:_OFFERED]]
+    admin = {"sub": str(HOUSE), "roles": ["admin"], "name": "Admin", "email": "admin@example.com"}
+    return [admin] + [
+        {"sub": one["id"], "roles": [role], "name": one["name"], "email": one["email"], "phone_number": one["phone"]}
+        for role, one in chosen
+    ]
+
+
 def seed(
     *,
     practitioners: Annotated[int, typer.Option(min=1, help="How many practitioners.")] = 20,
@@ -151,15 +175,16 @@ def seed(
             tasks[what] = bars.add_task(what, total=total)
         bars.update(tasks[what], completed=done)
 
-    async def fill() -> dict[str, int]:
+    async def fill() -> tuple[dict[str, int], dict[str, list[dict[str, Any]]]]:
         async with httpx2.AsyncClient(base_url=endpoints["checkout"], timeout=30, trust_env=False) as http:
             platform = Platform(endpoints, secrets.load(layout), http, show)
             return await platform.fill(practitioners, members, sessions, months, number)
 
     with bars:
-        made = asyncio.run(fill())
+        made, people = asyncio.run(fill())
+    offer(layout, _offered(people))
     seconds = time.monotonic() - began
     if as_json:
-        print(json.dumps({**made, "seconds": round(seconds, 1)}))
+        print(json.dumps({**made, "seconds": round(seconds, 1), "people": people}))
     else:
         print(f"Made {', '.join(f'{count:,} {what}' for what, count in made.items())} in {seconds:.1f} s.")

@@ -22,7 +22,7 @@ from calendar_projector.calendar.reads import Range
 from calendar_projector.feeds import store
 from calendar_projector.feeds.ics import render, tag
 from calendar_projector.feeds.store import MOST_FEEDS, Feed, Tokens
-from calendar_projector.people import language_chosen, person_erased
+from calendar_projector.people import locale_of, person_erased
 
 Person = Annotated[Principal, Depends(require("member", "practitioner", "admin"))]
 
@@ -47,7 +47,7 @@ _A_FEED = "\r\n".join(
 )
 
 
-class FeedAddress(BaseModel):
+class FeedAddress(BaseModel, title="CalendarFeed"):
     """A feed; `url` is a secret."""
 
     id: UUID
@@ -86,6 +86,7 @@ def feeds_router(database: Database, tokens: Tokens) -> APIRouter:
         written, _ = await idempotency.once(database, change)
         assert written.object_id is not None
         stamp(response, "calendar", "feed", written.object_id, 1)
+        response.headers["Location"] = f"/v1/calendar/feeds/{written.object_id}"
         return shown(Feed(written.object_id))
 
     @router.get("")
@@ -119,15 +120,19 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
         "/calendar/feeds/{token}.ics",
         response_class=Response,
         responses={
-            200: {"content": {"text/calendar": {"schema": {"type": "string"}, "example": _A_FEED}}},
-            304: {"description": "Unchanged"},
+            200: {
+                "content": {"text/calendar": {"schema": {"type": "string"}, "example": _A_FEED}},
+                "headers": {"ETag": {}},
+            },
+            304: {"description": "Unchanged", "headers": {"ETag": {}}},
         },
     )
-    async def read_calendar_feed(
+    async def get_calendar_feed(
         token: Annotated[str, Path(max_length=200, description="The secret of the address.")],
         wish: AcceptedLanguage,
         if_none_match: Annotated[
-            str | None, Header(max_length=2000, description="The `ETag` that was read: 304 while it holds.")
+            str | None,
+            Header(alias="If-None-Match", max_length=2000, description="The `ETag` that was read: 304 while it holds."),
         ] = None,
     ) -> Response:
         """The owner's calendar (RFC 5545, RFC 7986). Wrong, revoked and never made look the same."""
@@ -139,8 +144,8 @@ def public_feeds_router(database: Database, tokens: Tokens) -> APIRouter:
             now = datetime.now(UTC)
             wanted = Range(now - timedelta(days=_KEPT_DAYS), now + timedelta(days=_AHEAD_DAYS), _MOST)
             entries = await reads.of_person(conn, person, wanted)
-            chosen = await language_chosen(conn, person)
-        language = language_for(chosen, None, wish)
+            locale = await locale_of(conn, person)
+        language = language_for(locale, wish)
         headers = {**_PRIVATE, "ETag": tag(entries, language)}
         if _matches(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)

@@ -8,20 +8,21 @@ F14, F50).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 
 from booking_contracts.decode import Decoded, Record
+from booking_contracts.records import from_aiokafka
 from booking_contracts.topics import SESSIONS
 from booking_inbox import Engine, Failure, Move, PositionLost, Result, Tuning
-from booking_inbox.reading import Poison, key_text, read, record_of
+from booking_inbox.reading import Poison, key_text, read
 from booking_process.database import Database
 from calendar_projector.projection.fold import Patch, event_data
 from calendar_projector.projection.recognise import Recognised, recognise
-from calendar_projector.projection.slot import Merged, Slot, inbox_of, merge
+from calendar_projector.projection.slot import Merged, Slot, inbox_of, merge, merge_and_move
 
 Item = Recognised | Decoded | Poison
 _TURN = 250
@@ -43,8 +44,9 @@ async def fold_in_turns(raws: Sequence[Any], prefix: str = "", *, at_a_glance: b
     """As `fold`, a part at a time: a rebuild's batch takes a good part of a second, and others want their turn."""
     batch = Batch(raws)
     for start in range(0, len(raws), _TURN):
+        if start:
+            await asyncio.sleep(0)
         fold(raws[start : start + _TURN], prefix, at_a_glance=at_a_glance, into=batch)
-        await asyncio.sleep(0)
     return batch
 
 
@@ -67,7 +69,7 @@ def fold(raws: Sequence[Any], prefix: str = "", *, at_a_glance: bool = True, int
 
 def decoded(raw: Any, prefix: str) -> Decoded | Poison:
     """The record decoded the long way, or why it cannot be."""
-    return read(raw if isinstance(raw, Record) else record_of(raw, prefix), sequenced=True)
+    return read(raw if isinstance(raw, Record) else from_aiokafka(raw, prefix), sequenced=True)
 
 
 def _folded(patches: dict[str, Patch], key: str, item: Item) -> bool:
@@ -99,14 +101,6 @@ def _key(item: Decoded | Poison) -> str:
 _APPLIED = Result("applied")
 
 
-class Listener(Protocol):
-    """Whom a generation's consumer tells what it has committed."""
-
-    def committed(self, merged: Merged) -> None:
-        """These rows changed and are published; called after the commit, must not wait."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Kafka:
     """Where the topics are."""
@@ -116,19 +110,21 @@ class Kafka:
 
 
 def engine_of(
-    generation: int, slot: Slot, *, database: Database, kafka: Kafka, tuning: Tuning, listener: Listener
+    generation: int, slot: Slot, *, database: Database, kafka: Kafka, tuning: Tuning, published: Callable[[], None]
 ) -> Engine[Batch]:
-    """One member of the generation's group."""
+    """One member of the generation's group; `published` is called after a commit that marked rows for the relay."""
+    merging = _Merging(generation, slot, kafka.prefix, published)
     return Engine(
         slot.consumer,  # a name for each generation would be a label of metrics for each, for ever
         [SESSIONS.name],
-        _Merging(slot, kafka.prefix, listener),
+        merging,
         together=True,
         database=database,
         bootstrap=kafka.bootstrap,
         topic_prefix=kafka.prefix,
         group_id=f"calendar-projector.g{generation}",
         positions=Positions(generation, SESSIONS.name),
+        short_way=merging.all_at_once,
         tuning=tuning,
     )
 
@@ -136,11 +132,23 @@ def engine_of(
 class _Merging:
     """What the engine does with a generation's records."""
 
-    def __init__(self, slot: Slot, prefix: str, listener: Listener) -> None:
-        self._slot, self._prefix, self._listener = slot, prefix, listener
+    def __init__(self, generation: int, slot: Slot, prefix: str, published: Callable[[], None]) -> None:
+        self._generation, self._slot, self._prefix, self._published = generation, slot, prefix, published
 
     async def read(self, raws: Sequence[Any], *, alone: bool) -> Batch:
         return await fold_in_turns(raws, self._prefix, at_a_glance=not alone)
+
+    async def all_at_once(
+        self, conn: psycopg.AsyncConnection[Any], work: Batch, moves: Sequence[Move]
+    ) -> Sequence[Result] | None:
+        """One statement, if all of the batch folds and fits; else nothing."""
+        if work.careful:
+            return None
+        merged = await merge_and_move(conn, self._slot, list(work.patches.values()), self._generation, moves)
+        if merged is None:
+            return None
+        work.merged = merged
+        return [_APPLIED] * len(work.all)
 
     async def handle(
         self, conn: psycopg.AsyncConnection[Any], work: Batch, failure: Failure | None
@@ -149,7 +157,7 @@ class _Merging:
         merged = await merge(conn, self._slot, list(work.patches.values())) if work.patches else Merged()
         inbox = inbox_of(self._slot, merged.add)
         closely: dict[int, Result] = {}
-        for key in work.raws.keys() - merged.people.keys():
+        for key in work.raws.keys() - merged.sessions:
             for raw in work.raws[key]:
                 item = decoded(raw, self._prefix)
                 if failure is None or isinstance(item, Poison):
@@ -162,7 +170,7 @@ class _Merging:
     def committed(self, work: Batch, results: Sequence[Result]) -> None:
         del results
         if work.merged.published:
-            self._listener.committed(work.merged)
+            self._published()
 
 
 _ENSURE = """

@@ -4,8 +4,8 @@ Values stay the text that the events carry: PostgreSQL reads them once, nothing 
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from pydantic_core import from_json
@@ -24,8 +24,6 @@ SCHEDULE_COLUMNS = ("scheduled_date", "time_start", "time_end", "timezone", "sta
 WITH_SCHEDULE_VERSION = frozenset(
     event.TYPE for event in SESSIONS.events if "schedule_version" in schema_of(event)["required"]
 )
-_NOTHING: Mapping[str, Any] = {}
-
 EventData = Mapping[str, Any] | re.Match[str]
 """An event's data by name: parsed, or as matched, whose texts are only made of what a row needs in the end."""
 
@@ -44,9 +42,7 @@ class Patch:
     """The last event's that has a schedule version."""
     schedule: Schedule = "keep"
     dated: bool = False
-    columns: EventData = field(default_factory=dict[str, Any])
-    left: list[str] = field(default_factory=list[str])
-    """Practitioners whom the session left: their calendar changes too."""
+    columns: EventData | None = None
 
     def take(self, kind: str | None, data: EventData, happened: str) -> None:
         """Fold one more event; `kind` is None for a type that is unknown here, which moves the version alone."""
@@ -58,27 +54,27 @@ class Patch:
         if kind in SETS_SCHEDULE:
             self.schedule, self.columns, self.dated = "set", data, True
         elif kind in CLEARS_SCHEDULE:
-            self.schedule, self.columns = "clear", _NOTHING
-            self.left.append(data["previous_practitioner_id"])
+            self.schedule, self.columns = "clear", None
 
-    def row(self) -> tuple[Any, ...]:
-        """The values of `COLUMNS`, in order."""
-        latest, get = self.latest, _read(self.columns).get
+    def row(self) -> tuple[str | None, ...]:
+        """The values of `COLUMNS`, in order, as PostgreSQL reads them."""
         return (
             self.session_id,
-            self.first,
-            self.last,
+            str(self.first),
+            str(self.last),
             self.changed_at,
-            *((None, None, None, None) if latest is None else [latest[name] for name in _LATEST]),
+            *_picked(self.latest, _LATEST),
             self.schedule,
-            None if self.numbered is None else self.numbered["schedule_version"],
-            self.dated,
-            *(get(name) for name in SCHEDULE_COLUMNS),
+            None if self.numbered is None else str(self.numbered["schedule_version"]),
+            "t" if self.dated else "f",
+            *_picked(self.columns, SCHEDULE_COLUMNS),
         )
 
 
-def _read(data: EventData) -> Mapping[str, Any]:
-    return data.groupdict() if isinstance(data, re.Match) else data
+def _picked(data: EventData | None, names: Sequence[str]) -> Sequence[str | None]:
+    if isinstance(data, re.Match):
+        return data.group(*names)
+    return [None if data is None else data.get(name) for name in names]
 
 
 _LATEST = ("transaction_id", "user_id", "practitioner_id", "status")
@@ -103,7 +99,7 @@ COLUMNS: Mapping[str, str] = {
     "ends_at": "timestamptz",
     "meeting_link": "text",
 }
-"""A patch as a row: the columns of the stage and of the JSON recordset, with their types."""
+"""A patch as a row: its columns, with their types."""
 
 
 _NOTHING: Mapping[str, Any] = {}

@@ -118,9 +118,10 @@ async def abandon(conn: psycopg.AsyncConnection[Any]) -> bool:
 
 
 async def _discard(conn: psycopg.AsyncConnection[Any], generation: Generation) -> None:
-    await conn.execute("UPDATE generation SET state = 'discarded' WHERE id = %s", (generation.id,))
-    # Without its positions an engine of it, wherever it still is, cannot commit any more.
+    # Without its positions an engine of it, wherever it still is, cannot commit any more. They come first, as in all
+    # that locks both: an engine in mid-statement has its position and waits for the generation.
     await conn.execute("DELETE FROM projection_position WHERE generation = %s", (generation.id,))
+    await conn.execute("UPDATE generation SET state = 'discarded' WHERE id = %s", (generation.id,))
     names = {"consumer": generation.place.consumer, "past": PAST}
     await conn.execute(_FORGET_HELD, names)
     await conn.execute(_KEEP_SETTLED, names)

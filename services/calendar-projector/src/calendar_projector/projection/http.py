@@ -10,7 +10,7 @@ from booking_process.database import Database
 from booking_web.auth import AdminCaller
 from booking_web.idempotency import Idempotency, Written
 from booking_web.instants import InstantOut
-from booking_web.pages import PageOf
+from booking_web.pages import Page, PageOf, decode_cursor, page_of
 from booking_web.problems import conflict, not_found, problem_responses, unavailable
 from calendar_projector.projection import generations
 from calendar_projector.projection.generations import NothingToGoBackTo, RebuildRunning
@@ -26,7 +26,7 @@ REFUSALS = (
 )
 
 
-class Begun(BaseModel):
+class Begun(BaseModel, title="RebuildStart"):
     """A rebuild that workers have in hand; watch it in `GET /v1/projections`."""
 
     name: str = Field(examples=["user_schedule"])
@@ -38,11 +38,13 @@ def projections_router(database: Database) -> APIRouter:
     """The projection `user_schedule`."""
     router = APIRouter(prefix="/v1/projections", tags=["projections"], responses=problem_responses(401, 403, 429, 503))
 
-    @router.get("")
-    async def list_projections(_caller: AdminCaller) -> PageOf[State]:
+    @router.get("", responses=problem_responses(422))
+    async def list_projections(_caller: AdminCaller, page: Page) -> PageOf[State]:
         """Per projection: position, lag in events and seconds, and the state of its rebuild with progress and ETA."""
+        after = decode_cursor(page.cursor, str, of="projections")[0] if page.cursor else ""
         async with database.autocommit() as conn:
-            return PageOf[State](items=[await state(conn)], next_cursor=None)
+            found = [await state(conn)] if after < NAME else []
+        return PageOf[State](**page_of(found, None))
 
     @router.post("/{name}/rebuild", status_code=202, responses=problem_responses(404, *REFUSALS, 422))
     async def rebuild_projection(
@@ -63,7 +65,7 @@ def projections_router(database: Database) -> APIRouter:
         return Begun(name=name, generation=written.version or 0, started_at=row[0])
 
     @router.delete("/{name}/rebuild", status_code=204, responses=problem_responses(404, 422))
-    async def abandon_rebuild(name: Name, _caller: AdminCaller, idempotency: Idempotency) -> None:
+    async def abandon_projection_rebuild(name: Name, _caller: AdminCaller, idempotency: Idempotency) -> None:
         """Give up the rebuild in hand; what is shown was never touched by it."""
         _known(name)
 

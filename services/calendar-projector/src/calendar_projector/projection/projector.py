@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,11 +17,11 @@ from booking_inbox.patience import is_transient, within
 from booking_outbox import Progress
 from booking_process.database import Database
 from booking_process.logs import described
-from calendar_projector.projection.consumer import Batch, Kafka, Listener, engine_of
+from calendar_projector.projection.consumer import Batch, Kafka, engine_of
 from calendar_projector.projection.generations import Generation, generations
-from calendar_projector.projection.slot import Merged
 from calendar_projector.projection.state import SWITCHES, publish_lag
 from calendar_projector.projection.switch import NotYet, Switched, switch
+from calendar_projector.stream.log import refresh_all
 
 log = logging.getLogger("booking.projector")
 
@@ -47,13 +48,13 @@ class Projector:
         *,
         database: Database,
         kafka: Kafka,
-        listener: Listener,
+        published: Callable[[], None],
         tuning: Tuning | None = None,
         rebuild_consumers: int = 2,
         patience: float = 10.0,
         tick: float = 0.5,
     ) -> None:
-        self._database, self._kafka, self._listener = database, kafka, listener
+        self._database, self._kafka, self._published = database, kafka, published
         self._live = replace(tuning or Tuning(batch_size=2000), gap_limit=None)
         self._rebuild = replace(self._live, batch_size=10_000)
         self._rebuild_consumers, self._patience, self._tick = rebuild_consumers, patience, tick
@@ -133,7 +134,7 @@ class Projector:
                 database=self._database,
                 kafka=self._kafka,
                 tuning=tuning,
-                listener=self._listener,
+                published=self._published,
             )
             for _ in range(1 if shown else self._rebuild_consumers)
         ]
@@ -159,6 +160,8 @@ class Projector:
         patient = time.monotonic() - self._caught_up_since < self._patience
         async with self._database.transaction(deadline=3600.0) as conn:
             result = await switch(conn, active, building, insist_on_equal=patient)
+            if isinstance(result, Switched):
+                await refresh_all(conn)  # who looks at a calendar may see other rows now
         match result:
             case NotYet(behind, ahead):
                 log.info("generation %d: behind in %d, ahead in %d partitions", building.id, behind, ahead)
@@ -166,7 +169,7 @@ class Projector:
                 self._caught_up_since = None
                 SWITCHES.inc()
                 log.info("generation %d is shown now: %s", building.id, _summary(comparison))
-                self._listener.committed(Merged(published=True))
+                self._published()
 
     async def _measure(self) -> None:
         await self._ends.measure()

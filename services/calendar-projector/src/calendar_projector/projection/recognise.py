@@ -7,9 +7,6 @@ decoded the long way too.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from booking_contracts.event import UUID_PATTERN, Event, Schema, schema_of
@@ -22,7 +19,6 @@ _ASCII = r"[ !#-\[\]-~]"
 _BY_FORMAT = {"uuid": UUID_PATTERN, "date-time": _INSTANT, "date": _DATE}
 
 WANTED = (
-    "session_id",
     "transaction_id",
     "user_id",
     "practitioner_id",
@@ -35,21 +31,21 @@ WANTED = (
     "starts_at",
     "ends_at",
     "meeting_link",
-    "previous_practitioner_id",
 )
 
-_META = re.compile(
-    rf"{UUID_PATTERN} (?P<subject>{UUID_PATTERN}) (?P<time>{_INSTANT}) (?P<sequence>[1-9]\d{{0,8}}) "
-    rf"(?:system|service:[a-z0-9][a-z0-9-]*|(?:member|practitioner|admin):{UUID_PATTERN})",
-    re.ASCII,
+_SENT = (
+    rf"(?P<session_id>{UUID_PATTERN})\n"  # the key, then the id
+    rf"{UUID_PATTERN}\n"
+    rf"(?P<time>{_INSTANT})\n"
+    r"(?P<sequence>[1-9]\d{0,8})\n"
+    rf'\{{"actor":"(?:system|service:[a-z0-9][a-z0-9-]*|(?:member|practitioner|admin):{UUID_PATTERN})"'
+    rf',"correlation_id":"{_ASCII}*"(?:,"causation_id":"{_ASCII}*")?\}}\n'
 )
-
-
-Pick = Callable[[Sequence[bytes]], tuple[bytes, ...]]
+"""Before the body, a line each: the key and the last four of _NAMES. No line may hold a line's end."""
 
 
 class Recognised(NamedTuple):
-    """A recognised record: what the fold needs of it. `data` is the match of its body, with the names of WANTED."""
+    """A recognised record: what the fold needs of it. `data` is its match, with the names of WANTED."""
 
     session_id: str
     version: int
@@ -62,34 +58,20 @@ def recognise(raw: Any) -> Recognised | None:
     """The meaning of a record (as aiokafka hands it over) if it is plain, None if it has to be decoded."""
     try:
         names, values = zip(*raw.headers, strict=True)
-        common, meta_of = _layout(names)
-        together = b"".join(values)
-        if b"\0" in together or not together.isascii():
+        if names not in (_NAMES, _TRACED) or values[:3] != _SAME_FOR_ALL:
             return None
-        kind, pattern = _TYPES[common(values)]
-        found = meta_of(values)
-        meta, value = _META.fullmatch(b" ".join(found).decode()), pattern.fullmatch(raw.value.decode("ascii"))
-    except (KeyError, TypeError, ValueError, AttributeError):
+        kind, pattern = _TYPES[values[3]]
+        found = pattern.fullmatch(b"\n".join((raw.key, *values[4:8], raw.value)).decode("ascii"))
+    except (KeyError, TypeError, ValueError):
         return None
-    if meta is None or value is None or found[1] != raw.key:
+    if found is None:
         return None
-    subject, happened, version = meta.groups()
-    return Recognised(subject, int(version), kind, value, happened) if value[1] == subject else None
-
-
-@lru_cache(maxsize=64)
-def _layout(names: tuple[str, ...]) -> tuple[Pick, Pick]:
-    """Where the headers stand in records that have these, in this order: writers keep to theirs.
-
-    ValueError when one is doubled or missing.
-    """
-    if len(set(names)) != len(names):
-        raise ValueError("a header is doubled")
-    return itemgetter(*map(names.index, _COMMON_NAMES)), itemgetter(*map(names.index, _META_NAMES))
+    session_id, version, happened = found.group("session_id", "sequence", "time")
+    return Recognised(session_id, int(version), kind, found, happened)
 
 
 def _pattern(event: type[Event]) -> re.Pattern[str]:
-    return re.compile(_object(schema_of(event), top=True), re.ASCII)
+    return re.compile(_SENT + _object(schema_of(event), top=True), re.ASCII)
 
 
 def _object(schema: Schema, *, top: bool = False) -> str:
@@ -97,7 +79,9 @@ def _object(schema: Schema, *, top: bool = False) -> str:
     for index, (name, value) in enumerate(schema["properties"].items()):
         comma = "," if index else ""
         text = _value(value)
-        if top and name in WANTED:
+        if top and name == "session_id":
+            text = '"(?P=session_id)"'
+        elif top and name in WANTED:
             quotes = '"' if text.startswith('"') else ""
             text = f"{quotes}(?P<{name}>{text.strip(quotes) if quotes else text}){quotes}"
         part = f'{comma}"{name}":{text}'
@@ -129,10 +113,20 @@ def _value(schema: Schema) -> str:  # noqa: PLR0911 a table
             raise NotImplementedError(f"no pattern for {schema}")
 
 
-_META_NAMES = ("ce_id", "ce_subject", "ce_time", "ce_sequence", "ce_actor")
-_COMMON_NAMES = ("content-type", "ce_specversion", "ce_source", "ce_type")
-_TYPES: dict[tuple[bytes, ...], tuple[str, re.Pattern[str]]] = {
-    (b"application/json", b"1.0", SESSIONS.source.encode(), event.full_type().encode()): (event.TYPE, _pattern(event))
-    for event in SESSIONS.events
+_NAMES = (
+    "content-type",
+    "ce_specversion",
+    "ce_source",
+    "ce_type",
+    "ce_id",
+    "ce_time",
+    "ce_sequence",
+    "ce_metadata",
+)
+"""The headers in our writer's order; what comes in another one, or with more, is decoded."""
+_TRACED = (*_NAMES, "traceparent")
+_SAME_FOR_ALL = (b"application/json", b"1.0", SESSIONS.source.encode())
+_TYPES: dict[bytes, tuple[str, re.Pattern[str]]] = {
+    event.full_type().encode(): (event.TYPE, _pattern(event)) for event in SESSIONS.events
 }
-"""By their common headers: the event's name, and the pattern of its body."""
+"""By `ce_type`: the event's name, and the pattern of key, headers and body."""

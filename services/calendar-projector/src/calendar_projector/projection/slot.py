@@ -1,10 +1,9 @@
 """A generation's rows, in slot `a` or `b`: patches into them, their versions, and what of them is published.
 
-Patches go by JSON when few (live), by COPY into a stage when many (catching up, rebuild). The version rows that the
+Patches go as arrays, one a column, into one prepared statement, however many they are. The version rows that the
 inbox's rules need are the slot's rows themselves.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,21 +13,14 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
+from psycopg.pq.abc import PGresult
 
 from booking_contracts.decode import Decoded
 from booking_contracts.topics import SESSIONS, USER_SCHEDULE
-from booking_inbox import Inbox
+from booking_inbox import Inbox, Move
 from booking_outbox import StateTopic
+from booking_postgres import Prepared
 from calendar_projector.projection.fold import COLUMNS, SCHEDULE_COLUMNS, Patch, event_data
-
-COPY_ABOVE = 64
-"""Patches. Below, one round trip with JSON is faster; above, COPY is."""
-
-_TYPED = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-_GIVEN = f"jsonb_to_recordset(%(patches)s::jsonb) AS p({_TYPED})"
-_STAGED = "stage AS p"
-_STAGE = f"CREATE TEMPORARY TABLE IF NOT EXISTS stage ({_TYPED}) ON COMMIT DELETE ROWS"
-_COPY = f"COPY stage ({', '.join(COLUMNS)}) FROM STDIN"
 
 _LATEST = ("transaction_id", "practitioner_id", "user_id", "status", "schedule_version")
 _CHANGES = ", ".join(
@@ -61,58 +53,76 @@ class Slot:
 
 @dataclass(slots=True)
 class Merged:
-    """What was written: the sessions, whose calendars changed by each, and whether rows were marked for publishing."""
+    """What was written: whose rows, and whether any were marked for publishing."""
 
-    people: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    sessions: set[str] = field(default_factory=set[str])
     published: bool = False
 
     def add(self, other: "Merged") -> None:
         """Take in what a further statement of the same transaction wrote."""
-        for session, people in other.people.items():
-            self.people.setdefault(session, set()).update(people)
+        self.sessions |= other.sessions
         self.published |= other.published
 
 
 async def merge(conn: psycopg.AsyncConnection[Any], slot: Slot, patches: Sequence[Patch]) -> Merged:
-    """Merge what fits its row; the sessions that did not are missing from the answer."""
-    if len(patches) <= COPY_ABOVE:
-        return await _run(conn, _statement("merge.sql", slot.table, _GIVEN), slot, patches, _as_json(patches))
-    await conn.execute(_STAGE.encode())
-    async with conn.cursor() as cursor, cursor.copy(_COPY.encode()) as copy:
-        for patch in patches:
-            await copy.write_row(patch.row())
-    return await _run(conn, _statement("merge.sql", slot.table, _STAGED), slot, patches, None)
+    """Merge what fits its row, in the transaction in hand; the sessions that did not are missing from the answer."""
+    return await _merge(conn, slot, patches, ["0", SESSIONS.name, "{}", "{}", "{}", "{}"], by_itself=False)
+
+
+async def merge_and_move(
+    conn: psycopg.AsyncConnection[Any], slot: Slot, patches: Sequence[Patch], generation: int, moves: Sequence[Move]
+) -> Merged | None:
+    """Merge all and move the positions in one statement; None, and nothing is written, if anything does not fit.
+
+    `conn` commits each statement by itself.
+    """
+    ordered = sorted(moves, key=lambda move: move.partition)
+    columns = zip(*((m.partition, m.expected, m.next, m.timestamp_ms) for m in ordered), strict=True)
+    positions = [str(generation), SESSIONS.name, *(f"{{{','.join(map(str, column))}}}" for column in columns)]
+    try:
+        return await _merge(conn, slot, patches, positions, by_itself=True)
+    except (psycopg.DataError, psycopg.IntegrityError):  # it says so itself, or PostgreSQL cannot read a value
+        return None
 
 
 async def apply_one(conn: psycopg.AsyncConnection[Any], slot: Slot, patch: Patch) -> Merged:
     """Apply one record's patch to its row, whose version the caller has moved."""
-    return await _run(conn, _statement("apply_one.sql", slot.table, _GIVEN), slot, [patch], _as_json([patch]))
+    first = _FIRST["apply_one.sql"]
+    given = [slot.name, USER_SCHEDULE.name, *_arrays([patch])]
+    return _merged(await _statement("apply_one.sql", slot.table, first).run(conn, given))
 
 
-async def _run(
-    conn: psycopg.AsyncConnection[Any], statement: bytes, slot: Slot, patches: Sequence[Patch], given: str | None
+async def _merge(
+    conn: psycopg.AsyncConnection[Any], slot: Slot, patches: Sequence[Patch], positions: list[str], *, by_itself: bool
 ) -> Merged:
-    names = {
-        "patches": given,
-        "consumer": slot.consumer,
-        "topic": SESSIONS.name,
-        "publish_to": USER_SCHEDULE.name,
-        "slot": slot.name,
-    }
-    rows = await (await conn.execute(statement, names)).fetchall()
-    left = {patch.session_id: patch.left for patch in patches}
-    people = {row[0]: {row[1], row[2], *left[row[0]]} - {None} for row in rows}
-    return Merged(people, published=bool(rows and rows[0][3]))
+    kinds = [slot.consumer, USER_SCHEDULE.name, slot.name, str(len(patches)), "t" if by_itself else "f"]
+    statement = _statement("merge.sql", slot.table, _FIRST["merge.sql"])
+    return _merged(await statement.run(conn, [*positions, *kinds, *_arrays(patches)]))
 
 
-def _as_json(patches: Sequence[Patch]) -> str:
-    return json.dumps([dict(zip(COLUMNS, patch.row(), strict=True)) for patch in patches])
+_FIRST = {"apply_one.sql": 3, "merge.sql": 12}
+"""The number of the first array's parameter."""
+
+
+def _merged(result: PGresult) -> Merged:
+    published, told = result.get_value(0, 0), result.get_value(0, 1)
+    return Merged(set(told.decode().split(",")) if told else set(), published=published != b"0")
+
+
+def _arrays(patches: Sequence[Patch]) -> list[str]:
+    return ["{" + ",".join(map(_element, column)) + "}" for column in zip(*(p.row() for p in patches), strict=True)]
+
+
+def _element(value: str | None) -> str:
+    return "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @cache
-def _statement(name: str, table: str, patches: str) -> bytes:
+def _statement(name: str, table: str, first: int) -> Prepared:
     text = (files("calendar_projector") / "projection" / name).read_text("utf-8")
-    return text.replace("{slot}", table).replace("{changes}", _CHANGES).replace("{patches}", patches).encode()
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(COLUMNS.values(), first))
+    given = f"unnest({arrays}) AS p({', '.join(COLUMNS)})"
+    return Prepared(text.replace("{slot}", table).replace("{changes}", _CHANGES).replace("{given}", given))
 
 
 class _SlotRows:

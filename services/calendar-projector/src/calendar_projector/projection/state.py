@@ -1,7 +1,7 @@
 """How the projection stands: positions, lag, the rebuild in hand with its rate and ETA; as metrics too."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from prometheus_client import Counter, Gauge
@@ -45,9 +45,10 @@ async def publish_lag(conn: psycopg.AsyncConnection[Any], topic: str) -> None:
 
 
 NAME = "user_schedule"
+ProjectionStatus = Literal["live", "rebuilding"]
 
 
-class Position(BaseModel):
+class Position(BaseModel, title="ProjectionPosition"):
     """One partition: the next offset to read, and where the topic ends."""
 
     topic: str = Field(examples=["consultation.sessions.v1"])
@@ -56,7 +57,7 @@ class Position(BaseModel):
     end_offset: int
 
 
-class Rebuild(BaseModel):
+class Rebuild(BaseModel, title="ProjectionRebuild"):
     """A generation in the making."""
 
     generation: int
@@ -70,7 +71,7 @@ class Rebuild(BaseModel):
     eta_seconds: float | None
 
 
-class Switch(BaseModel):
+class Switch(BaseModel, title="ProjectionSwitch"):
     """The last switch and what its comparison found."""
 
     switched_at: InstantOut
@@ -78,13 +79,13 @@ class Switch(BaseModel):
     comparison: dict[str, Any] = Field(examples=[{"differences": 0}])
 
 
-class State(BaseModel):
+class State(BaseModel, title="Projection"):
     """One projection. `lag_seconds` is the age of the last event in the rows while others wait, else 0."""
 
     name: str = Field(examples=["user_schedule"])
     generation: int
     slot: str = Field(examples=["a"])
-    state: str = Field(examples=["live"])
+    status: ProjectionStatus
     lag_events: int
     lag_seconds: float
     measured_at: InstantOut | None
@@ -107,7 +108,7 @@ async def state(conn: psycopg.AsyncConnection[Any]) -> State:
         name=NAME,
         generation=active.id,
         slot=active.slot,
-        state="rebuilding" if building else "live",
+        status="rebuilding" if building else "live",
         lag_events=sum(max(0, row[6] - row[4]) for row in mine),
         lag_seconds=round(max(0.0, *ages), 3) if ages else 0.0,
         measured_at=min((row[8] for row in mine), default=None),

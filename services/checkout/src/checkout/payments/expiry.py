@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from booking_process.backoff import doubled_sql
 from booking_process.database import Database
 from booking_store import Busy, Refused, handle
 from checkout.contexts import by_system
@@ -19,15 +20,15 @@ from checkout.payments.timers import Matching
 from checkout.transactions.commands import Expire
 from checkout.transactions.store import TRANSACTION
 
-_CLAIM = """
+_CLAIM = f"""
 UPDATE payment_session SET checks = checks + 1, check_at = now() +
-    least(%(base)s::float8 * power(2, least(checks, 20)), %(most)s::float8) * interval '1 second'
+    {doubled_sql("checks")} * interval '1 second'
 WHERE transaction_id = ANY(ARRAY(
     SELECT t.id FROM transaction t JOIN payment_session s ON s.transaction_id = t.id
     WHERE t.status = 'awaiting_payment' AND t.expires_at <= now() - %(grace)s::interval AND s.check_at <= now()
     ORDER BY t.expires_at, t.id LIMIT 10 FOR UPDATE OF s SKIP LOCKED))
 RETURNING transaction_id, provider
-"""
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,39 +2,49 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from booking_contracts.event import Instant
 from booking_contracts.ids import uuid7
 from booking_store import CommandContext, Connection, FreeText, Stale
 from booking_web.auth import AdminCaller
-from booking_web.conditions import Conditions, Preconditions
+from booking_web.conditions import Conditions
 from booking_web.consistency import stamp
-from booking_web.context import RequestContext
-from booking_web.idempotency import Idempotency, Written
+from booking_web.idempotency import Written
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import conflict, not_found, problem_responses
+from booking_web.writes import WriteCall
 from checkout.contexts import ERASED, by_person
 from checkout.fields import Body, MoneyView, Reason
-from checkout.payments.reviews import WITHOUT_STREAM, ReviewRow, find, newest, review_at, settle_without_stream
+from checkout.payments.reviews import WITHOUT_STREAM, Cause, ReviewRow, find, newest, review_at, settle_without_stream
 from checkout.transactions.commands import SettleReview
 from checkout.transactions.decider import NOT_REFUNDABLE
 from checkout.transactions.handlers import Handlers, reason_id
 from checkout.transactions.problems import CHANGED, LEFT, REFUND_IN_PROGRESS
 
-SETTLED = (conflict("review_settled", "This review is settled already."), REFUND_IN_PROGRESS, LEFT)
+SETTLED = (conflict("already_settled", "This review is settled already."), REFUND_IN_PROGRESS, LEFT)
 
 
-class Settlement(Body):
+ENUMERATIONS = {
+    "ReviewStatus": ("open", "settled"),
+    "ReviewOutcome": ("refund", "dismiss", "matched"),
+    "SettlementOutcome": ("refund", "dismiss"),
+    "MoneyDirection": ("in", "out"),
+}
+OPEN_ENUMERATIONS = {"ReviewCause": get_args(Cause)}
+"""What the document calls by name; the open ones may grow."""
+
+
+class Settlement(Body, title="ReviewSettlement"):
     outcome: Literal["refund", "dismiss"]
     reason: Reason
 
 
-class ReviewView(BaseModel):
+class ReviewView(BaseModel, title="PaymentReview"):
     """`transaction_id` and `expected` are null where the money names no Transaction that we know.
 
     `received` came in by this payment, `returned` is known to have gone back of it; `refundable` is what settling it by
@@ -53,8 +63,8 @@ class ReviewView(BaseModel):
     )
     returned: MoneyView | None = Field(examples=[None])
     refundable: MoneyView | None
-    cause: str = Field(examples=["amount_mismatch"])
-    state: Literal["open", "settled"]
+    cause: Cause = Field(examples=["wrong_amount"])
+    status: Literal["open", "settled"]
     outcome: Literal["refund", "dismiss", "matched"] | None = Field(examples=[None])
     created_at: Instant
     version: int
@@ -81,12 +91,12 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
     async def list_payment_reviews(
         _caller: AdminCaller,
         page: Page,
-        state: Annotated[Literal["open", "settled"] | None, Query(description="Only these.")] = None,
+        status: Annotated[Literal["open", "settled"] | None, Query(description="Only these.")] = None,
     ) -> PageOf[ReviewView]:
         """All reviews, newest first."""
         below = decode_cursor(page.cursor, UUID, of="payment-reviews")[0] if page.cursor else None
         async with database.autocommit() as conn:
-            found = await newest(conn, state=state, below=below, limit=page.limit + 1)
+            found = await newest(conn, state=status, below=below, limit=page.limit + 1)
         more = encode_cursor(found[page.limit - 1].id, of="payment-reviews") if len(found) > page.limit else None
         return PageOf[ReviewView](**page_of([_view(one) for one in found[: page.limit]], more))
 
@@ -99,16 +109,13 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
         review_id: UUID,
         body: Settlement,
         caller: AdminCaller,
-        context: RequestContext,
-        idempotency: Idempotency,
-        seen: Preconditions,
-        response: Response,
+        call: WriteCall,
     ) -> ReviewView:
         """Return the money, or dismiss the review."""
         review = await _find(review_id)
         if review.transaction_id and review.cause not in WITHOUT_STREAM:
-            command = by_person(caller, context, role="admin", key=idempotency.key, reason=body.reason)
-            settle = _settlement(review.id, body.outcome, command, seen)
+            command = by_person(caller, call.context, role="admin", key=call.key, reason=body.reason)
+            settle = _settlement(review.id, body.outcome, command, call.conditions)
             done = await handlers.handle(review.transaction_id, settle, command)
             review = await _find(review_id)
             if done.replay and done.replay.version:
@@ -121,18 +128,18 @@ def reviews_router(handlers: Handlers, known: Any) -> APIRouter:
                 now = await find(conn, review_id, lock=True)
                 if now is None:
                     raise not_found()
-                seen.check(now.version)
+                call.conditions.check(now.version)
                 if now.state != "open":
-                    raise conflict("review_settled", "This review is settled already.")
+                    raise conflict("already_settled", "This review is settled already.")
                 _check_left(now, body.outcome)
                 text = FreeText(uuid7(), caller.sub, body.reason)
                 await settle_without_stream(conn, now, body.outcome, text, datetime.now(UTC))
                 settled = await find(conn, review_id)
                 return Written(200, review_id, now.version + 1, _view(settled or now))
 
-            written, _ = await idempotency.once(database, change)
+            written, _ = await call.idempotency.once(database, change)
             answer = written.body(ReviewView) or _view(await _find(review_id))
-        stamp(response, "checkout", "payment-review", answer.id, answer.version)
+        stamp(call.response, "checkout", "payment-review", answer.id, answer.version)
         return answer
 
     return router
@@ -171,7 +178,7 @@ def _view(row: ReviewRow) -> ReviewView:
         returned=_money(row.returned_amount, row.received_currency),
         refundable=_money(row.refundable_amount, row.received_currency) if row.state == "open" else None,
         cause=row.cause,
-        state=row.state,
+        status=row.state,
         outcome=row.outcome,
         created_at=row.created_at,
         version=row.version,

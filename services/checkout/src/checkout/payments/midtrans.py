@@ -187,7 +187,7 @@ class Midtrans:
         return _notification(json_object(body), body)
 
     async def create_session(self, order: PaymentOrder) -> str:
-        """Ask Snap for a payment page."""
+        """Ask Snap for a payment page; it sends the member on to `callbacks.finish`, however the payment ended."""
         minutes = max(1, int((order.expires_at - datetime.now(UTC)).total_seconds() // 60))
         reply = await self._caller.call(
             "POST",
@@ -196,6 +196,7 @@ class Midtrans:
                 "transaction_details": {"order_id": order.reference, "gross_amount": _amount(order.price)},
                 "expiry": {"unit": "minutes", "duration": minutes},
                 "credit_card": {"secure": True},
+                **({"callbacks": {"finish": order.return_url}} if order.return_url else {}),
             },
         )
         if reply.status not in (200, 201):

@@ -34,7 +34,7 @@ BAD_SIGNATURE = Problem(401, "invalid_signature", "The notification is not signe
 BUSY = unavailable("busy", "The Transaction keeps changing. Send it again.")
 
 
-class Taken(BaseModel):
+class Taken(BaseModel, title="NotificationReceipt"):
     """Stored; a repeat gets the same answer."""
 
     received: bool = True

@@ -132,6 +132,7 @@ class PaymentOrder:
     reference: str
     price: Money
     expires_at: datetime
+    return_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ def _rounded_up(amount: str, currency: str) -> Money | None:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """When a provider is asked again: doubling, bounded; the database's clock, so that no process's clock matters.
+    """When a provider is asked again (`doubled_sql`), by the database's clock, so that no process's clock matters.
 
     The first and the longest wait, in seconds.
     """
@@ -251,4 +252,4 @@ class Backoff:
     @property
     def parameters(self) -> dict[str, float]:
         """For the statements that claim what is due."""
-        return {"base": self.base, "most": self.most}
+        return {"first": self.base, "longest": self.most}

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from psycopg.rows import class_row
 
 from booking_contracts.money import Money
+from booking_process.backoff import doubled_sql
 from booking_process.database import Database
 from booking_store import handle
 from checkout.contexts import by_system
@@ -17,13 +18,13 @@ from checkout.payments.provider import Backoff, Provider, ProviderDownError, Pro
 from checkout.transactions.commands import ConfirmRefund, RefuseRefund
 from checkout.transactions.store import TRANSACTION
 
-_CLAIM = """
+_CLAIM = f"""
 UPDATE refund SET attempts = attempts + 1, next_attempt_at = now() +
-    least(%(base)s::float8 * power(2, least(attempts, 20)), %(most)s::float8) * interval '1 second'
+    {doubled_sql("attempts")} * interval '1 second'
 WHERE id = ANY(ARRAY(SELECT id FROM refund WHERE status = 'requested' AND next_attempt_at <= now()
     ORDER BY next_attempt_at LIMIT 10 FOR UPDATE SKIP LOCKED))
 RETURNING id, transaction_id, review_id, provider, reference, payment_id, amount, currency
-"""
+"""  # noqa: S608 - constants
 ATTEMPTS = 8
 
 

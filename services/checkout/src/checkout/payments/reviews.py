@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from booking_contracts.ids import uuid7
+from booking_contracts.transactions import ReviewCause
 from booking_process.database import Filtered
 from booking_store import Connection, FreeText, load
 from checkout.payments.provider import Heard, Notification
@@ -54,7 +55,7 @@ WHERE {same} AND state = 'open'
 """).format(same=_SAME)
 
 
-async def open_without_stream(conn: Connection, said: Notification, cause: str, now: datetime) -> None:
+async def open_without_stream(conn: Connection, said: Notification, cause: "Cause", now: datetime) -> None:
     """Open a review for this payment unless there is one; its row lock (`notifications.py`) makes that safe."""
     await conn.execute(
         _OPEN,
@@ -113,6 +114,9 @@ def _named(said: Notification) -> dict[str, Any]:
     return {"provider": said.provider, "payment_id": said.payment_id, "reference": said.reference}
 
 
+Cause = Literal[ReviewCause, "unreadable", "unknown_transaction"]
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
     """A review as the list shows it."""
@@ -129,7 +133,7 @@ class ReviewRow:
     direction: Literal["in", "out"]
     returned_amount: int | None
     refundable_amount: int | None
-    cause: str
+    cause: Cause
     state: Literal["open", "settled"]
     outcome: Literal["refund", "dismiss", "matched"] | None
     created_at: datetime

@@ -19,13 +19,13 @@ from psycopg.errors import DeadlockDetected
 from booking_contracts.directory import PersonErased
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS
+from booking_inbox.log import log_of
 from booking_people.copies import People
 from booking_process.database import Database
 from booking_store import Aggregate, AppendSql, Busy, Cause, CommandContext, handle
 from checkout.people import store
 from checkout.ranking import listing
 from checkout.ranking.listing import Months
-from checkout.ranking.rebuild import log_of
 
 PERSON: Aggregate[None, None] = Aggregate(
     stream_type="person",

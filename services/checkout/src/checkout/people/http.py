@@ -7,18 +7,18 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from booking_contracts.event import Instant
 from booking_process.database import Database
 from booking_store import Busy
-from booking_web.auth import AdminCaller, Caller, require
-from booking_web.conditions import Preconditions
+from booking_web.auth import AdminCaller, Caller, bearer, require
 from booking_web.consistency import stamp
-from booking_web.context import RequestContext
-from booking_web.idempotency import Idempotency, Written
+from booking_web.context import SCOPE_KEY, RequestContext
+from booking_web.idempotency import Written
 from booking_web.problems import not_found, problem_responses, unavailable
+from booking_web.writes import WriteCall
 from checkout.contexts import ERASED, ROLES, cause_of, person_erased
 from checkout.fields import Body, Email, Locale, PersonName, Phone, Zone
 from checkout.people import erasure, store
@@ -32,15 +32,16 @@ def known_person(database: Database, zone: str) -> Callable[..., Awaitable[None]
     A service is no person: it has no contact data.
     """
 
-    async def known(caller: Caller, context: RequestContext) -> None:
+    async def known(request: Request) -> None:
+        caller = await bearer(request)
         if caller.has(*ROLES):
             async with database.autocommit() as conn:
-                await store.present(conn, caller, cause_of(caller, context), zone)
+                await store.present(conn, caller, cause_of(caller, request.scope[SCOPE_KEY]), zone)
 
     return known
 
 
-class MeBody(Body):
+class MeBody(Body, title="ContactChange"):
     """What is left out stays as it is; null removes a name, an email or a phone."""
 
     name: PersonName | None = None
@@ -51,7 +52,7 @@ class MeBody(Body):
     timezone: Zone = Field(default_factory=lambda: "Asia/Jakarta")
 
 
-class MeView(BaseModel):
+class MeView(BaseModel, title="Contact"):
     id: UUID
     name: str | None = Field(examples=["Sari Dewi"])
     email: str | None = Field(examples=["sari@example.com"])
@@ -88,10 +89,7 @@ def me_router(database: Database, known: Any, poke: Callable[[], None]) -> APIRo
         *,
         body: MeBody,
         caller: Caller,
-        context: RequestContext,
-        idempotency: Idempotency,
-        seen: Preconditions,
-        response: Response,
+        call: WriteCall,
     ) -> MeView:
         """Change one's contact data."""
 
@@ -102,20 +100,20 @@ def me_router(database: Database, known: Any, poke: Callable[[], None]) -> APIRo
                 raise not_found()
             if before.erased:
                 raise person_erased()
-            seen.check(before.version)
+            call.conditions.check(before.version)
             given = body.model_dump(exclude_unset=True)
             after = replace(before, **given, claimed=True, version=before.version + 1)
-            cause = cause_of(caller, context)
+            cause = cause_of(caller, call.context)
             await store.save_person(conn, after, cause)
             await store.profile_shows(conn, before, after, cause)
             return Written(200, caller.sub, after.version, _view(after))
 
-        written, _ = await idempotency.once(database, change)
+        written, _ = await call.idempotency.once(database, change)
         poke()
         answer = written.body(MeView)
         if answer is None:  # an answer that was not kept
-            return await shown(caller.sub, response)
-        stamp(response, "checkout", "person", answer.id, answer.version)
+            return await shown(caller.sub, call.response)
+        stamp(call.response, "checkout", "person", answer.id, answer.version)
         return answer
 
     return router
@@ -125,7 +123,7 @@ def _view(person: Person) -> MeView:
     return MeView.model_validate({name: getattr(person, name) for name in MeView.model_fields})
 
 
-class ErasureView(BaseModel):
+class ErasureView(BaseModel, title="Erasure"):
     """`again_at`: when the tombstones are sent once more, so that Kafka may compact what was; null once they were."""
 
     person_id: UUID

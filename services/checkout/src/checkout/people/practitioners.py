@@ -1,4 +1,4 @@
-"""`/v1/practitioners`: the ranked list (L1 to L3) and profiles."""
+"""`/v1/practitioners`: the ranked list (L1 to L3) and profiles; `/v1/practitioner-directory`: all of them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,16 +13,16 @@ from booking_contracts.topics import SESSIONS
 from booking_process.database import Database
 from booking_store import Cause
 from booking_web.auth import Caller, Principal, require
-from booking_web.conditions import Preconditions
 from booking_web.consistency import Consistency, stamp
-from booking_web.context import RequestContext
-from booking_web.idempotency import Idempotency, Written
-from booking_web.pages import Page, PageOf, page_of
+from booking_web.idempotency import Written
+from booking_web.pages import Ids, Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import forbidden, not_found, problem_responses, unprocessable
+from booking_web.writes import WriteCall
 from checkout import catalogue
 from checkout.contexts import CONSUMER, ERASED, cause_of
 from checkout.fields import Body, Email, Paragraph, PersonName, Phone, Tier, WebAddress, Zone
-from checkout.people import store
+from checkout.people import directory, store
+from checkout.people.directory import Contact
 from checkout.people.store import DEFAULT_LOCALE, Person, Profile
 from checkout.ranking.listing import Listed, Months, PublicProfile, cursor_of, month_of, page_after
 
@@ -31,7 +31,7 @@ Editor = Annotated[Principal, Depends(require("practitioner", "admin"))]
 ADMINS_OWN = ("tiers", "active")
 
 
-class ProfileBody(Body):
+class ProfileBody(Body, title="PractitionerChange"):
     """What is left out stays as it is, and what cannot be absent stays at null; null removes the rest. `tiers` and
     `active` are an admin's."""
 
@@ -46,7 +46,7 @@ class ProfileBody(Body):
     email: Email | None = None
 
 
-class ProfileView(PublicProfile):
+class ProfileView(PublicProfile, title="Practitioner"):
     """`phone`, `email` and `active` are shown to the practitioner and to admins only."""
 
     version: int
@@ -109,34 +109,72 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
         practitioner_id: UUID,
         body: ProfileBody,
         caller: Editor,
-        context: RequestContext,
-        idempotency: Idempotency,
-        seen: Preconditions,
-        response: Response,
+        call: WriteCall,
     ) -> ProfileView:
         """Create (201) or change (200) a profile: one's own, or any for an admin."""
         _check_rights(practitioner_id, caller, body)
         role = "admin" if caller.has("admin") else "practitioner"
-        cause = cause_of(caller, context, role)
+        cause = cause_of(caller, call.context, role)
 
         async def change(conn: psycopg.AsyncConnection[Any]) -> Written:
             await store.lock(conn, practitioner_id)
             before = await store.find_profile(conn, practitioner_id)
-            seen.check(before.version if before else None)
+            call.conditions.check(before.version if before else None)
             person = await _contact(conn, practitioner_id, body, cause, str(months.zone))
             profile = _profile(practitioner_id, body, before, person, by_admin=role == "admin")
             await store.save_profile(conn, profile, cause, months)
             answer = _view(profile, person, private=True)
             return Written(200 if before else 201, practitioner_id, profile.version, answer)
 
-        written, _ = await idempotency.once(database, change)
+        written, _ = await call.idempotency.once(database, change)
         poke()
         answer = written.body(ProfileView)
         if answer is None:  # an answer that was not kept
-            answer = await shown(practitioner_id, caller, response)
-        response.status_code = written.status
-        stamp(response, "checkout", "practitioner", answer.id, answer.version)
+            answer = await shown(practitioner_id, caller, call.response)
+        call.response.status_code = written.status
+        stamp(call.response, "checkout", "practitioner", answer.id, answer.version)
         return answer
+
+    return router
+
+
+def directory_router(database: Database, known: Any) -> APIRouter:
+    """Return the route of the directory."""
+    router = APIRouter(
+        prefix="/v1/practitioner-directory",
+        tags=["practitioners"],
+        dependencies=[known],
+        responses=problem_responses(401, 403, ERASED, 422, 429, 503),
+    )
+
+    @router.get("", response_model_exclude_unset=True)
+    async def list_practitioner_directory(
+        *,
+        caller: Browser,
+        page: Page,
+        ids: Ids = None,
+        name: Annotated[
+            str | None,
+            Query(min_length=1, max_length=200, description="Only whose words begin so, in any order: `bud san`."),
+        ] = None,
+        tier: Annotated[str | None, Query(max_length=100, description="Only who serves this tier.")] = None,
+        active: Annotated[bool | None, Query(description="Only who takes clients now, or does not.")] = None,
+    ) -> PageOf[ProfileView]:
+        """All practitioners, also who takes no clients, by name: for admins. Members may read those of known `ids`."""
+        if ids is None and not caller.has("admin"):
+            error = {"pointer": "?ids", "code": "missing", "detail": "Only an admin may read all of the directory."}
+            raise unprocessable("invalid_request", errors=[error])
+        after = decode_cursor(page.cursor, UUID, of="practitioners")[0] if page.cursor else None
+        limit = max(page.limit, len(ids or ()))
+        wanted = directory.Wanted(ids, directory.words_of(name), tier, active)
+        async with database.autocommit() as conn:
+            found = await directory.page(conn, wanted, after=after, limit=limit + 1)
+        more = encode_cursor(found[limit - 1][0].id, of="practitioners") if len(found) > limit else None
+        items = [
+            _view(profile, contact, private=caller.has("admin") or caller.sub == profile.id)
+            for profile, contact in found[:limit]
+        ]
+        return PageOf[ProfileView](**page_of(items, more))
 
     return router
 
@@ -192,7 +230,7 @@ def _profile(
     return replace(new, **given)
 
 
-def _view(profile: Profile, person: Person | None, *, private: bool) -> ProfileView:
+def _view(profile: Profile, person: Person | Contact | None, *, private: bool) -> ProfileView:
     public: dict[str, Any] = {
         name: getattr(profile, name) for name in ProfileView.model_fields if name not in ("active", "phone", "email")
     }

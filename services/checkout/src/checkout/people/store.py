@@ -143,6 +143,29 @@ async def find_profile(conn: Connection, practitioner_id: UUID) -> Profile | Non
     return await cursor.fetchone()
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a sale looks at: the chosen practitioner, and how the two are called."""
+
+    practitioner_id: UUID
+    practitioner_name: str
+    tiers: list[str]
+    active: bool
+    member_name: str | None
+
+
+async def find_pair(conn: Connection, practitioner_id: UUID, member_id: UUID) -> Pair | None:
+    """Return a practitioner who isn't erased, and the member's name beside."""
+    cursor = conn.cursor(row_factory=class_row(Pair))
+    await cursor.execute(
+        "SELECT id AS practitioner_id, name AS practitioner_name, tiers, active,"
+        " (SELECT name FROM person WHERE id = %s) AS member_name"
+        " FROM practitioner WHERE id = %s AND erased_at IS NULL",
+        [member_id, practitioner_id],
+    )
+    return await cursor.fetchone()
+
+
 async def save_person(conn: Connection, person: Person, cause: Cause) -> None:
     """Write the row of a person who isn't erased, and mark it for the relay. `version` is the new one."""
     await conn.execute(_SAVE_PERSON, {**asdict(person), "topic": CONTACTS.name, **asdict(cause)})

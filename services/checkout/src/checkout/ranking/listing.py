@@ -168,7 +168,7 @@ class PublicProfile(BaseModel):
     timezone: str = Field(examples=["Asia/Jakarta"])
 
 
-class Listed(PublicProfile):
+class Listed(PublicProfile, title="RankedPractitioner"):
     """A practitioner who can be chosen. The order: productivity, activity, completeness, then id."""
 
     rank: int = Field(description="1 is the first.")

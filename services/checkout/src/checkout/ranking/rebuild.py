@@ -5,26 +5,23 @@ nothing it applies lies beyond what was read: the new rows are then at least as 
 takes afterwards a second time is told from news by the rows' versions.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from booking_contracts.decode import Decoded, decode
-from booking_contracts.errors import ContractError
-from booking_contracts.topics import SESSIONS, Topic
-from booking_inbox.reading import record_of
+from booking_contracts.decode import Decoded
+from booking_contracts.topics import SESSIONS
+from booking_inbox.log import log_of
 from booking_process.database import Database
 from checkout.contexts import CONSUMER
 from checkout.ranking import figures, listing
 from checkout.ranking.figures import REBUILT, Consulted
 from checkout.ranking.listing import Months
 
-BATCH = 1_000
 DEADLINE = 600.0  # seconds for the switch
 LONGEST = 86_400.0  # seconds for all of it
 RUNNING_LOCK = 0x72756E6E696E67  # "running"
@@ -166,48 +163,3 @@ class _Fold:
 
 def _version(rows: dict[UUID, Consulted], session_id: UUID) -> int:
     return rows[session_id].version if session_id in rows else 0
-
-
-class Log:
-    """A topic from its first record on, without a consumer group: reading it moves nobody's place."""
-
-    def __init__(self, consumer: Any, partitions: Sequence[TopicPartition], prefix: str) -> None:
-        self._consumer = consumer
-        self._partitions = partitions
-        self._prefix = prefix
-        self.read = 0
-        self.skipped = 0
-        self.total = 0
-
-    async def until_end(self) -> AsyncGenerator[list[Decoded]]:
-        """Yield batches up to the end that the topic has now."""
-        ends = await self._consumer.end_offsets(self._partitions)
-        self.total = sum(ends.values())
-        while [p for p in self._partitions if await self._consumer.position(p) < ends[p]]:
-            fetched = await self._consumer.getmany(timeout_ms=500, max_records=BATCH)
-            batch = [one for records in fetched.values() for raw in records if (one := self._decoded(raw))]
-            if batch:
-                yield batch
-
-    def _decoded(self, raw: Any) -> Decoded | None:
-        self.read += 1
-        try:
-            return decode(record_of(raw, self._prefix))
-        except ContractError:
-            self.skipped += 1
-            return None
-
-
-@asynccontextmanager
-async def log_of(topic: Topic, bootstrap: str, prefix: str, *, only: int | None = None) -> AsyncGenerator[Log]:
-    """Open a topic, or one partition of it, at its beginning."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    try:
-        numbers = range(topic.partitions) if only is None else [only]
-        partitions = [TopicPartition(prefix + topic.name, number) for number in numbers]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        yield Log(consumer, partitions, prefix)
-    finally:
-        await consumer.stop()

@@ -1,5 +1,5 @@
 -- Every command of a Transaction, whatever it decided: events, marks, read row, reviews, refunds and free text in one
--- statement, one commit. Parameters travel as text; the cast beside each is its type.
+-- statement, one commit. The cast beside each parameter is the type it is sent as.
 WITH room AS (
     -- Only a new Transaction needs room. ON CONFLICT sees the counter's newest version, so twenty at once stay twenty.
     INSERT INTO unpaid AS mine (user_id, open)
@@ -44,13 +44,13 @@ left_room AS (
     UPDATE unpaid SET open = open - 1 FROM written WHERE user_id = %(user_id)s::uuid AND %(closes)s::boolean
 ),
 ps AS (
-    INSERT INTO payment_session (transaction_id, provider, next_attempt_at, check_at)
-    SELECT %(stream_id)s::uuid, %(provider)s::text, %(page_at)s::timestamptz, %(expires_at)s::timestamptz
+    INSERT INTO payment_session (transaction_id, provider, return_url, next_attempt_at, check_at)
+    SELECT %(stream_id)s::uuid, %(provider)s::text, %(return_url)s::text, %(page_at)s::timestamptz, %(expires_at)s::timestamptz
     FROM written WHERE %(opens)s::boolean
 ),
 ps_over AS (
     -- Nobody needs a page to pay on any more.
-    UPDATE payment_session SET next_attempt_at = NULL
+    UPDATE payment_session SET next_attempt_at = NULL, return_url = NULL
     FROM written WHERE transaction_id = %(stream_id)s::uuid AND %(closes)s::boolean AND next_attempt_at IS NOT NULL
 ),
 ft AS (
@@ -83,7 +83,9 @@ rq AS (
 rs AS (
     UPDATE refund SET status = f.status, code = f.code, settled_at = %(occurred_at)s::timestamptz
     FROM written, jsonb_to_recordset(%(refunds_settled)s::jsonb) AS f (id uuid, status text, code text)
-    WHERE refund.id = f.id
+    -- The array: of a join with a set whose size it can't know PostgreSQL makes one that reads all refunds.
+    WHERE refund.id = f.id AND refund.id = ANY (ARRAY(
+        SELECT (settled ->> 'id')::uuid FROM jsonb_array_elements(%(refunds_settled)s::jsonb) settled))
 )
 -- 0: the guard failed; AppendSql raises GuardFailed and the handler decides what that means.
 SELECT coalesce(max(version), 0) FROM written

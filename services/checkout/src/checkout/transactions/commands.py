@@ -12,6 +12,7 @@ from uuid import UUID
 
 from booking_contracts.money import Money
 from booking_contracts.transactions import ProductSnapshot
+from checkout.transactions.state import Status
 
 PaymentStatus = Literal["pending", "failed", "denied", "voided", "paid", "partly_refunded", "refunded"]
 """What a payment came to. failed: no money came; denied: its method refused it, and takes back what it gave; voided:
@@ -40,7 +41,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """`offer`, `practitioner`: None where there is none. `page_at`: when a worker may first ask for a payment page."""
+    """`offer`, `practitioner`: None where there is none. `page_at`: when a worker may first ask for a payment page.
+    `return_url`: where the page sends the member afterwards."""
 
     transaction_id: UUID
     user_id: UUID
@@ -49,6 +51,7 @@ class Create:
     provider: str
     expires_at: datetime
     page_at: datetime | None = None
+    return_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +161,4 @@ class Refusal:
 
     code: str
     detail: str
-    current_status: str | None = None
+    current_status: Status | None = None

@@ -6,7 +6,7 @@ Which command is possible in which status is the table `LIFECYCLE` (P3); everyth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import Literal, assert_never
 from uuid import UUID
 
 from booking_contracts.event import Event
@@ -64,6 +64,25 @@ LIFECYCLE: Mapping[type[Command], frozenset[Status]] = {
     RefuseRefund: ANY,
     FollowSession: ANY,
 }
+PersonalCommand = Literal["cancel", "refund", "reassign"]
+
+
+def allowed(
+    status: Status, *, refunding: bool, begun: bool, is_owner: bool, is_admin: bool
+) -> tuple[PersonalCommand, ...]:
+    """The commands that somebody may give to a Transaction of this status through the HTTP interface.
+
+    `refunding`: its money is being returned; `begun`: a session of it has begun. What else a command relies upon, the
+    new practitioner or how much money is left, only shows when it is given.
+    """
+    is_allowed: dict[PersonalCommand, bool] = {
+        "cancel": (is_owner or is_admin) and status in LIFECYCLE[Cancel],
+        "refund": is_admin and status in LIFECYCLE[RequestRefund] and not refunding,
+        "reassign": is_admin and status in LIFECYCLE[Reassign] and not refunding and not begun,
+    }
+    return tuple(name for name, yes in is_allowed.items() if yes)
+
+
 NOT_REFUNDABLE = Refusal(
     "not_refundable", "Nothing of this money is left here, or how much is unknown: ask the provider, then dismiss it."
 )
@@ -214,7 +233,7 @@ def _settle_review(command: SettleReview, state: Existing) -> list[Event] | Refu
     if review is None:
         return Refusal("not_found", "There is no such review.")
     if review.state != "open":
-        return Refusal("review_settled", "This review is settled already.")
+        return Refusal("already_settled", "This review is settled already.")
     settled = PaymentReviewSettled(
         **parties(state.sale), review_id=review.id, outcome=command.outcome, reason_id=command.reason_id
     )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import psycopg
+from psycopg.rows import tuple_row
 
 from booking_contracts.topics import TRANSACTIONS
 from booking_contracts.transactions import (
@@ -22,6 +26,9 @@ from booking_store import (
     CommandContext,
     Connection,
     GuardFailed,
+    IdempotencyKey,
+    LoadBeside,
+    Loaded,
     Refused,
     StoreError,
     load,
@@ -88,6 +95,7 @@ def parameters(change: Change[Command, State]) -> Mapping[str, Any]:
         "most_unpaid": MOST_UNPAID,
         "relies_on_unbegun": isinstance(command, Reassign),
         "page_at": command.page_at if isinstance(command, Create) else None,
+        "return_url": command.return_url if isinstance(command, Create) else None,
         "reviews": json.dumps(_changed_reviews(before, after)),
         "refunds_requested": json.dumps([_requested(e, after) for e in events if isinstance(e, RefundRequested)]),
         "refunds_settled": json.dumps(
@@ -190,6 +198,68 @@ TRANSACTION: Aggregate[Command, State] = Aggregate(
     hides=_hides,
     explain=_explain,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a Transaction shows that isn't its own: its payment page, its people's names, its session as consumed.
+
+    The session is the one that has begun, else the latest. An erased person's name is gone (E4).
+    """
+
+    redirect_url: str | None = None
+    practitioner_name: str | None = None
+    practitioner_erased: bool = False
+    member_name: str | None = None
+    member_erased: bool = False
+    session_id: UUID | None = None
+    session_status: str | None = None
+
+
+_BESIDE = """
+SELECT json_build_array((SELECT redirect_url FROM payment_session WHERE transaction_id = t.id),
+    CASE WHEN p.erased_at IS NULL THEN p.name END, p.erased_at IS NOT NULL,
+    CASE WHEN m.erased_at IS NULL THEN m.name END, m.erased_at IS NOT NULL, s.session_id, s.status)::text
+FROM transaction t
+LEFT JOIN practitioner p ON p.id = t.practitioner_id
+LEFT JOIN person m ON m.id = t.user_id
+LEFT JOIN LATERAL (
+    SELECT session_id, status FROM consulted_session WHERE transaction_id = t.id
+    ORDER BY status IN ('on_progress', 'completed') DESC, session_id DESC LIMIT 1
+) s ON true
+WHERE t.id = $1
+"""
+_WITH_BESIDE = LoadBeside(_BESIDE)
+
+
+class LoadWithBeside:
+    """How a command's Transaction is loaded whose answer shows more than itself: `beside`, as at the last load.
+
+    No command changes it but a reassignment, which brings the new practitioner's name itself.
+    """
+
+    beside = Beside()
+
+    async def __call__(self, conn: Connection, transaction_id: UUID, key: IdempotencyKey | None) -> Loaded:
+        """The stream and what its key remembers."""
+        loaded, text = await _WITH_BESIDE(conn, transaction_id, key)
+        self.beside = _beside(text)
+        return loaded
+
+
+async def beside_of(conn: Connection, transaction_id: UUID) -> Beside:
+    """What that Transaction shows beside itself now."""
+    cursor = psycopg.AsyncRawCursor(conn, row_factory=tuple_row)
+    await cursor.execute(_BESIDE, [transaction_id], prepare=True)
+    row = await cursor.fetchone()
+    return _beside(row[0] if row else None)
+
+
+def _beside(text: str | bytes | None) -> Beside:
+    if text is None:
+        return Beside()
+    found = Beside(*json.loads(text))
+    return replace(found, session_id=UUID(str(found.session_id)) if found.session_id else None)
 
 
 async def read_at(

@@ -1,26 +1,30 @@
-"""PUT /v1/assessments/{id}: what the assessment service tells, where it doesn't write its topic (R1)."""
+"""/v1/assessments: what the assessment service tells, where it doesn't write its topic (R1), and what is known."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 import psycopg
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from booking_contracts.event import Instant
 from booking_web.auth import Principal, require
-from booking_web.conditions import Conditions, Preconditions
+from booking_web.conditions import Conditions
 from booking_web.consistency import stamp
-from booking_web.idempotency import Idempotency, Written
+from booking_web.idempotency import Written
 from booking_web.instants import InstantIn
-from booking_web.problems import conflict, problem_responses
+from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
+from booking_web.problems import conflict, not_found, problem_responses
+from booking_web.writes import WriteCall
 from consultation.dependencies import SERVICE, Dependencies
 from consultation.entitlements import store
 
 Teller = Annotated[Principal, Depends(require("service", "admin"))]
+Reader = Annotated[Principal, Depends(require("member", "service", "admin"))]
 
 
-class AssessmentIn(BaseModel):
+class AssessmentIn(BaseModel, title="AssessmentCompletion"):
     """What the assessment service tells."""
 
     model_config = ConfigDict(extra="forbid")
@@ -29,7 +33,7 @@ class AssessmentIn(BaseModel):
     completed_at: InstantIn
 
 
-class AssessmentOut(BaseModel):
+class AssessmentOut(BaseModel, title="Assessment"):
     """An assessment as it is known here."""
 
     id: UUID
@@ -42,8 +46,9 @@ OTHER_OWNER = conflict("other_owner", "The assessment belongs to another member;
 
 
 def assessments_router(deps: Dependencies) -> APIRouter:
-    """PUT /v1/assessments/{assessment_id}."""
+    """Its own members read them, the assessment service and admins write and read all."""
     router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
+    _reading_routes(router, deps)
 
     @router.put(
         "/{assessment_id}",
@@ -55,27 +60,66 @@ def assessments_router(deps: Dependencies) -> APIRouter:
         assessment_id: UUID,
         body: AssessmentIn,
         _caller: Teller,
-        idempotency: Idempotency,
-        conditions: Preconditions,
-        response: Response,
+        call: WriteCall,
     ) -> AssessmentOut:
         """Create (201) or change (200) it, for the assessment service, where that does not write its topic (R1)."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
-            return await _change(conn, assessment_id, body, conditions)
+            return await _change(conn, assessment_id, body, call.conditions)
 
-        written, _ = await idempotency.once(deps.database, change)
+        written, _ = await call.idempotency.once(deps.database, change)
         answer = written.body(AssessmentOut)
         if answer is None:  # an answer that was not kept
             async with deps.database.autocommit() as conn:
                 kept = await store.assessment_of(conn, assessment_id)
             assert kept is not None  # assessments are never removed
             answer = _view(kept)
-        response.status_code = written.status
-        stamp(response, SERVICE, "assessment", assessment_id, answer.version)
+        call.response.status_code = written.status
+        stamp(call.response, SERVICE, "assessment", assessment_id, answer.version)
         return answer
 
     return router
+
+
+def _reading_routes(router: APIRouter, deps: Dependencies) -> None:
+    refused = problem_responses(401, 403, 422, 429, 503)
+
+    @router.get("", summary="Own assessments, the last completed first; a service or admin sees all", responses=refused)
+    async def list_assessments(
+        caller: Reader,
+        page: Page,
+        user_id: Annotated[UUID | None, Query(description="Only this member's (services and admins).")] = None,
+    ) -> PageOf[AssessmentOut]:
+        """Those that a session may be about."""
+        owner = user_id if _sees_all(caller) else caller.sub
+        if user_id not in {None, owner}:
+            return PageOf[AssessmentOut](items=[])
+        of = "assessments"
+        after = decode_cursor(page.cursor, datetime, UUID, of=of) if page.cursor else None
+        async with deps.database.autocommit() as conn:
+            found = await store.assessments(
+                conn,
+                owner,
+                limit=page.limit + 1,
+                after=after,  # pyright: ignore[reportArgumentType] - as its types say
+            )
+        last = found[page.limit - 1] if len(found) > page.limit else None
+        more = encode_cursor(last.completed_at, last.id, of=of) if last else None
+        return PageOf[AssessmentOut](**page_of([_view(one) for one in found[: page.limit]], more))
+
+    @router.get("/{assessment_id}", summary="One assessment", responses=refused | problem_responses(404))
+    async def get_assessment(assessment_id: UUID, caller: Reader, response: Response) -> AssessmentOut:
+        """The caller's own, or any for a service or admin."""
+        async with deps.database.autocommit() as conn:
+            kept = await store.assessment_of(conn, assessment_id)
+        if kept is None or not (_sees_all(caller) or kept.user_id == caller.sub):
+            raise not_found()
+        stamp(response, SERVICE, "assessment", kept.id, kept.version)
+        return _view(kept)
+
+
+def _sees_all(caller: Principal) -> bool:
+    return caller.has("service", "admin")
 
 
 async def _change(

@@ -118,9 +118,10 @@ def _status_after(event: TransactionEvent) -> str | None:
 async def _created(conn: Connection, event: TransactionCreated, version: int) -> None:
     await conn.execute(
         "INSERT INTO entitlement (transaction_id, user_id, practitioner_id, status, kind, request_limit_minutes, "
-        "auto_start, version) VALUES (%s, %s, %s, 'awaiting_payment', %s, %s, %s, %s)",
+        "auto_start, version, product_name, duration_minutes) "
+        "VALUES (%s, %s, %s, 'awaiting_payment', %s, %s, %s, %s, %s, %s)",
         [event.transaction_id, event.user_id, event.practitioner_id, event.product.kind,
-         event.request_limit_minutes, event.auto_start, version],
+         event.request_limit_minutes, event.auto_start, version, event.product.name, event.product.duration_minutes],
     )  # fmt: skip
 
 
@@ -184,6 +185,23 @@ async def keep_assessment(
     if kept is None:
         raise OtherOwner(f"assessment {assessment_id} belongs to another member")
     return kept
+
+
+async def assessments(
+    conn: Connection, user_id: UUID | None, *, limit: int, after: tuple[datetime, UUID] | None
+) -> list[KeptAssessment]:
+    """A page of a member's assessments, or of everybody's, the last completed first."""
+    conditions = ["user_id = %(user_id)s"] if user_id else []
+    conditions += ["(completed_at, id) < (%(at)s, %(id)s)"] if after else []
+    at, last = after or (None, None)
+    # The limit in the text: for a parameter PostgreSQL guesses a tenth of the table.
+    query = (
+        f"SELECT id, user_id, completed_at, version FROM assessment WHERE {' AND '.join(conditions) or 'true'} "  # noqa: S608 - constants
+        f"ORDER BY completed_at DESC, id DESC LIMIT {int(limit)}"
+    )
+    async with conn.cursor(row_factory=class_row(KeptAssessment)) as cursor:
+        await cursor.execute(query.encode(), {"user_id": user_id, "at": at, "id": last})
+        return await cursor.fetchall()
 
 
 async def assessment_of(conn: Connection, assessment_id: UUID, *, locked: bool = False) -> KeptAssessment | None:

@@ -1,5 +1,5 @@
 -- Every command of a FeedbackSession, whatever it decided: events, marks, read row, text and claims in one statement,
--- one commit. Parameters travel as text; the cast beside each is its type.
+-- one commit. The cast beside each parameter is the type it is sent as.
 WITH erased AS MATERIALIZED (
     -- E4: nothing free is kept of an erased person, nor about an erased member. Asked before any row is locked, because it
     -- waits for an erasure under way, which locks rows of its own.
@@ -18,11 +18,12 @@ guard AS (
 ik AS ({{idempotency}}),
 ev AS ({{events}}),
 ob AS ({{outbox}}),
+written AS (SELECT max(version) AS version FROM ev HAVING max(version) IS NOT NULL),
 tx AS (
     INSERT INTO session_text (id, session_id, author_id, text, link, recorded_at)
     SELECT %(text_id)s::uuid, %(stream_id)s::uuid, %(author_id)s::uuid, %(text)s::text, %(link)s::text,
            statement_timestamp()
-    FROM (SELECT 1 FROM ev LIMIT 1) written, erased
+    FROM written, erased
     WHERE %(text_id)s::uuid IS NOT NULL AND NOT erased.yes
     RETURNING text, link
 ),
@@ -44,8 +45,8 @@ rw AS (
            CASE WHEN %(text_id)s::uuid = %(result_id)s::uuid THEN (SELECT text FROM tx) END,
            %(reason_code)s::text, %(reason_id)s::uuid,
            CASE WHEN %(text_id)s::uuid = %(reason_id)s::uuid THEN (SELECT text FROM tx) END,
-           version, statement_timestamp()
-    FROM ev ORDER BY version DESC LIMIT 1
+           written.version, statement_timestamp()
+    FROM written
     ON CONFLICT (id) DO UPDATE SET
         practitioner_id = excluded.practitioner_id, status = excluded.status,
         scheduled_date = excluded.scheduled_date, time_start = excluded.time_start, time_end = excluded.time_end,
@@ -58,10 +59,10 @@ rw AS (
         result_notes = excluded.result_notes, reason_code = excluded.reason_code, reason_id = excluded.reason_id,
         reason = excluded.reason, version = excluded.version, updated_at = excluded.updated_at
 ),
--- S4: free the claims or hold them, never both on one claim: sibling CTEs don't see each other's rows.
+-- S4: only the claims that change, and never both on one: sibling CTEs don't see each other's rows.
 fr AS (
-    DELETE FROM time_claim USING (SELECT 1 FROM ev LIMIT 1) written
-    WHERE session_id = %(stream_id)s::uuid AND NOT %(holds_time)s::boolean
+    DELETE FROM time_claim USING written
+    WHERE session_id = %(stream_id)s::uuid AND person_id = ANY(%(freed)s::uuid[])
 ),
 ho AS (
     INSERT INTO time_claim (session_id, person_id, during)
@@ -70,11 +71,10 @@ ho AS (
         -- One after the other per person, everybody in the same order. EXCLUDE looks after it has inserted, so two that
         -- insert at once wait for each other: a deadlock, a second lost, and with many of them again and again (K33).
         SELECT person, pg_advisory_xact_lock(hashtextextended(person::text, 0)) FROM (
-            SELECT person FROM unnest(%(persons)s::uuid[]) AS person, (SELECT 1 FROM ev LIMIT 1) written
-            WHERE %(holds_time)s::boolean ORDER BY person
+            SELECT person FROM unnest(%(claimed)s::uuid[]) AS person, written ORDER BY person
         ) sorted
     ) locked
     ON CONFLICT (session_id, person_id) DO UPDATE SET during = excluded.during -- its own old time never blocks it (S5)
 )
 -- 0: the guard failed; AppendSql raises GuardFailed and the handler decides again.
-SELECT coalesce(max(version), 0) FROM ev
+SELECT coalesce(max(version), 0) FROM written

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from booking_contracts.sessions import SessionStatus
 from consultation.entitlements.domain import Assessment, Entitlement
-from consultation.sessions.lifecycle import CommandName, ReasonCode, Role
+from consultation.sessions.lifecycle import CommandName, PersonalCommand, ReasonCode, Role
 from consultation.sessions.times import Fault, LocalTimes
 
 RefusalCode = Literal[
@@ -25,7 +25,7 @@ class Refusal:
     code: RefusalCode
     detail: str
     current_status: SessionStatus | None = None
-    allowed_commands: tuple[CommandName, ...] = ()
+    allowed_commands: tuple[PersonalCommand, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 

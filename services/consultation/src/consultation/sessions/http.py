@@ -10,24 +10,25 @@ from datetime import datetime
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from booking_contracts.ids import uuid7
 from booking_store import Cause, CommandContext, Connection, FreeText, Outcome, handle
 from booking_web import context
 from booking_web.auth import Principal, require
-from booking_web.conditions import Conditions, Preconditions, RequiredPreconditions
-from booking_web.consistency import Consistency, ConsistencyWish, stamp
-from booking_web.context import Context, RequestContext
-from booking_web.idempotency import Idempotency, IdempotencyKey
-from booking_web.problems import problem_responses
+from booking_web.conditions import Conditions, IfMatchHeader, IfNoneMatchHeader, conditions_of
+from booking_web.consistency import ConsistencyWish, TokensHeader, WaitQuery, stamp, wish_of
+from booking_web.context import SCOPE_KEY, Context
+from booking_web.idempotency import IdempotencyKey, KeyHeader, scope_of, tell_replayed
+from booking_web.problems import precondition_required, problem_responses
 from consultation import people
 from consultation.dependencies import CONSUMER, SERVICE, TOKENS, Dependencies
 from consultation.links import InvalidLinkError
+from consultation.people import LoadWithParties, Parties
 from consultation.sessions import problems, reads
 from consultation.sessions.commands import Cancel, Fail, Reschedule, Schedule, Start, UploadResult
-from consultation.sessions.models import ReasonIn, RequestIn, ResultIn, ScheduleIn, SessionOut
+from consultation.sessions.models import CancelIn, FailIn, RequestIn, ResultIn, ScheduleIn, SessionOut
 from consultation.sessions.problems import REQUEST, invalid_link
 from consultation.sessions.state import NotRequested, State
 from consultation.sessions.store import SESSION, Draft, NotYet, Person, by_person, request
@@ -65,18 +66,24 @@ def cause_of(context: Context) -> Cause:
     return Cause("system", context.correlation_id, context.request_id, context.traceparent)
 
 
-async def row_after(conn: Connection, outcome: Outcome[State], text: FreeText | None = None) -> reads.Row:
-    """The session as the command left it; for a repeated request as the first one left it."""
+async def row_after(
+    conn: Connection, outcome: Outcome[State], text: FreeText | None = None, parties: Parties | None = None
+) -> reads.Row:
+    """The session as the command left it; for a repeated request as the first one left it.
+
+    With `parties` in hand the answer to a change asks the database nothing more.
+    """
     if outcome.replay is not None:
         assert outcome.replay.object_id is not None
         assert outcome.replay.version is not None
         return await reads.at_version(conn, outcome.replay.object_id, outcome.replay.version)
     assert not isinstance(outcome.state, NotRequested)
-    text = text if outcome.changed else None
-    return await reads.after(conn, outcome.state, outcome.version, outcome.began_at, text)
+    text, about = text if outcome.changed else None, outcome.state.about
+    parties = parties or await people.parties_of(conn, about.practitioner_id, about.user_id, about.transaction_id)
+    return reads.after(outcome.state, outcome.version, outcome.began_at, text, parties)
 
 
-def shown(response: Response, row: reads.Row, reader: UUID | None) -> SessionOut:
+def shown(response: Response, row: reads.Row, reader: Person | None) -> SessionOut:
     """The session's view for that person, with its version on the answer."""
     view = SessionOut.of(row, reader)
     stamp_session(response, view.id, view.version, view)
@@ -116,51 +123,46 @@ class CommandCall:
         await self.consistency.visible(deps.database, CONSUMER, TOKENS)
         at = deps.clock()
         command, context = by_person(person_of(caller), draft, at), self.context(at, text)
+        load = LoadWithParties()
         async with deps.database.autocommit() as conn:
-            outcome = await handle(conn, SESSION, session_id, command, context)
-            after_commit(deps, outcome)
-            return shown(self.response, await row_after(conn, outcome, text), caller.sub)
+            outcome = await handle(conn, SESSION, session_id, command, context, load=load)
+            after_commit(deps, outcome, self.response)
+            return shown(self.response, await row_after(conn, outcome, text, load.parties), person_of(caller))
 
 
-def after_commit(deps: Dependencies, outcome: Outcome[State]) -> None:
-    """Wake the relay for what was just committed."""
+def after_commit(deps: Dependencies, outcome: Outcome[State], response: Response) -> None:
+    """Wake the relay for what was just committed, or tell that it was before."""
     if outcome.changed:
         deps.committed()
+    if outcome.replay is not None:
+        tell_replayed(response)
 
 
 @dataclass(frozen=True, slots=True)
-class _Unconditional:
-    """The parts that every call has."""
+class _Called:
+    """All that a command's route takes beside its body, as one dependency: FastAPI spends more on each than it does."""
 
-    cause: Cause
-    key: IdempotencyKey | None
-    consistency: ConsistencyWish
-    response: Response
+    needs_if_match: bool
 
-    def under(self, conditions: Conditions) -> CommandCall:
-        return CommandCall(self.cause, self.key, self.consistency, conditions, self.response)
-
-
-# Coroutines, though they await nothing: FastAPI sends a plain function to a thread, which costs more than it does.
-async def _parts(
-    context: RequestContext, idempotency: Idempotency, consistency: Consistency, response: Response
-) -> _Unconditional:
-    return _Unconditional(cause_of(context), idempotency.key, consistency, response)
-
-
-Parts = Annotated[_Unconditional, Depends(_parts)]
-
-
-async def _call(parts: Parts, conditions: Preconditions) -> CommandCall:
-    return parts.under(conditions)
+    async def __call__(
+        self,
+        request: Request,
+        response: Response,
+        key: KeyHeader = None,
+        tokens: TokensHeader = None,
+        wait: WaitQuery = 2.0,
+        _if_match: IfMatchHeader = None,
+        _if_none_match: IfNoneMatchHeader = None,
+    ) -> CommandCall:
+        scope = await scope_of(request, response, key)
+        wish, conditions = await wish_of(tokens, wait), conditions_of(request.scope)
+        if self.needs_if_match and conditions.if_match is None:
+            raise precondition_required()
+        return CommandCall(cause_of(request.scope[SCOPE_KEY]), scope.key, wish, conditions, response)
 
 
-async def _conditional_call(parts: Parts, conditions: RequiredPreconditions) -> CommandCall:
-    return parts.under(conditions)
-
-
-Call = Annotated[CommandCall, Depends(_call)]
-ConditionalCall = Annotated[CommandCall, Depends(_conditional_call)]
+Call = Annotated[CommandCall, Depends(_Called(needs_if_match=False))]
+ConditionalCall = Annotated[CommandCall, Depends(_Called(needs_if_match=True))]
 """As Call, and 428 without If-Match (S7)."""
 
 
@@ -185,11 +187,11 @@ def requests_router(deps: Dependencies) -> APIRouter:
                 return await request(conn, person, body.transaction_id, body.assessment_id, context)
 
         outcome = await patiently(attempt, call.consistency.wait)
-        after_commit(deps, outcome)
+        after_commit(deps, outcome, call.response)
         async with deps.database.autocommit() as conn:
             row = await row_after(conn, outcome)
         call.response.headers["Location"] = f"/v1/sessions/{row['id']}"
-        return shown(call.response, row, caller.sub)
+        return shown(call.response, row, person)
 
     return router
 
@@ -222,24 +224,26 @@ def _schedule_routes(router: APIRouter, deps: Dependencies) -> None:
         return lambda actor, at: kind(actor, at, times, link)
 
     @router.post("/schedule", summary="Set date, time and meeting link (store)", responses=SCHEDULE_REFUSED)
-    async def schedule(session_id: UUID, body: ScheduleIn, caller: Practitioner, call: Call) -> SessionOut:
+    async def schedule_session(session_id: UUID, body: ScheduleIn, caller: Practitioner, call: Call) -> SessionOut:
         """The session is `scheduled` after it; neither party is ever in two places (S4)."""
         return await call.carry_out(deps, session_id, caller, await draft(Schedule, body, caller))
 
     @router.put("/schedule", summary="Change date, time or meeting link (update)", responses=RESCHEDULE_REFUSED)
-    async def reschedule(session_id: UUID, body: ScheduleIn, caller: Practitioner, call: ConditionalCall) -> SessionOut:
+    async def reschedule_session(
+        session_id: UUID, body: ScheduleIn, caller: Practitioner, call: ConditionalCall
+    ) -> SessionOut:
         """The whole schedule anew, decided on the version that `If-Match` names (S7)."""
         return await call.carry_out(deps, session_id, caller, await draft(Reschedule, body, caller))
 
 
 def _progress_routes(router: APIRouter, deps: Dependencies) -> None:
     @router.post("/start", summary="Flag the session as running", responses=problem_responses(*problems.START))
-    async def start(session_id: UUID, caller: Practitioner, call: Call) -> SessionOut:
+    async def start_session(session_id: UUID, caller: Practitioner, call: Call) -> SessionOut:
         """By its practitioner, where the product does not start its sessions by itself."""
         return await call.carry_out(deps, session_id, caller, Start)
 
     @router.post("/result", summary="Upload the result, or replace it", responses=problem_responses(*problems.RESULT))
-    async def upload_result(session_id: UUID, body: ResultIn, caller: Practitioner, call: Call) -> SessionOut:
+    async def upload_session_result(session_id: UUID, body: ResultIn, caller: Practitioner, call: Call) -> SessionOut:
         """The session is `completed` after it; a second upload replaces the first."""
         text = FreeText(uuid7(), caller.sub, body.result_notes, _result_link(deps, body.result_link))
         has_link, has_notes = text.link is not None, text.text is not None
@@ -249,21 +253,21 @@ def _progress_routes(router: APIRouter, deps: Dependencies) -> None:
 
 
 def _ending_routes(router: APIRouter, deps: Dependencies) -> None:
-    def draft(kind: type[Cancel] | type[Fail], body: ReasonIn, caller: Principal) -> tuple[Draft, FreeText]:
+    def draft(kind: type[Cancel] | type[Fail], body: CancelIn | FailIn, caller: Principal) -> tuple[Draft, FreeText]:
         text = FreeText(uuid7(), caller.sub, body.reason)
         return lambda actor, at: kind(actor, at, body.reason_code, text.id), text
 
-    @router.post("/cancel", summary="Cancel, with a reason", responses=problem_responses(*problems.END))
-    async def cancel(session_id: UUID, body: ReasonIn, caller: Party, call: Call) -> SessionOut:
+    @router.post("/cancel", summary="Cancel, with a reason", responses=problem_responses(*problems.CANCEL))
+    async def cancel_session(session_id: UUID, body: CancelIn, caller: Party, call: Call) -> SessionOut:
         """By the member or the practitioner; the reason's code goes with who cancels (S5)."""
         return await call.carry_out(deps, session_id, caller, *draft(Cancel, body, caller))
 
     @router.post(
         "/fail",
         summary="Fail, for a technical or administrative reason",
-        responses=problem_responses(*problems.END),
+        responses=problem_responses(*problems.FAIL),
     )
-    async def fail(session_id: UUID, body: ReasonIn, caller: Admin, call: Call) -> SessionOut:
+    async def fail_session(session_id: UUID, body: FailIn, caller: Admin, call: Call) -> SessionOut:
         """By an admin, also while it runs (S5)."""
         return await call.carry_out(deps, session_id, caller, *draft(Fail, body, caller))
 

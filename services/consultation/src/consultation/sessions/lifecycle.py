@@ -4,11 +4,11 @@ The decider reads this table and nothing else about statuses; `tests/unit/test_s
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from booking_contracts.sessions import CancelReason, FailReason, SessionStatus
 
-ReasonCode = CancelReason | FailReason
+ReasonCode = Literal[CancelReason, FailReason]
 Role = Literal["member", "practitioner", "admin", "system"]
 CommandName = Literal[
     "request",
@@ -55,10 +55,10 @@ LIFECYCLE: dict[tuple[SessionStatus | None, CommandName], Step] = {
     ("on_progress", "fail"): Step(ADMIN_OR_SYSTEM, "failed"),
 }
 
+PersonalCommand = Literal["schedule", "reschedule", "start", "upload_result", "replace_result", "cancel", "fail"]
+
 # The commands that a person gives through the HTTP interface, in the order in which a session meets them.
-PERSONAL: tuple[CommandName, ...] = (
-    "schedule", "reschedule", "start", "upload_result", "replace_result", "cancel", "fail",
-)  # fmt: skip
+PERSONAL: tuple[PersonalCommand, ...] = get_args(PersonalCommand)
 
 # S4: a session holds its people's time in these statuses, and in no other.
 HOLDS_TIME: frozenset[SessionStatus] = frozenset({"scheduled", "on_progress"})
@@ -68,8 +68,9 @@ CANCEL_REASONS: dict[Role, tuple[CancelReason, ...]] = {
     "member": ("canceled_by_member", "other"),
     "practitioner": ("canceled_by_practitioner", "other"),
 }
+AdminsFailReason = Literal["technical", "no_show_member", "no_show_practitioner", "other"]
 FAIL_REASONS: dict[Role, tuple[FailReason, ...]] = {
-    "admin": ("technical", "no_show_member", "no_show_practitioner", "other"),
+    "admin": get_args(AdminsFailReason),
     "system": ("practitioner_timeout", "payment_reversed"),
 }
 
@@ -79,6 +80,8 @@ def ever(name: CommandName) -> frozenset[Role]:
     return frozenset[Role]().union(*(step.actors for (_, command), step in LIFECYCLE.items() if command == name))
 
 
-def allowed(status: SessionStatus | None, role: Role) -> tuple[CommandName, ...]:
-    """The commands that this role may give through the HTTP interface to a session of this status."""
-    return tuple(name for name in PERSONAL if (step := LIFECYCLE.get((status, name))) and role in step.actors)
+def allowed(status: SessionStatus | None, *roles: Role) -> tuple[PersonalCommand, ...]:
+    """The commands that these roles may give through the HTTP interface to a session of this status."""
+    return tuple(
+        name for name in PERSONAL if (step := LIFECYCLE.get((status, name))) and not step.actors.isdisjoint(roles)
+    )

@@ -7,7 +7,7 @@ flow's request).
 import re
 from collections.abc import Mapping
 from datetime import date, time
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import quote
 from uuid import UUID
 
@@ -24,10 +24,13 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from booking_contracts.event import Instant, LocalTime, ProductKind
-from booking_contracts.sessions import SessionStatus
+from booking_contracts.sessions import CancelReason, SessionStatus
+from booking_contracts.topics import SESSIONS
 from booking_people import Unusable, is_visible, whatsapp_digits
 from booking_people import phone as usable
-from consultation.sessions.lifecycle import ReasonCode
+from booking_web.languages import language_for
+from consultation.sessions.lifecycle import AdminsFailReason, PersonalCommand, ReasonCode, Role, allowed
+from consultation.sessions.store import Person
 from consultation.sessions.times import LocalTimes
 
 TEXTS = {
@@ -64,8 +67,8 @@ def whatsapp_url(phone: str | None, text: str) -> str | None:
 
 
 def greeting(*, kind: str, locale: str | None, practitioner_name: str | None, member_name: str | None) -> str:
-    """What the member's message begins with, in the practitioner's language (Indonesian unless it is English)."""
-    language = "en" if (locale or "").lower().startswith("en") else "id"
+    """What the member's message begins with, in the language of the practitioner's locale."""
+    language = language_for(locale)
     return TEXTS[language].format(
         practitioner=f" {practitioner_name}" if practitioner_name else "",
         introduction=INTRODUCTIONS[language].format(name=member_name) if member_name else "",
@@ -116,18 +119,30 @@ FoldIn = Annotated[Literal[0, 1], BeforeValidator(_number)]
 LinkIn = Annotated[str, StringConstraints(max_length=4_096)]  # the link rule has its own limits, with its own code
 
 
+EVENT_TYPES = tuple(event.TYPE for event in SESSIONS.events)
+ENUMERATIONS = {
+    "SessionStatus": get_args(SessionStatus),
+    "ProductKind": get_args(ProductKind),
+    "CancelReason": get_args(CancelReason),
+    "AdminFailReason": get_args(AdminsFailReason),
+    "SessionCommand": get_args(PersonalCommand),
+}
+OPEN_ENUMERATIONS = {"SessionReason": get_args(ReasonCode), "SessionEventType": EVENT_TYPES}
+"""What the document calls by name; the open ones may grow."""
+
+
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class RequestIn(_In):
+class RequestIn(_In, title="SessionRequest"):
     """R1: which Transaction, and perhaps which assessment it is about."""
 
     transaction_id: UUID
     assessment_id: UUID | None = None
 
 
-class ScheduleIn(_In):
+class ScheduleIn(_In, title="SessionSchedule"):
     """S1: local date and times, the practitioner's zone unless another is named, and the meeting link (S3)."""
 
     scheduled_date: DateIn = Field(examples=["2026-12-01"])
@@ -158,7 +173,7 @@ class ScheduleIn(_In):
         )
 
 
-class ResultIn(_In):
+class ResultIn(_In, title="SessionResult"):
     """A recording's link (S3), notes, or both."""
 
     result_link: LinkIn | None = Field(default=None, examples=["https://drive.google.com/file/d/abc"])
@@ -171,14 +186,21 @@ class ResultIn(_In):
         return self
 
 
-class ReasonIn(_In):
-    """S5: why, as a code of that command and actor, and in words."""
+class CancelIn(_In, title="SessionCancellation"):
+    """S5: why, as a code that goes with who cancels, and in words."""
 
-    reason_code: ReasonCode
+    reason_code: CancelReason
     reason: FreeTextIn = Field(examples=["Berhalangan"])
 
 
-class SessionOut(BaseModel):
+class FailIn(_In, title="SessionFailure"):
+    """S5: why, as an admin's code, and in words."""
+
+    reason_code: AdminsFailReason
+    reason: FreeTextIn = Field(examples=["Sambungan terputus"])
+
+
+class SessionOut(BaseModel, title="Session"):
     """A session. `erased` names what is null because it was erased (E5), not because it never was."""
 
     id: UUID
@@ -188,7 +210,11 @@ class SessionOut(BaseModel):
     practitioner_name: str | None = Field(examples=["Budi Santoso"])
     user_id: UUID
     member_name: str | None = Field(examples=["Sari Dewi"])
+    product_name: str | None = Field(
+        description="As it was sold; null where the sale is not known here.", examples=["Konseling 60 menit"]
+    )
     kind: ProductKind
+    duration_minutes: int | None = Field(description="As it was sold; null as above.", examples=[60])
     status: SessionStatus = Field(examples=["scheduled"])
     requested_at: Instant
     respond_by: Instant
@@ -206,25 +232,54 @@ class SessionOut(BaseModel):
     started_at: Instant | None = Field(examples=[None])
     result_link: str | None = Field(examples=[None])
     result_notes: str | None = Field(examples=[None])
-    reason_code: str | None = Field(examples=[None])
+    reason_code: ReasonCode | None = Field(examples=[None])
     reason: str | None = Field(examples=[None])
     whatsapp_url: str | None = Field(
         description="Opens a chat with the practitioner: for the member, while the session is `pending_negotiation`.",
         examples=["https://wa.me/6281234567890?text=Halo"],
     )
+    allowed_commands: list[PersonalCommand] = Field(
+        description="What its lifecycle allows the caller to do to it now; empty with `as_of`.", examples=[["cancel"]]
+    )
     erased: list[str] = Field(examples=[[]])
     version: int
 
     @classmethod
-    def of(cls, row: dict[str, Any], reader: UUID | None) -> Self:
-        """The view of a row of `reading` for that person; whatever the row has beside is not for show."""
-        negotiates = reader == row["user_id"] and row["status"] == "pending_negotiation"
-        url = url_of(row) if negotiates else None
+    def of(cls, row: dict[str, Any], reader: Person | None) -> Self:
+        """The view of a row of `reads` for that person; whatever the row has beside is not for show.
+
+        `reader` is None for a session of the past: nobody does anything to that.
+        """
+        negotiates = reader is not None and reader.id == row["user_id"] and row["status"] == "pending_negotiation"
         shown = {name: row[name] for name in _SHOWN}
-        return cls.model_validate({**shown, "whatsapp_url": url, "erased": _erased(row)})
+        put_together = {
+            "whatsapp_url": url_of(row) if negotiates else None,
+            "allowed_commands": [] if reader is None else allowed(row["status"], *_capacities(row, reader)),
+            "erased": _erased(row),
+        }
+        return cls.model_validate({**shown, **put_together})
 
 
-_SHOWN = tuple(name for name in SessionOut.model_fields if name not in {"whatsapp_url", "erased"})
+_SHOWN = tuple(name for name in SessionOut.model_fields if name not in {"whatsapp_url", "allowed_commands", "erased"})
+
+
+def _capacities(row: dict[str, Any], reader: Person) -> list[Role]:
+    is_it: dict[Role, bool] = {
+        "practitioner": reader.id == row["practitioner_id"],
+        "member": reader.id == row["user_id"],
+        "admin": True,
+    }
+    return [role for role, true in is_it.items() if true and role in reader.roles]
+
+
+class SummaryOut(BaseModel, title="SessionSummary"):
+    """How many sessions are open. Together the three are all that are."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    waiting: int = Field(description="For the practitioner's time (`pending_negotiation`).", examples=[2])
+    upcoming: int = Field(description="With a time that is not over yet.", examples=[3])
+    overdue: int = Field(description="Their time is over, and there is neither a result nor an end.", examples=[1])
 
 
 def _erased(row: dict[str, Any]) -> list[str]:
@@ -238,11 +293,11 @@ def _erased(row: dict[str, Any]) -> list[str]:
     return [name for name, is_gone in gone.items() if is_gone]
 
 
-class HistoryItemOut(BaseModel):
+class HistoryItemOut(BaseModel, title="SessionHistoryItem"):
     """One event of a session."""
 
     version: int
-    type: str = Field(examples=["SessionScheduled"])
+    type: str = Field(examples=["SessionScheduled"], json_schema_extra={"enum": [*EVENT_TYPES]})
     occurred_at: Instant
     actor: str = Field(examples=["practitioner:0198d2a0-3333-7000-8000-000000000003"])
     data: dict[str, Any] = Field(examples=[{"schedule_version": 1}])

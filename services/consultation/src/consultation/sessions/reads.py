@@ -5,7 +5,7 @@ A page costs the same with ten thousand sessions and with ten million: the query
 """
 
 import typing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,8 +15,8 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composable, Composed, Literal
 
 from booking_contracts.sessions import SessionCanceled, SessionFailed, SessionStatus
-from booking_store import FreeText, Stored, load
-from consultation.people import parties_of
+from booking_store import FreeText, Stored, load, load_latest
+from consultation.people import NAMED, Parties, parties_of
 from consultation.sessions.state import NotRequested, Session, fold
 from consultation.sessions.store import Person, row
 
@@ -32,20 +32,14 @@ s.result_notes, s.reason_code, s.reason_id, s.reason, s.version,
 CASE WHEN ep.person_id IS NULL THEN coalesce(p.name, pc.name) END AS practitioner_name,
 CASE WHEN em.person_id IS NULL THEN m.name END AS member_name,
 pc.phone AS practitioner_phone, pc.locale AS practitioner_locale,
-ep.person_id IS NOT NULL AS practitioner_erased, em.person_id IS NOT NULL AS member_erased
-""")
-_NAMED = SQL("""
-LEFT JOIN practitioner p ON p.id = s.practitioner_id
-LEFT JOIN contact pc ON pc.person_id = s.practitioner_id
-LEFT JOIN contact m ON m.person_id = s.user_id
-LEFT JOIN erased_person ep ON ep.person_id = s.practitioner_id
-LEFT JOIN erased_person em ON em.person_id = s.user_id
+ep.person_id IS NOT NULL AS practitioner_erased, em.person_id IS NOT NULL AS member_erased,
+e.product_name, e.duration_minutes
 """)
 _SCOPE = SQL("s.id = %(id)s AND (%(all)s OR %(person)s IN (s.practitioner_id, s.user_id))")
 _ONE = SQL("SELECT {shown} FROM feedback_session s {named} WHERE {scope}").format(
-    shown=_SHOWN, named=_NAMED, scope=_SCOPE
+    shown=_SHOWN, named=SQL(NAMED), scope=_SCOPE
 )
-_MAY_SEE = SQL("SELECT 1 FROM feedback_session s WHERE {}").format(_SCOPE)
+_MAY_SEE = SQL("SELECT s.version FROM feedback_session s WHERE {}").format(_SCOPE)
 
 
 async def one(conn: Connection, session_id: UUID, person: Person) -> Row | None:
@@ -68,11 +62,14 @@ async def at_version(conn: Connection, session_id: UUID, version: int) -> Row:
     return found
 
 
-async def after(conn: Connection, state: Session, version: int, requested_at: datetime, text: FreeText | None) -> Row:
-    """The session as a command has just left it; it has no other text than the one that the command brought."""
-    parties = await parties_of(conn, state.about.practitioner_id, state.about.user_id)
-    texts = {text.id: (text.text, text.link)} if text else {}
-    return _merged(state, version, requested_at, texts) | asdict(parties)
+def after(state: Session, version: int, requested_at: datetime, text: FreeText | None, parties: Parties) -> Row:
+    """The session as a command has just left it; it has no other text than the one that the command brought, and not
+    even that of an erased person or about an erased member (E4)."""
+    gone = parties.member_erased or (
+        parties.practitioner_erased and text and text.author_id == state.about.practitioner_id
+    )
+    texts = {text.id: (text.text, text.link)} if text and not gone else {}
+    return _merged(state, version, requested_at, texts) | parties._asdict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +85,26 @@ class HistoryItem:
     erased: tuple[str, ...] = field(default=())
 
 
-async def history(conn: Connection, session_id: UUID, person: Person) -> list[HistoryItem] | None:
-    """E2: who did what and when, newest last; None when the session is not there for that person."""
-    if not await rows_of(conn, _MAY_SEE, _scope(session_id, person)):
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some events, newest first; `version` is the session's own, and `more` says whether there are older ones."""
+
+    version: int
+    items: list[HistoryItem]
+    more: bool
+
+
+async def history(
+    conn: Connection, session_id: UUID, person: Person, *, limit: int, before: int | None = None
+) -> HistoryPage | None:
+    """E2: who did what and when, below version `before`; None when the session is not there for that person."""
+    found = await rows_of(conn, _MAY_SEE, _scope(session_id, person))
+    if not found:
         return None
-    stream = await load(conn, session_id)
+    version = found[0]["version"]
+    stream = await load_latest(conn, session_id, limit=limit + 1, below=version + 1 if before is None else before)
     texts = await _texts(conn, session_id)
-    return [_item(stored, texts) for stored in stream]
+    return HistoryPage(version, [_item(stored, texts) for stored in stream[:limit]], len(stream) > limit)
 
 
 def _item(stored: Stored, texts: dict[UUID, tuple[str | None, str | None]]) -> HistoryItem:
@@ -116,9 +126,10 @@ async def _folded(conn: Connection, stream: list[Stored]) -> Row | None:
     state = fold(stored.event for stored in stream)
     if isinstance(state, NotRequested):
         return None
-    parties = await parties_of(conn, state.about.practitioner_id, state.about.user_id)
-    texts = await _texts(conn, state.about.session_id)
-    return _merged(state, stream[-1].version, stream[0].occurred_at, texts) | asdict(parties)
+    about = state.about
+    parties = await parties_of(conn, about.practitioner_id, about.user_id, about.transaction_id)
+    texts = await _texts(conn, about.session_id)
+    return _merged(state, stream[-1].version, stream[0].occurred_at, texts) | parties._asdict()
 
 
 def _merged(
@@ -157,16 +168,20 @@ Order = typing.Literal["newest", "by_start", "waiting"]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is asked for; `start` and `end` are on `starts_at`, `[start, end)`."""
+    """What is asked for; `start` and `end` are on `starts_at`, `[start, end)`, `statuses` are any of them."""
 
-    status: SessionStatus | None = None
+    statuses: tuple[SessionStatus, ...] = ()
     start: datetime | None = None
     end: datetime | None = None
+    ids: tuple[UUID, ...] | None = None
+    transaction_id: UUID | None = None
+    practitioner_id: UUID | None = None
+    user_id: UUID | None = None
 
     @property
     def order(self) -> Order:
         """The waiting list goes by who must answer first, a range by start, all else newest first."""
-        if self.status == "pending_negotiation":
+        if self.statuses == ("pending_negotiation",):
             return "waiting"
         return "by_start" if self.start or self.end else "newest"
 
@@ -184,19 +199,28 @@ _AFTER: dict[Order, SQL] = {
     "by_start": SQL("(s.starts_at, s.id) < (%(key)s, %(id)s)"),
     "waiting": SQL("(s.respond_by, s.id) > (%(key)s, %(id)s)"),
 }
-# All sessions of one status. Equal to a status, PostgreSQL would often walk the ids from the newest and leave out the
+# All sessions of a status. Equal to a status, PostgreSQL would often walk the ids from the newest and leave out the
 # others, however many there are; between it and itself, in the order of status and id, only the index on both will do.
 _OF_STATUS = SQL("s.status BETWEEN {0} AND {0}")
 _ORDERED_OF_STATUS = SQL("s.status DESC, s.id DESC")
 _AFTER_OF_STATUS = SQL("(s.status, s.id) < ({}, %(id)s)")
 _PARTY = (SQL("s.practitioner_id = %(person)s"), SQL("s.user_id = %(person)s"))
+# By its key alone: OFFSET 0 keeps out the order and the other conditions, for which it might walk another index.
+_BY_KEY = SQL("(SELECT * FROM feedback_session WHERE {} OFFSET 0)")
+_NARROWED: dict[str, SQL] = {
+    "practitioner_id": SQL("s.practitioner_id = %(practitioner_id)s"),
+    "user_id": SQL("s.user_id = %(user_id)s"),
+    "start": SQL("s.starts_at >= %(start)s"),
+    "end": SQL("s.starts_at < %(end)s"),
+}
 
 
 async def page(
     conn: Connection, person: Person, wanted: Filter, *, limit: int, after: Position | None
 ) -> tuple[list[Row], Position | None]:
     """The next `limit` sessions that this person may see, and where the page after it begins (None: that was all)."""
-    params: Row = {"person": person.id, "start": wanted.start, "end": wanted.end}
+    params: Row = {"person": person.id, "transaction_id": wanted.transaction_id, "ids": list(wanted.ids or ())}
+    params |= {name: getattr(wanted, name) for name in _NARROWED}
     if after is not None:
         params |= {"id": after[-1], "key": after[0]}
     # One more row tells whether there is a next page.
@@ -210,31 +234,86 @@ def statement(person: Person, wanted: Filter, *, limit: int, continued: bool) ->
     """The query of a page, or of one after another page.
 
     Only what is asked for stands in the text: with `status = $1 OR $1 IS NULL` a generic plan could use no index. So do
-    limit and status: for parameters PostgreSQL's general plan guesses too many rows, looks too dear, and every call is
-    planned anew, half of a page's time.
+    limit and statuses: for parameters PostgreSQL's general plan guesses too many rows, looks too dear, and every call
+    is planned anew, half of a page's time.
     """
-    admin, order, status = "admin" in person.roles, wanted.order, Literal(wanted.status)
-    of_status = admin and order == "newest" and wanted.status is not None
-    conditions: list[Composable] = []
-    if wanted.status is not None:
-        conditions.append((_OF_STATUS if of_status else SQL("s.status = {}")).format(status))
-    if wanted.start is not None:
-        conditions.append(SQL("s.starts_at >= %(start)s"))
-    if wanted.end is not None:
-        conditions.append(SQL("s.starts_at < %(end)s"))
-    if continued:
-        conditions.append(_AFTER_OF_STATUS.format(status) if of_status else _AFTER[order])
-    pages = (
-        SQL("(SELECT s.* FROM feedback_session s WHERE {where} ORDER BY {order} LIMIT {limit})").format(
+    conditions: list[Composable] = [text for name, text in _NARROWED.items() if getattr(wanted, name) is not None]
+    pages = [
+        SQL("(SELECT s.* FROM {source} s WHERE {where} ORDER BY {order} LIMIT {limit})").format(
+            source=_source(wanted),
             where=SQL(" AND ").join([*scope, *conditions] or [SQL("true")]),
-            order=_ORDERED_OF_STATUS if of_status else _ORDERED[order],
+            order=order,
             limit=limit,
         )
-        for scope in ([()] if admin else [(party,) for party in _PARTY])
-    )
+        for scope, order in _scopes(person, wanted, continued=continued)
+    ]
     return SQL("SELECT {shown} FROM ({pages}) s {named} ORDER BY {order} LIMIT {limit}").format(
-        shown=_SHOWN, pages=SQL(" UNION ALL ").join(pages), named=_NAMED, order=_ORDERED[order], limit=limit
+        shown=_SHOWN, pages=SQL(" UNION ALL ").join(pages), named=SQL(NAMED), order=_ORDERED[wanted.order], limit=limit
     )
+
+
+def _source(wanted: Filter) -> Composable:
+    keys: list[Composable] = []
+    if wanted.ids is not None:
+        keys.append(SQL("id = ANY(%(ids)s)"))
+    if wanted.transaction_id is not None:
+        keys.append(SQL("transaction_id = %(transaction_id)s"))
+    return _BY_KEY.format(SQL(" AND ").join(keys)) if keys else SQL("feedback_session")
+
+
+def _scopes(person: Person, wanted: Filter, *, continued: bool) -> list[tuple[list[Composable], SQL]]:
+    """The parts that a page is merged of, each one index in its order: whose sessions, of which status, after what."""
+    admin, order = "admin" in person.roles, wanted.order
+    narrow = wanted.ids or wanted.transaction_id or wanted.practitioner_id or wanted.user_id
+    if admin and order == "newest" and wanted.statuses and not narrow:
+        parts: list[list[Composable]] = [
+            [_OF_STATUS.format(one), *([_AFTER_OF_STATUS.format(one)] if continued else [])]
+            for one in map(Literal, wanted.statuses)
+        ]
+        return [(part, _ORDERED_OF_STATUS) for part in parts]
+    common: list[Composable] = [_AFTER[order]] if continued else []
+    match wanted.statuses:
+        case ():
+            pass
+        case (one,):
+            common.append(SQL("s.status = {}").format(Literal(one)))
+        case several:
+            common.append(SQL("s.status IN ({})").format(SQL(", ").join(map(Literal, several))))
+    if admin:
+        return [(common, _ORDERED[order])]
+    return [([party, *common], _ORDERED[order]) for party in _PARTY]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many sessions are open: each of them is one of the three."""
+
+    waiting: int
+    upcoming: int
+    overdue: int
+
+
+# Of a person: what waits is in two small indexes, what holds a time has a claim. Both hold open sessions alone.
+_SUMMARY = SQL("""
+SELECT (SELECT count(*) FROM feedback_session WHERE status = 'pending_negotiation' AND practitioner_id = %(person)s)
+     + (SELECT count(*) FROM feedback_session WHERE status = 'pending_negotiation' AND user_id = %(person)s) AS waiting,
+    count(*) FILTER (WHERE upper(during) > statement_timestamp()) AS upcoming,
+    count(*) FILTER (WHERE upper(during) <= statement_timestamp()) AS overdue
+FROM time_claim WHERE person_id = %(person)s
+""").format()
+_SUMMARY_OF_ALL = SQL("""
+SELECT count(*) FILTER (WHERE status = 'pending_negotiation') AS waiting,
+    count(*) FILTER (WHERE ends_at > statement_timestamp()) AS upcoming,
+    count(*) FILTER (WHERE ends_at <= statement_timestamp()) AS overdue
+FROM feedback_session WHERE status IN ('pending_negotiation', 'scheduled', 'on_progress')
+""").format()
+
+
+async def summary(conn: Connection, person: Person) -> Summary:
+    """The counts of this person's open sessions, in whatever role; an admin's are everybody's."""
+    query = _SUMMARY_OF_ALL if "admin" in person.roles else _SUMMARY
+    (found,) = await rows_of(conn, query, {"person": person.id})
+    return Summary(**found)
 
 
 def _position(order: Order, row: Row) -> Position:

@@ -76,7 +76,7 @@ class Overlapped(CommandError):
 
     def __init__(self, party: Party, conflicts: tuple[Clash, ...]) -> None:
         super().__init__(f"the {party} has another session at that time")
-        self.party = party
+        self.party: Party = party
         self.conflicts = conflicts
 
 
@@ -125,7 +125,7 @@ def _outcome(error: Exception) -> str:
         case AlreadyRequested():
             return "transaction_used" if error.used else "active_session_exists"
         case _:
-            return "conflict"
+            return "changed_meanwhile"
 
 
 STREAM_TYPE = "feedback_session"
@@ -142,15 +142,28 @@ APPEND = AppendSql.load(
 )
 
 
-def parameters(state: Session, *, entitlement_version: int | None) -> dict[str, Any]:
-    """Everything that append.sql writes beside the events; `entitlement_version` guards a request, else None."""
-    holds_time = state.status in HOLDS_TIME
+def parameters(before: State, after: Session, *, entitlement_version: int | None) -> dict[str, Any]:
+    """Everything that append.sql writes beside the events; `entitlement_version` guards a request, else None.
+
+    `claimed` and `freed` are the persons whose claim is another one now; a claim that stays as it was isn't written.
+    """
+    held, holds = claims(before), claims(after)
     return {
-        **row(state),
+        **row(after),
         "entitlement_version": entitlement_version,
-        "holds_time": holds_time,
-        "persons": sorted({state.about.practitioner_id, state.about.user_id}) if holds_time else [],
+        "claimed": sorted(person for person, span in holds.items() if held.get(person) != span),
+        "freed": [person for person in held if person not in holds],
     }
+
+
+def claims(state: State) -> dict[UUID, tuple[datetime, datetime]]:
+    """S4: whose time the session holds, and which: `[starts_at, ends_at)`, as `time_claim` has it."""
+    if isinstance(state, NotRequested) or state.status not in HOLDS_TIME:
+        return {}
+    meeting = meeting_of(state)
+    assert meeting is not None  # what holds a time has one
+    span = (meeting.slot.starts_at, meeting.slot.ends_at)
+    return {state.about.practitioner_id: span, state.about.user_id: span}
 
 
 def row(state: Session) -> dict[str, Any]:
@@ -320,7 +333,7 @@ async def _explain(conn: Connection, error: StoreError, change: Change[Command, 
 def _parameters(change: Change[Command, State]) -> dict[str, object]:
     assert not isinstance(change.after, NotRequested)
     entitlement_version = change.command.entitlement.version if isinstance(change.command, Request) else None
-    return parameters(change.after, entitlement_version=entitlement_version)
+    return parameters(change.before, change.after, entitlement_version=entitlement_version)
 
 
 SESSION: Aggregate[Command, State] = Aggregate(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 import psycopg
@@ -12,18 +12,19 @@ from psycopg.rows import dict_row
 from pydantic import BaseModel, Field
 
 from booking_contracts.event import RECIPIENT
-from booking_contracts.notifications import NotificationState
+from booking_contracts.notifications import NotificationStatus
 from booking_contracts.topics import PRACTITIONERS, SESSIONS, TRANSACTIONS
 from booking_process.database import Database, Filtered
 from booking_web.auth import AdminCaller, Caller, Principal
-from booking_web.conditions import Preconditions
 from booking_web.consistency import Consistency, stamp
-from booking_web.idempotency import Idempotency, Written
+from booking_web.idempotency import Written
 from booking_web.instants import InstantOut
+from booking_web.languages import Language
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
-from booking_web.problems import conflict, not_found, problem_responses
+from booking_web.problems import Members, Problem, conflict, not_found, problem_responses
+from booking_web.writes import WriteCall
 from notifier.ledger.store import ledger_update
-from notifier.rules import Channel
+from notifier.rules import Channel, Template
 from notifier.tables import notification
 
 TOPICS_OF_TOKENS = {
@@ -46,7 +47,7 @@ class _Choice:
     recipient_id: Annotated[str | None, Query(pattern=RECIPIENT.pattern, description="A person's id, or `admins`.")] = (
         None
     )
-    state: Annotated[NotificationState | None, Query(description="Only these.")] = None
+    status: Annotated[NotificationStatus | None, Query(description="Only these.")] = None
     channel: Annotated[Channel | None, Query(description="Only by this channel.")] = None
     session_id: Annotated[UUID | None, Query(description="Only of this session.")] = None
     transaction_id: Annotated[UUID | None, Query(description="Only of this Transaction.")] = None
@@ -55,7 +56,24 @@ class _Choice:
 Chosen = Annotated[_Choice, Depends()]
 
 
-ON_ITS_WAY = conflict("wrong_status", "The message is on its way already.", current_status="sending")
+ENUMERATIONS = {
+    "NotificationStatus": get_args(NotificationStatus),
+    "NotificationChannel": get_args(Channel),
+    "WordsLocale": get_args(Language),
+}
+OPEN_ENUMERATIONS = {"NotificationTemplate": get_args(Template)}
+"""What the document calls by name; the open ones may grow."""
+
+
+class WrongStatus(Members, title="NotificationWrongStatusProblem"):
+    """How far the message is."""
+
+    current_status: NotificationStatus
+
+
+def on_its_way(status: NotificationStatus) -> Problem:
+    """409: it need not be sent again."""
+    return conflict("wrong_status", "The message is on its way already.", WrongStatus(current_status=status))
 
 
 class Notification(BaseModel):
@@ -65,9 +83,9 @@ class Notification(BaseModel):
     cause_event_id: UUID
     recipient_id: str = Field(examples=["0198d2a0-4444-7000-8000-000000000004"])
     channel: Channel
-    template: str = Field(examples=["session_scheduled"])
-    locale: str = Field(examples=["id"])
-    state: NotificationState = Field(examples=["pending"])
+    template: Template = Field(examples=["session_scheduled"])
+    locale: Language
+    status: NotificationStatus = Field(examples=["pending"])
     reason: str | None = Field(examples=[None])
     attempts: int
     due_at: InstantOut
@@ -79,11 +97,15 @@ class Notification(BaseModel):
     version: int
 
 
+def _column(field: str) -> sa.ColumnElement[Any]:
+    return notification.c.state.label("status") if field == "status" else notification.c[field]
+
+
 _NOTIFICATIONS = Filtered(
-    sa.select(*(notification.c[name] for name in Notification.model_fields)).order_by(notification.c.id.desc()),
+    sa.select(*map(_column, Notification.model_fields)).order_by(notification.c.id.desc()),
     id=notification.c.id,
     recipient_id=notification.c.recipient_id,
-    state=notification.c.state,
+    status=notification.c.state,
     channel=notification.c.channel,
     session_id=notification.c.session_id,
     transaction_id=notification.c.transaction_id,
@@ -112,7 +134,7 @@ def router(database: Database, consumer: str, committed: Callable[[], None]) -> 
         return page_of(items, encode_cursor(items[-1]["id"], of="notifications") if more else None)
 
     @routes.get("/{notification_id}", response_model=Notification, responses=problem_responses(401, 404, 422, 429, 503))
-    async def read_notification(notification_id: UUID, caller: Caller, response: Response, wish: Consistency) -> Any:
+    async def get_notification(notification_id: UUID, caller: Caller, response: Response, wish: Consistency) -> Any:
         """One message of the caller's own; an admin reads any."""
         await wish.visible(database, consumer, TOPICS_OF_TOKENS)
         async with database.autocommit() as conn:
@@ -122,33 +144,31 @@ def router(database: Database, consumer: str, committed: Callable[[], None]) -> 
     @routes.post(
         "/{notification_id}/resend",
         response_model=Notification,
-        responses=problem_responses(401, 403, 404, ON_ITS_WAY, 412, 422, 429, 503),
+        responses=problem_responses(401, 403, 404, on_its_way("sending"), 412, 422, 429, 503),
     )
     async def resend_notification(
         notification_id: UUID,
         caller: AdminCaller,
-        response: Response,
-        idempotency: Idempotency,
-        conditions: Preconditions,
+        call: WriteCall,
     ) -> Any:
         """Send a settled message again. A reminder whose session has moved since is skipped again (N4)."""
 
         async def change(conn: psycopg.AsyncConnection) -> Written:
             row = await _one(conn, notification_id, caller, lock=True)
-            conditions.check(row["version"])
-            if row["state"] in ("pending", "sending"):
-                raise conflict("wrong_status", "The message is on its way already.", current_status=row["state"])
+            call.conditions.check(row["version"])
+            if row["status"] in ("pending", "sending"):
+                raise on_its_way(row["status"])
             await conn.execute(_RESEND, {"id": notification_id})
             answer = Notification(**await _one(conn, notification_id, caller))
             return Written(200, notification_id, answer.version, answer)
 
-        written, _ = await idempotency.once(database, change)
+        written, _ = await call.idempotency.once(database, change)
         committed()
         answer = written.body(Notification)
         if answer is None:  # an answer that was not kept
             async with database.autocommit() as conn:
                 answer = Notification(**await _one(conn, notification_id, caller))
-        return _stamped(response, answer)
+        return _stamped(call.response, answer)
 
     return routes
 

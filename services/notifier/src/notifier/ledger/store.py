@@ -15,7 +15,8 @@ from booking_contracts.decode import Decoded
 from booking_contracts.ids import uuid7
 from booking_contracts.topics import NOTIFICATIONS
 from booking_outbox import StateTopic
-from notifier.rules import ADMINS, Preferences, channels_to_write, language, messages_for, skipped_from_the_start
+from booking_web.languages import language_for
+from notifier.rules import ADMINS, Preferences, channels_to_write, messages_for, skipped_from_the_start
 
 
 def ledger_insert(insert: LiteralString) -> bytes:
@@ -112,13 +113,13 @@ async def plan_messages(conn: psycopg.AsyncConnection[Any], record: Decoded) -> 
     people = await _recipients(conn, {message.recipient_id for message in messages})
     rows: list[dict[str, Any]] = []
     for message in messages:
-        preferences, profile_locale = people[message.recipient_id]
+        preferences, locale = people[message.recipient_id]
         reason = skipped_from_the_start(meta.time, message.due_at, send_from)
         row = {
             "cause": meta.id,
             "recipient": message.recipient_id,
             "template": message.template,
-            "locale": language(preferences, profile_locale),
+            "locale": language_for(locale),
             "session": getattr(event, "session_id", None),
             "transaction": getattr(event, "transaction_id", None),
             "due_at": message.due_at,
@@ -148,17 +149,17 @@ async def widen_timers(conn: psycopg.AsyncConnection[Any], person_id: UUID, chan
 async def _recipients(
     conn: psycopg.AsyncConnection[Any], recipients: Iterable[str]
 ) -> dict[str, tuple[Preferences, str | None]]:
-    """Each recipient's preferences and the locale of the profile; the defaults for whom nothing is known yet."""
+    """Each recipient's preferences and the locale; the defaults for whom nothing is known yet."""
     found: dict[str, tuple[Preferences, str | None]] = dict.fromkeys(recipients, (Preferences(), None))
     ids = [UUID(recipient) for recipient in found if recipient != ADMINS]
     cursor = await conn.execute(
-        """SELECT p.person_id, e.email, e.whatsapp, e.language, c.locale
+        """SELECT p.person_id, e.email, e.whatsapp, c.locale
            FROM unnest(%s::uuid[]) p(person_id)
            LEFT JOIN preference e USING (person_id) LEFT JOIN contact c USING (person_id)""",
         [ids],
     )
-    async for person_id, email, whatsapp, chosen, locale in cursor:
-        preferences = Preferences() if email is None else Preferences(email, whatsapp, chosen)
+    async for person_id, email, whatsapp, locale in cursor:
+        preferences = Preferences() if email is None else Preferences(email, whatsapp)
         found[str(person_id)] = (preferences, locale)
     return found
 

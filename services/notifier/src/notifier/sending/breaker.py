@@ -12,6 +12,7 @@ from uuid import UUID
 
 import psycopg
 
+from booking_process.backoff import doubled, doubled_sql
 from notifier.sending.pacing import jittered
 
 _PAUSES: dict[str, Any] = {"first": 15.0, "longest": 900.0, "heals": 30.0}
@@ -20,10 +21,10 @@ _SUSPEND: LiteralString = """
 INSERT INTO refusal (channel, code, since, not_before)
 VALUES (%(channel)s, %(code)s, clock_timestamp(), clock_timestamp() + make_interval(secs => %(first)s))
 ON CONFLICT (channel) DO UPDATE SET code = excluded.code, heals_at = NULL"""
-_PROBE: LiteralString = """
+_PROBE: LiteralString = f"""
 UPDATE refusal SET probes = probes + 1, probe_id = %(id)s, heals_at = NULL,
-    not_before = clock_timestamp() + make_interval(secs => least(%(first)s * 2 ^ least(probes + 1, 10), %(longest)s))
-WHERE channel = %(channel)s AND not_before <= clock_timestamp()"""
+    not_before = clock_timestamp() + make_interval(secs => {doubled_sql("probes + 1")})
+WHERE channel = %(channel)s AND not_before <= clock_timestamp()"""  # noqa: S608 - constants
 _PROBE_SENT: LiteralString = """
 UPDATE refusal SET heals_at = clock_timestamp() + make_interval(secs => %(heals)s)
 WHERE channel = %(channel)s AND probe_id = %(id)s AND heals_at IS NULL"""
@@ -54,7 +55,7 @@ class Breaker:
     def failed(self, retry_after: float | None = None) -> float:
         """The provider is down; the seconds until it is asked again."""
         self._failures += 1
-        pause = jittered(min(2.0 ** min(self._failures - 1, 10), self._longest))
+        pause = jittered(doubled(self._failures - 1, first=1.0, longest=self._longest))
         pause = max(pause, retry_after or 0.0)
         self._open_until = max(self._open_until, time.monotonic() + pause)
         return pause

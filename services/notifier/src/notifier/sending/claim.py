@@ -15,8 +15,10 @@ from psycopg.rows import dict_row
 
 from booking_contracts.decode import from_store
 from booking_contracts.errors import ContractError
+from booking_web.languages import language_for
 from notifier.ledger.store import ledger_update
-from notifier.rules import ADMINS, CurrentState, Fence, Preferences, channels, language, skip_reason
+from notifier.ledger_worker import NoTry
+from notifier.rules import ADMINS, CurrentState, Fence, Preferences, channels, skip_reason
 from notifier.rules import Channel as ChannelName
 from notifier.sending.breaker import may_probe
 from notifier.sending.channel import BadAddress, Channel, Contact, NoAddress
@@ -54,7 +56,7 @@ FROM chosen n JOIN cause c ON c.event_id = n.cause_event_id
 
 _PEOPLE: LiteralString = """
 SELECT p.id, coalesce(r.name, c.name) AS name, c.email, c.phone, c.locale, coalesce(c.timezone, r.timezone) AS timezone,
-       e.email AS wants_email, e.whatsapp AS wants_whatsapp, e.language, x.person_id IS NOT NULL AS erased
+       e.email AS wants_email, e.whatsapp AS wants_whatsapp, x.person_id IS NOT NULL AS erased
 FROM unnest(%s::uuid[]) p(id) LEFT JOIN contact c ON c.person_id = p.id LEFT JOIN practitioner r ON r.id = p.id
      LEFT JOIN preference e ON e.person_id = p.id LEFT JOIN erased x ON x.person_id = p.id"""
 
@@ -88,7 +90,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NoTry):
     """A message that needed no send: skipped, failed for good, or waiting for an address (`pending`: nothing came of it
     yet)."""
 
@@ -195,7 +197,7 @@ def _current_state(row: dict[str, Any], people: dict[str, dict[str, Any]], chann
 def _preferences(person: dict[str, Any]) -> Preferences:
     if person.get("wants_email") is None:
         return Preferences()
-    return Preferences(person["wants_email"], person["wants_whatsapp"], person["language"])
+    return Preferences(person["wants_email"], person["wants_whatsapp"])
 
 
 def _contact(person: dict[str, Any] | None) -> Contact | None:
@@ -212,7 +214,7 @@ def _letter(row: dict[str, Any], people: dict[str, dict[str, Any]], platform_zon
     return Letter(
         template=row["template"],
         recipient_id=row["recipient_id"],
-        language=language(_preferences(recipient), recipient.get("locale")),
+        language=language_for(recipient.get("locale")),
         zone=zone_of(recipient.get("timezone"), platform_zone),
         event=event,
         at=row["occurred_at"],

@@ -12,6 +12,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from booking_process.backoff import doubled
+
 _AFTER_MESSAGE: LiteralString = """
 INSERT INTO lane AS l (recipient_id, channel, paced_until, not_before)
 VALUES (%(recipient)s, %(channel)s, clock_timestamp() + make_interval(secs => %(pace)s),
@@ -59,7 +61,7 @@ class RetryPolicy:
         Never less than the provider asked for.
         """
         cap = 55.0 if age < timedelta(hours=1) else 900.0
-        delay = jittered(min(self.first_backoff * 2 ** min(attempts - 1, 10), cap))
+        delay = jittered(doubled(attempts - 1, first=self.first_backoff, longest=cap))
         return max(delay, retry_after or 0.0)
 
 

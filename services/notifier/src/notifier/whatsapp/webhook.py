@@ -27,7 +27,7 @@ from notifier.sending.channel import ProviderDown, Refused
 from notifier.whatsapp.channel import outcome_of
 
 VERIFIED = problem_responses(403, 422) | {200: {"content": {"text/plain": {"example": "1158201444"}}}}
-BAD_SIGNATURE = Problem(401, "bad_signature", "X-Hub-Signature-256 does not prove this body.")
+BAD_SIGNATURE = Problem(401, "invalid_signature", "X-Hub-Signature-256 does not prove this body.")
 Status = Literal["sent", "delivered", "read", "failed"]
 _STATUSES = Counter(
     "notifier_whatsapp_statuses_total",
@@ -90,7 +90,7 @@ def router(
     routes = APIRouter(prefix="/v1/whatsapp/webhook", tags=["whatsapp"])
 
     @routes.get("", response_class=PlainTextResponse, responses=VERIFIED)
-    async def verify_webhook(
+    async def verify_whatsapp_webhook(
         mode: Annotated[str, Query(alias="hub.mode", max_length=40, description="`subscribe`.")] = "",
         token: Annotated[
             str, Query(alias="hub.verify_token", max_length=400, description="The secret that Meta was given.")
@@ -106,11 +106,11 @@ def router(
     @routes.post(
         "", status_code=200, response_class=Response, responses=problem_responses(400, BAD_SIGNATURE, 413, 503)
     )
-    async def receive_statuses(request: Request) -> Response:
+    async def receive_whatsapp_statuses(request: Request) -> Response:
         """Statuses of messages. 200 for whatever is genuine, known or not: Meta would send it again for days."""
         raw = await request.body()
         if not genuine(raw, request.headers.get("x-hub-signature-256"), secrets):
-            raise Problem(401, "bad_signature", "X-Hub-Signature-256 does not prove this body.")
+            raise Problem(401, "invalid_signature", "X-Hub-Signature-256 does not prove this body.")
         try:
             updates = statuses(raw)
         except ValueError:

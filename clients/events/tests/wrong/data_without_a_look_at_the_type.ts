@@ -1,0 +1,3 @@
+import { told, type Message } from "../../src/index.ts";
+
+export const wrong = (message: Message): unknown => told(message).data;

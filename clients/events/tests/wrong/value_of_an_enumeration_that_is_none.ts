@@ -1,0 +1,3 @@
+import type { UserScheduleRow } from "../../src/index.ts";
+
+export const wrong = (one: UserScheduleRow): boolean => one.status === "cancelled";

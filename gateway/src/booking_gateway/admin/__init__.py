@@ -1,0 +1,1 @@
+"""What an administrator does: the catalogue, the practitioners, everybody's orders."""

@@ -1,0 +1,1 @@
+"""The services as one viewer calls them, by the generated client."""

@@ -1,0 +1,1 @@
+"""What a member does: choose, buy, pay, ask for a schedule."""

@@ -1,0 +1,143 @@
+"""The routes of sessions."""
+
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from booking_client import Refused, models
+from booking_client.problems import Overlap, StaleVersion
+from booking_gateway.calls.calls import Calls
+from booking_gateway.pages.forms import Posted, Text, refused
+from booking_gateway.pages.page import page
+from booking_gateway.sessions.shown import shown
+from booking_gateway.signin.viewer import Practitioner, Viewer
+
+router = APIRouter()
+OPEN = ("pending_negotiation", "scheduled", "on_progress")
+PAST = ("completed", "canceled", "failed")
+
+
+@router.get("/sessions")
+async def list_sessions(
+    request: Request, _: Viewer, calls: Calls, past: bool = False, cursor: str | None = None
+) -> Response:
+    """The viewer's own sessions: those that are open, or those that are over."""
+    chosen = PAST if past else OPEN
+    found = await calls.read(lambda call: call.list_sessions(status=chosen, cursor=cursor, limit=20).first())
+    return page(request, "sessions.html", sessions=found.body["items"], cursor=found.body.get("next_cursor"), past=past)
+
+
+@router.get("/waiting")
+async def list_waiting(request: Request, viewer: Practitioner, calls: Calls) -> Response:
+    """Who waits for the practitioner's answer, the one with the least time left first."""
+    found = await calls.read(
+        lambda call: call.list_sessions(status=["pending_negotiation"], practitioner_id=viewer.sub, limit=200).first()
+    )
+    return page(request, "waiting.html", sessions=found.body["items"])
+
+
+@router.get("/sessions/{session_id}")
+async def read_session(request: Request, session_id: UUID, viewer: Viewer, calls: Calls) -> Response:
+    """One session."""
+    return await shown(request, session_id, viewer, calls)
+
+
+class ScheduleForm(Posted):
+    """`version` is that of the session as the form showed it; empty where there was no schedule yet."""
+
+    version: Text = ""
+    scheduled_date: Text = ""
+    time_start: Text = ""
+    time_end: Text = ""
+    timezone: Text = ""
+    meeting_link: Text = ""
+
+    def body(self) -> models.SessionSchedule:
+        """What the service is sent. An end that is not after the beginning is on the next day."""
+        return {
+            "scheduled_date": self.scheduled_date,
+            "time_start": self.time_start,
+            "time_end": self.time_end,
+            "timezone": self.timezone or None,
+            "meeting_link": self.meeting_link,
+            "ends_next_day": bool(self.time_start and self.time_end) and self.time_end <= self.time_start,
+        }
+
+
+@router.post("/sessions/{session_id}/schedule")
+async def schedule(
+    request: Request, session_id: UUID, viewer: Practitioner, calls: Calls, form: Annotated[ScheduleForm, Form()]
+) -> Response:
+    """Set the schedule, or move it if there is one. Who saw an older one sees how it is now, with what they typed."""
+    try:
+        if form.version:
+            await calls.do.reschedule_session(session_id, form.body(), if_match=form.version, idempotency_key=form.key)
+        else:
+            await calls.do.schedule_session(session_id, form.body(), idempotency_key=form.key)
+    except Refused as refusal:
+        conflicts: list[Any] = list(refusal.problem["conflicts"]) if isinstance(refusal, Overlap) else []
+        version = "" if isinstance(refusal, StaleVersion) else form.version
+        forms = {"schedule": refused(form.typed(), refusal)}
+        return await shown(
+            request, session_id, viewer, calls, forms, conflicts=conflicts, version=version, status=refusal.status
+        )
+    return RedirectResponse(f"/sessions/{session_id}", 303)
+
+
+@router.post("/sessions/{session_id}/start")
+async def start(
+    request: Request, session_id: UUID, viewer: Practitioner, calls: Calls, form: Annotated[Posted, Form()]
+) -> Response:
+    """Begin the meeting."""
+    try:
+        await calls.do.start_session(session_id, idempotency_key=form.key)
+    except Refused as refusal:
+        return await shown(request, session_id, viewer, calls, said=refused({}, refusal), status=refusal.status)
+    return RedirectResponse(f"/sessions/{session_id}", 303)
+
+
+class ResultForm(Posted):
+    """A link, notes, or both."""
+
+    result_link: Text = ""
+    result_notes: Text = ""
+
+
+@router.post("/sessions/{session_id}/result")
+async def upload_result(
+    request: Request, session_id: UUID, viewer: Practitioner, calls: Calls, form: Annotated[ResultForm, Form()]
+) -> Response:
+    """Complete the session with its result, or replace it."""
+    body: models.SessionResult = {
+        "result_link": form.result_link or None,
+        "result_notes": form.result_notes or None,
+    }
+    try:
+        await calls.do.upload_session_result(session_id, body, idempotency_key=form.key)
+    except Refused as refusal:
+        forms = {"result": refused(form.typed(), refusal)}
+        return await shown(request, session_id, viewer, calls, forms, status=refusal.status)
+    return RedirectResponse(f"/sessions/{session_id}", 303)
+
+
+class CancelForm(Posted):
+    """A reason's code, and the reason in words."""
+
+    reason_code: Text = ""
+    reason: Text = ""
+
+
+@router.post("/sessions/{session_id}/cancel")
+async def cancel(
+    request: Request, session_id: UUID, viewer: Viewer, calls: Calls, form: Annotated[CancelForm, Form()]
+) -> Response:
+    """Cancel, with a reason."""
+    body = cast("models.SessionCancellation", form.typed())
+    try:
+        await calls.do.cancel_session(session_id, body, idempotency_key=form.key)
+    except Refused as refusal:
+        forms = {"cancel": refused(form.typed(), refusal)}
+        return await shown(request, session_id, viewer, calls, forms, status=refusal.status)
+    return RedirectResponse(f"/sessions/{session_id}", 303)

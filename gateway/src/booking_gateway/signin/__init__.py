@@ -1,0 +1,1 @@
+"""Who is there: OpenID Connect towards the identity provider, an encrypted cookie towards the browser."""

@@ -1,0 +1,1 @@
+"""What pages say, in the language and the zone of who looks."""

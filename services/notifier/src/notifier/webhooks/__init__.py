@@ -1,0 +1,1 @@
+"""Webhooks by the Standard Webhooks specification: events to the addresses that an admin registered, at least once."""

@@ -1,0 +1,41 @@
+"""What clients read, as records: topics without the deployment's prefix, bytes untouched."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from booking_contracts.decode import Record
+from booking_contracts.records import from_aiokafka, from_confluent
+from booking_contracts.topics import SESSIONS
+
+HOSTILE = Record(SESSIONS.name, 3, 9, b"\xff", None, (("a", None),), 0)
+
+
+def _message(**differs):
+    told = {
+        "error": None, "topic": "t1." + SESSIONS.name, "partition": 3, "offset": 9, "key": b"\xff", "value": None,
+        "headers": [("a", None)], "timestamp": (0, -1), **differs,
+    }  # fmt: skip
+    return SimpleNamespace(**{name: lambda value=value: value for name, value in told.items()})
+
+
+def test_record_of_aiokafka__has_no_prefix_and_the_same_bytes():
+    raw = SimpleNamespace(
+        topic="t1." + SESSIONS.name, partition=3, offset=9, key=b"\xff", value=None, headers=(("a", None),),
+        timestamp=None,
+    )  # fmt: skip
+    assert from_aiokafka(raw, "t1.") == HOSTILE
+
+
+def test_message_of_confluent__has_no_prefix_and_the_same_bytes():
+    assert from_confluent(_message(), "t1.") == HOSTILE
+
+
+def test_message_of_confluent__without_headers_and_with_a_time():
+    record = from_confluent(_message(headers=None, timestamp=(1, 1_764_000_000_123)), "t1.")
+    assert (record.headers, record.timestamp_ms) == ((), 1_764_000_000_123)
+
+
+def test_message_that_is_an_error__is_no_record():
+    with pytest.raises(ValueError, match="Broker: Unknown topic"):
+        from_confluent(_message(error="Broker: Unknown topic"))

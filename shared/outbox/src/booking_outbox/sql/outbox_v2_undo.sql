@@ -1,0 +1,2 @@
+ALTER TABLE outbox RESET (toast_tuple_target);
+ALTER TABLE outbox DROP COLUMN record;

@@ -1,0 +1,109 @@
+"""The gateway's pages in a real browser: nothing is refused by their own policy, nothing comes from elsewhere, axe
+finds nothing, they fit a small phone, and they do not jump.
+
+The browser comes from npm with the tests. A machine without the system libraries that any Chromium needs can't start
+it: then the test is skipped with the reason.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests.e2e.gateway import Browser
+from tests.e2e.system import Cast, Person, System
+from tests.e2e.test_gateway_pages import Windows, ask, buy, path, times, windows  # noqa: F401 - a fixture
+
+from booking_local.packages import UnavailableError, node_with
+
+pytestmark = [pytest.mark.servers, pytest.mark.e2e]
+PROGRAM = Path(__file__).parent / "browser"
+FIRST_LOAD = 150 * 1024
+
+
+class Program(NamedTuple):
+    """What looks at pages, and its environment."""
+
+    words: list[str]
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+async def program() -> AsyncIterator[Program]:
+    try:
+        node, folder = await node_with(PROGRAM)
+    except UnavailableError as reason:
+        pytest.skip(str(reason))
+    # The browser unpacks itself there, by a fixed name: what somebody else unpacked may be neither whole nor ours.
+    with tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as unpacked:
+        yield Program([str(node), str(folder / "visit.mjs")], {**os.environ, "TMPDIR": unpacked})
+
+
+@contextmanager
+def looking(program: Program, system: System, person: Person, **asked: Any) -> Iterator[subprocess.Popen[str]]:
+    """The program at work."""
+    who = {"sub": str(person.sub), "name": person.name, "role": person.role}
+    told = json.dumps({"gateway": system.endpoints["gateway"], "person": who, **asked})
+    words, pipe = [*program.words, told], subprocess.PIPE
+    with subprocess.Popen(words, env=program.environment, stdout=pipe, stderr=pipe, text=True) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def ended(running: subprocess.Popen[str]) -> str:
+    """What it printed."""
+    out, errors = running.communicate(timeout=120)
+    if "error while loading shared libraries" in errors:
+        pytest.skip("this machine lacks libraries that Chromium needs")
+    assert running.returncode == 0, errors[-3000:]
+    return out
+
+
+def test_pages__hold_in_a_browser(program, system: System, story: Cast, windows: Windows):  # noqa: F811 - the fixture
+    session = path(ask(windows.member, story))
+    order = path(buy(windows.member, story))
+    theirs = windows.practitioner.open(session)
+    windows.practitioner.send(theirs, r"/sessions/[^/]+/schedule", **times(5))
+    month = times(5)["scheduled_date"][:7]
+    waiting = path(ask(windows.member, story))
+    both = [session, f"/calendar?month={month}"]
+    of_member = ["/services", f"/services/{story.product}", "/orders", order, "/sessions", "/profile", *both]
+    found: list[Any] = []
+    admin = Browser(system.endpoints["gateway"])
+    admin.sign_in(story.admin)
+    admin.http.close()
+    of_admin = ["/admin/orders", f"/admin{order}", "/admin/products", f"/admin/products/{story.product}"]
+    of_admin += ["/admin/practitioners", f"/admin/practitioners/{story.practitioner.sub}"]
+    of_practitioner = ["/waiting", waiting, "/practice", *both]
+    everybody = ((story.member, of_member), (story.practitioner, of_practitioner), (story.admin, of_admin))
+    for person, pages in everybody:
+        pictures = os.environ.get("GATEWAY_PICTURES")
+        with looking(program, system, person, pages=pages, pictures=pictures) as running:
+            found += json.loads(ended(running))
+    for page in found:
+        where = (page["path"], page["width"])
+        assert page["violations"] == [], where
+        assert page["complaints"] == [], where
+        assert page["elsewhere"] == [], where
+        assert page["tooWide"] <= 0, where
+        assert page["shift"] < 0.01, where
+        assert (page["styled"], page["htmx"]) == (2, "object"), where
+    assert found[0]["bytes"] < FIRST_LOAD
+
+
+def test_answer__appears_by_itself_where_the_member_waits(program, system: System, story: Cast, windows: Windows):  # noqa: F811
+    session = path(ask(windows.member, story))
+    watch = {"path": session, "text": "The schedule was set"}
+    with looking(program, system, story.member, watch=watch) as running:
+        assert running.stdout
+        if running.stdout.readline() != "watching\n":
+            ended(running)
+        windows.practitioner.send(windows.practitioner.open(session), r"/sessions/[^/]+/schedule", **times(40))
+        ended(running)

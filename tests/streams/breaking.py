@@ -1,0 +1,152 @@
+"""What may not change once it is published: topics with their key, partitions and retention, headers, types and fields.
+
+Readers of years of history are not asked: what they were promised stays, or becomes a new version of a type. Compared
+are the AsyncAPI document and the schema of each version of each type. A reader's schema is open, so a field may be
+added if it is optional; everything else that a reader could notice is a break, even where it seems to be none: a text
+that may be longer, another value of an enumeration.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+_SAID = {"$schema", "title", "description", "summary", "examples"}
+"""Words for people, which bind nobody."""
+_PLACE = {"description", "messages", "bindings", "x-configs"}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The AsyncAPI document, and each schema by its file's name (`SessionScheduled.v1.json`), `spelled_out`."""
+
+    document: Json
+    schemas: Json
+
+    @property
+    def version(self) -> str:
+        """The contract's, such as `1.2.0`."""
+        return self.document["info"]["version"]
+
+
+def spelled_out(schema: Json) -> Json:
+    """The schema with each shared part in its places."""
+    parts = schema.get("$defs", {})
+
+    def whole(node: Any) -> Any:
+        match node:
+            case {"$ref": str(reference), **beside}:
+                return {**whole(parts[reference.removeprefix("#/$defs/")]), **beside}
+            case dict():
+                return {name: whole(value) for name, value in node.items() if name != "$defs"}
+            case list():
+                return [whole(one) for one in node]
+            case _:
+                return node
+
+    return whole(schema)
+
+
+def breaks(old: Contract, new: Contract) -> list[str]:
+    """A sentence for each promise that `new` does not keep; empty if it only adds."""
+    return [*_topics(old.document, new.document), *_messages(old.document, new.document), *_schemas(old, new)]
+
+
+def additions(old: Contract, new: Contract) -> bool:
+    """Whether `new`, which breaks nothing, has something that readers can come to rely on."""
+    return _bound(new) != _bound(old)
+
+
+def _bound(contract: Contract) -> Any:
+    return _without_words([contract.document["channels"], contract.document["components"], contract.schemas])
+
+
+def _without_words(node: Any) -> Any:
+    match node:
+        case dict():
+            return {name: _without_words(value) for name, value in node.items() if name not in _SAID}
+        case list():
+            return [_without_words(one) for one in node]
+        case _:
+            return node
+
+
+def _topics(old: Json, new: Json) -> Iterator[str]:
+    there = {channel["address"]: channel for channel in new["channels"].values()}
+    for channel in old["channels"].values():
+        name = channel["address"]
+        if name not in there:
+            yield f"the topic {name} was removed"
+            continue
+        now, before = _settings(there[name]), _settings(channel)
+        for setting in sorted(before.keys() | now.keys()):
+            if before.get(setting) != now.get(setting):
+                yield f"{name}: {setting} was {before.get(setting)}, is {now.get(setting)}"
+        for one in channel["messages"].keys() - there[name]["messages"].keys():
+            yield f"{name}: {one} was removed"
+
+
+def _settings(channel: Json) -> Json:
+    """What a reader plans by: partitions, each config, whether there are tombstones, whose time a record has."""
+    told = {name: value for name, value in channel.items() if name not in _PLACE}
+    return {**told, "partitions": channel["bindings"]["kafka"]["partitions"], **channel["x-configs"]}
+
+
+def _messages(old: Json, new: Json) -> Iterator[str]:
+    there = new["components"]["messages"]
+    for name, message in old["components"]["messages"].items():
+        if name not in there:
+            continue  # said of its topic
+        now = there[name]
+        if now["name"] != message["name"]:
+            yield f"{name}: {message['name']} is written no more, {now['name']} is"
+            continue
+        if (was := _key(message)) != (is_ := _key(now)):
+            yield f"{name}: the key was {was}, is {is_}"
+        yield from _node(f"{name}: header", message["headers"], now["headers"])
+        if message["contentType"] != now["contentType"]:
+            yield f"{name}: the content type was {message['contentType']}, is {now['contentType']}"
+
+
+def _key(message: Json) -> Any:
+    return _without_words(message["bindings"]["kafka"]["key"])
+
+
+def _schemas(old: Contract, new: Contract) -> Iterator[str]:
+    for file, schema in old.schemas.items():
+        name = file.removesuffix(".json")
+        if file not in new.schemas:
+            yield f"{name}: its schema was removed"
+        else:
+            yield from _node(name, schema, new.schemas[file])
+
+
+def _node(where: str, old: Any, new: Any) -> Iterator[str]:
+    """The breaks below one place of a schema."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        if old != new:
+            yield f"{where} was {old}, is {new}"
+        return
+    yield from _fields(where, old, new)
+    apart = {"properties", "required", "items", "contentSchema"} | _SAID
+    for word in sorted((old.keys() | new.keys()) - apart):
+        if old.get(word) != new.get(word):
+            yield f"{where}: {word} was {old.get(word)}, is {new.get(word)}"
+    for inner in ("items", "contentSchema"):
+        if inner in old or inner in new:
+            yield from _node(f"{where} {inner}" if inner == "items" else where, old.get(inner), new.get(inner))
+
+
+def _fields(where: str, old: Json, new: Json) -> Iterator[str]:
+    fields, now = old.get("properties", {}), new.get("properties", {})
+    needed, needed_now = set(old.get("required", ())), set(new.get("required", ()))
+    for field in fields:
+        if field not in now:
+            yield f"{where} {field} was removed"
+        else:
+            yield from _node(f"{where} {field}", fields[field], now[field])
+    for field in sorted(needed_now - needed):
+        yield f"{where} {field} became required"
+    for field in sorted((needed - needed_now) & now.keys()):
+        yield f"{where} {field} is no longer always there"

@@ -1,0 +1,144 @@
+"""Publish the contract of the streams: what readers of the topics may rely on from now on.
+
+    .venv/bin/python -m tests.streams.publish [--breaking-in 2.0.0 --because "why readers must change"]
+    .venv/bin/python -m tests.streams.publish --check
+
+The promise is `shared/contracts/schemas.published/`, which no generation touches: the AsyncAPI document, the schema of
+each version of each type, and `history.json`, which says when each version was published, why it broke what, and the
+sum of the files, so that nobody moves them by hand. An addition needs a higher version (1.0.0 → 1.1.0, `VERSION` in
+booking_contracts.generate), a break a higher first number, `--breaking-in` with it, and a reason. `--check` publishes
+nothing. Exit codes: 0 published (or kept), 1 refused, 2 misused.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.streams.breaking import Contract, additions, breaks, spelled_out
+
+from booking_contracts.generate import PACKAGE
+
+PUBLISHED = PACKAGE.parents[1] / "schemas.published"
+HISTORY = "history.json"
+
+
+def committed(package: Path = PACKAGE) -> Contract:
+    """What the code generates (`make generate`)."""
+    return _contract(package / "asyncapi.json", package / "schemas")
+
+
+def published(folder: Path = PUBLISHED) -> Contract | None:
+    """What readers were promised; None before the first time."""
+    document = folder / "asyncapi.json"
+    return _contract(document, folder) if document.exists() else None
+
+
+def history(folder: Path = PUBLISHED) -> list[dict[str, Any]]:
+    """Each publication: `version`, `date`, what it `broke`, `because` of what, and the `sum` of its files."""
+    file = folder / HISTORY
+    return json.loads(file.read_text("utf-8")) if file.exists() else []
+
+
+def total(folder: Path = PUBLISHED) -> str:
+    """SHA-256 over the published files, names and contents."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.json")):
+        if file.name != HISTORY:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def refusal(old: Contract | None, new: Contract, breaking_in: str | None, because: str | None) -> str | None:
+    """Why `new` may not take the place of `old`; None when it may."""
+    if old is None:
+        return None
+    found = breaks(old, new)
+    higher_first, higher = _numbers(new)[0] > _numbers(old)[0], _numbers(new)[:2] > _numbers(old)[:2]
+    rules = (
+        (
+            found and breaking_in is None,
+            f"{_listed(found)}\nMeant? Raise VERSION, then give --breaking-in VERSION --because REASON.",
+        ),
+        (found and breaking_in != new.version, f"The contract says version {new.version}, not {breaking_in}."),
+        (found and not because, "A break needs --because: the reason that readers are told."),
+        (found and not higher_first, f"A break needs a higher first number than that of {old.version}."),
+        (
+            additions(old, new) and not higher,
+            f"An addition needs a higher version than {old.version}: raise its second number.",
+        ),
+    )
+    return next((why for broken, why in rules if broken), None)
+
+
+def publish(package: Path, folder: Path, breaking_in: str | None, because: str | None) -> str | None:
+    """Move the promise to what is committed, or return why not."""
+    old, new = published(folder), committed(package)
+    if (why_not := refusal(old, new, breaking_in, because)) is not None:
+        return why_not
+    broke = breaks(old, new) if old else []
+    folder.mkdir(exist_ok=True)
+    before = history(folder)
+    for file in folder.glob("*.json"):
+        file.unlink()
+    for file in [package / "asyncapi.json", *(package / "schemas").glob("*.json")]:
+        shutil.copyfile(file, folder / file.name)
+    entry = {"version": new.version, "date": f"{datetime.now(UTC):%Y-%m-%d}", "broke": broke, "because": because}
+    text = json.dumps([*before, {**entry, "sum": total(folder)}], indent=2, ensure_ascii=False)
+    (folder / HISTORY).write_text(text + "\n", "utf-8")
+    return None
+
+
+def problems(package: Path = PACKAGE, folder: Path = PUBLISHED) -> str | None:
+    """What a commit is refused for: a broken promise, or a promise that was moved by hand."""
+    old = published(folder)
+    if old is None or not history(folder):
+        return "Nothing is published: schemas.published/ is empty."
+    if history(folder)[-1]["sum"] != total(folder):
+        return "schemas.published/ was changed by hand: only `python -m tests.streams.publish` moves it."
+    found = breaks(old, committed(package))
+    return _listed(found) if found else None
+
+
+def _listed(found: list[str]) -> str:
+    listed = "\n".join(f"  {one}" for one in found)
+    return f"{len(found)} breaks of what readers were promised:\n{listed}"
+
+
+def _numbers(contract: Contract) -> tuple[int, ...]:
+    return tuple(map(int, contract.version.split(".")))
+
+
+def _contract(document: Path, schemas: Path) -> Contract:
+    files = [file for file in schemas.glob("*.v*.json") if file.name != HISTORY]
+    return Contract(_read(document), {file.name: spelled_out(_read(file)) for file in sorted(files)})
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text("utf-8"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.streams.publish",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--check", action="store_true", help="publish nothing; exit 1 if a promise is broken")
+    parser.add_argument("--breaking-in", metavar="VERSION", help="the contract's new version, its first number higher")
+    parser.add_argument("--because", metavar="REASON", help="why it must break, for the readers")
+    given = parser.parse_args(arguments)
+    why_not = problems() if given.check else publish(PACKAGE, PUBLISHED, given.breaking_in, given.because)
+    if why_not is not None:
+        sys.stderr.write(why_not + "\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
