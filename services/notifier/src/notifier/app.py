@@ -97,7 +97,12 @@ def build(settings: Settings) -> Service:
 
 def senders_of(settings: Settings, database: Database, published: Callable[[], None]) -> list[Sender]:
     """Both channels, each with its sender. `published` is called after each commit that changed the ledger."""
-    mail = MailChannel(settings.smtp_server, mail_from=settings.mail_from, admin_emails=settings.admin_emails)
+    mail = MailChannel(
+        settings.smtp_server,
+        mail_from=settings.mail_from,
+        admin_emails=settings.admin_emails,
+        gateway=settings.gateway_url,
+    )
     whatsapp = WhatsAppChannel(
         settings.whatsapp_api_url,
         settings.whatsapp_phone_number_id,

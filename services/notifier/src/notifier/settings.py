@@ -50,6 +50,10 @@ class Settings(ServiceSettings):
         SecretStr, Field(description="the token that Meta repeats when the webhook is set up", examples=["verify"])
     ]
     admin_emails: Annotated[tuple[str, ...], Field(description='a JSON list such as ["ops@booking.example"]')] = ()
+    gateway_url: Annotated[
+        PrivateWebAddress | None,
+        Field(description="the gateway whose pages mails lead to, such as https://booking.example"),
+    ] = None
     sender_concurrency: Annotated[int, Field(ge=1, le=100, description="messages under way at once per channel")] = 8
     send_timeout_seconds: Annotated[
         float, Field(ge=0.1, le=600, description="the deadline of one send, in seconds")

@@ -252,6 +252,36 @@ def test_any_name__the_pages_structure_stays_the_same(name, other):
     assert text.plain.count("\n") == render(letter).plain.count("\n")
 
 
+PAGES = {
+    "payment_review": "/admin/reviews",
+    "refund_failed": "/admin/orders/{order}",
+    "request_unanswered_admins": "/admin/orders/{order}",
+    "transaction_paid": "/orders/{order}",
+    "transaction_expired": "/orders/{order}",
+    "transaction_refunded": "/orders/{order}",
+    "practitioner_released": None,
+}
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_mail__leads_to_the_page_of_what_it_is_about_for_its_reader(language):
+    for letter in every_letter(language):
+        wanted = PAGES.get(letter.template, "/sessions/{session}")
+        text = render(letter, "https://booking.example")
+        links = [one for one in _Tags(text.html).links if one and one.startswith("https://booking.example")]
+        event = letter.event.model_dump()
+        ids = {"order": event["transaction_id"], "session": event.get("session_id")}
+        address = wanted and f"https://booking.example{wanted.format(**ids)}"
+        assert links == ([address] if address else []), letter.template
+        assert (f": {address}\n" in text.plain) == bool(address)
+
+
+def test_mail__leads_nowhere_of_ours_without_a_gateway():
+    for letter in every_letter():
+        text = render(letter)
+        assert set(_Tags(text.html).links) <= {None, letter.event.model_dump().get("meeting_link")}, letter.template
+
+
 @settings(max_examples=200, deadline=None)
 @given(HOSTILE)
 def test_any_text__a_header_is_one_line_without_encoded_words(text):

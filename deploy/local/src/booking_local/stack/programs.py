@@ -106,6 +106,7 @@ def service_settings(stack: Stack, name: str, *, migrating: bool = False) -> dic
             "WHATSAPP_PHONE_NUMBER_ID": _PHONE_NUMBER_ID,
             **secrets.whatsapp,
             "ADMIN_EMAILS": json.dumps(ADMIN_EMAILS),
+            "GATEWAY_URL": stack.url("gateway"),
             "WEBHOOK_ALLOW_PRIVATE": "true",  # receivers are on this machine
         },
         "calendar": {"FEED_SECRET": secrets.feed_secret, "PUBLIC_URL": stack.url("calendar")},

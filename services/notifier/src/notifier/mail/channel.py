@@ -96,14 +96,17 @@ def compose(
 
 
 class MailChannel:
-    """Mail by one SMTP server. `admin_emails` are the checked addresses of the setting."""
+    """Mail by one SMTP server. `admin_emails` are the checked addresses of the setting, `gateway` as in `render`."""
 
     name: ChannelName = "email"
 
-    def __init__(self, server: smtp.Server, *, mail_from: str, admin_emails: tuple[str, ...]) -> None:
+    def __init__(
+        self, server: smtp.Server, *, mail_from: str, admin_emails: tuple[str, ...], gateway: str | None = None
+    ) -> None:
         self._server = server
         self._mail_from = mail_from
         self._admin_emails = admin_emails
+        self._gateway = gateway
 
     def prepare(self, notification_id: UUID, letter: Letter, contact: Contact | None, now: datetime, /) -> smtp.Mail:
         """Words, headers and invitation of one mail."""
@@ -112,7 +115,7 @@ class MailChannel:
             raise NoAddress
         return compose(
             notification_id,
-            render(letter),
+            render(letter, self._gateway),
             mail_from=self._mail_from,
             recipients=recipients,
             invitation=invitation_of(letter),

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from booking_web.languages import Language
 from notifier.texts.formats import safe_header
 from notifier.texts.letter import PHRASES, Letter, template_values
+from notifier.texts.links import Link, page_of
 
 
 def _environment(*, escape: bool) -> Environment:
@@ -40,32 +41,37 @@ class Text:
     html: str
 
 
-def render(letter: Letter) -> Text:
-    """The words of one mail. jinja2.UndefinedError when the event lacks what the template speaks of."""
-    values = template_values(letter)
+def render(letter: Letter, gateway: str | None = None) -> Text:
+    """The words of one mail. jinja2.UndefinedError when the event lacks what the template speaks of.
+
+    `gateway` is the address whose pages it leads to, without a slash at its end; None for no such links.
+    """
+    values, page = template_values(letter), page_of(letter, gateway)
     name = f"{letter.language}/{letter.template}.j2"
     plain, html = _PLAIN.get_template(name), _HTML.get_template(name)
     subject = safe_header(_block(plain, "subject", values))
-    return Text(subject, _plain(plain, values, letter.language), _html(html, values, letter.language, subject))
+    words = _plain(plain, values, letter.language, page)
+    return Text(subject, words, _html(html, values, letter.language, subject, page))
 
 
-def _plain(template: Template, values: Mapping[str, Any], language: Language) -> str:
+def _plain(template: Template, values: Mapping[str, Any], language: Language, page: Link | None) -> str:
     facts = "\n".join(f"{label}: {value}" for label, value in _facts(template, values))
-    parts = [*_paragraphs(template, values), facts, PHRASES[language].footer]
+    opened = f"{page.label}: {page.address}" if page else ""
+    parts = [*_paragraphs(template, values), facts, opened, PHRASES[language].footer]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _html(template: Template, values: Mapping[str, Any], language: Language, subject: str) -> str:
+def _html(template: Template, values: Mapping[str, Any], language: Language, subject: str, page: Link | None) -> str:
     paragraphs = _escaped(_paragraphs(template, values))
-    link_label = _block(template, "link_label", values).strip()
+    meeting = _block(template, "link_label", values).strip()
+    links = [Link(meeting, values["meeting_link"])] if meeting else []
     return _LAYOUT.render(
         language=language,
         subject=subject,
         preview=paragraphs[min(1, len(paragraphs) - 1)],
         paragraphs=paragraphs,
         facts=[_escaped(fact) for fact in _facts(template, values)],
-        link=values["meeting_link"] if link_label else None,
-        link_label=link_label,
+        links=[*links, page] if page else links,
         footer=PHRASES[language].footer,
     )
 
