@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import httpx2
 
 from booking_gateway.app import build
+from booking_gateway.live.hub import Hub
 from booking_gateway.settings import Settings
 
 ORIGIN = "http://127.0.0.1:9999"
@@ -22,6 +23,6 @@ def settings_for(**other):
 @asynccontextmanager
 async def gateway(**other):
     """A client of it."""
-    transport = httpx2.ASGITransport(app=build(settings_for(**other)), raise_app_exceptions=False)
+    transport = httpx2.ASGITransport(app=build(settings_for(**other), Hub()), raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         yield client

@@ -1,14 +1,29 @@
 """`python -m booking_gateway`: serves until told to stop."""
 
 import sys
+from socket import socket
 
 import uvicorn
 
 from booking_gateway import logs
 from booking_gateway.app import build
+from booking_gateway.live.hub import Hub
 from booking_gateway.settings import SettingsError, load
 
 _GRACE = 10
+
+
+class _Server(uvicorn.Server):
+    """uvicorn waits for open answers; streams have no end of their own."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """End the streams, then what uvicorn ends."""
+        self._hub.stop()
+        await super().shutdown(sockets)
 
 
 def main() -> int:
@@ -19,8 +34,9 @@ def main() -> int:
         print(wrong, file=sys.stderr)
         return 1
     logs.configure(settings.log_level)
-    uvicorn.run(
-        build(settings),
+    hub = Hub()
+    config = uvicorn.Config(
+        build(settings, hub),
         host=settings.http_host,
         port=settings.http_port,
         ws="none",
@@ -30,6 +46,7 @@ def main() -> int:
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE,
     )
+    _Server(config, hub).run()
     return 0
 
 

@@ -12,6 +12,9 @@ from booking_gateway.admin import orders as admin_orders
 from booking_gateway.assets.served import Assets
 from booking_gateway.calls.calls import platform
 from booking_gateway.calls.seen import SeenMiddleware
+from booking_gateway.live import http as live
+from booking_gateway.live.hub import Hub
+from booking_gateway.live.topics import Topics
 from booking_gateway.member import catalogue, orders
 from booking_gateway.pages.headers import HeadersMiddleware
 from booking_gateway.pages.page import Templates
@@ -26,23 +29,26 @@ from booking_gateway.signin.same_origin import SameOriginMiddleware
 from booking_gateway.signin.session import Cookies, SessionMiddleware
 
 
-def build(settings: Settings) -> ASGIApp:
-    """The whole gateway."""
+def build(settings: Settings, hub: Hub) -> ASGIApp:
+    """The whole gateway. Who stops it stops the hub first: streams end by nothing else."""
+    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix or "", hub)
 
     @asynccontextmanager
     async def connected(app: FastAPI) -> AsyncGenerator[None]:
-        async with platform(settings) as app.state.booking:
+        async with platform(settings) as app.state.booking, topics.followed():
             yield
 
     app = FastAPI(title="Booking", docs_url=None, redoc_url=None, openapi_url=None, lifespan=connected)
     assets, cookies = Assets(settings.assets_folder), Cookies(settings)
     app.state.settings = settings
+    app.state.live = hub
     app.state.templates = Templates(assets)
     app.state.provider = Provider(settings)
     errors.install(app)
     app.include_router(health.router)
     app.include_router(assets.router())
     app.include_router(front.router)
+    app.include_router(live.router)
     for one in (catalogue, orders, sessions, calendar, practice, profile, admin_orders, admin_catalogue):
         app.include_router(one.router)
     app.include_router(signin.router(settings, app.state.provider, cookies))

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from booking_client import Refused, Unanswered, Unexpected
 from booking_client.problems import Unauthorized
-from booking_gateway.pages.page import page
+from booking_gateway.pages.page import here, page
 from booking_gateway.signin.viewer import SignInNeeded, WrongRole
 from booking_gateway.words.sayings import AWAY, REFUSALS, UNKNOWN
 from booking_gateway.words.words import words_of
@@ -34,8 +34,7 @@ def install(app: FastAPI) -> None:
 async def _sign_in(request: Request, _: Exception) -> Response:
     """A page asked for is shown after signing in; a form that was sent is kept until it can be sent again."""
     if request.method in ("GET", "HEAD"):
-        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/sign-in?next={quote(asked, safe='/')}", 303)
+        return RedirectResponse(f"/sign-in?next={quote(here(request), safe='/')}", 303)
     fields = [(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)]
     return page(request, "expired.html", fields=fields, status=401)
 

@@ -55,6 +55,16 @@ class Settings(BaseSettings):
         Path | None, Field(description="where `python -m booking_gateway.assets.fetch` put the browser's files")
     ] = None
     call_timeout_seconds: Annotated[float, Field(gt=0, le=60, description="how long a service may take")] = 10.0
+    kafka_bootstrap: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[^\s,:/]+:[0-9]{1,5}(,[^\s,:/]+:[0-9]{1,5})*$",
+            description="the brokers, host:port[,host:port]; none: pages don't follow changes, and say so",
+        ),
+    ] = None
+    topic_prefix: Annotated[
+        str | None, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="a prefix of topic names, for shared clusters")
+    ] = None
     http_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]+$", description="the address to listen on")] = (
         "127.0.0.1"
     )

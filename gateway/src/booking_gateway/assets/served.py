@@ -11,7 +11,7 @@ from starlette.responses import Response
 from booking_gateway.assets.fetch import SERVED
 
 KINDS = {".js": "text/javascript", ".css": "text/css"}
-OURS = "gateway.css"
+OURS = ("gateway.css", "live.js")
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -21,7 +21,8 @@ class Assets:
     def __init__(self, folder: Path | None) -> None:
         self._names: dict[str, str] = {}
         self._files: dict[str, tuple[str, bytes, bytes]] = {}
-        self._take(OURS, files("booking_gateway.assets").joinpath(OURS).read_bytes())
+        for name in OURS:
+            self._take(name, files("booking_gateway.assets").joinpath(name).read_bytes())
         for name in SERVED:
             path = None if folder is None else folder / name
             if path is not None and path.is_file():

@@ -49,6 +49,13 @@ def page(request: Request, name: str, /, *, status: int = 200, **context: Any) -
     words = words_of(request)
     viewer = request.state.session
     shown = {"viewer": viewer, "words": words, "path": request.url.path, "menu": menu_for(viewer, words)}
+    shown |= {"here": here(request), "since": request.state.asked_at}
+    shown |= {"live": request.app.state.settings.kafka_bootstrap is not None}
     shown |= {"behind": getattr(request.state, "behind", False), **context}
     text = request.app.state.templates.render(words.locale, name, **shown)
-    return HTMLResponse(text, status)
+    return HTMLResponse(text, status, headers={"Booking-Behind": "1"} if shown["behind"] else None)
+
+
+def here(request: Request) -> str:
+    """The address that was asked for, from this origin on."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

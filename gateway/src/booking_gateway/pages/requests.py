@@ -8,10 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
 _SLOW = 1.0
+_STREAM = b"text/event-stream; charset=utf-8"
 
 
 class RequestsMiddleware:
-    """Names each request by `X-Request-Id`."""
+    """Names each request by `X-Request-Id`, and keeps when it came as `request.state.asked_at`, in milliseconds."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -20,13 +21,15 @@ class RequestsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status, name = time.perf_counter(), 500, str(uuid.uuid4())
-        scope.setdefault("state", {})["request_id"] = name
+        began, status, name, streamed = time.perf_counter(), 500, str(uuid.uuid4()), False
+        state = scope.setdefault("state", {})
+        state["request_id"], state["asked_at"] = name, time.time_ns() // 1_000_000
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, streamed
             if message["type"] == "http.response.start":
                 status = message["status"]
+                streamed = (b"content-type", _STREAM) in message.get("headers", [])
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", name.encode())]
             await send(message)
 
@@ -37,7 +40,7 @@ class RequestsMiddleware:
             error = broken
         finally:
             seconds = time.perf_counter() - began
-            if status >= 500 or seconds > _SLOW:
+            if status >= 500 or (seconds > _SLOW and not streamed):
                 route = getattr(scope.get("route"), "path", None)
                 told = {"method": scope["method"], "route": route, "status": status, "request_id": name}
                 log.warning(

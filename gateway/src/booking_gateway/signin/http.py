@@ -60,6 +60,8 @@ def router(settings: Settings, provider: Provider, cookies: Cookies) -> APIRoute
 
     @routes.post("/sign-out")
     async def sign_out(request: Request) -> Response:
+        if request.state.session is not None:
+            request.app.state.live.end(request.state.session.sub)
         request.state.session = None
         return RedirectResponse("/signed-out", 303)
 

@@ -159,6 +159,7 @@ def gateway(stack: Stack) -> Program:
         "OIDC_ISSUER": stack.secrets.issuer,
         "OIDC_CLIENT_ID": "booking-web",
         "SESSION_SECRET": stack.secrets.session_secret,
+        "KAFKA_BOOTSTRAP": stack.kafka,
         "ASSETS_FOLDER": str(tools_folder() / "gateway-assets"),
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(stack.ports["gateway"]),
