@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from tests.e2e.gateway import Browser, Page
 from tests.e2e.system import Cast, System, today, until
+from tests.e2e.test_crash import frozen, pid_of
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e]
 LINK = "https://meet.google.com/abc-defg-hij"
@@ -47,15 +49,28 @@ def buy(window: Browser, story: Cast) -> Page:
     order = window.send(service, "/orders", str(story.practitioner.sub))
     assert "Awaiting payment" in order.words, order.words
     pay = until("a payment page", lambda: window.open(order.address).links.get("To the payment"))
-    payment = window.open(pay)
-    return window.send(payment, "", "settlement")
+    back = window.send(window.open(pay), "", "settlement")
+    assert path(back) == path(order)
+    return until("the payment", lambda: next((one for one in (window.open(path(order)),) if "Paid" in one.words), None))
 
 
 def ask(window: Browser, story: Cast) -> Page:
-    """From there to the session that waits."""
-    paid = buy(window, story)
-    assert "Paid" in paid.words, paid.words
-    return window.send(paid, r"/orders/[^/]+/session")
+    """From there to the session that waits. While the payment is still on its way to consultation, the page says so."""
+    return asked_from(window, buy(window, story))
+
+
+def asked_from(window: Browser, shown: Page) -> Page:
+    """The same from a paid order's page."""
+
+    def asked() -> Page | None:
+        nonlocal shown
+        shown = window.send(shown, r"/orders/[^/]+/session")
+        if path(shown).startswith("/sessions/"):
+            return shown
+        assert (shown.status, "is being passed on" in shown.words) == (200, True), shown.words
+        return None
+
+    return until("the session", asked)
 
 
 def times(days: int, start: str = "09:00", end: str = "10:00", **other: str) -> dict[str, str]:
@@ -111,6 +126,16 @@ def test_pages__play_the_product_from_the_services_to_the_result(windows: Window
     assert "Terima kasih, Sari." in result.words
     for step in ("A schedule was asked for", "The session began", "The result was uploaded"):
         assert step in result.words
+
+
+def test_payment_on_its_way__is_told_as_that_and_no_error(windows: Windows, story: Cast, state: Path):
+    """Consultation hears of sales by Kafka."""
+    member = windows.member
+    with frozen(pid_of(state, "kafka")):
+        paid = buy(member, story)
+        shown = member.send(paid, r"/orders/[^/]+/session")
+        assert (shown.status, "is being passed on" in shown.words) == (200, True), shown.words
+    assert "Waiting for a schedule" in asked_from(member, shown).words
 
 
 def test_schedule__a_refusal_stands_beside_its_field_and_nothing_typed_is_lost(windows: Windows, story: Cast):

@@ -9,16 +9,20 @@ from fastapi import Form as Posted
 from starlette.responses import RedirectResponse, Response
 
 from booking_client import Refused
+from booking_client.models import Transaction
 from booking_client.problems import ActiveSessionExists, TransactionUsed
 from booking_gateway.calls.calls import Calls
 from booking_gateway.member.catalogue import offered
 from booking_gateway.pages.forms import Form, refused
 from booking_gateway.pages.page import page
 from booking_gateway.signin.viewer import Member
+from booking_gateway.words.sayings import ON_ITS_WAY
 
 router = APIRouter()
 _PATIENT = 8.0
 """Seconds for which a page waits for news of a payment, or consultation for the sale."""
+_BEHIND = ("not_found", "transaction_not_paid", "not_yet_visible")
+"""What consultation answers while the sale, or its payment, is still on its way to it."""
 Key = Annotated[str, Posted(max_length=255)]
 
 
@@ -81,12 +85,19 @@ async def ask_for_a_schedule(request: Request, order_id: UUID, _: Member, calls:
     except (ActiveSessionExists, TransactionUsed) as there:
         return RedirectResponse(f"/sessions/{there.problem['session_id']}", 303)
     except Refused as refusal:
-        return await _shown(request, order_id, calls, refused({}, refusal), status=refusal.status)
+        order = (await calls.read(lambda call: call.get_transaction(order_id))).body
+        if refusal.code in _BEHIND and order["status"] == "paid" and not order["session"]:
+            return _page(request, order, Form(message=ON_ITS_WAY))
+        return _page(request, order, refused({}, refusal), status=refusal.status)
     return RedirectResponse(f"/sessions/{made.body['id']}", 303)
 
 
 async def _shown(request: Request, order_id: UUID, calls: Calls, form: Form, status: int = 200) -> Response:
     order = (await calls.read(lambda call: call.get_transaction(order_id))).body
+    return _page(request, order, form, status)
+
+
+def _page(request: Request, order: Transaction, form: Form, status: int = 200) -> Response:
     address = order["payment"]["redirect_url"]
     payable = address if address and urlsplit(address).scheme in ("http", "https") else None
     return page(request, "order.html", order=order, payable=payable, form=form, status=status)

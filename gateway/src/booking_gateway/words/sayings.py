@@ -89,6 +89,7 @@ REFUSALS = {
 }
 """By the problem's code: what is wrong, and what to do next."""
 
+ON_ITS_WAY = _("Your payment has arrived and is being passed on. Please ask again in a moment.")
 AWAY = _("This part of the platform does not answer now. Nothing is lost; please try again in a moment.")
 UNKNOWN = _("This was refused.")
 
