@@ -21,7 +21,7 @@ from tests.e2e.test_gateway_pages import Windows, ask, buy, path, times, windows
 
 from booking_local.packages import UnavailableError, node_with
 
-pytestmark = [pytest.mark.servers, pytest.mark.e2e]
+pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
 PROGRAM = Path(__file__).parent / "browser"
 FIRST_LOAD = 150 * 1024
 
@@ -59,7 +59,7 @@ def looking(program: Program, system: System, person: Person, **asked: Any) -> I
 
 def ended(running: subprocess.Popen[str]) -> str:
     """What it printed."""
-    out, errors = running.communicate(timeout=120)
+    out, errors = running.communicate(timeout=280)
     if "error while loading shared libraries" in errors:
         pytest.skip("this machine lacks libraries that Chromium needs")
     assert running.returncode == 0, errors[-3000:]

@@ -9,8 +9,9 @@ import { chromium as browsers } from "playwright-core";
 
 const { gateway, person, pages, pictures, watch } = JSON.parse(process.argv[2]);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const browser = await browsers.launch({ executablePath: await chromium.executablePath(), args: ["--no-sandbox", "--disable-gpu"], headless: true });
+const browser = await browsers.launch({ executablePath: await chromium.executablePath(), args: ["--no-sandbox", "--disable-gpu"], headless: true, timeout: 120_000 });
 const found = [];
+const PATIENCE = 120_000; // milliseconds, for one step on a machine with much else to do
 
 async function signIn(page) {
   await page.goto(`${gateway}/sign-in`);
@@ -20,15 +21,17 @@ async function signIn(page) {
 
 if (watch) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   await signIn(page);
   await page.goto(gateway + watch.path);
   console.log("watching");
-  await page.getByText(watch.text).first().waitFor({ timeout: 20_000 });
+  await page.getByText(watch.text).first().waitFor({ timeout: PATIENCE });
 }
 
 for (const [width, colorScheme] of watch ? [] : [[360, "light"], [1280, "dark"]]) {
   const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, locale: "en-GB" });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   const complaints = [];
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
