@@ -21,8 +21,8 @@ def settings_for(**other):
 
 
 @asynccontextmanager
-async def gateway(**other):
+async def gateway(hub=None, **other):
     """A client of it."""
-    transport = httpx2.ASGITransport(app=build(settings_for(**other), Hub()), raise_app_exceptions=False)
+    transport = httpx2.ASGITransport(app=build(settings_for(**other), hub or Hub()), raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         yield client

@@ -86,7 +86,7 @@ async def test_assets__are_served_by_their_content_for_ever(mirror, tmp_path):
     async with gateway(assets_folder=tmp_path) as client:
         text = (await client.get("/")).text
         names = [part.split('"')[0] for part in text.split('"/assets/')[1:]]
-        assert [one.split(".")[0] for one in names] == ["pico", "gateway", "htmx"]
+        assert [one.split(".")[0] for one in names] == ["pico", "gateway", "htmx", "live"]
         for name in names:
             plain = await client.get(f"/assets/{name}", headers={"Accept-Encoding": "identity"})
             assert hashlib.sha256(plain.content).hexdigest()[:16] in name

@@ -21,7 +21,6 @@ _MOST = 5000
 _MOST_WAITING = 100
 _KEPT = 1000
 _CLOCKS_MS = 1000
-_BEAT = 15.0
 _LIVE, _NOT_LIVE, _REFRESH = (json.dumps({"type": word}) for word in ("live", "not_live", "refresh"))
 
 
@@ -129,9 +128,9 @@ class Hub:
         return [stream for of_person in self._streams.values() for stream in of_person]
 
 
-async def messages(stream: Stream, hub: Hub, until: float) -> AsyncIterator[tuple[int, str]]:
-    """Each with its place, until the stream ends, at `until` (Unix seconds) at the latest; whether it is live is said
-    at least every 15 seconds, so that both sides know that the other is there."""
+async def messages(stream: Stream, hub: Hub, until: float, *, beat: float = 15.0) -> AsyncIterator[tuple[int, str]]:
+    """Each with its place, until the stream ends, at `until` (Unix seconds) at the latest. Whether changes are heard is
+    said after `beat` seconds without one, so that both sides know that the other is there."""
     while not stream.ended and (left := until - time.time()) > 0:
         while stream.waiting:
             yield stream.waiting.popleft()
@@ -139,7 +138,7 @@ async def messages(stream: Stream, hub: Hub, until: float) -> AsyncIterator[tupl
         if stream.ended or stream.waiting:
             continue
         try:
-            async with asyncio.timeout(min(left, _BEAT)):
+            async with asyncio.timeout(min(left, beat)):
                 await stream.news.wait()
         except TimeoutError:
             stream.put(_now(), _LIVE if hub.live else _NOT_LIVE)
