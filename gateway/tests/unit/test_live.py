@@ -53,6 +53,7 @@ def hub():
 @pytest.mark.parametrize("record", records(TRANSACTIONS, SESSIONS), ids=lambda one: one.meta.type)
 def test_change__is_for_who_may_read_the_thing_and_has_ids_alone(record):
     found, event = change_of(record), record.event
+    assert found
     if record.record.topic == TRANSACTIONS.name:
         assert found.people == {MEMBER}, "a practitioner reads no Transaction"
         assert found.session_id is None
@@ -70,7 +71,9 @@ def test_change__is_for_who_may_read_the_thing_and_has_ids_alone(record):
 
 def test_change__of_a_session_that_was_taken_away_is_told_to_who_had_it():
     (record,) = [one for one in records(SESSIONS) if one.meta.type.endswith("PractitionerChanged.v1")]
-    assert change_of(record).people == {MEMBER, FIRST, SECOND}
+    found = change_of(record)
+    assert found
+    assert found.people == {MEMBER, FIRST, SECOND}
 
 
 def test_change__of_anything_else_is_none():

@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 
 from booking_gateway.live.changes import Change
@@ -128,7 +128,7 @@ class Hub:
         return [stream for of_person in self._streams.values() for stream in of_person]
 
 
-async def messages(stream: Stream, hub: Hub, until: float, *, beat: float = 15.0) -> AsyncIterator[tuple[int, str]]:
+async def messages(stream: Stream, hub: Hub, until: float, *, beat: float = 15.0) -> AsyncGenerator[tuple[int, str]]:
     """Each with its place, until the stream ends, at `until` (Unix seconds) at the latest. Whether changes are heard is
     said after `beat` seconds without one, so that both sides know that the other is there."""
     while not stream.ended and (left := until - time.time()) > 0:
