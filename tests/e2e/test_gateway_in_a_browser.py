@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from tests.e2e.gateway import Browser
 from tests.e2e.system import Cast, Person, System
+from tests.e2e.test_gateway_operations import underpaid
 from tests.e2e.test_gateway_pages import Windows, ask, buy, path, times, windows  # noqa: F401 - a fixture
 
 from booking_local.packages import UnavailableError, node_with
@@ -81,6 +82,8 @@ def test_pages__hold_in_a_browser(program, system: System, story: Cast, windows:
     admin.http.close()
     of_admin = ["/admin/orders", f"/admin{order}", "/admin/products", f"/admin/products/{story.product}"]
     of_admin += ["/admin/practitioners", f"/admin/practitioners/{story.practitioner.sub}"]
+    underpaid(story)
+    of_admin += ["/admin/reviews", "/admin/messages?status=all"]
     of_practitioner = ["/waiting", waiting, "/practice", *both]
     everybody = ((story.member, of_member), (story.practitioner, of_practitioner), (story.admin, of_admin))
     for person, pages in everybody:

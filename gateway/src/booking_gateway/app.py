@@ -8,7 +8,9 @@ from starlette.types import ASGIApp
 
 from booking_gateway import errors, front, health, profile
 from booking_gateway.admin import catalogue as admin_catalogue
+from booking_gateway.admin import messages as admin_messages
 from booking_gateway.admin import orders as admin_orders
+from booking_gateway.admin import reviews as admin_reviews
 from booking_gateway.assets.served import Assets
 from booking_gateway.calls.calls import platform
 from booking_gateway.calls.seen import SeenMiddleware
@@ -49,7 +51,9 @@ def build(settings: Settings, hub: Hub) -> ASGIApp:
     app.include_router(assets.router())
     app.include_router(front.router)
     app.include_router(live.router)
-    for one in (catalogue, orders, sessions, calendar, practice, profile, admin_orders, admin_catalogue):
+    for one in (catalogue, orders, sessions, calendar, practice, profile):
+        app.include_router(one.router)
+    for one in (admin_orders, admin_reviews, admin_messages, admin_catalogue):
         app.include_router(one.router)
     app.include_router(signin.router(settings, app.state.provider, cookies))
     # Around all of it, also around the page of an error: the first is the innermost.

@@ -36,7 +36,21 @@ def test_catalog__has_every_text_with_the_same_places_to_fill():
 
 @pytest.mark.parametrize(
     "kind",
-    ["SessionStatus", "TransactionStatus", "SessionReason", "SessionEventType", "TransactionEventType", "ProductKind"],
+    [
+        "SessionStatus",
+        "TransactionStatus",
+        "SessionReason",
+        "SessionEventType",
+        "TransactionEventType",
+        "ProductKind",
+        "ReviewCause",
+        "ReviewStatus",
+        "ReviewOutcome",
+        "MoneyDirection",
+        "NotificationStatus",
+        "NotificationTemplate",
+        "NotificationChannel",
+    ],
 )
 def test_interface__has_no_word_that_pages_do_not_know(kind):
     assert set(getattr(models, kind).__args__) <= SAID.keys()

@@ -10,6 +10,8 @@ _MENU = (
     ("member", "/orders", _("Orders")),
     ("practitioner", "/waiting", _("Waiting for you")),
     ("admin", "/admin/orders", _("All orders")),
+    ("admin", "/admin/reviews", _("Payments to review")),
+    ("admin", "/admin/messages", _("Messages")),
     ("admin", "/admin/products", _("Products")),
     ("admin", "/admin/practitioners", _("Practitioners")),
     ("", "/sessions", _("Sessions")),

@@ -1,0 +1,108 @@
+"""Running the platform by the reference gateway's pages: what waits for an administrator, and what becomes of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.e2e.gateway import Browser, Page
+from tests.e2e.system import Cast, System, until
+from tests.e2e.test_gateway_pages import path
+
+pytestmark = [pytest.mark.servers, pytest.mark.e2e]
+
+
+@pytest.fixture
+def admin(system: System, story: Cast) -> Iterator[Browser]:
+    """The administrator's window, in English."""
+    made = Browser(system.endpoints["gateway"])
+    made.sign_in(story.admin)
+    made.send(made.open("/profile"), "/profile", locale="en")
+    yield made
+    made.http.close()
+
+
+def link(page: Page, part: str) -> str | None:
+    """The address on it that has this part."""
+    return next((one for one in page.links.values() if part in one), None)
+
+
+def underpaid(story: Cast) -> dict[str, Any]:
+    """An open review: too little was paid."""
+    system, order = story.system, story.buy()
+    pay = f"{system.endpoints['payments']}/pay/{order['payment']['reference']}"
+    until("the provider to notify", lambda: system.http.post(pay, json={"gross_amount": "1000.00"}).status_code < 300)
+
+    def look() -> dict[str, Any] | None:
+        found = system.get(story.admin, "checkout", "/v1/payment-reviews?status=open")["items"]
+        return next((one for one in found if one["transaction_id"] == order["id"]), None)
+
+    return until("the review", look)
+
+
+def test_review__is_told_and_settled_with_a_reason(admin: Browser, story: Cast):
+    review = underpaid(story)
+    order = review["transaction_id"]
+    waiting = admin.open("/admin/reviews")
+    assert link(waiting, f"/admin/orders/{order}")
+    assert "The amount is wrong" in waiting.words
+    where = f"/admin/reviews/{review['id']}/settle"
+    refused = admin.send(waiting, where, "dismiss", reason="")
+    assert (refused.status, "Please" in refused.words) == (422, True), refused.words
+    settled = admin.send(refused, where, "dismiss", reason="Salah transfer.")
+    assert (settled.status, link(settled, order)) == (200, None), settled.words
+    again = admin.send(waiting, where, "refund", reason="Dua kali.")
+    assert (again.status, "Somebody changed this after you opened it" in again.words) == (412, True), again.words
+    assert link(admin.open("/admin/reviews?status=settled"), order)
+
+
+def test_message__that_failed_is_found_and_sent_again(admin: Browser, system: System, story: Cast):
+    order = story.buy()
+    refusing = {"mode": "reject", "only": story.member.phone.lstrip("+"), "times": 1}
+    system.http.put(f"{system.endpoints['whatsapp']}/behaviour", json=refusing)
+    story.pay(order)
+    failed = until(
+        "the message that failed",
+        lambda: next(
+            (
+                one["id"]
+                for one in system.get(story.admin, "notifier", "/v1/notifications?status=failed&channel=whatsapp")[
+                    "items"
+                ]
+                if one["transaction_id"] == order["id"]
+            ),
+            None,
+        ),
+    )
+    listed = admin.open("/admin/messages?channel=whatsapp")
+    assert "The payment arrived" in listed.words
+    sent = admin.send(listed, f"/admin/messages/{failed}/resend")
+    assert path(sent) == f"/admin/messages/{failed}"
+    until("it to leave", lambda: "Send again" in admin.open(f"/admin/messages/{failed}").words)
+    assert system.whatsapps_to(story.member.phone)
+    assert link(admin.open("/admin/messages"), failed) is None, "it failed no more"
+
+
+def test_pages_of_operations__are_for_administrators_alone(system: System, story: Cast):
+    window = Browser(system.endpoints["gateway"])
+    window.sign_in(story.member)
+    for address in ("/admin/reviews", "/admin/messages"):
+        assert window.open(address).status == 403, address
+    window.http.close()
+
+
+def test_mail__leads_through_the_sign_in_to_what_it_is_about(system: System, story: Cast):
+    order = story.paid()
+    address = f"{system.endpoints['gateway']}/orders/{order['id']}"
+    until(
+        "the mail",
+        lambda: any(address in one["raw"].replace("=\r\n", "") for one in system.mails_to(story.member.email)),
+    )
+    window = Browser(system.endpoints["gateway"])
+    asked = window.open(address)
+    assert asked.address.startswith(system.endpoints["identity"])
+    said = {"sub": str(story.member.sub), "role": "member", "name": story.member.name, "email": story.member.email}
+    shown = window.post(
+        asked.address, {**said, "phone_number": story.member.phone, "locale": "en", "zoneinfo": "Asia/Jakarta"}
+    )
+    assert (shown.status, path(shown)) == (200, f"/orders/{order['id']}"), shown.words
+    window.http.close()
