@@ -26,7 +26,7 @@ MEETING = "https://meet.google.com/abc-defg-hij"
 RESULT = {"result_notes": "Selesai"}
 WEBHOOKS = {
     "url": "https://gateway.example.com/webhooks",
-    "event_types": ["com.booking.checkout.TransactionPaid.v1"],
+    "event_types": ["com.booking.checkout.TransactionPaid.v2"],
     "description": "The gateway",
 }
 REASON = {"reason_code": "other", "reason": "Berhalangan"}

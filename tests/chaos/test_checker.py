@@ -29,7 +29,7 @@ SALE, SESSION, MEMBER, BUDI = "sale-1", "session-1", "member-1", "budi-1"
 TRANSACTIONS, SESSIONS = "booking.checkout.transactions.v1", "booking.consultation.sessions.v1"
 STARTS_AT = 1796090400.0
 PRICE = {"amount": 250000, "currency": "IDR"}
-PAID, REQUESTED = "com.booking.checkout.TransactionPaid.v1", "com.booking.consultation.ScheduleRequested.v1"
+PAID, REQUESTED = "com.booking.checkout.TransactionPaid.v2", "com.booking.consultation.ScheduleRequested.v1"
 
 
 def event(stream: str, version: int, kind: str, by: str, cause: str | None = None, **data: Any) -> Stored:

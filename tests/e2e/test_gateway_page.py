@@ -10,7 +10,7 @@ from tests.e2e.system import ROOT
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e]
 PAGE = (ROOT / "docs" / "gateway.md").read_text("utf-8")
-TOLD = ("ready", "com.booking.checkout.TransactionPaid.v1", "com.booking.consultation.SessionScheduled.v1")
+TOLD = ("ready", "com.booking.checkout.TransactionPaid.v2", "com.booking.consultation.SessionScheduled.v1")
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 

@@ -111,15 +111,15 @@ BREAKS = {
     ),
     "another unit": (
         "glossary.py", 'answer a request.", "minutes"', 'answer a request.", "seconds"',
-        "TransactionPaid.v1 request_limit_minutes: x-unit was minutes, is seconds",
+        "TransactionPaid.v2 request_limit_minutes: x-unit was minutes, is seconds",
     ),
     "other decimals of a currency": (
         "money.py", '"IDR": 0', '"IDR": 2',
-        "TransactionPaid.v1 amount currency: x-decimals was ",
+        "TransactionPaid.v2 amount currency: x-decimals was ",
     ),
     "personal data that is called none": (
         "glossary.py", '"user_id": Meaning("The member.", None, _PERSON)', '"user_id": Meaning("The member.")',
-        "TransactionPaid.v1 user_id: x-personal-data was pseudonym, is None",
+        "TransactionPaid.v2 user_id: x-personal-data was pseudonym, is None",
     ),
     "a type dropped": (
         "topics.py", "        ResultReplaced,\n        SessionCanceled", "        SessionCanceled",

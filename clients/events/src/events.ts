@@ -1052,7 +1052,7 @@ export interface TransactionExpired {
 /**
  * The provider's verified notification for the exact amount and currency arrived (P4). Consultation lets the member request a session; notifier tells the member.
  */
-export interface TransactionPaid {
+export interface TransactionPaidV1 {
   /**
    * The purchase.
    */
@@ -1105,6 +1105,65 @@ export interface Money5 {
   currency: string;
 }
 /**
+ * The provider's verified notification for the exact amount and currency arrived (P4). Consultation lets the member request a session; notifier tells the member. Revenue belongs to the day of `settled_at`. Version 1 had none: read as `paid_at`, the best that is known of it.
+ */
+export interface TransactionPaid {
+  /**
+   * The purchase.
+   */
+  transaction_id: string;
+  /**
+   * The member.
+   */
+  user_id: string;
+  /**
+   * The practitioner.
+   */
+  practitioner_id: string;
+  amount: Money6;
+  /**
+   * The payment provider. Open: expect names that are not known yet.
+   */
+  provider: string;
+  /**
+   * The payment at its provider.
+   */
+  provider_payment_id: string;
+  /**
+   * When checkout took the provider's notification, not when the money moved.
+   */
+  paid_at: string;
+  /**
+   * When the money came, by the provider's clock; not before the sale, nor after `paid_at`.
+   */
+  settled_at: string;
+  /**
+   * What was bought.
+   */
+  kind: "verification" | "counseling";
+  /**
+   * How long the practitioner has to answer a request.
+   */
+  request_limit_minutes: number;
+  /**
+   * Whether the session starts by itself at its start time.
+   */
+  auto_start: boolean;
+}
+/**
+ * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+ */
+export interface Money6 {
+  /**
+   * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+   */
+  amount: number;
+  /**
+   * ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
+   */
+  currency: string;
+}
+/**
  * The provider gave the money back (P5). Notifier tells the member.
  */
 export interface TransactionRefunded {
@@ -1128,7 +1187,7 @@ export interface TransactionRefunded {
    * The payment review; absent if the money belongs to none.
    */
   review_id?: string;
-  amount: Money6;
+  amount: Money7;
   /**
    * The refund at its provider; absent where it gives none.
    */
@@ -1137,7 +1196,7 @@ export interface TransactionRefunded {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money6 {
+export interface Money7 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1203,7 +1262,7 @@ export interface UserScheduleRow {
 /**
  * An amount of one currency; 250000 IDR is Rp250.000, 1999 USD is $19.99.
  */
-export interface Money7 {
+export interface Money8 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1282,7 +1341,8 @@ export interface Data {
   "com.booking.checkout.TransactionCanceled.v1": TransactionCanceled;
   "com.booking.checkout.TransactionCreated.v1": TransactionCreated;
   "com.booking.checkout.TransactionExpired.v1": TransactionExpired;
-  "com.booking.checkout.TransactionPaid.v1": TransactionPaid;
+  "com.booking.checkout.TransactionPaid.v1": TransactionPaidV1;
+  "com.booking.checkout.TransactionPaid.v2": TransactionPaid;
   "com.booking.checkout.TransactionRefunded.v1": TransactionRefunded;
   "com.booking.consultation.PractitionerChanged.v1": PractitionerChanged;
   "com.booking.consultation.ResultReplaced.v1": ResultReplaced;
@@ -1319,6 +1379,7 @@ export const TYPES: readonly (keyof Data)[] = [
   "com.booking.checkout.TransactionCreated.v1",
   "com.booking.checkout.TransactionExpired.v1",
   "com.booking.checkout.TransactionPaid.v1",
+  "com.booking.checkout.TransactionPaid.v2",
   "com.booking.checkout.TransactionRefunded.v1",
   "com.booking.consultation.PractitionerChanged.v1",
   "com.booking.consultation.ResultReplaced.v1",

@@ -7,7 +7,7 @@ export function startsAt(message: Message): string | undefined {
   switch (one.type) {
     case "com.booking.consultation.SessionScheduled.v1":
       return one.data.starts_at;
-    case "com.booking.checkout.TransactionPaid.v1":
+    case "com.booking.checkout.TransactionPaid.v2":
       return one.data.paid_at;
     default:
       return one.time.toISOString();
@@ -16,4 +16,4 @@ export function startsAt(message: Message): string | undefined {
 
 export const newest = (rows: SessionScheduled[]): number => Math.max(...rows.map((row) => row.schedule_version));
 export const amounts = (events: BookingEvent[]): number[] =>
-  events.flatMap((one) => (one.type === "com.booking.checkout.TransactionPaid.v1" ? [one.data.amount.amount] : []));
+  events.flatMap((one) => (one.type === "com.booking.checkout.TransactionPaid.v2" ? [one.data.amount.amount] : []));

@@ -3136,8 +3136,8 @@ export interface components {
         };
         /**
          * RefundRequestedItem
-         * @description Money is to be given back: an admin asked, or the provider began it (P5). Without `review_id` the right to
-         *     request a session ends, and consultation fails the open one.
+         * @description Money is to be given back: an admin asked, or the provider began it (P5). Without `review_id` the right to request
+         *     a session ends, and consultation fails the open one.
          * @example {
          *       "consistency_token": "Y2hlY2tvdXQ6dHJhbnNhY3Rpb246MDE5MzhjMWEtNWIyMS03MDAxLThmMDAtYTFiMmMzZDQwMDAxOjQ",
          *       "data": {
@@ -3231,8 +3231,8 @@ export interface components {
         RefundStatus: "requested" | "succeeded" | "failed";
         /**
          * ResultReplacedItem
-         * @description The practitioner replaced the result of a completed session; the earlier one stays in the history.
-         *     It counts as activity (L2), never again as productivity.
+         * @description The practitioner replaced the result of a completed session; the earlier one stays in the history. It counts as
+         *     activity (L2), never again as productivity.
          * @example {
          *       "consistency_token": "Y29uc3VsdGF0aW9uOnNlc3Npb246MDE5MzhjMWEtNWIyNi03MDA2LThmMDAtYTFiMmMzZDQwMDA2OjY",
          *       "data": {
@@ -3887,8 +3887,8 @@ export interface components {
         SessionEventType: "ScheduleRequested" | "SessionScheduled" | "SessionRescheduled" | "PractitionerChanged" | "SessionStarted" | "ResultUploaded" | "ResultReplaced" | "SessionCanceled" | "SessionFailed";
         /**
          * SessionFailedItem
-         * @description An admin failed the session, or the system did: no answer in time (R4), or the payment was reversed (P5).
-         *     Notifier tells both, the calendar marks the session as failed (C1), the member may request again (R2).
+         * @description An admin failed the session, or the system did: no answer in time (R4), or the payment was reversed (P5). Notifier
+         *     tells both, the calendar marks the session as failed (C1), the member may request again (R2).
          * @example {
          *       "consistency_token": "Y29uc3VsdGF0aW9uOnNlc3Npb246MDE5MzhjMWEtNWIyNi03MDA2LThmMDAtYTFiMmMzZDQwMDA2OjI",
          *       "data": {
@@ -4645,7 +4645,7 @@ export interface components {
          * StreamItem
          * @description One item of the stream, told apart by `type`. More types may come: leave out what you don't know.
          */
-        StreamItem: components["schemas"]["StreamReady"] | components["schemas"]["TransactionCreatedItem"] | components["schemas"]["PractitionerAssignedItem"] | components["schemas"]["PractitionerReassignedItem"] | components["schemas"]["TransactionPaidItem"] | components["schemas"]["PaymentNeedsReviewItem"] | components["schemas"]["PaymentReviewSettledItem"] | components["schemas"]["TransactionExpiredItem"] | components["schemas"]["TransactionCanceledItem"] | components["schemas"]["RefundRequestedItem"] | components["schemas"]["TransactionRefundedItem"] | components["schemas"]["RefundFailedItem"] | components["schemas"]["ScheduleRequestedItem"] | components["schemas"]["SessionScheduledItem"] | components["schemas"]["SessionRescheduledItem"] | components["schemas"]["PractitionerChangedItem"] | components["schemas"]["SessionStartedItem"] | components["schemas"]["ResultUploadedItem"] | components["schemas"]["ResultReplacedItem"] | components["schemas"]["SessionCanceledItem"] | components["schemas"]["SessionFailedItem"] | components["schemas"]["SessionLeftItem"] | components["schemas"]["StreamRefresh"];
+        StreamItem: components["schemas"]["StreamReady"] | components["schemas"]["TransactionCreatedItem"] | components["schemas"]["PractitionerAssignedItem"] | components["schemas"]["PractitionerReassignedItem"] | components["schemas"]["TransactionPaidItem"] | components["schemas"]["TransactionPaidV2Item"] | components["schemas"]["PaymentNeedsReviewItem"] | components["schemas"]["PaymentReviewSettledItem"] | components["schemas"]["TransactionExpiredItem"] | components["schemas"]["TransactionCanceledItem"] | components["schemas"]["RefundRequestedItem"] | components["schemas"]["TransactionRefundedItem"] | components["schemas"]["RefundFailedItem"] | components["schemas"]["ScheduleRequestedItem"] | components["schemas"]["SessionScheduledItem"] | components["schemas"]["SessionRescheduledItem"] | components["schemas"]["PractitionerChangedItem"] | components["schemas"]["SessionStartedItem"] | components["schemas"]["ResultUploadedItem"] | components["schemas"]["ResultReplacedItem"] | components["schemas"]["SessionCanceledItem"] | components["schemas"]["SessionFailedItem"] | components["schemas"]["SessionLeftItem"] | components["schemas"]["StreamRefresh"];
         /**
          * StreamReady
          * @description The first item. `resumed`: what was missed follows; else read what you show, once.
@@ -5282,9 +5282,14 @@ export interface components {
             consistency_token: string;
             /** TransactionPaid */
             data: {
-                /** @description How much, a whole number of the currency's smallest unit here (`x-decimals`). */
+                /**
+                 * Money
+                 * @description How much, a whole number of the currency's smallest unit here (`x-decimals`).
+                 */
                 amount: {
+                    /** @description How much, a whole number of the currency's smallest unit here (`x-decimals`). */
                     amount: number;
+                    /** @description ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none. */
                     currency: string;
                 };
                 /** @description Whether the session starts by itself at its start time. */
@@ -5335,6 +5340,107 @@ export interface components {
              * @enum {string}
              */
             type: "com.booking.checkout.TransactionPaid.v1";
+            /**
+             * Version
+             * @description The Transaction's or session's after it: leave out what is older than yours.
+             */
+            version: number;
+        };
+        /**
+         * TransactionPaidV2Item
+         * @description The provider's verified notification for the exact amount and currency arrived (P4). Consultation lets the member
+         *     request a session; notifier tells the member. Revenue belongs to the day of `settled_at`. Version 1 had none: read
+         *     as `paid_at`, the best that is known of it.
+         * @example {
+         *       "consistency_token": "Y2hlY2tvdXQ6dHJhbnNhY3Rpb246MDE5MzhjMWEtNWIyMS03MDAxLThmMDAtYTFiMmMzZDQwMDAxOjM",
+         *       "data": {
+         *         "amount": {
+         *           "amount": 250000,
+         *           "currency": "IDR"
+         *         },
+         *         "auto_start": false,
+         *         "kind": "counseling",
+         *         "paid_at": "2026-11-22T03:04:05.123456Z",
+         *         "practitioner_id": "01938c1a-5b23-7003-8f00-a1b2c3d40003",
+         *         "provider": "midtrans",
+         *         "provider_payment_id": "513f1f01-c9da-474c-9fc9-d5c64364b709",
+         *         "request_limit_minutes": 10080,
+         *         "settled_at": "2026-11-22T03:03:58Z",
+         *         "transaction_id": "01938c1a-5b21-7001-8f00-a1b2c3d40001",
+         *         "user_id": "01938c1a-5b22-7002-8f00-a1b2c3d40002"
+         *       },
+         *       "id": "01938c1a-5b23-7067-8f00-a1b2c3d40167",
+         *       "timestamp": "2026-11-22T03:13:00.25Z",
+         *       "type": "com.booking.checkout.TransactionPaid.v2",
+         *       "version": 3
+         *     }
+         */
+        TransactionPaidV2Item: {
+            /**
+             * Consistency Token
+             * @description For `Consistency-Token` where you read on: that service waits until it has this version.
+             */
+            consistency_token: string;
+            /** TransactionPaid */
+            data: {
+                /** @description How much, a whole number of the currency's smallest unit here (`x-decimals`). */
+                amount: {
+                    amount: number;
+                    currency: string;
+                };
+                /** @description Whether the session starts by itself at its start time. */
+                auto_start: boolean;
+                /** @description What was bought. */
+                kind: components["schemas"]["ProductKind"];
+                /**
+                 * Format: date-time
+                 * @description When checkout took the provider's notification, not when the money moved.
+                 */
+                paid_at: string;
+                /**
+                 * Format: uuid
+                 * @description The practitioner.
+                 */
+                practitioner_id: string;
+                /** @description The payment provider. Open: expect names that are not known yet. */
+                provider: string;
+                /** @description The payment at its provider. */
+                provider_payment_id: string;
+                /** @description How long the practitioner has to answer a request. */
+                request_limit_minutes: number;
+                /**
+                 * Format: date-time
+                 * @description When the money came, by the provider's clock; not before the sale, nor after `paid_at`.
+                 */
+                settled_at: string;
+                /**
+                 * Format: uuid
+                 * @description The purchase.
+                 */
+                transaction_id: string;
+                /**
+                 * Format: uuid
+                 * @description The member.
+                 */
+                user_id: string;
+            };
+            /**
+             * Id
+             * Format: uuid
+             * @description The event's, as a webhook's `webhook-id`: a copy has the same.
+             */
+            id: string;
+            /**
+             * Timestamp
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "com.booking.checkout.TransactionPaid.v2";
             /**
              * Version
              * @description The Transaction's or session's after it: leave out what is older than yours.
@@ -5642,7 +5748,7 @@ export interface components {
             status_code: number | null;
             /**
              * Type
-             * @example com.booking.checkout.TransactionPaid.v1
+             * @example com.booking.checkout.TransactionPaid.v2
              */
             type: string;
             /** Version */
@@ -5718,7 +5824,7 @@ export interface components {
             status_code: number | null;
             /**
              * Type
-             * @example com.booking.checkout.TransactionPaid.v1
+             * @example com.booking.checkout.TransactionPaid.v2
              */
             type: string;
             /** Version */
@@ -5944,7 +6050,7 @@ export interface components {
          * @description The kinds of event that can be subscribed to, by their CloudEvents types (docs/events.md).
          * @enum {string}
          */
-        WebhookEventType: "com.booking.checkout.TransactionCreated.v1" | "com.booking.checkout.PractitionerAssigned.v1" | "com.booking.checkout.PractitionerReassigned.v1" | "com.booking.checkout.TransactionPaid.v1" | "com.booking.checkout.PaymentNeedsReview.v1" | "com.booking.checkout.PaymentReviewSettled.v1" | "com.booking.checkout.TransactionExpired.v1" | "com.booking.checkout.TransactionCanceled.v1" | "com.booking.checkout.RefundRequested.v1" | "com.booking.checkout.TransactionRefunded.v1" | "com.booking.checkout.RefundFailed.v1" | "com.booking.consultation.ScheduleRequested.v1" | "com.booking.consultation.SessionScheduled.v1" | "com.booking.consultation.SessionRescheduled.v1" | "com.booking.consultation.PractitionerChanged.v1" | "com.booking.consultation.SessionStarted.v1" | "com.booking.consultation.ResultUploaded.v1" | "com.booking.consultation.ResultReplaced.v1" | "com.booking.consultation.SessionCanceled.v1" | "com.booking.consultation.SessionFailed.v1" | "com.booking.directory.PersonErased.v1";
+        WebhookEventType: "com.booking.checkout.TransactionCreated.v1" | "com.booking.checkout.PractitionerAssigned.v1" | "com.booking.checkout.PractitionerReassigned.v1" | "com.booking.checkout.TransactionPaid.v1" | "com.booking.checkout.TransactionPaid.v2" | "com.booking.checkout.PaymentNeedsReview.v1" | "com.booking.checkout.PaymentReviewSettled.v1" | "com.booking.checkout.TransactionExpired.v1" | "com.booking.checkout.TransactionCanceled.v1" | "com.booking.checkout.RefundRequested.v1" | "com.booking.checkout.TransactionRefunded.v1" | "com.booking.checkout.RefundFailed.v1" | "com.booking.consultation.ScheduleRequested.v1" | "com.booking.consultation.SessionScheduled.v1" | "com.booking.consultation.SessionRescheduled.v1" | "com.booking.consultation.PractitionerChanged.v1" | "com.booking.consultation.SessionStarted.v1" | "com.booking.consultation.ResultUploaded.v1" | "com.booking.consultation.ResultReplaced.v1" | "com.booking.consultation.SessionCanceled.v1" | "com.booking.consultation.SessionFailed.v1" | "com.booking.directory.PersonErased.v1";
         /**
          * WordsLocale
          * @enum {string}

@@ -46,6 +46,7 @@ PAID = TransactionPaid(
     provider="midtrans",
     provider_payment_id="p1",
     paid_at=NOON,
+    settled_at=NOON,
     kind="counseling",
     request_limit_minutes=10080,
     auto_start=False,

@@ -72,6 +72,7 @@ class Sold:
             provider="midtrans",
             provider_payment_id=str(self.id),
             paid_at=datetime.now(UTC),
+            settled_at=datetime.now(UTC),
             kind="counseling",
             request_limit_minutes=self.request_limit_minutes,
             auto_start=self.auto_start,

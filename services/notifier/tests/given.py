@@ -141,12 +141,14 @@ class Case:
         return self.in_transaction(event, self.by_member)
 
     def paid(self, at: datetime | None = None) -> Record:
+        paid_at = at or now()
         event = TransactionPaid(
             **self._sale(),
             amount=RUPIAH,
             provider="midtrans",
             provider_payment_id="p-1",
-            paid_at=at or now(),
+            paid_at=paid_at,
+            settled_at=paid_at,
             kind="counseling",
             request_limit_minutes=10080,
             auto_start=False,

@@ -1053,8 +1053,8 @@ class Data6(TypedDict):
 
 class RefundRequestedItem(TypedDict):
     """
-    Money is to be given back: an admin asked, or the provider began it (P5). Without `review_id` the right to
-    request a session ends, and consultation fails the open one.
+    Money is to be given back: an admin asked, or the provider began it (P5). Without `review_id` the right to request
+    a session ends, and consultation fails the open one.
     """
 
     consistency_token: str
@@ -1121,8 +1121,8 @@ class Data7(TypedDict):
 
 class ResultReplacedItem(TypedDict):
     """
-    The practitioner replaced the result of a completed session; the earlier one stays in the history.
-    It counts as activity (L2), never again as productivity.
+    The practitioner replaced the result of a completed session; the earlier one stays in the history. It counts as
+    activity (L2), never again as productivity.
     """
 
     consistency_token: str
@@ -1460,8 +1460,8 @@ class Data11(TypedDict):
 
 class SessionFailedItem(TypedDict):
     """
-    An admin failed the session, or the system did: no answer in time (R4), or the payment was reversed (P5).
-    Notifier tells both, the calendar marks the session as failed (C1), the member may request again (R2).
+    An admin failed the session, or the system did: no answer in time (R4), or the payment was reversed (P5). Notifier
+    tells both, the calendar marks the session as failed (C1), the member may request again (R2).
     """
 
     consistency_token: str
@@ -2255,8 +2255,23 @@ class TransactionNotPaidProblem(TypedDict):
     type: Literal["urn:booking:problem:transaction_not_paid"]
 
 
+class Amount1(TypedDict):
+    """
+    How much, a whole number of the currency's smallest unit here (`x-decimals`).
+    """
+
+    amount: int
+    """
+    How much, a whole number of the currency's smallest unit here (`x-decimals`).
+    """
+    currency: str
+    """
+    ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
+    """
+
+
 class Data18(TypedDict):
-    amount: Amount
+    amount: Amount1
     """
     How much, a whole number of the currency's smallest unit here (`x-decimals`).
     """
@@ -2324,8 +2339,91 @@ class TransactionPaidItem(TypedDict):
     """
 
 
+class Amount2(TypedDict):
+    """
+    How much, a whole number of the currency's smallest unit here (`x-decimals`).
+    """
+
+    amount: int
+    currency: str
+
+
 class Data19(TypedDict):
-    amount: Amount
+    amount: Amount2
+    """
+    How much, a whole number of the currency's smallest unit here (`x-decimals`).
+    """
+    auto_start: bool
+    """
+    Whether the session starts by itself at its start time.
+    """
+    kind: ProductKind
+    """
+    What was bought.
+    """
+    paid_at: str
+    """
+    When checkout took the provider's notification, not when the money moved.
+    """
+    practitioner_id: str
+    """
+    The practitioner.
+    """
+    provider: str
+    """
+    The payment provider. Open: expect names that are not known yet.
+    """
+    provider_payment_id: str
+    """
+    The payment at its provider.
+    """
+    request_limit_minutes: int
+    """
+    How long the practitioner has to answer a request.
+    """
+    settled_at: str
+    """
+    When the money came, by the provider's clock; not before the sale, nor after `paid_at`.
+    """
+    transaction_id: str
+    """
+    The purchase.
+    """
+    user_id: str
+    """
+    The member.
+    """
+
+
+class TransactionPaidV2Item(TypedDict):
+    """
+    The provider's verified notification for the exact amount and currency arrived (P4). Consultation lets the member
+    request a session; notifier tells the member. Revenue belongs to the day of `settled_at`. Version 1 had none: read
+    as `paid_at`, the best that is known of it.
+    """
+
+    consistency_token: str
+    """
+    For `Consistency-Token` where you read on: that service waits until it has this version.
+    """
+    data: Data19
+    id: str
+    """
+    The event's, as a webhook's `webhook-id`: a copy has the same.
+    """
+    timestamp: str
+    """
+    When it happened.
+    """
+    type: Literal["com.booking.checkout.TransactionPaid.v2"]
+    version: int
+    """
+    The Transaction's or session's after it: leave out what is older than yours.
+    """
+
+
+class Data20(TypedDict):
+    amount: Amount2
     """
     How much, a whole number of the currency's smallest unit here (`x-decimals`).
     """
@@ -2364,7 +2462,7 @@ class TransactionRefundedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data19
+    data: Data20
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -2572,6 +2670,7 @@ WebhookEventType: TypeAlias = Literal[
     "com.booking.checkout.PractitionerAssigned.v1",
     "com.booking.checkout.PractitionerReassigned.v1",
     "com.booking.checkout.TransactionPaid.v1",
+    "com.booking.checkout.TransactionPaid.v2",
     "com.booking.checkout.PaymentNeedsReview.v1",
     "com.booking.checkout.PaymentReviewSettled.v1",
     "com.booking.checkout.TransactionExpired.v1",
@@ -3001,6 +3100,7 @@ StreamItem: TypeAlias = (
     | PractitionerAssignedItem
     | PractitionerReassignedItem
     | TransactionPaidItem
+    | TransactionPaidV2Item
     | PaymentNeedsReviewItem
     | PaymentReviewSettledItem
     | TransactionExpiredItem

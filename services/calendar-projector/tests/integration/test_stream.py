@@ -39,7 +39,7 @@ from calendar_projector.stream.tickets import Ticket, Tickets
 
 pytestmark = pytest.mark.servers
 NOW = datetime.now(UTC) - timedelta(hours=1)
-PAID, REQUESTED = "com.booking.checkout.TransactionPaid.v1", "com.booking.consultation.ScheduleRequested.v1"
+PAID, REQUESTED = "com.booking.checkout.TransactionPaid.v2", "com.booking.consultation.ScheduleRequested.v1"
 SCHEDULED, CHANGED = (f"com.booking.consultation.{name}.v1" for name in ("SessionScheduled", "PractitionerChanged"))
 STARTED, COMPLETED = (f"com.booking.consultation.{name}.v1" for name in ("SessionStarted", "ResultUploaded"))
 CREATED, ASSIGNED = (f"com.booking.checkout.{name}.v1" for name in ("TransactionCreated", "PractitionerAssigned"))
@@ -84,6 +84,7 @@ class Sale:
                 provider="midtrans",
                 provider_payment_id="A1",
                 paid_at=NOW,
+                settled_at=NOW,
                 kind="counseling",
                 request_limit_minutes=60,
                 auto_start=False,

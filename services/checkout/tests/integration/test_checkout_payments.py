@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -69,8 +70,9 @@ class TestNotifications:
 
     async def test_before_the_transaction__is_kept_and_matched(self, shop: Shop, monkeypatch) -> None:
         """F72: the notification is first, the Transaction appears later."""
-        early = uuid7()
-        assert (await shop.rig.notify(manual(str(early)), "manual")).status_code == 200
+        early, settled_at = uuid7(), datetime.now(UTC) + timedelta(seconds=-1)
+        said = manual(str(early), settled_at=settled_at.isoformat())
+        assert (await shop.rig.notify(said, "manual")).status_code == 200
         (review,) = [r for r in await open_reviews(shop) if r["reference"] == str(early)]
         assert (review["cause"], review["transaction_id"]) == ("unknown_transaction", None)
         monkeypatch.setattr("checkout.transactions.handlers.uuid7", lambda: early)
@@ -80,6 +82,9 @@ class TestNotifications:
         while await shop.rig.step("matching"):
             pass
         assert (await shop.seen(bought))["status"] == "paid"
+        history = (await shop.admin.get(f"/v1/transactions/{early}/history")).json()["items"]
+        paid, created = history[0], history[-1]
+        assert datetime.fromisoformat(paid["data"]["settled_at"]) == datetime.fromisoformat(created["occurred_at"])
         settled = (await shop.admin.get("/v1/payment-reviews?status=settled&limit=200")).json()["items"]
         assert [r["outcome"] for r in settled if r["id"] == review["id"]] == ["matched"]
 

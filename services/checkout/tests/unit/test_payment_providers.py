@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -83,6 +84,22 @@ class TestMidtrans:
         with pytest.raises(BadSignatureError):
             MIDTRANS.verify({}, body)
 
+    @pytest.mark.parametrize(
+        ("status", "times", "settled_at"),
+        [
+            ("settlement", {"settlement_time": "2026-12-01 00:15:00"}, datetime(2026, 11, 30, 17, 15, tzinfo=UTC)),
+            ("settlement", {"transaction_time": "2026-12-01 00:15:00"}, None),
+            ("capture", {"transaction_time": "2026-12-01 00:15:00"}, datetime(2026, 11, 30, 17, 15, tzinfo=UTC)),
+            ("settlement", {"settlement_time": "2026-12-01T00:15:00Z"}, None),
+            ("settlement", {"settlement_time": "0001-01-01 00:00:00"}, None),
+            ("settlement", {"settlement_time": 1796083200}, None),
+        ],
+    )
+    def test_settlement__is_told_in_indonesian_time(
+        self, status: str, times: dict[str, Any], settled_at: datetime | None
+    ) -> None:
+        assert MIDTRANS.parse(raw(status, **times)).settled_at == settled_at
+
     def test_the_dashboards_test__is_told_apart(self) -> None:
         body = MidtransServer().notification("payment_notif_test_G000000001_4d95", "settlement")
         assert MIDTRANS.parse(json.dumps(body).encode()).test
@@ -108,6 +125,18 @@ class TestManual:
     def test_payment_id__is_the_notifications_by_default(self) -> None:
         said = MANUAL.parse(json.dumps(manual(REFERENCE, notification_id="n1")).encode())
         assert (said.payment_id, said.notification_id) == ("n1", "n1")
+
+    @pytest.mark.parametrize(
+        ("said", "settled_at"),
+        [
+            ("2026-12-01T00:15:00+07:00", datetime(2026, 11, 30, 17, 15, tzinfo=UTC)),
+            ("2026-12-01T00:15:00", None),
+            ("yesterday", None),
+            (1796083200, None),
+        ],
+    )
+    def test_settlement__has_its_zone(self, said: object, settled_at: datetime | None) -> None:
+        assert MANUAL.parse(json.dumps(manual(REFERENCE, settled_at=said)).encode()).settled_at == settled_at
 
     def test_reference__a_uuid_in_any_spelling_is_one(self) -> None:
         said = MANUAL.parse(json.dumps(manual(REFERENCE.upper().replace("-", ""))).encode())

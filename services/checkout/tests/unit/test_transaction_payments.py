@@ -1,5 +1,6 @@
 """What providers report, in every order (P4, F70 to F75), and how reviews are settled."""
 
+from datetime import timedelta
 from itertools import permutations
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from booking_contracts.money import Money
 from booking_contracts.transactions import PaymentNeedsReview, RefundRequested, TransactionPaid, TransactionRefunded
 from checkout.transactions.commands import ConfirmRefund, RefuseRefund, ReportPayment, RequestRefund, SettleReview
 from checkout.transactions.decider import decide
-from checkout.transactions.state import STATUS, Absent, Existing, Paid, Refunded, State, evolve
+from checkout.transactions.state import STATUS, Absent, Existing, Paid, Refunded, State, evolve, fold
 
 HALF = Money(125_000, "IDR")
 DOLLARS = Money(250_000, "USD")
@@ -107,6 +108,25 @@ class TestAwaitingPayment:
         (event,) = happened(report("paid"), *AWAITING)
         assert isinstance(event, TransactionPaid)
         assert (event.amount, event.provider_payment_id, event.paid_at) == (PRICE, "p1", NOON)
+
+    @pytest.mark.parametrize(
+        ("said", "settled_at"),
+        [
+            (timedelta(hours=-1), timedelta(hours=-1)),
+            (timedelta(hours=-9), timedelta(hours=-8)),
+            (timedelta(hours=1), timedelta(0)),
+            (None, timedelta(0)),
+        ],
+    )
+    def test_paid__when_the_provider_says_so_between_sale_and_notification(
+        self, said: timedelta | None, settled_at: timedelta
+    ) -> None:
+        awaiting = fold((event, NOON - timedelta(hours=8)) for event in AWAITING)
+        told = decide(report("paid", settled_at=None if said is None else NOON + said), awaiting)
+        assert isinstance(told, list)
+        (event,) = told
+        assert isinstance(event, TransactionPaid)
+        assert (event.settled_at, event.paid_at) == (NOON + settled_at, NOON)
 
     @pytest.mark.parametrize(
         ("amount", "cause"),

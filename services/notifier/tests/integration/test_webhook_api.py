@@ -22,7 +22,7 @@ pytestmark = pytest.mark.servers
 PATH = "/v1/webhook-endpoints"
 WANTED = {
     "url": "https://gateway.example.com/hooks",
-    "event_types": ["com.booking.checkout.TransactionCreated.v1", "com.booking.checkout.TransactionPaid.v1"],
+    "event_types": ["com.booking.checkout.TransactionCreated.v1", "com.booking.checkout.TransactionPaid.v2"],
     "description": "The gateway",
 }
 

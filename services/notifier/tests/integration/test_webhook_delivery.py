@@ -179,6 +179,23 @@ async def test_event__is_posted_once_to_each_endpoint_that_wants_it(hooks):
     assert other.got == []
 
 
+async def test_type_with_a_newer_version__is_told_in_the_one_that_was_asked_for(hooks):
+    h, case = await hooks(), Case()
+    old, new = await h.receiver(), await h.receiver()
+    asked = (
+        [WebhookEventType.TRANSACTION_PAID_V1],
+        [WebhookEventType.TRANSACTION_PAID_V1, WebhookEventType.TRANSACTION_PAID],
+    )
+    first, second = await h.register(old.url, asked[0]), await h.register(new.url, asked[1])
+    await h.tell(case.created(), case.paid())
+    await h.all_delivered(2)
+    before, today = old.got[0].verified(first.secret), new.got[0].verified(second.secret)
+    assert (before["type"], today["type"]) == (WebhookEventType.TRANSACTION_PAID_V1, WebhookEventType.TRANSACTION_PAID)
+    assert today["data"].pop("settled_at")
+    assert today["data"] == before["data"]
+    assert (len(old.got), len(new.got), old.got[0].id) == (1, 1, new.got[0].id)
+
+
 async def test_sales_sessions_and_erasures__are_told_and_nobodys_contact_data(hooks):
     """E4: what is told, and so the log of deliveries, holds ids alone."""
     h, case = await hooks(), Case()

@@ -7,16 +7,19 @@ import pytest
 from services.notifier.tests.given import Case
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from booking_contracts.decode import decode
-from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS
-from notifier.webhooks.events import TEST_TYPE, WebhookEventType, body_of
+from booking_contracts.decode import decode, upcast
+from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS, full_type
+from notifier.webhooks.events import TEST_TYPE, WebhookEventType, as_asked, body_of, types_of
 from notifier.webhooks.schedule import DELAYS, Schedule
 from notifier.webhooks.signing import new_secret, signed_headers
 
+PAID, PAID_V1 = WebhookEventType.TRANSACTION_PAID.value, "com.booking.checkout.TransactionPaid.v1"
+
 
 def test_types_on_offer__are_the_events_of_sales_sessions_and_erasures():
-    """A new event of these topics is one more to subscribe to; contact data are on none of them."""
-    offered = {event.full_type() for topic in (TRANSACTIONS, SESSIONS, ERASURES) for event in topic.events}
+    """A new event of these topics is one more to subscribe to, a new version too; contact data are on none of them."""
+    events = [event for topic in (TRANSACTIONS, SESSIONS, ERASURES) for event in topic.events]
+    offered = {full_type(event.TYPE, n) for event in events for n in range(1, event.TYPE_VERSION + 1)}
     assert {one.value for one in WebhookEventType} == offered
     assert TEST_TYPE not in offered
 
@@ -26,10 +29,24 @@ def test_body__says_what_the_event_says_with_its_type_time_and_version():
     record = case.created(), case.paid()
     told = json.loads(body_of(decode(record[1])))
     assert list(told) == ["type", "timestamp", "version", "data"]
-    assert told["type"] == "com.booking.checkout.TransactionPaid.v1"
+    assert told["type"] == PAID
     assert told["version"] == 2
     assert told["data"] == json.loads(record[1].value or b"")
     assert datetime.fromisoformat(told["timestamp"]).tzinfo is not None
+
+
+def test_endpoint_of_an_earlier_version__is_told_in_it():
+    record = decode(Case().paid())
+    assert types_of(record) == [PAID, PAID_V1]
+    body = body_of(record)
+    assert as_asked(PAID, body, [PAID_V1, PAID]) == as_asked(PAID, body, [PAID]) == body
+    told, today = (
+        json.loads(as_asked(PAID, body, ["com.booking.checkout.TransactionCreated.v1", PAID_V1])),
+        json.loads(body),
+    )
+    settled_at = today["data"].pop("settled_at")
+    assert told == {**today, "type": PAID_V1}
+    assert upcast("TransactionPaid", 1, 2, told["data"])["settled_at"] == settled_at
 
 
 def test_body_of_an_erasure__names_the_person():

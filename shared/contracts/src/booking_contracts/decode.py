@@ -144,12 +144,14 @@ def _why(error: ValidationError) -> str:
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
-UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
-"""(type, version) to the function that makes version + 1 of it. Empty: every type is at its first version.
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
+    ("TransactionPaid", 1): lambda paid: {**paid, "settled_at": paid["paid_at"]},
+}
+"""(type, version) to the function that makes version + 1 of it.
 
 Published events are never changed: an old version is turned into the next on reading. To publish a new version of a
 type: raise its TYPE_VERSION, keep the old schema and corpus files, and add here the function that turns the old data
-into the new. Readers are released before the first writer (events.md, Evolution)."""
+into the new. Readers are released before the first writer (events.md, "How a type changes")."""
 
 
 def upcast(name: str, version: int, target: int, data: dict[str, Any]) -> dict[str, Any]:

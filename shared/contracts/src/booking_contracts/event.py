@@ -4,6 +4,7 @@ compact JSON form, and one JSON Schema as its writer keeps it: closed, and never
 import json
 import re
 from datetime import UTC, datetime, time
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, cast, dataclass_transform
 
 from pydantic import (
@@ -141,6 +142,7 @@ def has_nul(value: object) -> bool:
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
+_SCHEMAS = Path(__file__).parent / "schemas"
 
 
 def schema_uri(name: str, version: int) -> str:
@@ -154,6 +156,23 @@ def schema_of(event: type[Event]) -> Schema:
     """The closed schema: what a writer of this release may write, each part spelled out where it is used."""
     raw = event.model_json_schema()
     return _whole(event, _plain(raw, raw.pop("$defs", {})))
+
+
+def earlier_schema(event: type[Event], version: int) -> Schema:
+    """A reader's schema of a version before today's, as it was published, each part spelled out where it is used."""
+    schema: Schema = json.loads((_SCHEMAS / f"{event.TYPE}.v{version}.json").read_text("utf-8"))
+    parts = schema.pop("$defs", {})
+
+    def whole(node: Any) -> Any:
+        match node:
+            case {"$ref": str(reference), **beside}:
+                return {**whole(parts[reference.removeprefix("#/$defs/")]), **beside}
+            case dict():
+                return {name: whole(value) for name, value in cast("Schema", node).items()}
+            case _:
+                return node
+
+    return whole(schema)
 
 
 def parted_schema_of(event: type[Event]) -> tuple[Schema, dict[str, Schema]]:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from booking_contracts.event import (
     schema_uri,
 )
 from booking_contracts.glossary import described, meaning
-from booking_contracts.topics import EVENTS, TOPICS, Topic
+from booking_contracts.topics import EVENTS, TOPICS, Topic, full_type
 
 PACKAGE = Path(__file__).resolve().parent
 PAGE = PACKAGE.parents[3] / "docs" / "events.md"
@@ -62,7 +63,7 @@ def main() -> int:
     return 0
 
 
-VERSION = "1.0.0"
+VERSION = "2.0.0"
 """Of the whole contract, semantic: a break raises the first number, an addition the second."""
 
 _UUID = {"type": "string", "format": "uuid"}
@@ -84,9 +85,39 @@ _ABOUT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A type as one version of it is on the topic: today's is written, those before it are still there to be read."""
+
+    topic: Topic
+    event: type[Event]
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Today's has the type's own name, an earlier one its number behind it."""
+        return self.event.TYPE if self.number == self.event.TYPE_VERSION else f"{self.event.TYPE}V{self.number}"
+
+    @property
+    def file(self) -> str:
+        """Of its schema and golden record, without ending."""
+        return f"{self.event.TYPE}.v{self.number}"
+
+    @property
+    def schema(self) -> Schema:
+        """A reader's; of an earlier version the file, which stays as it was published."""
+        if self.number == self.event.TYPE_VERSION:
+            return readers_schema(self.event)
+        return json.loads((PACKAGE / "schemas" / f"{self.file}.json").read_text("utf-8"))
+
+
+def _versions(topic: Topic) -> list[_Version]:
+    return [_Version(topic, event, n) for event in topic.events for n in range(event.TYPE_VERSION, 0, -1)]
+
+
 def document() -> dict[str, Any]:
     """The AsyncAPI 3.1 document, in the catalogue's order: channels with bindings, messages with headers and keys."""
-    events = {event.TYPE: (topic, event) for topic in TOPICS for event in topic.events}
+    versions = [version for topic in TOPICS for version in _versions(topic)]
     return {
         "asyncapi": "3.1.0",
         "info": {
@@ -98,10 +129,10 @@ def document() -> dict[str, Any]:
         "channels": {_channel_id(topic): _channel(topic) for topic in TOPICS},
         "operations": {f"send_{_channel_id(topic)}": _operation(topic) for topic in TOPICS},
         "components": {
-            "messages": {name: _message(topic, event) for name, (topic, event) in events.items()},
+            "messages": {version.name: _message(version) for version in versions},
             "schemas": {
-                **{name: _payload(event) for name, (_, event) in events.items()},
-                **{name: part for _, event in events.values() for name, part in _parts(event).items()},
+                **{version.name: _payload(version) for version in versions},
+                **{name: part for version in versions for name, part in _parts(version).items()},
             },
         },
     }
@@ -117,7 +148,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     return {
         "address": topic.name,
         "description": topic.about,
-        "messages": {event.TYPE: {"$ref": f"#/components/messages/{event.TYPE}"} for event in topic.events},
+        "messages": {one.name: {"$ref": f"#/components/messages/{one.name}"} for one in _versions(topic)},
         "bindings": {
             "kafka": {
                 "topic": topic.name,
@@ -143,12 +174,13 @@ def _operation(topic: Topic) -> dict[str, Any]:
     }
 
 
-def _payload(event: type[Event]) -> dict[str, Any]:
-    return {name: _placed(value) for name, value in readers_schema(event).items() if not name.startswith("$")}
+def _payload(version: _Version) -> dict[str, Any]:
+    told = {name: _placed(value) for name, value in version.schema.items() if not name.startswith("$")}
+    return {**told, "title": version.name}
 
 
-def _parts(event: type[Event]) -> dict[str, Any]:
-    return {name: _placed(part) for name, part in readers_schema(event).get("$defs", {}).items()}
+def _parts(version: _Version) -> dict[str, Any]:
+    return {name: _placed(part) for name, part in version.schema.get("$defs", {}).items()}
 
 
 def _placed(node: Any) -> Any:
@@ -165,41 +197,42 @@ def _placed(node: Any) -> Any:
             return node
 
 
-def _message(topic: Topic, event: type[Event]) -> dict[str, Any]:
+def _message(version: _Version) -> dict[str, Any]:
+    topic, event = version.topic, version.event
     return {
-        "name": event.full_type(),
+        "name": full_type(event.TYPE, version.number),
         "title": event.TYPE,
-        "summary": " ".join((event.__doc__ or "").split()),
+        "summary": version.schema["description"],
         "contentType": "application/json",
-        "headers": _headers(topic, event),
-        "payload": {"$ref": f"#/components/schemas/{event.TYPE}"},
-        "x-dataschema": schema_uri(event.TYPE, event.TYPE_VERSION),
+        "headers": _headers(version),
+        "payload": {"$ref": f"#/components/schemas/{version.name}"},
+        "x-dataschema": schema_uri(event.TYPE, version.number),
         "bindings": {
             "kafka": {
                 "key": {**_UUID, "description": f"The {topic.key}: CloudEvents' subject.", "x-field": topic.key},
                 "bindingVersion": "0.5.0",
             },
         },
-        "examples": _examples(event),
+        "examples": _examples(version),
     }
 
 
-def _examples(event: type[Event]) -> list[dict[str, Any]]:
+def _examples(version: _Version) -> list[dict[str, Any]]:
     """The golden record of the corpus; none as long as it has none (a test asks for it)."""
-    name = f"{event.TYPE}.v{event.TYPE_VERSION}"
-    if name not in NAMES:
+    if version.file not in NAMES:
         return []
-    record = golden(name)
+    record = golden(version.file)
     headers = {header: (value or b"").decode() for header, value in record.headers}
-    return [{"name": event.TYPE, "headers": headers, "payload": json.loads(record.value or b"")}]
+    return [{"name": version.name, "headers": headers, "payload": json.loads(record.value or b"")}]
 
 
-def _headers(topic: Topic, event: type[Event]) -> dict[str, Any]:
+def _headers(version: _Version) -> dict[str, Any]:
+    topic = version.topic
     properties: dict[str, Any] = {
         "content-type": {"type": "string", "const": "application/json"},
         "ce_specversion": {"type": "string", "const": "1.0"},
         "ce_source": {"type": "string", "const": topic.source},
-        "ce_type": {"type": "string", "const": event.full_type()},
+        "ce_type": {"type": "string", "const": full_type(version.event.TYPE, version.number)},
         "ce_id": {**_UUID, "description": "The event's identity for ever; on state topics UUIDv5 of key and version."},
         "ce_time": {"type": "string", "format": "date-time", "description": "When it happened."},
         "ce_sequence": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": _sequence(topic)},
@@ -219,7 +252,7 @@ def _headers(topic: Topic, event: type[Event]) -> dict[str, Any]:
         properties |= {
             "ce_id": {**_TEXT, "description": "Any text; with ce_source the event's identity (CloudEvents 1.0)."},
             "ce_source": {"type": "string", "pattern": f"^{re.escape(foreign_source(topic))}"},
-            "ce_type": {"type": "string", "pattern": rf"^[a-z0-9.]+\.{event.TYPE}\.v{event.TYPE_VERSION}$"},
+            "ce_type": {"type": "string", "pattern": rf"^[a-z0-9.]+\.{version.event.TYPE}\.v{version.number}$"},
         }
     return {"type": "object", "properties": properties, "required": [n for n in properties if n not in optional]}
 
@@ -292,9 +325,36 @@ is ignored.
 """
 
 
+_CHANGES = """
+## How a type changes
+
+An optional field is added within a version. Whatever else changes is a new version of the type: what was published
+stays as it was, on the topic, in `schemas/` and in `corpus/`, and whoever reads history meets both.
+
+`TransactionPaid` went that way. Version 1 had `paid_at` alone, when checkout took the provider's notification: money
+that came before midnight and was told after it was revenue of the wrong day. Version 2 has `settled_at`, the
+provider's time. In this order:
+
+1. The contract: `TYPE_VERSION = 2` and the field; the upcaster in `UPCASTERS`, which makes version 2 of a stored or
+   published version 1 (`settled_at` is its `paid_at`: nothing better is known); `corpus/TransactionPaid.v2.json` beside
+   the golden record of version 1, which stays; the schema of version 1 stays as a file. From here on whatever reads by
+   `booking_contracts` takes both.
+2. The readers are released: consultation, notifier, calendar-projector, and readers elsewhere with the new wheel or npm
+   package. None of them has met version 2 yet. Whoever reads without our packages sees `.v2` in `ce_type` and decides.
+3. Webhooks: an endpoint is told the version that it asked for, so nobody has to be there at the same hour.
+4. The writer, checkout, is released last; the first payment after it is version 2. It reads its own stream, so its old
+   copies are stopped first: one of the release before can't decide on a sale that was paid in version 2.
+5. A reader that was forgotten holds what it can't read, and the key's records behind it; once it is released they are
+   replayed in order (`/v1/held-records`). Nothing is lost.
+
+That `.v1` is written no more is a break for readers elsewhere, so the contract's first number rose, with the reason in
+`history.json`.
+"""
+
+
 def page() -> str:
     """The event catalogue page of the documentation, made of the classes' docstrings."""
-    return _HEAD + "".join(map(_row, TOPICS)) + "".join(map(_section, TOPICS))
+    return _HEAD + "".join(map(_row, TOPICS)) + _CHANGES + "".join(map(_section, TOPICS))
 
 
 def _row(topic: Topic) -> str:

@@ -95,6 +95,9 @@ FIELDS: Mapping[str, Meaning] = {
     "scheduled_date": Meaning("The day of the start, in `timezone`.", "local date of `timezone`"),
     "session_id": Meaning("The session."),
     "started_at": Meaning("When the session was started.", _INSTANT),
+    "settled_at": Meaning(
+        "When the money came, by the provider's clock; not before the sale, nor after `paid_at`.", _INSTANT
+    ),
     "starts_at": Meaning("When the session begins, as scheduled.", _INSTANT),
     "status": Meaning("The session's status after this."),
     "template": Meaning("Which text was to be sent." + _OPEN),

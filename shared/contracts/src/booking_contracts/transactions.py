@@ -73,12 +73,15 @@ class PractitionerReassigned(_LockedEvent):
 
 class TransactionPaid(_LockedEvent):
     """The provider's verified notification for the exact amount and currency arrived (P4). Consultation lets the member
-    request a session; notifier tells the member."""
+    request a session; notifier tells the member. Revenue belongs to the day of `settled_at`. Version 1 had none: read
+    as `paid_at`, the best that is known of it."""
 
+    TYPE_VERSION: ClassVar[int] = 2
     amount: Money
     provider: Code
     provider_payment_id: Code
     paid_at: Instant
+    settled_at: Instant
     kind: ProductKind
     request_limit_minutes: Minutes
     auto_start: bool

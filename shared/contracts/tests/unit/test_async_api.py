@@ -65,7 +65,8 @@ def messages_without_key_or_headers(document: Json) -> Iterator[str]:
         headers = message.get("headers", {})
         if not headers.get("properties", {}).keys() >= HEADERS or not headers.get("required"):
             yield f"{name}: not all headers"
-        if not message.get("x-dataschema", "").endswith(f"/{name}.v{message['name'].rpartition('.v')[2]}.json"):
+        version = message["name"].rpartition(".v")[2]
+        if not message.get("x-dataschema", "").endswith(f"/{message['title']}.v{version}.json"):
             yield f"{name}: no schema is named"
         if not message.get("summary") or not message.get("contentType"):
             yield f"{name}: not described"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from booking_contracts.decode import Record, Upcaster, decode, from_store, upcas
 from booking_contracts.errors import NewerVersion, Undecodable
 from booking_contracts.sessions import SessionScheduled
 from booking_contracts.topics import EVENTS
+from booking_contracts.transactions import TransactionPaid
 
 
 def test_every_version_of_every_type_has_a_golden_record():
@@ -23,7 +25,7 @@ def test_a_golden_record_is_read_and_written_again_as_it_was(name: str):
     decoded = decode(golden(name))
     assert decoded.kind == "event"
     assert decoded.event is not None
-    assert json.loads(decoded.event.to_json()) == json.loads(golden(name).value or b"")
+    assert json.loads(decoded.event.to_json()) == _today(name, json.loads(golden(name).value or b""))
     assert tuple(decoded.meta.headers()) == golden(name).headers
 
 
@@ -41,9 +43,9 @@ def test_a_required_field_that_is_missing_is_noticed(name: str):
     assert event is not None
     for field, info in type(event).model_fields.items():
         value = json.loads(record.value or b"")
-        value.pop(field, None)
+        told = value.pop(field, None) is not None  # else its upcaster tells it
         lacking = dataclasses.replace(record, value=json.dumps(value).encode())
-        if info.is_required():
+        if info.is_required() and told:
             with pytest.raises(Undecodable):
                 decode(lacking)
         else:
@@ -113,6 +115,19 @@ def test_an_old_version_with_its_upcaster_is_read(monkeypatch: pytest.MonkeyPatc
     event = decode(golden("SessionScheduled.v1")).event
     assert isinstance(event, SessionScheduled)
     assert event.schedule_version == 9
+
+
+def _today(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    """What a golden record says in today's version of its type."""
+    type_, _, version = name.rpartition(".v")
+    return upcast(type_, int(version), EVENTS[type_].TYPE_VERSION, value)
+
+
+def test_payment_of_version_1_was_settled_when_it_was_heard_of():
+    old, new = decode(golden("TransactionPaid.v1")).event, decode(golden("TransactionPaid.v2")).event
+    assert isinstance(old, TransactionPaid)
+    assert isinstance(new, TransactionPaid)
+    assert old.settled_at == old.paid_at == new.paid_at > new.settled_at
 
 
 def _typed(full: str):

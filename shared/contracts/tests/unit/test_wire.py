@@ -67,7 +67,8 @@ def test_record__is_what_aiokafka_writes_and_decodes_to_the_same_envelope_and_ev
     value = None if tombstone and topic.compacted else original.value
     subject = meta.subject if value is not None else drawn.subject
     drawn = replace(drawn, source=meta.source, type=meta.type, subject=subject)
-    ours = _bytes(drawn, name.rpartition(".")[0], 1, value)
+    type_, _, version = name.rpartition(".v")
+    ours = _bytes(drawn, type_, int(version), value)
     theirs = BatchBuilder(10_000_000, 0)
     theirs.append(timestamp=0, key=drawn.subject.encode(), value=value, headers=drawn.headers())
     batch = bytes(theirs._build())

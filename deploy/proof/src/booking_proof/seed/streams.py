@@ -83,8 +83,8 @@ async def _sale(conn: Connection, one: Purchase, who: UUID, product: Product) ->
     if one.end == "unpaid":
         return None
     ids = sale.NewIds(uuid4(), uuid4(), uuid4(), uuid4())
-    at = one.bought_at + timedelta(minutes=7)
-    pay = sale.ReportPayment("midtrans", f"seed-{made}", "paid", product.price, at, ids)
+    settled, at = (one.bought_at + timedelta(minutes=minutes) for minutes in (6, 7))
+    pay = sale.ReportPayment("midtrans", f"seed-{made}", "paid", product.price, at, ids, settled_at=settled)
     paid = await _sell(conn, made, pay, "service:midtrans", at)
     return Entitlement(
         made,

@@ -193,7 +193,7 @@ _EXAMPLES = {
             examples(
                 (
                     "com.booking.checkout.TransactionCreated.v1",
-                    "com.booking.checkout.TransactionPaid.v1",
+                    "com.booking.checkout.TransactionPaid.v2",
                     "com.booking.consultation.ScheduleRequested.v1",
                     "com.booking.consultation.SessionScheduled.v1",
                 )

@@ -7,7 +7,7 @@ see it is who may see the thing itself (E1): a Transaction's its member and admi
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import cleandoc
+from textwrap import fill
 from typing import Annotated, Any, Literal, Union, get_args
 from uuid import UUID
 
@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, WithJsonSchema, cr
 from booking_contracts.corpus import golden
 from booking_contracts.decode import Decoded, decode
 from booking_contracts.envelope import rfc3339
-from booking_contracts.event import Event, Instant, ProductKind, opened, schema_of
+from booking_contracts.event import Event, Instant, ProductKind, earlier_schema, opened, schema_of
 from booking_contracts.glossary import described
 from booking_contracts.sessions import CancelReason, FailReason, PractitionerChanged
-from booking_contracts.topics import SESSIONS, TRANSACTIONS
+from booking_contracts.topics import SESSIONS, TRANSACTIONS, full_type
 from booking_contracts.transactions import TransactionEvent
 from booking_web.consistency import ConsistencyToken
 
@@ -107,26 +107,30 @@ class _EventItem(BaseModel):
     data: dict[str, Any]
 
 
-def _item_model(event: type[Event]) -> type[BaseModel]:
-    schema = opened(described(schema_of(event)))  # a later release may add a field
+def _item_model(event: type[Event], version: int) -> type[BaseModel]:
+    today = version == event.TYPE_VERSION
+    schema = opened(described(schema_of(event))) if today else earlier_schema(event, version)  # a field may be added
     data = {name: schema[name] for name in ("type", "title", "properties", "required")}
     fields: dict[str, Any] = {
-        "type": (Literal[event.full_type()], ...),  # pyright: ignore[reportInvalidTypeForm]
+        "type": (Literal[full_type(event.TYPE, version)], ...),  # pyright: ignore[reportInvalidTypeForm]
         "data": (Annotated[dict[str, Any], WithJsonSchema(data)], ...),
     }
-    return create_model(f"{event.TYPE}Item", __base__=_EventItem, __doc__=cleandoc(event.__doc__ or ""), **fields)
+    name = f"{event.TYPE}{'' if version == 1 else f'V{version}'}Item"
+    return create_model(name, __base__=_EventItem, __doc__=fill(schema["description"], 115), **fields)
 
 
-EVENT_ITEMS: Mapping[str, type[BaseModel]] = {
-    event.full_type(): _item_model(event) for event in (*TRANSACTIONS.events, *SESSIONS.events)
-}
-"""By CloudEvents type: the item of each event."""
 ENUMERATIONS = {
     "ProductKind": get_args(ProductKind),
     "CancelReason": get_args(CancelReason),
     "FailReason": get_args(FailReason),
 }
 """What the document calls by name."""
+EVENT_ITEMS: Mapping[str, type[BaseModel]] = {
+    full_type(event.TYPE, version): _item_model(event, version)
+    for event in (*TRANSACTIONS.events, *SESSIONS.events)
+    for version in range(1, event.TYPE_VERSION + 1)
+}
+"""By CloudEvents type: the item of each event, and of earlier versions, which are told again from the log alone."""
 _ITEMS = (StreamReady, *EVENT_ITEMS.values(), SessionLeft, StreamRefresh)
 
 
@@ -138,8 +142,8 @@ class StreamItem(RootModel[Annotated[Union[_ITEMS], Field(discriminator="type")]
 
 def _example(type_: str) -> dict[str, Any]:
     """As it is told of the event's golden record."""
-    name = ".".join(type_.split(".")[-2:])
-    return json.loads(told_of(decode(golden(name)))[0].item)
+    record = golden(".".join(type_.split(".")[-2:]))
+    return {**json.loads(told_of(decode(record))[0].item), "type": type_, "data": json.loads(record.value or b"")}
 
 
 def examples(types: Sequence[str]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ It has no pages and nobody to ask. Its refund is the admin's own bank transfer: 
 import hashlib
 import hmac
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from uuid import UUID
 
 from booking_contracts.money import Money
@@ -60,6 +61,7 @@ class Manual:
             status=status,
             amount=amount,
             returned=amount if status == "refunded" else None,  # it tells what went back so far, not what came
+            settled_at=_instant(said.get("settled_at")),
         )
 
     async def create_session(self, _order: PaymentOrder) -> str:
@@ -87,6 +89,15 @@ def _reference(transaction_id: str) -> str:
         return str(UUID(transaction_id))
     except ValueError:
         return transaction_id
+
+
+def _instant(value: object) -> datetime | None:
+    """RFC 3339 with its zone; None for what is no such time."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return at.astimezone(UTC) if at and at.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _money(amount: object, currency: object) -> Money | None:

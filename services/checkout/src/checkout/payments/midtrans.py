@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -286,7 +286,27 @@ def _notification(said: Mapping[str, Any], body: bytes) -> Notification:
         refund_ids=tuple(keys),
         retry=status == "denied" and said.get("payment_type") == "credit_card",  # Snap lets them try another card
         test=text(said.get("order_id")).startswith(TEST),
+        settled_at=_settled_at(said),
     )
+
+
+def _settled_at(said: Mapping[str, Any]) -> datetime | None:
+    """Of a card that is captured and not settled yet, when it was charged."""
+    charged = said.get("transaction_time") if said.get("transaction_status") == "capture" else None
+    return _instant(said.get("settlement_time")) or _instant(charged)
+
+
+_WIB = timezone(timedelta(hours=7), "WIB")
+
+
+def _instant(local: object) -> datetime | None:
+    """Midtrans writes `2021-06-23 11:27:50`, without a zone, and means GMT+7. None for what is no such time."""
+    if not isinstance(local, str) or not local.isascii():
+        return None
+    try:
+        return datetime.strptime(local, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_WIB).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _status(said: Mapping[str, Any]) -> PaymentStatus | None:

@@ -161,6 +161,7 @@ def report_of(said: Notification, heard: Heard, ids: NewIds, now: datetime, *, e
         denied=heard.denied,
         elsewhere=elsewhere,
         exact=said.exact,
+        settled_at=said.settled_at,
     )
 
 
@@ -182,8 +183,8 @@ async def _keep(conn: Connection, said: Notification, body: bytes) -> UUID | Non
     """Store a notification with its body; None if these very bytes are there already."""
     found = await conn.execute(
         "INSERT INTO payment_notification (provider, notification_id, payment_id, reference, names, status, amount,"
-        " currency, exact, returned, provider_refund_id, refund_ids, retry, body_sha256, body)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " currency, exact, returned, provider_refund_id, refund_ids, retry, settled_at, body_sha256, body)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT ON CONSTRAINT payment_notification_once DO NOTHING RETURNING id",
         [
             said.provider,
@@ -199,6 +200,7 @@ async def _keep(conn: Connection, said: Notification, body: bytes) -> UUID | Non
             said.provider_refund_id,
             list(said.refund_ids),
             said.retry,
+            said.settled_at,
             hashlib.sha256(body).digest(),
             body,
         ],
@@ -244,7 +246,7 @@ async def undecided(
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         "SELECT n.id, n.provider, n.notification_id, n.payment_id, n.reference, n.status, n.amount, n.currency,"
-        " n.exact, n.returned, n.provider_refund_id, n.refund_ids, n.retry"
+        " n.exact, n.returned, n.provider_refund_id, n.refund_ids, n.retry, n.settled_at"
         " FROM payment_notification n JOIN transaction t ON t.id = n.names"
         " WHERE n.decided_at IS NULL AND n.id > %(after)s AND (%(names)s::uuid IS NULL OR n.names = %(names)s::uuid)"
         " ORDER BY n.id LIMIT %(limit)s FOR UPDATE OF n SKIP LOCKED",
@@ -267,6 +269,7 @@ def _notification(row: dict[str, Any]) -> Notification:
         provider_refund_id=row["provider_refund_id"],
         refund_ids=tuple(row["refund_ids"]),
         retry=row["retry"],
+        settled_at=row["settled_at"],
     )
 
 

@@ -48,6 +48,7 @@ class Notification:
 
     `returned` is all that went back so far; None for all there was (`refunded`), or for what nobody told
     (`partly_refunded`). `retry`: the same payment may succeed yet. `test`: the provider tries our address only.
+    `settled_at`: when the money came, by the provider's clock; None where it doesn't say.
     """
 
     provider: str
@@ -62,6 +63,7 @@ class Notification:
     refund_ids: tuple[str, ...] = ()
     retry: bool = False
     test: bool = False
+    settled_at: datetime | None = None
 
     @property
     def names(self) -> UUID | None:

@@ -93,6 +93,7 @@ class ReportPayment:
     denied: bool = False
     refund_ids: tuple[str, ...] = ()
     exact: bool = True  # false: the provider's amount is finer than a unit of its currency, so it can't be the price
+    settled_at: datetime | None = None  # when the money came, by the provider's clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ is an admin's to look at. A payment of which money went back never pays any more
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from booking_contracts.event import Event
 from booking_contracts.money import Money
@@ -31,6 +32,7 @@ from checkout.transactions.state import (
     Paid,
     Refunded,
     Review,
+    Sale,
     UnderWay,
     evolve,
     flow_of,
@@ -133,10 +135,17 @@ def _paid(report: ReportPayment, amount: Money, state: AwaitingPayment) -> Trans
         provider=report.provider,
         provider_payment_id=report.payment_id,
         paid_at=report.at,
+        settled_at=_settled(report, sale),
         kind=sale.product.kind,
         request_limit_minutes=sale.request_limit_minutes,
         auto_start=sale.auto_start,
     )
+
+
+def _settled(report: ReportPayment, sale: Sale) -> datetime:
+    """The provider's time, which nothing signs, within what can be: no sale was paid before it was made, and no money
+    came after we heard of it."""
+    return max(min(sale.created_at, report.at), min(report.settled_at or report.at, report.at))
 
 
 def _cause(report: ReportPayment, amount: Money, state: Existing) -> ReviewCause:

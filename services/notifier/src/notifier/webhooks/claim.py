@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+from notifier.webhooks.events import as_asked
 from notifier.webhooks.schedule import Schedule
 from notifier.webhooks.signing import signed_headers
 
@@ -42,7 +43,7 @@ claimed AS (
 written AS (
     INSERT INTO webhook_attempt (delivery_id, number, started_at) SELECT c.id, c.attempts, c.at FROM claimed c)
 SELECT c.*, e.url, e.secret, CASE WHEN e.previous_secret_until > c.at THEN e.previous_secret END AS previous_secret,
-       v.type, v.body
+       e.event_types, v.type, v.body
 FROM claimed c JOIN webhook_endpoint e ON e.id = c.endpoint_id JOIN webhook_event v ON v.id = c.event_id"""
 
 
@@ -77,6 +78,7 @@ async def claim_next(conn: psycopg.AsyncConnection[Any], schedule: Schedule) -> 
 
 def _attempt(row: dict[str, Any]) -> Attempt:
     secrets = [secret for secret in (row["secret"], row["previous_secret"]) if secret is not None]
+    body = as_asked(row["type"], row["body"], row["event_types"])
     return Attempt(
         id=row["id"],
         number=row["attempts"],
@@ -87,7 +89,7 @@ def _attempt(row: dict[str, Any]) -> Attempt:
         event_id=row["event_id"],
         event_type=row["type"],
         url=row["url"],
-        headers=signed_headers(secrets, str(row["event_id"]), row["at"], row["body"]),
-        body=row["body"],
+        headers=signed_headers(secrets, str(row["event_id"]), row["at"], body),
+        body=body,
         traceparent=row["traceparent"],
     )

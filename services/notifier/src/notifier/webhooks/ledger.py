@@ -11,7 +11,7 @@ import psycopg
 
 from booking_contracts.decode import Decoded
 from booking_contracts.ids import uuid7
-from notifier.webhooks.events import TEST_TYPE, WebhookEventType, body_of, test_body, type_of
+from notifier.webhooks.events import TEST_TYPE, WebhookEventType, body_of, test_body, type_of, types_of
 
 _OFFERED = frozenset(WebhookEventType)
 
@@ -19,7 +19,7 @@ _OFFERED = frozenset(WebhookEventType)
 _PLAN: LiteralString = """
 WITH wanted AS (
     SELECT e.id FROM webhook_endpoint e
-    WHERE e.status <> 'deleted' AND %(type)s = ANY(e.event_types)
+    WHERE e.status <> 'deleted' AND %(types)s::text[] && e.event_types
       AND %(occurred_at)s >= e.created_at - interval '5 minutes'
       AND %(occurred_at)s > clock_timestamp() - interval '30 days'),
 kept AS (
@@ -70,6 +70,7 @@ async def plan_deliveries(conn: psycopg.AsyncConnection[Any], record: Decoded) -
         _PLAN,
         {
             "type": told,
+            "types": types_of(record),
             "event": record.meta.id,
             "body": body_of(record),
             "occurred_at": record.meta.time,
