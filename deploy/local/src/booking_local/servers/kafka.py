@@ -3,8 +3,8 @@
 Acknowledged records survive kill -9 of the broker (they are in the page cache). The folder needs no formatting program:
 the three lines of `meta.properties` are all that it writes for a static quorum of one (tried with 4.4.0).
 The broker's session, shorter than Kafka's nine seconds, is for the start after kill -9: the controller lets the new
-broker in once the old one's session ended. Not much shorter: a broker that a busy machine leaves standing for as long is
-fenced, and its consumers need up to six seconds more to find it again (seen at 1.5 s with a load of 12 on two cores).
+broker in once the old one's session ended. Not much shorter: a broker that a busy machine leaves standing for as long
+is fenced, and its consumers need up to six seconds more to find it again (seen at 1.5 s, a load of 12 on two cores).
 Consumers may have short sessions too, so that one that was killed is missed soon.
 Your own Java is used when `BOOKING_JAVA` names its program.
 """
