@@ -74,7 +74,8 @@ class Calls:
             request.headers["Idempotency-Key"] = key = key or str(uuid4())
         asked = _asked(query or {})
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._patience.deadline + asked
+        began = loop.time()
+        until = began + self._patience.deadline + asked
         for tries in itertools.count(1):
             try:
                 answer = await self._try(request, min(self._patience.attempt + asked, until - loop.time()), operation)
@@ -82,7 +83,7 @@ class Calls:
                 raise  # it cannot be sent at all
             except (httpx2.TransportError, TimeoutError) as broken:
                 pause = self._patience.pause(tries)
-                if loop.time() + pause >= until:
+                if loop.time() + pause >= self._patience.end(broken, began, until):
                     raise Unanswered(operation.name, key) from broken
             else:
                 pause = self._patience.pause(tries, answer.headers.get("Retry-After"))

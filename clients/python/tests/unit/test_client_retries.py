@@ -77,6 +77,18 @@ async def test_no_answer_until_the_deadline__is_told_with_the_key_to_go_on_with(
     assert set(script.header("Idempotency-Key")) == {unknown.value.idempotency_key}
 
 
+async def test_service_that_nobody_reaches__is_told_sooner_where_that_is_asked_for():
+    patience = Patience(deadline=30.0, unreachable=0.0)
+    for broken in (httpx2.ConnectError("refused"), httpx2.ConnectTimeout("no answer")):
+        script = Script(broken)
+        with pytest.raises(Unanswered):
+            await script.caller(patience=patience).list_sessions().first()
+        assert len(script.asked) == 1
+    script = Script(CUT, ok({"items": []}))
+    await script.caller(patience=patience).list_sessions().first()
+    assert len(script.asked) == 2, "what was cut off is another matter"
+
+
 async def test_wait_of_the_call__is_on_top_of_what_a_try_may_take():
     script = Script(ok())
     caller = script.caller(patience=Patience(deadline=30.0, attempt=15.0))

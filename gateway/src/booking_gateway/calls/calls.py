@@ -15,8 +15,9 @@ from booking_gateway.settings import Settings
 from booking_gateway.signin.viewer import Viewer
 
 T = TypeVar("T")
-READING = Patience(deadline=0.5)
-"""Time for a second try where a connection was closed, beyond what a read waits for; not for an outage."""
+READING = Patience(deadline=0.5, unreachable=0.2)
+"""Time for a second try where a connection was closed, beyond what a read waits for; not for an outage. A service that
+nobody reaches is told almost at once."""
 
 
 def platform(settings: Settings) -> Booking:

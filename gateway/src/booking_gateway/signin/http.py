@@ -97,7 +97,11 @@ def _session(tokens: Tokens, settings: Settings) -> Session:
 async def _known(request: Request, session: Session) -> Session:
     """Their language and zone as the platform has them. A first call also makes them known there."""
     try:
-        told = (await request.app.state.booking.caller(session.access, patience=Patience(deadline=0.5)).get_me()).body
+        told = (
+            await request.app.state.booking.caller(
+                session.access, patience=Patience(deadline=0.5, unreachable=0.2)
+            ).get_me()
+        ).body
     except (Refused, Unanswered, Unexpected) as broken:
         log.warning("a person's language and zone are not known", why=type(broken).__name__)
         return session
