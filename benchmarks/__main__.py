@@ -12,7 +12,7 @@ from benchmarks.harness import Report, Scale, machine, run, save
 from benchmarks.page import rewrite
 from benchmarks.system import System, system
 
-BENCHMARKS = ("append", "relay", "projector", "http", "latency", "startup", "growth", "sizes")
+BENCHMARKS = ("append", "relay", "projector", "http", "latency", "startup", "growth", "sizes", "pages")
 ROUNDS = 5
 
 

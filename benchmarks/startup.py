@@ -45,10 +45,10 @@ async def servers(folder: Path) -> AsyncIterator[None]:
 async def stack(folder: Path) -> AsyncIterator[None]:
     """Everything."""
     try:
-        await _booking("up", "--detach", "--state", str(folder))
+        await booking("up", "--detach", "--state", str(folder))
         yield
     finally:
-        await _booking("down", "--state", str(folder))
+        await booking("down", "--state", str(folder))
 
 
 async def timed(up: Up) -> Run:
@@ -73,11 +73,13 @@ async def measure(_system: System, scale: Scale, rounds: int) -> list[Report]:
 _OURS = {k: v for k, v in os.environ.items() if k not in {"BOOKING_POSTGRES_URL", "BOOKING_KAFKA_BOOTSTRAP"}}
 
 
-async def _booking(*words: str) -> None:
+async def booking(*words: str) -> bytes:
+    """What the command prints. Raises RuntimeError with what it complains of."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "booking_local", *words, env=_OURS,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    _, errors = await process.communicate()
+    said, errors = await process.communicate()
     if process.returncode != 0:
         raise RuntimeError(f"booking {words[0]} failed: {errors.decode()}")
+    return said

@@ -28,7 +28,7 @@ ADDRESSES = (
     "mailbox",
     "whatsapp",
 )
-BENCHMARKS = ("append", "relay", "projector", "http", "latency", "startup", "growth", "sizes")
+BENCHMARKS = ("append", "relay", "projector", "http", "latency", "startup", "growth", "sizes", "pages")
 
 
 def demo(state: State = None) -> None:

@@ -1,0 +1,86 @@
+"""`make pictures`: the README's pictures, taken of the running thing on a stack of its own, with seeded people."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.conftest import system_of
+from tests.e2e.system import ROOT, System, booking, local_stack, until
+
+from booking_local.packages import node_with
+from booking_proof.seed.command import HOUSE
+
+PROGRAM = Path(__file__).parent / "browser"
+PICTURES = ROOT / "docs" / "pictures"
+SCREEN, PHONE = (1280, 800), (360, 740)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One, as the program in the browser wants to know it; `wait` is a selector that must be there first."""
+
+    name: str
+    sub: str
+    path: str
+    wait: str
+    size: tuple[int, int] = SCREEN
+    scheme: str = "light"
+
+
+def shown(system: System, seeded: dict[str, Any]) -> list[Picture]:
+    """What people see: each of the three kinds, on a screen and on a phone."""
+    members = {one["id"] for one in seeded["members"][:5]}
+    practitioners = {one["id"] for one in seeded["practitioners"][:5]}
+    admin = system.person("admin", name="Admin")
+
+    def found(status: str, party: str, of: set[str]) -> dict[str, Any]:
+        sessions = system.get(admin, "consultation", "/v1/sessions", params={"status": status, "limit": 100})["items"]
+        return next(one for one in sessions if one[party] in of)
+
+    done = until("a session", lambda: found("completed", "user_id", members))
+    waiting = until("a request", lambda: found("pending_negotiation", "practitioner_id", practitioners))
+    (gold,) = (one["id"] for one in seeded["products"] if one["tier"] == "gold")
+    member, practitioner = done["user_id"], waiting["practitioner_id"]
+    for role, sub in (("member", member), ("practitioner", practitioner)):
+        someone = system.make_token(role=role, sub=sub)
+        told = {"Authorization": f"Bearer {someone}"}
+        system.http.put(f"{system.endpoints['checkout']}/v1/me", json={"locale": "en"}, headers=told).raise_for_status()
+    return [
+        Picture("member-practitioners", member, f"/services/{gold}", "main form"),
+        Picture("member-session", member, f"/sessions/{done['id']}", "main ol", PHONE),
+        Picture("practitioner-waiting", practitioner, "/waiting", "main a", PHONE, "dark"),
+        Picture("practitioner-calendar", practitioner, "/calendar", ".ec-event"),
+        Picture("admin-orders", str(HOUSE), "/admin/orders", "main table"),
+        Picture("admin-platform", str(HOUSE), "/admin/platform", "main svg", scheme="dark"),
+    ]
+
+
+async def main() -> int:
+    """Take them all; the exit code of the program that did."""
+    PICTURES.mkdir(exist_ok=True)
+    node, modules = await node_with(PROGRAM)
+    with tempfile.TemporaryDirectory(prefix="pictures-", ignore_cleanup_errors=True) as folder:
+        state = Path(folder) / "state"
+        with local_stack(state), system_of(state) as system:
+            seeded = booking("seed", "--json", state=state)
+            assert seeded.returncode == 0, seeded.stdout + seeded.stderr
+            wanted = shown(system, json.loads(seeded.stdout)["people"])
+            told = json.dumps(
+                {
+                    "gateway": system.endpoints["gateway"],
+                    "folder": str(PICTURES),
+                    "pictures": [asdict(one) for one in wanted],
+                }
+            )
+            words = [str(node), str(modules / "picture.mjs"), told]
+            return subprocess.run(words, env={**os.environ, "TMPDIR": folder}, timeout=600, check=False).returncode  # noqa: ASYNC221 - nothing else runs
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
