@@ -3,7 +3,7 @@ BIN := .venv/bin
 # Hundreds of processes are started: compiled modules save each of them a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up down test quick lint generate bench chaos clean
+.PHONY: help setup demo up down test quick lint generate bench pictures chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -44,6 +44,9 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 
 bench: setup ## measure against the floors of docs/benchmarks.md (never part of the tests)
 	@./booking bench
+
+pictures: setup ## take the pictures of docs/pictures of the running thing, with seeded people
+	$(BIN)/python -m tests.e2e.pictures
 
 chaos: setup ## break things on purpose and check that nothing was lost; SECONDS=600 SEED=3 for a longer run of another seed, CHAOS_DISK=1 to fill disks too, CHAOS_CLOCK=1 to move clocks
 	CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) CHAOS_FOLDER=.booking-chaos $(BIN)/pytest tests/chaos

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import system_of
-from tests.e2e.system import ROOT, System, booking, local_stack, until
+from tests.e2e.system import ROOT, Person, System, booking, local_stack, until
 
 from booking_local.packages import node_with
 from booking_proof.seed.command import HOUSE
@@ -47,10 +47,11 @@ def shown(system: System, seeded: dict[str, Any]) -> list[Picture]:
     waiting = until("a request", lambda: found("pending_negotiation", "practitioner_id", practitioners))
     (gold,) = (one["id"] for one in seeded["products"] if one["tier"] == "gold")
     member, practitioner = done["user_id"], waiting["practitioner_id"]
-    for role, sub in (("member", member), ("practitioner", practitioner)):
+    for role, sub in (("member", member), ("practitioner", practitioner), ("admin", str(HOUSE))):
         someone = system.make_token(role=role, sub=sub)
         told = {"Authorization": f"Bearer {someone}"}
         system.http.put(f"{system.endpoints['checkout']}/v1/me", json={"locale": "en"}, headers=told).raise_for_status()
+    until("the ranking to count the seeded sessions", lambda: _ranked(system, admin, gold))
     return [
         Picture("member-practitioners", member, f"/services/{gold}", "main form"),
         Picture("member-session", member, f"/sessions/{done['id']}", "main ol", PHONE),
@@ -59,6 +60,11 @@ def shown(system: System, seeded: dict[str, Any]) -> list[Picture]:
         Picture("admin-orders", str(HOUSE), "/admin/orders", "main table"),
         Picture("admin-platform", str(HOUSE), "/admin/platform", "main svg", scheme="dark"),
     ]
+
+
+def _ranked(system: System, who: Person, product: str) -> bool:
+    listed = system.get(who, "checkout", "/v1/practitioners", params={"product_id": product})["items"]
+    return any(one["productivity"] for one in listed)
 
 
 async def main() -> int:
@@ -70,16 +76,10 @@ async def main() -> int:
         with local_stack(state), system_of(state) as system:
             seeded = booking("seed", "--json", state=state)
             assert seeded.returncode == 0, seeded.stdout + seeded.stderr
-            wanted = shown(system, json.loads(seeded.stdout)["people"])
-            told = json.dumps(
-                {
-                    "gateway": system.endpoints["gateway"],
-                    "folder": str(PICTURES),
-                    "pictures": [asdict(one) for one in wanted],
-                }
-            )
-            words = [str(node), str(modules / "picture.mjs"), told]
-            return subprocess.run(words, env={**os.environ, "TMPDIR": folder}, timeout=600, check=False).returncode  # noqa: ASYNC221 - nothing else runs
+            wanted = [asdict(one) for one in shown(system, json.loads(seeded.stdout)["people"])]
+            told = json.dumps({"gateway": system.endpoints["gateway"], "folder": str(PICTURES), "pictures": wanted})
+            words, environment = [str(node), str(modules / "picture.mjs"), told], {**os.environ, "TMPDIR": folder}
+            return await asyncio.to_thread(subprocess.call, words, env=environment, timeout=600)
 
 
 if __name__ == "__main__":

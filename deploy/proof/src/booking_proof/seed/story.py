@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from math import gcd
 from random import Random
 from typing import Any, Literal
 from uuid import UUID
@@ -110,13 +112,17 @@ def purchases(
     each purchase in turn, on a day of its own.
     """
     slots, days = [0] * practitioners, 30 * (months or 6)
+    # Its multiples meet each day once before they meet one again (no common divisor), far apart (the golden ratio).
+    stride = next(step for step in count(round(0.618 * days)) if gcd(step, days) == 1)
     for number in range(sessions):
         who = min(int(random.expovariate(4.0) * practitioners), practitioners - 1)  # a few are much in demand
         slot, slots[who] = slots[who], slots[who] + 1
         present = months == 0 or number % 10 == 0
-        back = 1 + (slot // HOURS) % days
-        day = today + timedelta(days=back) if present else today - timedelta(days=back)
-        hour = FIRST_HOUR + slot % HOURS
+        if present:
+            day, hour = today + timedelta(days=1 + (slot // HOURS) % days), FIRST_HOUR + slot % HOURS
+        else:
+            day = today - timedelta(days=1 + slot * stride % days)
+            hour = FIRST_HOUR + (slot // days) % HOURS
         # An earlier lap over the same days would meet itself: the ends without a claim take the later laps.
         lap = slot // (HOURS * days)
         end = random.choice(PRESENT if present else PAST) if lap == 0 else random.choice(("completed", "canceled"))
