@@ -1,4 +1,4 @@
-"""Writes what is generated of the clients: two of the committed docs/openapi.json, one of the events' schemas.
+"""Writes what is generated of the clients: two of the committed documents in docs/, one of the events' schemas.
 
     .venv/bin/python -m clients.generate
 
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from clients.python_operations import caller, problems
+from clients.python_operations import caller, operator, problems
 from tests.api.contract.documents import Json, read, spelled_out
 from tests.api.join import joined_file
 
@@ -23,7 +23,7 @@ from booking_contracts.generate import PACKAGE
 from booking_contracts.topics import EVENTS as CATALOGUE
 from booking_local.packages import UnavailableError, node_with, python_with
 
-DOCUMENT = joined_file("openapi")
+DOCUMENT, OPERATORS = joined_file("openapi"), joined_file("openapi-operators")
 HERE = Path(__file__).parent
 PYTHON = HERE / "python" / "src" / "booking_client"
 TYPESCRIPT = HERE / "typescript" / "src"
@@ -36,10 +36,15 @@ async def python(folder: Path) -> list[Path]:
     """Write the Python client's files into this folder. Raises UnavailableError where the generator can't be had."""
     document, models = spelled_out(read(DOCUMENT)), folder / "models.py"
     generator = await python_with(HERE / "locks" / "datamodel-codegen.txt")
-    await _run(generator.with_name("datamodel-codegen"), *_MODELS, "--input", DOCUMENT, "--output", models)
+    command = generator.with_name("datamodel-codegen")
+    await _run(command, *_MODELS, _HEADED.format(DOCUMENT.name), "--input", DOCUMENT, "--output", models)
     written = [models, folder / "caller.py", folder / "problems.py"]
     written[1].write_text(caller(document), "utf-8")
     written[2].write_text(problems(document), "utf-8")
+    operators = [folder / "operator_models.py", folder / "operators.py"]
+    await _run(command, *_MODELS, _HEADED.format(OPERATORS.name), "--input", OPERATORS, "--output", operators[0])
+    operators[1].write_text(operator(spelled_out(read(OPERATORS))), "utf-8")
+    written += operators
     await _run(_RUFF, "check", "--quiet", "--fix-only", "--select", "I,UP,F401", *written)
     await _run(_RUFF, "format", "--quiet", *written)
     return written
@@ -57,8 +62,8 @@ _MODELS = (
     "--use-field-description",
     "--formatters=builtin",
     "--disable-timestamp",
-    "--custom-file-header=# Generated of docs/openapi.json by `make generate`.",
 )
+_HEADED = "--custom-file-header=# Generated of docs/{} by `make generate`."
 _RUFF = Path(sys.executable).with_name("ruff")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from tests.api.contract.documents import Json, operations
 
 _HEADER = "# Generated of docs/openapi.json by `make generate`.\n"
+_OPERATORS_HEADER = "# Generated of docs/openapi-operators.json by `make generate`.\n"
 _PROBLEM = "application/problem+json"
 _OURS = {"Idempotency-Key", "Consistency-Token"}
 """Headers that the client sends by itself."""
@@ -20,12 +21,7 @@ _OURS = {"Idempotency-Key", "Consistency-Token"}
 
 def caller(document: Json) -> str:
     """The module of the class with a method for each operation."""
-    ways = [_Operation(document, path, method, operation) for path, method, operation in operations(document)]
-    ways.sort(key=lambda way: way.name)
-    by_code = Counter(code for way in ways for code in way.codes)
-    common = {code for code, times in by_code.items() if times > len(ways) / 2}
-    constants = "\n".join(way.constant() for way in ways)
-    methods = "\n\n".join(method for way in ways for method in way.methods(common))
+    common, constants, methods = _parts(document)
     return f'''{_HEADER}
 """Every operation by its name, as one caller calls it."""
 
@@ -54,6 +50,54 @@ class Caller(Calls):
 
 {methods}
 '''
+
+
+def operator(document: Json) -> str:
+    """As above, of what operators call; what a provider calls with its own proof is nobody's to call."""
+    common, constants, methods = _parts(document)
+    return f'''{_OPERATORS_HEADER}
+"""What who runs the system calls, by its name."""
+
+from typing import Any
+from uuid import UUID
+
+from booking_client import operator_models as models
+from booking_client.answers import Answer, Versioned
+from booking_client.calls import Calls, Operation, Service
+from booking_client.pages import Pages
+
+{constants}
+
+
+class Operator(Calls):
+    """An administrator, as `Booking.operator` makes one. What several services have is asked of the one that is named.
+
+    Raises what a Caller does. Codes that only operators meet have no class of their own: go by `Refused.code`.
+
+{_wrapped(f"Whatever is called may be refused as {_codes(common)}.", indent=4)}
+    """
+
+{methods}
+'''
+
+
+def _parts(document: Json) -> tuple[set[str], str, str]:
+    """Codes that most operations have, the Operations, and their methods; but for what providers call."""
+    ways = [
+        _Operation(document, path, method, operation)
+        for path, method, operation in operations(document)
+        if not (operation["tags"] and operation["tags"][0] in _PROVIDERS)
+    ]
+    ways.sort(key=lambda way: way.name)
+    by_code = Counter(code for way in ways for code in way.codes)
+    common = {code for code, times in by_code.items() if times > len(ways) / 2}
+    constants = "\n".join(way.constant() for way in ways)
+    methods = "\n\n".join(method for way in ways for method in way.methods(common))
+    return common, constants, methods
+
+
+_PROVIDERS = {"payments", "whatsapp"}
+"""The tags of what providers call."""
 
 
 def problems(document: Json) -> str:
@@ -105,8 +149,7 @@ class _Operation:
     def __init__(self, document: Json, path: str, method: str, operation: Json) -> None:
         self.name: str = operation["operationId"]
         self._path, self._verb, self._operation = path, method, operation
-        (server,) = document["paths"][path]["servers"]
-        (self._service,) = server["variables"]
+        self._services = [name for server in document["paths"][path]["servers"] for name in server["variables"]]
         parameters: list[Json] = operation.get("parameters", [])
         self._taken = {one["name"] for one in parameters}
         self._in_path = [one for one in parameters if one["in"] == "path"]
@@ -123,9 +166,14 @@ class _Operation:
         ]
         self.codes: set[str] = {code for one in problems if one for code in one["schema"]["discriminator"]["mapping"]}
 
+    @property
+    def _several(self) -> bool:
+        """Whether the caller says of which service it is asked."""
+        return len(self._services) > 1
+
     def constant(self) -> str:
         """The Operation that is sent."""
-        words = [f'"{self.name}"', f'"{self._verb.upper()}"', f'"{self._path}"', f'"{self._service}"']
+        words = [f'"{self.name}"', f'"{self._verb.upper()}"', f'"{self._path}"', f'"{self._services[0]}"']
         words += ["keyed=True"] if "Idempotency-Key" in self._taken else []
         words += ["consistent=True"] if "Consistency-Token" in self._taken else []
         words += [] if self._operation["security"] else ["bearer=False"]
@@ -170,7 +218,11 @@ class _Operation:
         return f"    def {self.name}({self._signature()}) -> {kind}:\n{told}\n        {call}"
 
     def _signature(self) -> str:
-        words = ["self", *(f"{_name(one)}: {_parameter(one['schema'])}" for one in self._in_path)]
+        words = [
+            "self",
+            *(["service: Service"] if self._several else []),
+            *(f"{_name(one)}: {_parameter(one['schema'])}" for one in self._in_path),
+        ]
         if self._body:
             words.append(f"body: {self._body}" + ("" if self._body_needed else " | None = None"))
         named = sorted([*self._query, *self._headers], key=lambda one: not one.get("required"))
@@ -179,7 +231,7 @@ class _Operation:
         return ", ".join([*words, *(["*", *told] if told else [])])
 
     def _sent(self) -> str:
-        words = [f"_{self.name.upper()}"]
+        words = [f"_{self.name.upper()}" + (".at(service)" if self._several else "")]
         if self._in_path:
             words.append(_table({one["name"]: _name(one) for one in self._in_path}))
         if self._query:

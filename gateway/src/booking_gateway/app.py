@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from booking_gateway import errors, front, health, profile
 from booking_gateway.admin import catalogue as admin_catalogue
+from booking_gateway.admin import erasures, held, projections
 from booking_gateway.admin import messages as admin_messages
 from booking_gateway.admin import orders as admin_orders
 from booking_gateway.admin import reviews as admin_reviews
@@ -53,7 +54,7 @@ def build(settings: Settings, hub: Hub) -> ASGIApp:
     app.include_router(live.router)
     for one in (catalogue, orders, sessions, calendar, practice, profile):
         app.include_router(one.router)
-    for one in (admin_orders, admin_reviews, admin_messages, admin_catalogue):
+    for one in (admin_orders, admin_reviews, admin_messages, admin_catalogue, held, projections, erasures):
         app.include_router(one.router)
     app.include_router(signin.router(settings, app.state.provider, cookies))
     # Around all of it, also around the page of an error: the first is the innermost.

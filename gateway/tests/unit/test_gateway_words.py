@@ -8,11 +8,11 @@ import pytest
 import time_machine
 from babel.messages.pofile import read_po
 
-from booking_client import models
+from booking_client import models, operator_models
 from booking_contracts.zones import zone
 from booking_gateway.words.catalog import updated
 from booking_gateway.words.language import accepted, locale_of
-from booking_gateway.words.sayings import SAID
+from booking_gateway.words.sayings import HELD, SAID
 from booking_gateway.words.words import Words
 
 CATALOG = files("booking_gateway.words") / "locale" / "id.po"
@@ -54,6 +54,11 @@ def test_catalog__has_every_text_with_the_same_places_to_fill():
 )
 def test_interface__has_no_word_that_pages_do_not_know(kind):
     assert set(getattr(models, kind).__args__) <= SAID.keys()
+
+
+def test_held_records__have_a_word_for_why_and_for_what_became_of_them():
+    assert set(operator_models.HeldReason.__args__) <= HELD.keys()
+    assert set(operator_models.HeldOutcome.__args__) <= SAID.keys()
 
 
 def test_times__are_in_the_viewers_zone():

@@ -1,9 +1,10 @@
 """Booking from Python: `Booking` once for each process, a `Caller` for each person, and every operation by its name."""
 
-from booking_client import models, problems
+from booking_client import models, operator_models, problems
 from booking_client.answers import Answer, NotModified, Versioned
 from booking_client.booking import Booking, Servers
 from booking_client.caller import Caller
+from booking_client.operators import Operator
 from booking_client.pages import Pages
 from booking_client.refusals import Refused, Unanswered, Unexpected
 from booking_client.retries import Patience
@@ -14,6 +15,7 @@ __all__ = [
     "Booking",
     "Caller",
     "NotModified",
+    "Operator",
     "Pages",
     "Patience",
     "Refused",
@@ -23,5 +25,6 @@ __all__ = [
     "Unexpected",
     "Versioned",
     "models",
+    "operator_models",
     "problems",
 ]

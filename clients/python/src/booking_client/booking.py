@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import httpx2
 
 from booking_client.caller import Caller
-from booking_client.calls import Service, Token
+from booking_client.calls import Calls, Service, Token
+from booking_client.operators import Operator
 from booking_client.retries import Patience
 from booking_client.seen import Seen
 
+C = TypeVar("C", bound=Calls)
 Servers = str | Mapping[Service, str]
 """One address of whatever stands before all services, or one of each: `{"checkout": "https://...", ...}`."""
 
@@ -41,7 +43,28 @@ class Booking:
 
         `seen` is what their session saw before (else nothing); `headers` go with every call, such as `X-Request-Id`.
         """
-        return Caller(
+        return self._made(Caller, token, seen, patience, headers)
+
+    def operator(
+        self,
+        token: Token = None,
+        *,
+        seen: Seen | None = None,
+        patience: Patience | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Operator:
+        """As above, for what who runs the system calls (docs/openapi-operators.json)."""
+        return self._made(Operator, token, seen, patience, headers)
+
+    def _made(
+        self,
+        kind: type[C],
+        token: Token,
+        seen: Seen | None,
+        patience: Patience | None,
+        headers: Mapping[str, str] | None,
+    ) -> C:
+        return kind(
             self._client,
             self._servers,
             token=token,

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 from urllib.parse import quote
@@ -36,6 +36,10 @@ class Operation:
     consistent: bool = False
     """Takes Consistency-Tokens."""
     bearer: bool = True
+
+    def at(self, service: Service) -> "Operation":
+        """The same of another service that has it."""
+        return replace(self, service=service)
 
 
 class Calls:

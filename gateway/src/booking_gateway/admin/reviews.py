@@ -33,7 +33,7 @@ class SettlementForm(Posted):
     reason: Text = ""
 
 
-@router.post("/admin/reviews/{review_id}/settle")
+@router.post("/admin/reviews/{review_id}")
 async def settle(
     request: Request, review_id: UUID, _: Admin, calls: Calls, form: Annotated[SettlementForm, Posting()]
 ) -> Response:

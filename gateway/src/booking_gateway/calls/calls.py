@@ -1,4 +1,5 @@
-"""`Calls` as a parameter of a route: `read` for what a page shows, `do` for what its forms change.
+"""`Calls` as a parameter of a route: `read` for what a page shows, `do` for what its forms change; `look` and `operate`
+for what only who runs the platform reads and changes.
 
 A page waits for what this browser has changed, for two seconds at most; then it shows what there is and says that the
 rest is on its way. Being behind is no error.
@@ -9,7 +10,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from booking_client import Booking, Caller, Patience, Seen, Servers
+from booking_client import Booking, Caller, Operator, Patience, Seen, Servers
 from booking_client.problems import NotYetVisible
 from booking_gateway.settings import Settings
 from booking_gateway.signin.viewer import Viewer
@@ -37,6 +38,8 @@ class _Calls:
         self._state = request.state
         headers = {"X-Request-Id": request.state.request_id}
         self.do: Caller = booking.caller(token, seen=request.state.seen, headers=headers)
+        self.operate: Operator = booking.operator(token, headers=headers)
+        self.look: Operator = booking.operator(token, patience=READING, headers=headers)
         self._read = booking.caller(token, seen=request.state.seen, patience=READING, headers=headers)
         self._anyway = booking.caller(token, seen=Seen(), patience=READING, headers=headers)
 

@@ -14,6 +14,7 @@ _MENU = (
     ("admin", "/admin/messages", _("Messages")),
     ("admin", "/admin/products", _("Products")),
     ("admin", "/admin/practitioners", _("Practitioners")),
+    ("admin", "/admin/operations", _("Operations")),
     ("", "/sessions", _("Sessions")),
     ("", "/calendar", _("Calendar")),
     ("practitioner", "/practice", _("Practice")),

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from booking_gateway.assets.served import Assets
 from booking_gateway.pages.menu import menu_for
 from booking_gateway.words.language import LOCALES, Locale
-from booking_gateway.words.sayings import SAID
+from booking_gateway.words.sayings import HELD, SAID
 from booking_gateway.words.translations import translations
 from booking_gateway.words.words import words_of
 
@@ -35,6 +35,7 @@ class Templates:
         made.install_gettext_translations(translations(locale), newstyle=True)  # type: ignore[attr-defined]
         text = translations(locale).gettext
         made.filters["said"] = lambda value: text(SAID.get(str(getattr(value, "value", value)), str(value)))
+        made.filters["held"] = lambda value: text(HELD.get(str(value), str(value)))
         made.filters["instant"] = datetime.fromisoformat
         made.globals.update(asset=assets.address, locales=LOCALES, unstyled=bool(assets.missing))
         return made

@@ -109,12 +109,27 @@ SAID = {
     "by_admin": _("An administrator switched it off"),
     "failing": _("Nothing got through for three days"),
     "gone": _("The receiver said that it is gone"),
+    # what became of held records
+    "applied": _("Taken"),
+    "discarded": _("Given up"),
+    # the services
+    "checkout": _("Sales and payments"),
+    "consultation": _("Sessions"),
+    "notifier": _("Messages"),
+    "calendar": _("Calendar"),
     # roles
     "member": _("Member"),
     "practitioner": _("Practitioner"),
     "admin": _("Administrator"),
 }
 """By the value as the interface has it. One that is not here is shown as it is."""
+
+HELD = {
+    "gap": _("An earlier record is missing"),
+    "undecodable": _("It can't be read"),
+    "failed": _("The service failed at it"),
+}
+"""Why a service holds a record."""
 
 REFUSALS = {
     "wrong_status": _("This is no longer possible: the status has changed. Below is how it is now."),
@@ -136,6 +151,11 @@ REFUSALS = {
     "not_refundable": _("There is nothing to give back."),
     "same_practitioner": _("This practitioner has it already."),
     "refund_in_progress": _("The money is on its way back already."),
+    "still_held": _(
+        "A record of the same key is in the way. Mend what is wrong with it, or give it up, then try again."
+    ),
+    "rebuild_running": _("A rebuild is running already. Wait for it, or give it up first."),
+    "nothing_to_go_back_to": _("There is no generation before this one."),
     "already_settled": _("Somebody settled this already. Below is how it is now."),
     "person_erased": _("This account was erased."),
     "forbidden": _("This is not yours to do."),
