@@ -3,7 +3,7 @@
 "use strict";
 {
   const told = document.getElementById("not-live");
-  const SILENCE = 45_000, GRACE = 3_000, LONGEST = 60_000, KEPT = 60_000, AGAIN = 1_000;
+  const SILENCE = 45_000, GRACE = 3_000, LONGEST = 60_000, KEPT = 60_000, BEHIND = 1_000, AWAY = 10_000;
   let source = null, place = told?.dataset.since, pause = 2_000, again, silence, grace;
   let seen = []; // [service:token, when], the newest first: what is shown again is not from before
   const late = new Set(); // ids of parts that are not shown again yet, for somebody types there, or no answer came
@@ -25,6 +25,11 @@
   function refresh(part) {
     late.add(part.id);
     if (!typedIn(part)) part.dispatchEvent(new CustomEvent("booking:refresh"));
+  }
+
+  function retry(part, pause) {
+    late.add(part.id);
+    setTimeout(() => late.has(part.id) && source && refresh(part), pause);
   }
 
   function hear(item) {
@@ -85,9 +90,12 @@
   });
   document.body.addEventListener("htmx:finally:request", ({ target, detail: { ctx } }) => {
     if (target.dataset.live === undefined || typedIn(target)) return;
-    const { response } = ctx;
-    if (response?.status === 200 && !response.headers.get("Booking-Behind")) late.delete(target.id);
-    else setTimeout(() => late.has(target.id) && source && refresh(target), AGAIN);
+    const { status = 0, headers } = ctx.response ?? {};
+    if (status === 403 || status === 404) return parts().some(typedIn) || location.reload(); // it is theirs no more
+    if (status !== 200) return retry(target, AWAY);
+    if (headers.get("Booking-Behind")) return retry(target, BEHIND);
+    late.delete(target.id);
+    document.getElementById("behind")?.remove();
   });
 
   if (told && parts().length && window.htmx) {
@@ -99,6 +107,7 @@
       window.addEventListener("pagehide", close);
       window.addEventListener("pageshow", ({ persisted }) => persisted && look());
       look();
+      if (document.getElementById("behind")) parts().forEach((part) => retry(part, BEHIND));
     }
   }
 }

@@ -12,7 +12,7 @@ import contextlib
 import importlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -31,6 +31,13 @@ _METADATA_MS = 15_000
 
 class NotHeard(Exception):
     """Kafka doesn't answer, lacks a topic, or its client is stuck."""
+
+
+class _Look(NamedTuple):
+    """Of each partition: what is read next, and what will be written next."""
+
+    places: dict[Any, int]
+    ends: dict[Any, int]
 
 
 class Topics:
@@ -70,10 +77,10 @@ class Topics:
             async with asyncio.timeout(_PATIENCE * 2):
                 await broker.start()
             consumer = broker.subscribers[0].consumer
-            ends: dict[Any, int] = {}
+            look = _Look({}, {})
             while True:
                 async with asyncio.timeout(_PATIENCE):
-                    ends = await self._checked(consumer, ends)
+                    look = await self._look(consumer, look)
                 if not self._hub.live:
                     log.info("changes are heard")
                     self._hub.is_live(True)
@@ -83,15 +90,15 @@ class Topics:
                 async with asyncio.timeout(_PATIENCE):
                     await broker.stop()
 
-    async def _checked(self, consumer: Any, before: dict[Any, int]) -> dict[Any, int]:
-        """Where the topics end now, if all that there was at the last look has been heard. Raises NotHeard."""
+    async def _look(self, consumer: Any, before: _Look) -> _Look:
+        """How far the client is, if it has what there was at the look before, or has moved. Raises NotHeard."""
         partitions = consumer.assignment()
         if {one.topic for one in partitions} != {self._prefix + topic.name for topic in _TOPICS}:
             raise NotHeard
         places = {one: await consumer.position(one) for one in partitions}
-        if any(place < before.get(one, 0) for one, place in places.items()):
+        if any(before.places.get(one) == place < before.ends[one] for one, place in places.items()):
             raise NotHeard
-        return await consumer.end_offsets(list(partitions))
+        return _Look(places, await consumer.end_offsets(list(partitions)))
 
     def _broker(self, bootstrap: str) -> Any:
         from faststream import AckPolicy  # noqa: PLC0415 - see _follow
