@@ -23,7 +23,7 @@ from booking_gateway.pages.headers import HeadersMiddleware
 from booking_gateway.pages.page import Templates
 from booking_gateway.pages.requests import RequestsMiddleware
 from booking_gateway.practitioner import practice
-from booking_gateway.sessions import calendar
+from booking_gateway.sessions import calendar, feeds, moves
 from booking_gateway.sessions import http as sessions
 from booking_gateway.settings import Settings
 from booking_gateway.signin import http as signin
@@ -52,7 +52,7 @@ def build(settings: Settings, hub: Hub) -> ASGIApp:
     app.include_router(assets.router())
     app.include_router(front.router)
     app.include_router(live.router)
-    for one in (catalogue, orders, sessions, calendar, practice, profile):
+    for one in (catalogue, orders, sessions, moves, calendar, feeds, practice, profile):
         app.include_router(one.router)
     for one in (admin_orders, admin_reviews, admin_messages, admin_catalogue, held, projections, erasures):
         app.include_router(one.router)

@@ -17,6 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 
 SERVED = {
+    "event-calendar.min.css": ("@event-calendar/build", "dist/event-calendar.min.css"),
+    "event-calendar.min.js": ("@event-calendar/build", "dist/event-calendar.min.js"),
     "htmx.min.js": ("htmx.org", "dist/htmx.min.js"),
     "pico.min.css": ("@picocss/pico", "css/pico.min.css"),
 }
@@ -40,10 +42,12 @@ def are_here(folder: Path) -> bool:
 def fetch(folder: Path) -> None:
     """All served files into this folder. Raises NotFetchedError; the folder is then as it was."""
     packages = json.loads(_lock())["packages"]
-    found: dict[str, bytes] = {}
-    for name, (package, path) in SERVED.items():
-        locked = packages[f"node_modules/{package}"]
-        found[name] = _file(_archive(package, locked["version"], locked["integrity"]), path)
+    archives: dict[str, bytes] = {}
+    for package, _path in SERVED.values():
+        if package not in archives:
+            locked = packages[f"node_modules/{package}"]
+            archives[package] = _archive(package, locked["version"], locked["integrity"])
+    found = {name: _file(archives[package], path) for name, (package, path) in SERVED.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in found.items():
         half = folder / f".{name}.{os.getpid()}"

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from booking_gateway.assets.fetch import SERVED
 
 KINDS = {".js": "text/javascript", ".css": "text/css"}
-OURS = ("gateway.css", "live.js")
+OURS = ("gateway.css", "live.js", "calendar.js")
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 

@@ -3,7 +3,8 @@
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from booking_client import Refused, models
@@ -11,6 +12,7 @@ from booking_client.problems import Overlap, StaleVersion
 from booking_gateway.calls.calls import Calls
 from booking_gateway.pages.forms import Posted, Text, refused
 from booking_gateway.pages.page import page
+from booking_gateway.sessions.schedule import ScheduleForm
 from booking_gateway.sessions.shown import shown
 from booking_gateway.signin.viewer import Practitioner, Viewer
 
@@ -38,32 +40,21 @@ async def list_waiting(request: Request, viewer: Practitioner, calls: Calls) -> 
     return page(request, "waiting.html", sessions=found.body["items"])
 
 
-@router.get("/sessions/{session_id}")
-async def read_session(request: Request, session_id: UUID, viewer: Viewer, calls: Calls) -> Response:
-    """One session."""
-    return await shown(request, session_id, viewer, calls)
+class Given(BaseModel):
+    """What the schedule's form begins with."""
 
-
-class ScheduleForm(Posted):
-    """`version` is that of the session as the form showed it; empty where there was no schedule yet."""
-
-    version: Text = ""
     scheduled_date: Text = ""
     time_start: Text = ""
     time_end: Text = ""
     timezone: Text = ""
-    meeting_link: Text = ""
 
-    def body(self) -> models.SessionSchedule:
-        """What the service is sent. An end that is not after the beginning is on the next day."""
-        return {
-            "scheduled_date": self.scheduled_date,
-            "time_start": self.time_start,
-            "time_end": self.time_end,
-            "timezone": self.timezone or None,
-            "meeting_link": self.meeting_link,
-            "ends_next_day": bool(self.time_start and self.time_end) and self.time_end <= self.time_start,
-        }
+
+@router.get("/sessions/{session_id}")
+async def read_session(
+    request: Request, session_id: UUID, viewer: Viewer, calls: Calls, given: Annotated[Given, Query()]
+) -> Response:
+    """One session; its schedule's form has what the address gives it, as a drop in the calendar does."""
+    return await shown(request, session_id, viewer, calls, given=given.model_dump(exclude_defaults=True))
 
 
 @router.post("/sessions/{session_id}/schedule")

@@ -26,12 +26,15 @@ async def shown(
     calls: Calls,
     forms: Mapping[str, Form] | None = None,
     *,
+    given: Mapping[str, str] | None = None,
     said: Form | None = None,
     conflicts: list[Any] | None = None,
     version: str = "",
     status: int = 200,
 ) -> Response:
     """The page. `forms` are those that were refused, as they were typed; the others hold what is so now.
+
+    `given` is what the schedule's form has instead of what is so now.
 
     `version` is that of a schedule's form that was refused for another reason than being stale: it keeps the one that
     it was made of. Who is told that it is stale sees how things are now, and decides on that.
@@ -42,10 +45,10 @@ async def shown(
     )
     session = answer.body
     zone = session["timezone"] or words_of(request).zone.key
-    given = {name: str(session.get(name) or "") for name in _SCHEDULE} | {"timezone": zone}
+    held = {name: str(session.get(name) or "") for name in _SCHEDULE} | {"timezone": zone} | dict(given or {})
     result = {name: str(session.get(name) or "") for name in ("result_link", "result_notes")}
     messages = [one.message for one in (said, *(forms or {}).values()) if one is not None]
-    fresh = {"schedule": Form(given), "result": Form(result), "cancel": Form()}
+    fresh = {"schedule": Form(held), "result": Form(result), "cancel": Form()}
     people = {
         f"member:{session['user_id']}": session["member_name"],
         f"practitioner:{session['practitioner_id']}": session["practitioner_name"],

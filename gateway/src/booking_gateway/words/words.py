@@ -54,10 +54,14 @@ class Words:
     def zone_told(self, when: datetime | None = None) -> str:
         """The zone with its offset at that time: WIB (GMT+07:00, Asia/Jakarta)."""
         local = (when or datetime.now(UTC)).astimezone(self.zone)
-        offset = local.strftime("%z")
         short = local.tzname() or ""
-        told = f"GMT{offset[:3]}:{offset[3:5]}, {self.zone.key}"
+        told = f"GMT{self.offset(local)}, {self.zone.key}"
         return f"{short} ({told})" if short.isalpha() else told
+
+    def offset(self, when: datetime | None = None) -> str:
+        """The zone's offset at that time: +07:00."""
+        offset = (when or datetime.now(UTC)).astimezone(self.zone).strftime("%z")
+        return f"{offset[:3]}:{offset[3:5]}"
 
     def left(self, until: datetime) -> str:
         """How long it is until then: 6 days. Empty once it is past."""
