@@ -1,8 +1,10 @@
 """A gateway in the test's own process, without any service or provider: what it says by itself."""
 
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx2
+from fastapi import FastAPI
 
 from booking_gateway.app import build
 from booking_gateway.live.hub import Hub
@@ -22,7 +24,11 @@ def settings_for(**other):
 
 @asynccontextmanager
 async def gateway(hub=None, **other):
-    """A client of it."""
-    transport = httpx2.ASGITransport(app=build(settings_for(**other), hub or Hub()), raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+    """A client of it, while it is connected to what `other` names."""
+    app = build(settings_for(**other), hub or Hub())
+    inner: Any = app
+    while not isinstance(inner, FastAPI):
+        inner = inner.app
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with inner.router.lifespan_context(inner), httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         yield client

@@ -18,12 +18,13 @@ from booking_gateway.assets import fetch
 LOCK = json.loads((files("booking_gateway.assets") / "package-lock.json").read_text())
 
 
-def archive(path, content):
+def archive(contents):
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as opened:
-        member = tarfile.TarInfo(f"package/{path}")
-        member.size = len(content)
-        opened.addfile(member, io.BytesIO(content))
+        for path, content in contents.items():
+            member = tarfile.TarInfo(f"package/{path}")
+            member.size = len(content)
+            opened.addfile(member, io.BytesIO(content))
     return made.getvalue()
 
 
@@ -31,9 +32,10 @@ def archive(path, content):
 def mirror(monkeypatch):
     """A registry with archives of our own, and a lock of their hashes."""
     archives, packages = {}, {}
-    for name, (package, path) in fetch.SERVED.items():
+    for package in {package for package, _path in fetch.SERVED.values()}:
+        served = {path: f"/* {name} */".encode() for name, (of, path) in fetch.SERVED.items() if of == package}
         version = LOCK["packages"][f"node_modules/{package}"]["version"]
-        body = archive(path, f"/* {name} */".encode())
+        body = archive(served)
         archives[f"/{package}/-/{package.rpartition('/')[2]}-{version}.tgz"] = body
         integrity = "sha512-" + base64.b64encode(hashlib.sha512(body).digest()).decode()
         packages[f"node_modules/{package}"] = {"version": version, "integrity": integrity}
