@@ -144,6 +144,49 @@ export interface NotificationSkipped {
   reason: string;
 }
 /**
+ * The provider said that a payment was refused before any money of it came (P4); told once for each payment. Nothing changes: the member may try again until `expires_at`. Analytics reads it.
+ */
+export interface PaymentDeclined {
+  /**
+   * The purchase.
+   */
+  transaction_id: string;
+  /**
+   * The member.
+   */
+  user_id: string;
+  /**
+   * The practitioner.
+   */
+  practitioner_id: string;
+  /**
+   * The payment provider. Open: expect names that are not known yet.
+   */
+  provider: string;
+  /**
+   * The payment at its provider.
+   */
+  provider_payment_id: string;
+  amount?: Money;
+  /**
+   * Why it failed, a name made for machines. Open: expect names that are not known yet.
+   */
+  code: string;
+}
+/**
+ * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+ */
+export interface Money {
+  /**
+   * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+   */
+  amount: number;
+  /**
+   * ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
+   */
+  currency: string;
+}
+/**
  * Money arrived that does not simply pay: too late, of a wrong amount or currency, or a second time (`direction` in or null); or a part of a payment left, or the provider contradicts itself (out) (P4). `received` is what came in by this payment, `returned` what is known to have gone back of it, null for nothing. `refundable` false: how much is left is unknown, or the payment counts for another Transaction, so settling it may give nothing back. The same `review_id` again tells what is known by then. Notifier tells the admins, one of whom settles it.
  */
 export interface PaymentNeedsReview {
@@ -171,8 +214,8 @@ export interface PaymentNeedsReview {
    * The payment at its provider.
    */
   provider_payment_id: string;
-  received: Money;
-  expected: Money1;
+  received: Money1;
+  expected: Money2;
   /**
    * Why the money does not simply pay.
    */
@@ -181,7 +224,7 @@ export interface PaymentNeedsReview {
    * Whether money came in or went out; absent for in.
    */
   direction?: "in" | "out";
-  returned?: Money2;
+  returned?: Money3;
   /**
    * Whether settling the review may give something back; absent if unknown.
    */
@@ -189,19 +232,6 @@ export interface PaymentNeedsReview {
 }
 /**
  * What came in by this payment.
- */
-export interface Money {
-  /**
-   * How much, a whole number of the currency's smallest unit here (`x-decimals`).
-   */
-  amount: number;
-  /**
-   * ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
-   */
-  currency: string;
-}
-/**
- * What should have come in.
  */
 export interface Money1 {
   /**
@@ -214,9 +244,22 @@ export interface Money1 {
   currency: string;
 }
 /**
- * What is known to have gone back of it; absent for nothing.
+ * What should have come in.
  */
 export interface Money2 {
+  /**
+   * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+   */
+  amount: number;
+  /**
+   * ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
+   */
+  currency: string;
+}
+/**
+ * What is known to have gone back of it; absent for nothing.
+ */
+export interface Money3 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -508,7 +551,7 @@ export interface RefundRequested {
    * The payment review; absent if the money belongs to none.
    */
   review_id?: string;
-  amount: Money3;
+  amount: Money4;
   /**
    * Where the reason's words are kept, apart and erasable; absent if there are none.
    */
@@ -517,7 +560,7 @@ export interface RefundRequested {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money3 {
+export interface Money4 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -968,7 +1011,7 @@ export interface TransactionCreated {
    */
   practitioner_id?: string;
   product: Product;
-  price: Money4;
+  price: Money5;
   /**
    * The payment provider. Open: expect names that are not known yet.
    */
@@ -1018,7 +1061,7 @@ export interface Product {
 /**
  * What it costs, as sold.
  */
-export interface Money4 {
+export interface Money5 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1065,7 +1108,7 @@ export interface TransactionPaidV1 {
    * The practitioner.
    */
   practitioner_id: string;
-  amount: Money5;
+  amount: Money6;
   /**
    * The payment provider. Open: expect names that are not known yet.
    */
@@ -1094,7 +1137,7 @@ export interface TransactionPaidV1 {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money5 {
+export interface Money6 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1120,7 +1163,7 @@ export interface TransactionPaid {
    * The practitioner.
    */
   practitioner_id: string;
-  amount: Money6;
+  amount: Money7;
   /**
    * The payment provider. Open: expect names that are not known yet.
    */
@@ -1153,7 +1196,7 @@ export interface TransactionPaid {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money6 {
+export interface Money7 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1187,7 +1230,7 @@ export interface TransactionRefunded {
    * The payment review; absent if the money belongs to none.
    */
   review_id?: string;
-  amount: Money7;
+  amount: Money8;
   /**
    * The refund at its provider; absent where it gives none.
    */
@@ -1196,7 +1239,7 @@ export interface TransactionRefunded {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money7 {
+export interface Money8 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1262,7 +1305,7 @@ export interface UserScheduleRow {
 /**
  * An amount of one currency; 250000 IDR is Rp250.000, 1999 USD is $19.99.
  */
-export interface Money8 {
+export interface Money9 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1332,6 +1375,7 @@ export interface Product1 {
 export interface Data {
   "com.booking.assessments.AssessmentCompleted.v1": AssessmentCompleted;
   "com.booking.calendar.UserScheduleRow.v1": UserScheduleRow;
+  "com.booking.checkout.PaymentDeclined.v1": PaymentDeclined;
   "com.booking.checkout.PaymentNeedsReview.v1": PaymentNeedsReview;
   "com.booking.checkout.PaymentReviewSettled.v1": PaymentReviewSettled;
   "com.booking.checkout.PractitionerAssigned.v1": PractitionerAssigned;
@@ -1369,6 +1413,7 @@ export interface Data {
 export const TYPES: readonly (keyof Data)[] = [
   "com.booking.assessments.AssessmentCompleted.v1",
   "com.booking.calendar.UserScheduleRow.v1",
+  "com.booking.checkout.PaymentDeclined.v1",
   "com.booking.checkout.PaymentNeedsReview.v1",
   "com.booking.checkout.PaymentReviewSettled.v1",
   "com.booking.checkout.PractitionerAssigned.v1",

@@ -2041,6 +2041,88 @@ export interface components {
             reference: string;
         };
         /**
+         * PaymentDeclinedItem
+         * @description The provider said that a payment was refused before any money of it came (P4); told once for each payment. Nothing
+         *     changes: the member may try again until `expires_at`. Analytics reads it.
+         * @example {
+         *       "consistency_token": "Y2hlY2tvdXQ6dHJhbnNhY3Rpb246MDE5MzhjMWEtNWIyMS03MDAxLThmMDAtYTFiMmMzZDQwMDAxOjM",
+         *       "data": {
+         *         "amount": {
+         *           "amount": 250000,
+         *           "currency": "IDR"
+         *         },
+         *         "code": "deny",
+         *         "practitioner_id": "01938c1a-5b23-7003-8f00-a1b2c3d40003",
+         *         "provider": "midtrans",
+         *         "provider_payment_id": "513f1f01-c9da-474c-9fc9-d5c64364b709",
+         *         "transaction_id": "01938c1a-5b21-7001-8f00-a1b2c3d40001",
+         *         "user_id": "01938c1a-5b22-7002-8f00-a1b2c3d40002"
+         *       },
+         *       "id": "01938c1a-5b23-7067-8f00-a1b2c3d40267",
+         *       "timestamp": "2026-11-22T03:13:00.25Z",
+         *       "type": "com.booking.checkout.PaymentDeclined.v1",
+         *       "version": 3
+         *     }
+         */
+        PaymentDeclinedItem: {
+            /**
+             * Consistency Token
+             * @description For `Consistency-Token` where you read on: that service waits until it has this version.
+             */
+            consistency_token: string;
+            /** PaymentDeclined */
+            data: {
+                /** @description How much, a whole number of the currency's smallest unit here (`x-decimals`). */
+                amount?: {
+                    amount: number;
+                    currency: string;
+                };
+                /** @description Why it failed, a name made for machines. Open: expect names that are not known yet. */
+                code: string;
+                /**
+                 * Format: uuid
+                 * @description The practitioner.
+                 */
+                practitioner_id: string;
+                /** @description The payment provider. Open: expect names that are not known yet. */
+                provider: string;
+                /** @description The payment at its provider. */
+                provider_payment_id: string;
+                /**
+                 * Format: uuid
+                 * @description The purchase.
+                 */
+                transaction_id: string;
+                /**
+                 * Format: uuid
+                 * @description The member.
+                 */
+                user_id: string;
+            };
+            /**
+             * Id
+             * Format: uuid
+             * @description The event's, as a webhook's `webhook-id`: a copy has the same.
+             */
+            id: string;
+            /**
+             * Timestamp
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "com.booking.checkout.PaymentDeclined.v1";
+            /**
+             * Version
+             * @description The Transaction's or session's after it: leave out what is older than yours.
+             */
+            version: number;
+        };
+        /**
          * PaymentNeedsReviewItem
          * @description Money arrived that does not simply pay: too late, of a wrong amount or currency, or a second time (`direction` in
          *     or null); or a part of a payment left, or the provider contradicts itself (out) (P4). `received` is what came in by
@@ -4645,7 +4727,7 @@ export interface components {
          * StreamItem
          * @description One item of the stream, told apart by `type`. More types may come: leave out what you don't know.
          */
-        StreamItem: components["schemas"]["StreamReady"] | components["schemas"]["TransactionCreatedItem"] | components["schemas"]["PractitionerAssignedItem"] | components["schemas"]["PractitionerReassignedItem"] | components["schemas"]["TransactionPaidItem"] | components["schemas"]["TransactionPaidV2Item"] | components["schemas"]["PaymentNeedsReviewItem"] | components["schemas"]["PaymentReviewSettledItem"] | components["schemas"]["TransactionExpiredItem"] | components["schemas"]["TransactionCanceledItem"] | components["schemas"]["RefundRequestedItem"] | components["schemas"]["TransactionRefundedItem"] | components["schemas"]["RefundFailedItem"] | components["schemas"]["ScheduleRequestedItem"] | components["schemas"]["SessionScheduledItem"] | components["schemas"]["SessionRescheduledItem"] | components["schemas"]["PractitionerChangedItem"] | components["schemas"]["SessionStartedItem"] | components["schemas"]["ResultUploadedItem"] | components["schemas"]["ResultReplacedItem"] | components["schemas"]["SessionCanceledItem"] | components["schemas"]["SessionFailedItem"] | components["schemas"]["SessionLeftItem"] | components["schemas"]["StreamRefresh"];
+        StreamItem: components["schemas"]["StreamReady"] | components["schemas"]["TransactionCreatedItem"] | components["schemas"]["PractitionerAssignedItem"] | components["schemas"]["PractitionerReassignedItem"] | components["schemas"]["TransactionPaidItem"] | components["schemas"]["TransactionPaidV2Item"] | components["schemas"]["PaymentDeclinedItem"] | components["schemas"]["PaymentNeedsReviewItem"] | components["schemas"]["PaymentReviewSettledItem"] | components["schemas"]["TransactionExpiredItem"] | components["schemas"]["TransactionCanceledItem"] | components["schemas"]["RefundRequestedItem"] | components["schemas"]["TransactionRefundedItem"] | components["schemas"]["RefundFailedItem"] | components["schemas"]["ScheduleRequestedItem"] | components["schemas"]["SessionScheduledItem"] | components["schemas"]["SessionRescheduledItem"] | components["schemas"]["PractitionerChangedItem"] | components["schemas"]["SessionStartedItem"] | components["schemas"]["ResultUploadedItem"] | components["schemas"]["ResultReplacedItem"] | components["schemas"]["SessionCanceledItem"] | components["schemas"]["SessionFailedItem"] | components["schemas"]["SessionLeftItem"] | components["schemas"]["StreamRefresh"];
         /**
          * StreamReady
          * @description The first item. `resumed`: what was missed follows; else read what you show, once.
@@ -5095,7 +5177,7 @@ export interface components {
          * TransactionEventType
          * @enum {string}
          */
-        TransactionEventType: "TransactionCreated" | "PractitionerAssigned" | "PractitionerReassigned" | "TransactionPaid" | "PaymentNeedsReview" | "PaymentReviewSettled" | "TransactionExpired" | "TransactionCanceled" | "RefundRequested" | "TransactionRefunded" | "RefundFailed";
+        TransactionEventType: "TransactionCreated" | "PractitionerAssigned" | "PractitionerReassigned" | "TransactionPaid" | "PaymentDeclined" | "PaymentNeedsReview" | "PaymentReviewSettled" | "TransactionExpired" | "TransactionCanceled" | "RefundRequested" | "TransactionRefunded" | "RefundFailed";
         /**
          * TransactionExpiredItem
          * @description Nobody paid in time, and the provider confirmed that (P3). Notifier tells the member.
@@ -6050,7 +6132,7 @@ export interface components {
          * @description The kinds of event that can be subscribed to, by their CloudEvents types (docs/events.md).
          * @enum {string}
          */
-        WebhookEventType: "com.booking.checkout.TransactionCreated.v1" | "com.booking.checkout.PractitionerAssigned.v1" | "com.booking.checkout.PractitionerReassigned.v1" | "com.booking.checkout.TransactionPaid.v1" | "com.booking.checkout.TransactionPaid.v2" | "com.booking.checkout.PaymentNeedsReview.v1" | "com.booking.checkout.PaymentReviewSettled.v1" | "com.booking.checkout.TransactionExpired.v1" | "com.booking.checkout.TransactionCanceled.v1" | "com.booking.checkout.RefundRequested.v1" | "com.booking.checkout.TransactionRefunded.v1" | "com.booking.checkout.RefundFailed.v1" | "com.booking.consultation.ScheduleRequested.v1" | "com.booking.consultation.SessionScheduled.v1" | "com.booking.consultation.SessionRescheduled.v1" | "com.booking.consultation.PractitionerChanged.v1" | "com.booking.consultation.SessionStarted.v1" | "com.booking.consultation.ResultUploaded.v1" | "com.booking.consultation.ResultReplaced.v1" | "com.booking.consultation.SessionCanceled.v1" | "com.booking.consultation.SessionFailed.v1" | "com.booking.directory.PersonErased.v1";
+        WebhookEventType: "com.booking.checkout.TransactionCreated.v1" | "com.booking.checkout.PractitionerAssigned.v1" | "com.booking.checkout.PractitionerReassigned.v1" | "com.booking.checkout.TransactionPaid.v1" | "com.booking.checkout.TransactionPaid.v2" | "com.booking.checkout.PaymentDeclined.v1" | "com.booking.checkout.PaymentNeedsReview.v1" | "com.booking.checkout.PaymentReviewSettled.v1" | "com.booking.checkout.TransactionExpired.v1" | "com.booking.checkout.TransactionCanceled.v1" | "com.booking.checkout.RefundRequested.v1" | "com.booking.checkout.TransactionRefunded.v1" | "com.booking.checkout.RefundFailed.v1" | "com.booking.consultation.ScheduleRequested.v1" | "com.booking.consultation.SessionScheduled.v1" | "com.booking.consultation.SessionRescheduled.v1" | "com.booking.consultation.PractitionerChanged.v1" | "com.booking.consultation.SessionStarted.v1" | "com.booking.consultation.ResultUploaded.v1" | "com.booking.consultation.ResultReplaced.v1" | "com.booking.consultation.SessionCanceled.v1" | "com.booking.consultation.SessionFailed.v1" | "com.booking.directory.PersonErased.v1";
         /**
          * WordsLocale
          * @enum {string}

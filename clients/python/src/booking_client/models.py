@@ -477,6 +477,72 @@ class Payment(TypedDict):
     reference: str
 
 
+class Amount(TypedDict):
+    """
+    How much, a whole number of the currency's smallest unit here (`x-decimals`).
+    """
+
+    amount: int
+    currency: str
+
+
+class Data(TypedDict):
+    amount: NotRequired[Amount]
+    """
+    How much, a whole number of the currency's smallest unit here (`x-decimals`).
+    """
+    code: str
+    """
+    Why it failed, a name made for machines. Open: expect names that are not known yet.
+    """
+    practitioner_id: str
+    """
+    The practitioner.
+    """
+    provider: str
+    """
+    The payment provider. Open: expect names that are not known yet.
+    """
+    provider_payment_id: str
+    """
+    The payment at its provider.
+    """
+    transaction_id: str
+    """
+    The purchase.
+    """
+    user_id: str
+    """
+    The member.
+    """
+
+
+class PaymentDeclinedItem(TypedDict):
+    """
+    The provider said that a payment was refused before any money of it came (P4); told once for each payment. Nothing
+    changes: the member may try again until `expires_at`. Analytics reads it.
+    """
+
+    consistency_token: str
+    """
+    For `Consistency-Token` where you read on: that service waits until it has this version.
+    """
+    data: Data
+    id: str
+    """
+    The event's, as a webhook's `webhook-id`: a copy has the same.
+    """
+    timestamp: str
+    """
+    When it happened.
+    """
+    type: Literal["com.booking.checkout.PaymentDeclined.v1"]
+    version: int
+    """
+    The Transaction's or session's after it: leave out what is older than yours.
+    """
+
+
 class Expected(TypedDict):
     """
     What should have come in.
@@ -504,7 +570,7 @@ class Returned(TypedDict):
     currency: str
 
 
-class Data(TypedDict):
+class Data1(TypedDict):
     cause: Literal["after_expiry", "after_cancel", "wrong_amount", "wrong_currency", "second_payment"]
     """
     Why the money does not simply pay.
@@ -568,7 +634,7 @@ class PaymentNeedsReviewItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data
+    data: Data1
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -584,7 +650,7 @@ class PaymentNeedsReviewItem(TypedDict):
     """
 
 
-class Data1(TypedDict):
+class Data2(TypedDict):
     outcome: Literal["refund", "dismiss"]
     """
     How an admin settled the review.
@@ -620,7 +686,7 @@ class PaymentReviewSettledItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data1
+    data: Data2
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -696,7 +762,7 @@ class Previous(TypedDict):
     starts_at: str
 
 
-class Data3(TypedDict):
+class Data4(TypedDict):
     practitioner_id: str
     """
     The practitioner.
@@ -749,7 +815,7 @@ class PractitionerChangedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data3
+    data: Data4
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -783,7 +849,7 @@ class PractitionerPage(TypedDict):
     next_cursor: NotRequired[str | None]
 
 
-class Data4(TypedDict):
+class Data5(TypedDict):
     practitioner_id: str
     """
     The practitioner.
@@ -820,7 +886,7 @@ class PractitionerReassignedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data4
+    data: Data5
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -954,7 +1020,7 @@ class Reassignment(TypedDict, closed=True):
     reason: str
 
 
-class Data5(TypedDict):
+class Data6(TypedDict):
     code: str
     """
     Why it failed, a name made for machines. Open: expect names that are not known yet.
@@ -991,7 +1057,7 @@ class RefundFailedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data5
+    data: Data6
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -1011,16 +1077,7 @@ class RefundRequest(TypedDict, closed=True):
     reason: str
 
 
-class Amount(TypedDict):
-    """
-    How much, a whole number of the currency's smallest unit here (`x-decimals`).
-    """
-
-    amount: int
-    currency: str
-
-
-class Data6(TypedDict):
+class Data7(TypedDict):
     amount: Amount
     """
     How much, a whole number of the currency's smallest unit here (`x-decimals`).
@@ -1061,7 +1118,7 @@ class RefundRequestedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data6
+    data: Data7
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -1080,7 +1137,7 @@ class RefundRequestedItem(TypedDict):
 RefundStatus: TypeAlias = Literal["requested", "succeeded", "failed"]
 
 
-class Data7(TypedDict):
+class Data8(TypedDict):
     has_link: bool
     """
     Whether the result has a link. The link itself is read from consultation.
@@ -1129,7 +1186,7 @@ class ResultReplacedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data7
+    data: Data8
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -1145,7 +1202,7 @@ class ResultReplacedItem(TypedDict):
     """
 
 
-class Data8(TypedDict):
+class Data9(TypedDict):
     has_link: bool
     """
     Whether the result has a link. The link itself is read from consultation.
@@ -1190,7 +1247,7 @@ class ResultUploadedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data8
+    data: Data9
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -1236,7 +1293,7 @@ class SamePractitionerProblem(TypedDict):
     type: Literal["urn:booking:problem:same_practitioner"]
 
 
-class Data9(TypedDict):
+class Data10(TypedDict):
     assessment_id: NotRequired[str]
     """
     The assessment that the member finished; another system's id.
@@ -1285,7 +1342,7 @@ class ScheduleRequestedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data9
+    data: Data10
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -1301,7 +1358,7 @@ class ScheduleRequestedItem(TypedDict):
     """
 
 
-class Data10(TypedDict):
+class Data11(TypedDict):
     ends_at: NotRequired[str]
     """
     When the session ends, as scheduled.
@@ -1358,7 +1415,7 @@ class SessionCanceledItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data10
+    data: Data11
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -1411,7 +1468,7 @@ SessionEventType: TypeAlias = Literal[
 ]
 
 
-class Data11(TypedDict):
+class Data12(TypedDict):
     ends_at: NotRequired[str]
     """
     When the session ends, as scheduled.
@@ -1468,7 +1525,7 @@ class SessionFailedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data11
+    data: Data12
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -1558,7 +1615,7 @@ class Previous1(TypedDict):
     starts_at: str
 
 
-class Data12(TypedDict):
+class Data13(TypedDict):
     ends_at: str
     """
     When the session ends, as scheduled.
@@ -1639,7 +1696,7 @@ class SessionRescheduledItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data12
+    data: Data13
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -1685,7 +1742,7 @@ class SessionSchedule(TypedDict, closed=True):
     timezone: NotRequired[str | None]
 
 
-class Data13(TypedDict):
+class Data14(TypedDict):
     ends_at: str
     """
     When the session ends, as scheduled.
@@ -1762,7 +1819,7 @@ class SessionScheduledItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data13
+    data: Data14
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -1778,7 +1835,7 @@ class SessionScheduledItem(TypedDict):
     """
 
 
-class Data14(TypedDict):
+class Data15(TypedDict):
     practitioner_id: str
     """
     The practitioner.
@@ -1815,7 +1872,7 @@ class SessionStartedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data14
+    data: Data15
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -2026,7 +2083,7 @@ class TooManyUnpaidProblem(TypedDict):
     type: Literal["urn:booking:problem:too_many_unpaid"]
 
 
-class Data15(TypedDict):
+class Data16(TypedDict):
     practitioner_id: str
     """
     The practitioner.
@@ -2054,7 +2111,7 @@ class TransactionCanceledItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data15
+    data: Data16
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -2095,7 +2152,7 @@ class Product1(TypedDict):
     tier: str
 
 
-class Data16(TypedDict):
+class Data17(TypedDict):
     auto_start: bool
     """
     Whether the session starts by itself at its start time.
@@ -2148,7 +2205,7 @@ class TransactionCreatedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data16
+    data: Data17
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -2169,6 +2226,7 @@ TransactionEventType: TypeAlias = Literal[
     "PractitionerAssigned",
     "PractitionerReassigned",
     "TransactionPaid",
+    "PaymentDeclined",
     "PaymentNeedsReview",
     "PaymentReviewSettled",
     "TransactionExpired",
@@ -2179,7 +2237,7 @@ TransactionEventType: TypeAlias = Literal[
 ]
 
 
-class Data17(TypedDict):
+class Data18(TypedDict):
     expires_at: str
     """
     Until when it can be paid.
@@ -2207,7 +2265,7 @@ class TransactionExpiredItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data17
+    data: Data18
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -2255,7 +2313,7 @@ class TransactionNotPaidProblem(TypedDict):
     type: Literal["urn:booking:problem:transaction_not_paid"]
 
 
-class Amount1(TypedDict):
+class Amount2(TypedDict):
     """
     How much, a whole number of the currency's smallest unit here (`x-decimals`).
     """
@@ -2270,8 +2328,8 @@ class Amount1(TypedDict):
     """
 
 
-class Data18(TypedDict):
-    amount: Amount1
+class Data19(TypedDict):
+    amount: Amount2
     """
     How much, a whole number of the currency's smallest unit here (`x-decimals`).
     """
@@ -2323,7 +2381,7 @@ class TransactionPaidItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data18
+    data: Data19
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -2339,7 +2397,7 @@ class TransactionPaidItem(TypedDict):
     """
 
 
-class Amount2(TypedDict):
+class Amount3(TypedDict):
     """
     How much, a whole number of the currency's smallest unit here (`x-decimals`).
     """
@@ -2348,8 +2406,8 @@ class Amount2(TypedDict):
     currency: str
 
 
-class Data19(TypedDict):
-    amount: Amount2
+class Data20(TypedDict):
+    amount: Amount3
     """
     How much, a whole number of the currency's smallest unit here (`x-decimals`).
     """
@@ -2406,7 +2464,7 @@ class TransactionPaidV2Item(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data19
+    data: Data20
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -2422,8 +2480,8 @@ class TransactionPaidV2Item(TypedDict):
     """
 
 
-class Data20(TypedDict):
-    amount: Amount2
+class Data21(TypedDict):
+    amount: Amount3
     """
     How much, a whole number of the currency's smallest unit here (`x-decimals`).
     """
@@ -2462,7 +2520,7 @@ class TransactionRefundedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data20
+    data: Data21
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -2671,6 +2729,7 @@ WebhookEventType: TypeAlias = Literal[
     "com.booking.checkout.PractitionerReassigned.v1",
     "com.booking.checkout.TransactionPaid.v1",
     "com.booking.checkout.TransactionPaid.v2",
+    "com.booking.checkout.PaymentDeclined.v1",
     "com.booking.checkout.PaymentNeedsReview.v1",
     "com.booking.checkout.PaymentReviewSettled.v1",
     "com.booking.checkout.TransactionExpired.v1",
@@ -2903,7 +2962,7 @@ class PaymentReviewPage(TypedDict):
     next_cursor: NotRequired[str | None]
 
 
-class Data2(TypedDict):
+class Data3(TypedDict):
     kind: ProductKind
     """
     What was bought.
@@ -2939,7 +2998,7 @@ class PractitionerAssignedItem(TypedDict):
     """
     For `Consistency-Token` where you read on: that service waits until it has this version.
     """
-    data: Data2
+    data: Data3
     id: str
     """
     The event's, as a webhook's `webhook-id`: a copy has the same.
@@ -3101,6 +3160,7 @@ StreamItem: TypeAlias = (
     | PractitionerReassignedItem
     | TransactionPaidItem
     | TransactionPaidV2Item
+    | PaymentDeclinedItem
     | PaymentNeedsReviewItem
     | PaymentReviewSettledItem
     | TransactionExpiredItem

@@ -33,6 +33,7 @@ SESSION_STEPS: Mapping[tuple[str | None, str], str] = {
 TRANSACTION_STEPS: Mapping[tuple[str | None, str], str] = {
     (None, "TransactionCreated"): "awaiting_payment",
     ("awaiting_payment", "TransactionPaid"): "paid",
+    ("awaiting_payment", "PaymentDeclined"): "awaiting_payment",
     ("awaiting_payment", "TransactionExpired"): "expired",
     ("awaiting_payment", "TransactionCanceled"): "canceled",
     ("paid", "TransactionRefunded"): "refunded",

@@ -78,6 +78,8 @@ def test_stray_claims__missing_and_left_over():
         ("transaction", "paid", "TransactionRefunded", {}, "refunded"),
         ("transaction", "expired", "TransactionRefunded", {"review_id": "r"}, "expired"),
         ("transaction", "expired", "TransactionPaid", {}, None),
+        ("transaction", "awaiting_payment", "PaymentDeclined", {}, "awaiting_payment"),
+        ("transaction", "paid", "PaymentDeclined", {}, None),
         ("transaction", "canceled", "PaymentNeedsReview", {}, "canceled"),
     ],
 )

@@ -42,6 +42,7 @@ SAID = {
     "PractitionerAssigned": _("The practitioner was set"),
     "PractitionerReassigned": _("Another practitioner took over"),
     "TransactionPaid": _("Paid"),
+    "PaymentDeclined": _("A payment was declined"),
     "PaymentNeedsReview": _("Somebody must look at a payment"),
     "PaymentReviewSettled": _("The payment was looked at"),
     "TransactionExpired": _("Nobody paid in time"),

@@ -165,6 +165,7 @@ payment_notification = sa.Table(
     sa.Column("refund_ids", sa.ARRAY(sa.Text), nullable=False),
     sa.Column("retry", sa.Boolean, nullable=False),
     sa.Column("settled_at", TIMESTAMPTZ),
+    sa.Column("declined", sa.Text),
     sa.UniqueConstraint("provider", "notification_id", "body_sha256", name="payment_notification_once"),
     sa.Index("payment_notification_undecided", "names"),
     sa.Index("payment_notification_body", "received_at"),

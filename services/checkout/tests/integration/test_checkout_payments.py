@@ -88,6 +88,25 @@ class TestNotifications:
         settled = (await shop.admin.get("/v1/payment-reviews?status=settled&limit=200")).json()["items"]
         assert [r["outcome"] for r in settled if r["id"] == review["id"]] == ["matched"]
 
+    async def test_declined_before_the_transaction__is_told_once_and_it_can_be_paid(
+        self, shop: Shop, monkeypatch
+    ) -> None:
+        early = uuid7()
+        deny = shop.rig.provider.notification(str(early), "deny", transaction_id="p-1")
+        assert (await shop.rig.notify(deny)).status_code == 200
+        monkeypatch.setattr("checkout.transactions.handlers.uuid7", lambda: early)
+        bought = await shop.bought()
+        monkeypatch.undo()
+        while await shop.rig.step("matching"):
+            pass
+        again = shop.rig.provider.notification(str(early), "deny", transaction_id="p-1", status_message="again")
+        assert (await shop.rig.notify(again)).status_code == 200
+        assert (await shop.pay(bought, transaction_id="p-2")).status_code == 200
+        history = (await shop.admin.get(f"/v1/transactions/{early}/history")).json()["items"]
+        assert [item["type"] for item in history][:2] == ["TransactionPaid", "PaymentDeclined"]
+        assert (len(history), history[1]["data"]["code"]) == (4, "deny")
+        assert (await shop.seen(bought))["status"] == "paid"
+
     async def test_one_that_cannot_be_decided__keeps_none_behind_it_waiting(self, shop: Shop, monkeypatch) -> None:
         """A read row without a stream, as only damage makes it, is named by the first in line."""
         damaged, early = uuid7(), uuid7()

@@ -13,6 +13,7 @@ from checkout.payments.midtrans import CYCLE, FRAUD, table
 from checkout.transactions.state import left_of
 
 REFERENCE = "0198d2a0-1111-7000-8000-000000000001"
+DECLINES = ("deny", "failure")
 PAGE = Path(__file__).parents[4] / "docs" / "api.md"
 
 
@@ -41,6 +42,8 @@ def test_every_cell__what_came_minus_what_went_is_in_the_state_or_under_review(f
         if status == second:
             assert (sale.status, len(sale.open)) == expected(first, second)
     assert types(sale.told).count("TransactionPaid") <= 1
+    declined = first in DECLINES or (second in DECLINES and not CYCLE[first].money_in)
+    assert types(sale.told).count("PaymentDeclined") == int(declined)
     assert all(left_of(review, sale.state) is None for review in sale.open), "nobody said how much went back"
     if sale.status != "paid":
         assert sale.rest == 0

@@ -85,6 +85,22 @@ class TestMidtrans:
             MIDTRANS.verify({}, body)
 
     @pytest.mark.parametrize(
+        ("status", "fraud", "declined"),
+        [
+            ("deny", "accept", "deny"),
+            ("failure", "accept", "failure"),
+            ("capture", "deny", "fraud"),
+            ("expire", "accept", None),
+            ("cancel", "accept", None),
+            ("capture", "challenge", None),
+            ("settlement", "accept", None),
+            ("something-new", "accept", None),
+        ],
+    )
+    def test_refusal__has_its_word(self, status: str, fraud: str, declined: str | None) -> None:
+        assert MIDTRANS.parse(raw(status, fraud_status=fraud)).declined == declined
+
+    @pytest.mark.parametrize(
         ("status", "times", "settled_at"),
         [
             ("settlement", {"settlement_time": "2026-12-01 00:15:00"}, datetime(2026, 11, 30, 17, 15, tzinfo=UTC)),

@@ -10,6 +10,7 @@ from services.checkout.tests.given import (
     EVERY_STATUS,
     NOON,
     OTHER,
+    PARTIES,
     PRICE,
     REASON,
     REFUND,
@@ -29,7 +30,13 @@ from services.checkout.tests.given import (
 
 from booking_contracts.event import Event
 from booking_contracts.money import Money
-from booking_contracts.transactions import PaymentNeedsReview, RefundRequested, TransactionPaid, TransactionRefunded
+from booking_contracts.transactions import (
+    PaymentDeclined,
+    PaymentNeedsReview,
+    RefundRequested,
+    TransactionPaid,
+    TransactionRefunded,
+)
 from checkout.transactions.commands import ConfirmRefund, RefuseRefund, ReportPayment, RequestRefund, SettleReview
 from checkout.transactions.decider import decide
 from checkout.transactions.state import STATUS, Absent, Existing, Paid, Refunded, State, evolve, fold
@@ -97,6 +104,29 @@ class TestEveryOrder:
         for order in permutations([report("paid", HALF), report("paid", PRICE)]):
             state, _ = play(after(*AWAITING), list(order))
             assert picture(state) == ("paid", [("p1", HALF.amount, "IDR", "open")], None)
+
+
+class TestDeclined:
+    @pytest.mark.parametrize("status", ["failed", "denied"])
+    def test_awaiting__is_told_once_for_each_payment_and_may_still_be_paid(self, status: str) -> None:
+        deny, other = (report(status, payment=payment, declined="deny") for payment in ("p1", "p2"))
+        state, told = play(after(*AWAITING), [deny, deny, other, deny])
+        assert types(told) == ["PaymentDeclined", "PaymentDeclined"]
+        assert (told[0], STATUS[type(_existing(state))]) == (
+            PaymentDeclined(**PARTIES, provider="midtrans", provider_payment_id="p1", amount=PRICE, code="deny"),
+            "awaiting_payment",
+        )
+        assert types(play(state, [report("paid", payment="p3")])[1]) == ["TransactionPaid"]
+
+    @pytest.mark.parametrize(
+        "given", [events for status, events in EVERY_STATUS.items() if status != "awaiting_payment"]
+    )
+    def test_elsewhere_in_its_life__nothing_is_told(self, given: tuple) -> None:
+        assert "PaymentDeclined" not in types(happened(report("failed", payment="p9", declined="failure"), *given))
+
+    def test_after_its_money_came__a_review_and_no_decline(self) -> None:
+        state, _ = play(after(*AWAITING), [report("paid", HALF)])
+        assert "PaymentDeclined" not in types(play(state, [report("denied", HALF, declined="deny")])[1])
 
 
 class TestAwaitingPayment:

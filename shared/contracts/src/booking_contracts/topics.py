@@ -28,6 +28,7 @@ from booking_contracts.sessions import (
     SessionStarted,
 )
 from booking_contracts.transactions import (
+    PaymentDeclined,
     PaymentNeedsReview,
     PaymentReviewSettled,
     PractitionerAssigned,
@@ -122,6 +123,7 @@ TRANSACTIONS = _topic(
         PractitionerAssigned,
         PractitionerReassigned,
         TransactionPaid,
+        PaymentDeclined,
         PaymentNeedsReview,
         PaymentReviewSettled,
         TransactionExpired,

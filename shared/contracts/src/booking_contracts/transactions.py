@@ -87,6 +87,16 @@ class TransactionPaid(_LockedEvent):
     auto_start: bool
 
 
+class PaymentDeclined(_LockedEvent):
+    """The provider said that a payment was refused before any money of it came (P4); told once for each payment.
+    Nothing changes: the member may try again until `expires_at`. Analytics reads it."""
+
+    provider: Code
+    provider_payment_id: Code
+    amount: Money | None = None
+    code: Code
+
+
 class PaymentNeedsReview(_LockedEvent):
     """Money arrived that does not simply pay: too late, of a wrong amount or currency, or a second time (`direction` in
     or null); or a part of a payment left, or the provider contradicts itself (out) (P4). `received` is what came in by

@@ -62,6 +62,7 @@ class Manual:
             amount=amount,
             returned=amount if status == "refunded" else None,  # it tells what went back so far, not what came
             settled_at=_instant(said.get("settled_at")),
+            declined="failed" if status == "failed" else None,
         )
 
     async def create_session(self, _order: PaymentOrder) -> str:

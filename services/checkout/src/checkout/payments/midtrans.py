@@ -287,7 +287,16 @@ def _notification(said: Mapping[str, Any], body: bytes) -> Notification:
         retry=status == "denied" and said.get("payment_type") == "credit_card",  # Snap lets them try another card
         test=text(said.get("order_id")).startswith(TEST),
         settled_at=_settled_at(said),
+        declined=_declined(said, status),
     )
+
+
+def _declined(said: Mapping[str, Any], status: PaymentStatus | None) -> str | None:
+    """`deny`, `failure`, or `fraud` where fraud detection said it; an order that merely expired was not declined."""
+    word = text(said.get("transaction_status"))
+    if status not in ("denied", "failed") or word == "expire":
+        return None
+    return word if CYCLE[word].means != "paid" else "fraud"
 
 
 def _settled_at(said: Mapping[str, Any]) -> datetime | None:

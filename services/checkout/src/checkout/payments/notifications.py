@@ -162,6 +162,7 @@ def report_of(said: Notification, heard: Heard, ids: NewIds, now: datetime, *, e
         elsewhere=elsewhere,
         exact=said.exact,
         settled_at=said.settled_at,
+        declined=said.declined,
     )
 
 
@@ -183,8 +184,8 @@ async def _keep(conn: Connection, said: Notification, body: bytes) -> UUID | Non
     """Store a notification with its body; None if these very bytes are there already."""
     found = await conn.execute(
         "INSERT INTO payment_notification (provider, notification_id, payment_id, reference, names, status, amount,"
-        " currency, exact, returned, provider_refund_id, refund_ids, retry, settled_at, body_sha256, body)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " currency, exact, returned, provider_refund_id, refund_ids, retry, settled_at, declined, body_sha256,"
+        " body) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT ON CONSTRAINT payment_notification_once DO NOTHING RETURNING id",
         [
             said.provider,
@@ -201,6 +202,7 @@ async def _keep(conn: Connection, said: Notification, body: bytes) -> UUID | Non
             list(said.refund_ids),
             said.retry,
             said.settled_at,
+            said.declined,
             hashlib.sha256(body).digest(),
             body,
         ],
@@ -246,7 +248,7 @@ async def undecided(
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         "SELECT n.id, n.provider, n.notification_id, n.payment_id, n.reference, n.status, n.amount, n.currency,"
-        " n.exact, n.returned, n.provider_refund_id, n.refund_ids, n.retry, n.settled_at"
+        " n.exact, n.returned, n.provider_refund_id, n.refund_ids, n.retry, n.settled_at, n.declined"
         " FROM payment_notification n JOIN transaction t ON t.id = n.names"
         " WHERE n.decided_at IS NULL AND n.id > %(after)s AND (%(names)s::uuid IS NULL OR n.names = %(names)s::uuid)"
         " ORDER BY n.id LIMIT %(limit)s FOR UPDATE OF n SKIP LOCKED",
@@ -270,6 +272,7 @@ def _notification(row: dict[str, Any]) -> Notification:
         refund_ids=tuple(row["refund_ids"]),
         retry=row["retry"],
         settled_at=row["settled_at"],
+        declined=row["declined"],
     )
 
 

@@ -48,7 +48,8 @@ class Notification:
 
     `returned` is all that went back so far; None for all there was (`refunded`), or for what nobody told
     (`partly_refunded`). `retry`: the same payment may succeed yet. `test`: the provider tries our address only.
-    `settled_at`: when the money came, by the provider's clock; None where it doesn't say.
+    `settled_at`: when the money came, by the provider's clock; None where it doesn't say. `declined`: its word for a
+    refusal of the payment.
     """
 
     provider: str
@@ -64,6 +65,7 @@ class Notification:
     retry: bool = False
     test: bool = False
     settled_at: datetime | None = None
+    declined: str | None = None
 
     @property
     def names(self) -> UUID | None:

@@ -94,6 +94,7 @@ class ReportPayment:
     refund_ids: tuple[str, ...] = ()
     exact: bool = True  # false: the provider's amount is finer than a unit of its currency, so it can't be the price
     settled_at: datetime | None = None  # when the money came, by the provider's clock
+    declined: str | None = None  # the provider's word for a refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from booking_contracts.event import Event
 from booking_contracts.money import Money
 from booking_contracts.transactions import (
     MoneyDirection,
+    PaymentDeclined,
     PaymentNeedsReview,
     PaymentReviewSettled,
     ReviewCause,
@@ -49,8 +50,10 @@ def report_payment(report: ReportPayment, state: Existing) -> list[Event]:
             pass
         case "failed":
             _contradiction(telling)
+            _declined(telling)
         case "denied" | "voided":
             _all_gone(telling)
+            _declined(telling)
         case "paid":
             _arrived(telling, returning=False)
             if report.voided:
@@ -146,6 +149,23 @@ def _settled(report: ReportPayment, sale: Sale) -> datetime:
     """The provider's time, which nothing signs, within what can be: no sale was paid before it was made, and no money
     came after we heard of it."""
     return max(min(sale.created_at, report.at), min(report.settled_at or report.at, report.at))
+
+
+def _declined(telling: _Telling) -> None:
+    """No money of it came: the member may try again, and analytics learns of it, once for each payment."""
+    report, state = telling.report, telling.state
+    if not report.declined or not isinstance(state, AwaitingPayment) or telling.flow:
+        return
+    if (report.provider, report.payment_id) not in state.declined:
+        telling.tell(
+            PaymentDeclined(
+                **parties(state.sale),
+                provider=report.provider,
+                provider_payment_id=report.payment_id,
+                amount=report.amount,
+                code=report.declined,
+            )
+        )
 
 
 def _cause(report: ReportPayment, amount: Money, state: Existing) -> ReviewCause:

@@ -20,6 +20,7 @@ from booking_contracts.event import Event
 from booking_contracts.money import Money
 from booking_contracts.transactions import (
     MoneyDirection,
+    PaymentDeclined,
     PaymentNeedsReview,
     PaymentReviewSettled,
     PractitionerAssigned,
@@ -159,9 +160,12 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class AwaitingPayment:
+    """`declined`: provider and id of each payment that was refused."""
+
     sale: Sale
     reviews: tuple[Review, ...] = ()
     flows: Flows = ()
+    declined: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +256,7 @@ def _owner(state: Existing, event: Event) -> Key | None:
     return state.payment.key if isinstance(state, Paid | Refunded) else None
 
 
-def _status_after(state: State, event: Event, at: datetime) -> State:  # noqa: C901, PLR0911 - the lifecycle on one page
+def _status_after(state: State, event: Event, at: datetime) -> State:  # noqa: C901, PLR0911, PLR0912 - the lifecycle on one page
     match state, event:
         case Absent(), TransactionCreated():
             return AwaitingPayment(_sale(event, at))
@@ -267,6 +271,9 @@ def _status_after(state: State, event: Event, at: datetime) -> State:  # noqa: C
         case AwaitingPayment(), TransactionPaid():
             payment = Payment(event.provider, event.provider_payment_id, event.amount, event.paid_at)
             return Paid(state.sale, payment, None, state.reviews)  # `evolve` adds the flows
+        case AwaitingPayment(), PaymentDeclined():
+            payment = event.provider, event.provider_payment_id
+            return replace(state, declined=(*state.declined, payment))
         case AwaitingPayment(), TransactionExpired():
             return Expired(state.sale, state.reviews)
         case AwaitingPayment(), TransactionCanceled():

@@ -30,6 +30,7 @@ class WebhookEventType(StrEnum):
     PRACTITIONER_REASSIGNED = "com.booking.checkout.PractitionerReassigned.v1"
     TRANSACTION_PAID_V1 = "com.booking.checkout.TransactionPaid.v1"
     TRANSACTION_PAID = "com.booking.checkout.TransactionPaid.v2"
+    PAYMENT_DECLINED = "com.booking.checkout.PaymentDeclined.v1"
     PAYMENT_NEEDS_REVIEW = "com.booking.checkout.PaymentNeedsReview.v1"
     PAYMENT_REVIEW_SETTLED = "com.booking.checkout.PaymentReviewSettled.v1"
     TRANSACTION_EXPIRED = "com.booking.checkout.TransactionExpired.v1"
