@@ -26,6 +26,26 @@ export interface NotificationAmbiguous {
    */
   notification_id: string;
   /**
+   * The person, or `admins`.
+   */
+  recipient_id?: string;
+  /**
+   * How the message goes.
+   */
+  channel?: "email" | "whatsapp";
+  /**
+   * Which text was to be sent. Open: expect names that are not known yet.
+   */
+  template?: string;
+  /**
+   * The session that it is about; absent if none.
+   */
+  session_id?: string;
+  /**
+   * The purchase that it is about; absent if none.
+   */
+  transaction_id?: string;
+  /**
    * Which try it was, from 1; 0 before the first.
    */
   attempt: number;
@@ -43,6 +63,26 @@ export interface NotificationDelivered {
    */
   notification_id: string;
   /**
+   * The person, or `admins`.
+   */
+  recipient_id?: string;
+  /**
+   * How the message goes.
+   */
+  channel?: "email" | "whatsapp";
+  /**
+   * Which text was to be sent. Open: expect names that are not known yet.
+   */
+  template?: string;
+  /**
+   * The session that it is about; absent if none.
+   */
+  session_id?: string;
+  /**
+   * The purchase that it is about; absent if none.
+   */
+  transaction_id?: string;
+  /**
    * Which try it was, from 1; 0 before the first.
    */
   attempt: number;
@@ -59,6 +99,26 @@ export interface NotificationFailed {
    * The message: one recipient, one channel, one template, one cause.
    */
   notification_id: string;
+  /**
+   * The person, or `admins`.
+   */
+  recipient_id?: string;
+  /**
+   * How the message goes.
+   */
+  channel?: "email" | "whatsapp";
+  /**
+   * Which text was to be sent. Open: expect names that are not known yet.
+   */
+  template?: string;
+  /**
+   * The session that it is about; absent if none.
+   */
+  session_id?: string;
+  /**
+   * The purchase that it is about; absent if none.
+   */
+  transaction_id?: string;
   /**
    * Which try it was, from 1; 0 before the first.
    */
@@ -118,6 +178,26 @@ export interface NotificationSent {
    */
   notification_id: string;
   /**
+   * The person, or `admins`.
+   */
+  recipient_id?: string;
+  /**
+   * How the message goes.
+   */
+  channel?: "email" | "whatsapp";
+  /**
+   * Which text was to be sent. Open: expect names that are not known yet.
+   */
+  template?: string;
+  /**
+   * The session that it is about; absent if none.
+   */
+  session_id?: string;
+  /**
+   * The purchase that it is about; absent if none.
+   */
+  transaction_id?: string;
+  /**
    * Which try it was, from 1; 0 before the first.
    */
   attempt: number;
@@ -134,6 +214,26 @@ export interface NotificationSkipped {
    * The message: one recipient, one channel, one template, one cause.
    */
   notification_id: string;
+  /**
+   * The person, or `admins`.
+   */
+  recipient_id?: string;
+  /**
+   * How the message goes.
+   */
+  channel?: "email" | "whatsapp";
+  /**
+   * Which text was to be sent. Open: expect names that are not known yet.
+   */
+  template?: string;
+  /**
+   * The session that it is about; absent if none.
+   */
+  session_id?: string;
+  /**
+   * The purchase that it is about; absent if none.
+   */
+  transaction_id?: string;
   /**
    * Which try it was, from 1; 0 before the first.
    */
@@ -328,9 +428,14 @@ export interface PersonContact {
   timezone: string;
 }
 /**
- * An admin erased a person (E4); the person is the subject. Every service deletes what E4 names.
+ * An admin erased a person (E4). Every service deletes what E4 names. Of before the contract's 2.2.0 the person is the record's key alone.
  */
-export interface PersonErased {}
+export interface PersonErased {
+  /**
+   * The person.
+   */
+  person_id?: string;
+}
 /**
  * By which channels a person wants to be told, chosen at the notifier (N2). Analytics reads it; whoever never chose has no record, and a tombstone says that the person was erased (E4).
  */

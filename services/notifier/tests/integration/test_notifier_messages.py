@@ -7,7 +7,9 @@ from uuid import uuid4
 import pytest
 from services.notifier.tests.given import Case, now
 
+from booking_contracts.decode import from_store
 from booking_contracts.topics import CONTACTS
+from notifier.ledger.store import PUBLISHED
 
 pytestmark = pytest.mark.servers
 
@@ -47,6 +49,29 @@ async def test_scheduled_and_moved_and_canceled__the_members_calendar_follows(no
         assert "WIT (GMT+09:00, Asia/Jayapura)" in mail.get_body(("plain",)).get_content()
     assert methods == ["REQUEST", "REQUEST", "CANCEL"]
     assert sequences == ["SEQUENCE:1", "SEQUENCE:2", "SEQUENCE:3"]
+
+
+async def test_every_step__says_what_was_told_to_whom_and_about_what(notifier):
+    """Steps may be missing on the topic: whoever has only the last one knows the message."""
+    case, running = Case(), await notifier(sending=False)
+    await running.tell(*case.contacts(), case.profile(), case.requested())
+    row, *_ = await running.ledger(recipient_id=case.practitioner, template="session_requested", channel="email")
+    about = {
+        "recipient_id": str(case.practitioner),
+        "channel": "email",
+        "template": "session_requested",
+        "session_id": case.session,
+        "transaction_id": case.transaction,
+    }
+    for state in ("pending", "sent", "delivered", "failed", "ambiguous", "skipped"):
+        await running.execute_as_owner(
+            "UPDATE notification SET state = %s, attempts = 1, reason = 'why', delivered_at = now() WHERE id = %s",
+            state,
+            row["id"],
+        )
+        (step,) = await running.query(PUBLISHED.query % {"keys": "%s"}, [str(row["id"])])
+        event = from_store(step["type"], 1, step["value"])
+        assert {name: getattr(event, name) for name in about} == about, state
 
 
 async def test_admins__are_told_by_one_mail_to_all_of_them(notifier):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal, NoReturn, cast
 from uuid import UUID
@@ -31,6 +32,12 @@ class Record:
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
     timestamp_ms: int
+
+    @property
+    def recorded_at(self) -> datetime:
+        """The record's own time: of an event when the store committed to it, however often it is sent; on state topics,
+        and on another system's, when the broker took it. 1970 where the client told none."""
+        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ class PersonPreferences(Event):
 
 
 class PersonErased(Event):
-    """An admin erased a person (E4); the person is the subject. Every service deletes what E4 names."""
+    """An admin erased a person (E4). Every service deletes what E4 names. Of before the contract's 2.2.0 the person is
+    the record's key alone."""
 
     NAMESPACE: ClassVar[str] = "com.booking.directory"
+    person_id: UUID | None = None

@@ -63,7 +63,7 @@ def main() -> int:
     return 0
 
 
-VERSION = "2.1.0"
+VERSION = "2.2.0"
 """Of the whole contract, semantic: a break raises the first number, an addition the second."""
 
 _UUID = {"type": "string", "format": "uuid"}
@@ -310,6 +310,8 @@ Two attributes of CloudEvents are not sent, since they can be told from what is:
 
 The record's own time in Kafka is, of events, when the store committed to them, however often they are sent (of a store
 whose clock is ahead: when they were sent); on state topics, `booking.assessments.v1` too, when the broker took them.
+`booking_contracts` gives it as `recorded_at`: `ce_time` is when it happened, `recorded_at` when it was known here, and
+so it never falls within the events of one key.
 
 Batches are packed with zstd unless the service was told otherwise (`RELAY_COMPRESSION`). Java's client and those built
 on librdkafka read it as they are; aiokafka with its extra (`aiokafka[zstd]`), kafkajs with a decoder from `node:zlib`.

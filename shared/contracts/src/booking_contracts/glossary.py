@@ -118,8 +118,11 @@ ELSEWHERE: Mapping[str, Meaning] = {
     "Product.id": Meaning("The product."),
     "Product.name": Meaning("What the product was called then."),
     "PersonContact.timezone": Meaning("The person's IANA zone.", "IANA name"),
-    "NotificationRequested.session_id": Meaning("The session that it is about; absent if none."),
-    "NotificationRequested.transaction_id": Meaning("The purchase that it is about; absent if none."),
+    **{
+        f"Notification{step}.{field}": Meaning(f"The {thing} that it is about; absent if none.")
+        for step in ("Requested", "Sent", "Delivered", "Failed", "Ambiguous", "Skipped")
+        for field, thing in (("session_id", "session"), ("transaction_id", "purchase"))
+    },
 }
 """By the title of the event, or of the shared part, and the field's name."""
 

@@ -29,28 +29,38 @@ class NotificationRequested(NotificationEvent):
     due_at: Instant
 
 
-class NotificationSent(NotificationEvent):
+class _LaterStep(NotificationEvent):
+    """Steps may be missing, so each says anew what the message is; those of before the contract's 2.2.0 don't."""
+
+    recipient_id: Recipient | None = None
+    channel: Channel | None = None
+    template: Code | None = None
+    session_id: UUID | None = None
+    transaction_id: UUID | None = None
+
+
+class NotificationSent(_LaterStep):
     """The provider accepted the message. Analytics reads it."""
 
     attempt: Attempt
     provider_message_id: Code | None = None
 
 
-class NotificationDelivered(NotificationEvent):
+class NotificationDelivered(_LaterStep):
     """The provider reported that the message arrived. Analytics reads it."""
 
     attempt: Attempt
     at: Instant
 
 
-class NotificationFailed(NotificationEvent):
+class NotificationFailed(_LaterStep):
     """The message was refused for good, or there was no address (N5). Admins see it."""
 
     attempt: Attempt
     code: Code
 
 
-class NotificationAmbiguous(NotificationEvent):
+class NotificationAmbiguous(_LaterStep):
     """A crash or cut between the provider's acceptance and our record: it may or may not have left (N3). Tried again at
     most once; admins see it."""
 
@@ -58,7 +68,7 @@ class NotificationAmbiguous(NotificationEvent):
     code: Code
 
 
-class NotificationSkipped(NotificationEvent):
+class NotificationSkipped(_LaterStep):
     """The message was no longer useful: canceled, moved, too late, or older than this notifier (N3, N4).
     Admins see it."""
 

@@ -1,5 +1,6 @@
 """What clients read, as records: topics without the deployment's prefix, bytes untouched."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -34,6 +35,7 @@ def test_message_of_confluent__has_no_prefix_and_the_same_bytes():
 def test_message_of_confluent__without_headers_and_with_a_time():
     record = from_confluent(_message(headers=None, timestamp=(1, 1_764_000_000_123)), "t1.")
     assert (record.headers, record.timestamp_ms) == ((), 1_764_000_000_123)
+    assert record.recorded_at == datetime(2025, 11, 24, 16, 0, 0, 123_000, tzinfo=UTC)
 
 
 def test_message_that_is_an_error__is_no_record():

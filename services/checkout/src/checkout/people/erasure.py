@@ -27,10 +27,10 @@ from checkout.people import store
 from checkout.ranking import listing
 from checkout.ranking.listing import Months
 
-PERSON: Aggregate[None, None] = Aggregate(
+PERSON: Aggregate[UUID, None] = Aggregate(
     stream_type="person",
     initial=None,
-    decide=lambda _erase, _state: (PersonErased(),),
+    decide=lambda person_id, _state: (PersonErased(person_id=person_id),),
     evolve=lambda _state, _event, _at: None,
     append=AppendSql.load("checkout.people", "append.sql", topic=ERASURES.name),
     parameters=lambda _change: {},
@@ -84,7 +84,7 @@ async def erase(database: Database, person_id: UUID, cause: Cause, months: Month
         try:
             async with database.transaction() as conn:
                 await forget(conn, person_id, cause, months, resend_after, at=at)
-                await handle(conn, PERSON, person_id, None, CommandContext(cause, at))
+                await handle(conn, PERSON, person_id, person_id, CommandContext(cause, at))
                 found = await find(conn, person_id)
         # Words may be a member's and an admin's who are erased at once: the victim of a deadlock wrote nothing.
         except (Busy, DeadlockDetected):

@@ -82,16 +82,15 @@ PUBLISHED = StateTopic(
            CASE state WHEN 'sent' THEN 'NotificationSent' WHEN 'delivered' THEN 'NotificationDelivered'
                       WHEN 'failed' THEN 'NotificationFailed' WHEN 'ambiguous' THEN 'NotificationAmbiguous'
                       WHEN 'skipped' THEN 'NotificationSkipped' ELSE 'NotificationRequested' END AS type,
-           jsonb_strip_nulls(jsonb_build_object('notification_id', id) || CASE state
+           jsonb_strip_nulls(jsonb_build_object('notification_id', id, 'recipient_id', recipient_id, 'channel', channel,
+               'template', template, 'session_id', session_id, 'transaction_id', transaction_id) || CASE state
                WHEN 'sent' THEN jsonb_build_object('attempt', attempts, 'provider_message_id', provider_message_id)
                WHEN 'delivered' THEN jsonb_build_object('attempt', attempts,
                    'at', to_char(delivered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
                WHEN 'failed' THEN jsonb_build_object('attempt', attempts, 'code', reason)
                WHEN 'ambiguous' THEN jsonb_build_object('attempt', attempts, 'code', reason)
                WHEN 'skipped' THEN jsonb_build_object('attempt', attempts, 'reason', reason)
-               ELSE jsonb_build_object('cause_event_id', cause_event_id, 'recipient_id', recipient_id,
-                   'channel', channel, 'template', template, 'locale', locale, 'session_id', session_id,
-                   'transaction_id', transaction_id,
+               ELSE jsonb_build_object('cause_event_id', cause_event_id, 'locale', locale,
                    'due_at', to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) END)::text AS value
     FROM notification WHERE id = ANY(%(keys)s::uuid[])""",
     "SELECT id::text AS key FROM notification",
