@@ -1,6 +1,7 @@
 """How a run in several processes is spread (`--dist loadfile`): the longest first, so that nobody waits at the end.
 
-A file goes to one process, and the stories of `tests/e2e` that share a stack go together, so that there is one.
+A file goes to one process, and the stories of `tests/e2e` that share a stack go together, so that there is one; those
+of the gateway's pages, which take as long as all the others, have a second one.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 STORIES = "tests/e2e/"
+PAGES = "tests/e2e/test_gateway_"
 
 
 class Spread(LoadFileScheduling):
@@ -20,7 +22,9 @@ class Spread(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return STORIES if file.startswith(STORIES) and file not in OF_THEIR_OWN else file
+        if not file.startswith(STORIES) or file in OF_THEIR_OWN:
+            return file
+        return PAGES if file.startswith(PAGES) else STORIES
 
 
 OF_THEIR_OWN = {"tests/e2e/test_audit.py", "tests/e2e/test_erase.py"}
