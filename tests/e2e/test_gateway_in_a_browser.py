@@ -107,17 +107,6 @@ def test_pages__hold_in_a_browser(program, system: System, story: Cast, windows:
     assert found[0]["bytes"] < heaviest < FIRST_LOAD
 
 
-def test_answer__appears_by_itself_where_the_member_waits(program, system: System, story: Cast, windows: Windows):  # noqa: F811
-    session = path(ask(windows.member, story))
-    watch = {"path": session, "text": "The schedule was set"}
-    with looking(program, system, story.member, watch=watch) as running:
-        assert running.stdout
-        if running.stdout.readline() != "watching\n":
-            ended(running)
-        windows.practitioner.send(windows.practitioner.open(session), r"/sessions/[^/]+/schedule", **times(40))
-        ended(running)
-
-
 def test_calendar__is_kept_by_mouse_and_by_keyboard(program, system: System, story: Cast, windows: Windows):  # noqa: F811
     window, when = windows.practitioner, times(9)
     window.send(window.open("/profile"), "/profile", locale="en", timezone="Asia/Makassar")

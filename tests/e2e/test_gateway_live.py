@@ -1,14 +1,13 @@
 """What one person does is shown in the others' open windows; while Kafka is away, they say that it isn't."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.gateway import Browser
 from tests.e2e.system import Cast, Person, System, until
 from tests.e2e.test_crash import frozen, pid_of
-from tests.e2e.test_gateway_in_a_browser import Program, ended, program, pytestmark  # noqa: F401 - a fixture, marks
+from tests.e2e.test_gateway_in_a_browser import Program, ended, looking, program, pytestmark  # noqa: F401 - a fixture, marks
 from tests.e2e.test_gateway_pages import Windows, ask, path, times, windows  # noqa: F401 - a fixture
 
 
@@ -25,16 +24,11 @@ def test_windows__show_each_other_what_happens(program: Program, system: System,
     def who(person: Person) -> dict[str, str]:
         return {"sub": str(person.sub)}
 
-    told: dict[str, Any] = {"gateway": system.endpoints["gateway"], "order": f"/orders/{order}", "session": path(asked)}
+    told: dict[str, Any] = {"order": f"/orders/{order}", "session": path(asked)}
     told |= {"member": who(story.member), "practitioner": who(story.practitioner), "admin": who(story.admin)}
     told |= {"first": times(50), "second": times(50, "13:00", "14:00"), "third": times(50, "15:00", "16:00")}
-    words = [*program.words[:-1], str(Path(program.words[-1]).with_name("windows.mjs")), json.dumps(told)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(words, env=program.environment, stdout=pipe, stderr=pipe, text=True) as running:
-        try:
-            assert ended(running) == "whole\n"
-        finally:
-            running.kill()
+    with looking(program, system, story.member, "windows.mjs", **told) as running:
+        assert ended(running) == "whole\n"
 
 
 def test_kafka_away__pages_go_on_and_say_that_they_are_not_live(

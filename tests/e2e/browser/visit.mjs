@@ -1,13 +1,12 @@
 // Signs somebody in at a gateway and looks at its pages: node visit.mjs '{"gateway": ..., "person": {...}, "pages": [...], "pictures": folder?}'
 // Prints what it found as JSON: for each page axe's violations, what the browser refused or complained of, requests to
 // elsewhere, whether it is wider than a small phone, how far its layout shifted, and the bytes of a first load.
-// With "watch": {"path": ..., "text": ...} it opens that page alone, says "watching", and ends once the text is there.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import chromium from "@sparticuz/chromium";
 import { chromium as browsers } from "playwright-core";
 
-const { gateway, person, pages, pictures, watch } = JSON.parse(process.argv[2]);
+const { gateway, person, pages, pictures } = JSON.parse(process.argv[2]);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await browsers.launch({ executablePath: await chromium.executablePath(), args: ["--no-sandbox", "--disable-gpu"], headless: true, timeout: 120_000 });
 const found = [];
@@ -19,16 +18,7 @@ async function signIn(page) {
   await page.waitForURL(`${gateway}/**`);
 }
 
-if (watch) {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(PATIENCE);
-  await signIn(page);
-  await page.goto(gateway + watch.path);
-  console.log("watching");
-  await page.getByText(watch.text).first().waitFor({ timeout: PATIENCE });
-}
-
-for (const [width, colorScheme] of watch ? [] : [[360, "light"], [1280, "dark"]]) {
+for (const [width, colorScheme] of [[360, "light"], [1280, "dark"]]) {
   const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, locale: "en-GB" });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);

@@ -107,7 +107,7 @@
       window.addEventListener("pagehide", close);
       window.addEventListener("pageshow", ({ persisted }) => persisted && look());
       look();
-      if (document.getElementById("behind")) parts().forEach((part) => retry(part, BEHIND));
+      if (document.getElementById("behind")) setTimeout(() => hear({ type: "refresh" }), BEHIND);
     }
   }
 }
