@@ -49,4 +49,8 @@ def test_kafka_away__pages_go_on_and_say_that_they_are_not_live(
         until("live again", lambda: next(told)["type"] == "live")
         theirs = windows.practitioner.open(path(session))
         windows.practitioner.send(theirs, r"/sessions/[^/]+/schedule", **times(50))
-        until("the change", lambda: next(told).get("session_id") == path(session).rpartition("/")[2])
+        session_id = path(session).rpartition("/")[2]
+        until("the change", lambda: next(told).get("session_id") == session_id)
+    # The next story finds the services as they were.
+    until("the calendar", lambda: story.calendar(story.practitioner, session_id))
+    story.consultation_knows(story.paid())
