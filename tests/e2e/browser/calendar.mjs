@@ -54,16 +54,23 @@ async function middle(locator, slot = 0) {
   return [box.x + box.width / 2, box.y + (slot + 0.5) * (await height())];
 }
 
-async function drag(locator, slots) {
-  const [x, y] = await middle(locator);
-  await page.mouse.move(x, y);
-  await page.mouse.down();
-  await page.mouse.move(x, y + 8);
-  await page.mouse.move(x, y + slots * (await height()), { steps: 5 });
+// Pulls what is there to somewhere else, again where a drawing anew has let it go; what was said on the way.
+async function pull(from, down) {
+  for (let n = 0; n < 5; n += 1) {
+    const [x, y] = await from();
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x, y + Math.sign(down) * 6);
+    await page.mouse.move(x, y + down, { steps: 5 });
+    if (await page.locator(".ec-preview").count()) break;
+    await page.mouse.up();
+  }
   const foreseen = await page.locator("#said").textContent();
   await page.mouse.up();
   return foreseen;
 }
+
+const drag = async (locator, slots) => pull(() => middle(locator), slots * (await height()));
 
 async function look(name) {
   await page.locator("#calendar .ec-event").first().waitFor({ state: "attached" });
@@ -83,11 +90,10 @@ await week();
 await drag(event("10:00"), 2);
 await said("It was moved.");
 await event("11:00–12:00").waitFor();
-const end = await event("11:00–12:00").boundingBox();
-await page.mouse.move(end.x + end.width / 2, end.y + end.height - 2);
-await page.mouse.down();
-await page.mouse.move(end.x + end.width / 2, end.y + end.height + 10, { steps: 3 });
-await page.mouse.up();
+await pull(async () => {
+  const end = await event("11:00–12:00").boundingBox();
+  return [end.x + end.width / 2, end.y + end.height - 2];
+}, 12);
 await event("11:00–12:30").waitFor();
 
 // Moved elsewhere since: the stale move says so, and the session is where it is now.
