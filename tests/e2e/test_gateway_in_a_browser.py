@@ -87,7 +87,7 @@ def test_pages__hold_in_a_browser(program, system: System, story: Cast, windows:
     of_admin += ["/admin/practitioners", f"/admin/practitioners/{story.practitioner.sub}"]
     underpaid(story)
     of_admin += ["/admin/reviews", "/admin/messages?status=all", "/admin/operations/held"]
-    of_admin += ["/admin/operations/projections", "/admin/operations/erasures"]
+    of_admin += ["/admin/operations", "/admin/operations/projections", "/admin/operations/erasures"]
     of_practitioner = ["/waiting", waiting, "/practice", *both]
     everybody = ((story.member, of_member), (story.practitioner, of_practitioner), (story.admin, of_admin))
     for person, pages in everybody:

@@ -30,6 +30,11 @@ def link(page: Page, part: str) -> str | None:
     return next((one for one in page.links.values() if part in one), None)
 
 
+def _when(page: Page, words: str, times: int, *marks: str) -> Page | None:
+    """The page once it says so as often, and has these marks."""
+    return page if page.words.count(words) == times and all(one in page.text for one in marks) else None
+
+
 def underpaid(story: Cast) -> dict[str, Any]:
     """An open review: too little was paid."""
     system, order = story.system, story.buy()
@@ -90,7 +95,7 @@ def test_pages_of_operations__are_for_administrators_alone(system: System, story
     window = Browser(system.endpoints["gateway"])
     window.sign_in(story.member)
     operations = [f"/admin/operations/{one}" for one in ("held", "projections", "erasures")]
-    for address in ("/admin/reviews", "/admin/messages", *operations):
+    for address in ("/admin/reviews", "/admin/messages", "/admin/operations", *operations):
         assert window.open(address).status == 403, address
     window.http.close()
 
@@ -160,6 +165,9 @@ def test_erasure__is_asked_for_twice_and_proved_by_what_is_shown_since(admin: Br
     assert "Not done yet" not in proved.words
 
 
-def _when(page: Page, words: str, times: int) -> Page | None:
-    """The page once it says so as often."""
-    return page if page.words.count(words) == times else None
+def test_state__is_drawn_and_told_as_a_table(admin: Browser, story: Cast):
+    story.buy()
+    here = "/admin/operations"
+    drawn = until("two looks at every service", lambda: _when(admin.open(here), "does not answer", 0, "<polyline"))
+    assert "Changes a minute" in drawn.words
+    assert drawn.text.count("<tr>") == 1 + 12

@@ -22,7 +22,12 @@ def _web(url: str) -> str:
     return url.rstrip("/")
 
 
+def _webs(urls: str) -> str:
+    return " ".join(_web(one) for one in urls.split())
+
+
 WebAddress = Annotated[str, AfterValidator(_web)]
+WebAddresses = Annotated[str, AfterValidator(_webs)]
 
 
 class Settings(BaseSettings):
@@ -65,6 +70,11 @@ class Settings(BaseSettings):
     topic_prefix: Annotated[
         str | None, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="a prefix of topic names, for shared clusters")
     ] = None
+    metrics_urls: Annotated[
+        WebAddresses | None,
+        Field(description="the addresses of all processes that have /metrics, by blanks"),
+    ] = None
+    metrics_seconds: Annotated[float, Field(ge=1, le=300, description="how often they are asked, in seconds")] = 10.0
     http_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]+$", description="the address to listen on")] = (
         "127.0.0.1"
     )
@@ -79,6 +89,12 @@ class Settings(BaseSettings):
         if public.scheme == "http" and public.hostname not in LOOPBACK:
             raise ValueError("PUBLIC_URL must be https: a session's cookie must not be heard on its way")
         return self
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """Whose `/metrics` are read: those that are named, else the services."""
+        named = tuple((self.metrics_urls or "").split())
+        return named or (self.checkout_url, self.consultation_url, self.notifier_url, self.calendar_url)
 
     @property
     def secure(self) -> bool:

@@ -30,6 +30,7 @@ def test_settings__are_read(set_to):
     [
         ({"SESSION_SECRET": "short-secret"}, "SESSION_SECRET is wrong: set it to 32 or more random characters"),
         ({"CHECKOUT_URL": "ftp://x"}, "CHECKOUT_URL is wrong: set it to checkout's address"),
+        ({"METRICS_URLS": "http://worker:8000 worker:8001"}, "METRICS_URLS is wrong"),
         ({"OIDC_CLIENT_ID": ""}, "OIDC_CLIENT_ID is missing"),
         ({"PUBLIC_URL": "http://booking.example"}, "PUBLIC_URL must be https"),
         ({"PUBLIC_URL": "https://booking.example/app"}, "PUBLIC_URL has no path"),

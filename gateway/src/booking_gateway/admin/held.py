@@ -31,12 +31,6 @@ class Held:
     cursor: str | None = None
 
 
-@router.get("/admin/operations")
-async def read_operations(_: Admin) -> Response:
-    """Where who runs the platform begins."""
-    return RedirectResponse("/admin/operations/held", 303)
-
-
 @router.get("/admin/operations/held")
 async def list_held(
     request: Request, _: Admin, calls: Calls, service: Service | None = None, cursor: str | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 from fastapi import Request
 
 from booking_contracts.money import DECIMALS
@@ -67,6 +67,10 @@ class Words:
         """How long it is until then: 6 days. Empty once it is past."""
         span = until - datetime.now(UTC)
         return format_timedelta(span, locale=self.locale, threshold=1.5) if span > timedelta(0) else ""
+
+    def number(self, value: float) -> str:
+        """1.234,5, of any number; a digit after the point is the last."""
+        return format_decimal(round(value, 1), locale=self.locale)
 
     def money(self, amount: int, currency: str) -> str:
         """Rp 250.000, of an amount as the interface tells it."""
