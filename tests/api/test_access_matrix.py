@@ -38,6 +38,7 @@ MATRIX: dict[str, dict[str, frozenset[str]]] = {
         "list_practitioners": BUYERS,
         "list_practitioner_directory": BUYERS,
         "get_practitioner": EVERYONE,
+        "get_practitioner_standing": frozenset({"practitioner", "admin"}),
         "put_practitioner": frozenset({"practitioner", "admin"}),
         "get_me": PERSONS,
         "put_me": PERSONS,

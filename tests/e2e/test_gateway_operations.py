@@ -1,5 +1,6 @@
 """Running the platform by the reference gateway's pages: what waits for an administrator, and what becomes of it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -171,3 +172,12 @@ def test_state__is_drawn_and_told_as_a_table(admin: Browser, story: Cast):
     drawn = until("two looks at every service", lambda: _when(admin.open(here), "does not answer", 0, "<polyline"))
     assert "Changes a minute" in drawn.words
     assert drawn.text.count("<tr>") == 1 + 12
+
+
+def test_practice__tells_ones_own_figures_and_place(system: System, story: Cast):
+    window = Browser(system.endpoints["gateway"])
+    window.sign_in(story.practitioner)
+    window.send(window.open("/profile"), "/profile", locale="en")
+    shown = window.open("/practice")
+    assert re.search(r"Completed sessions 0 Activity 0 Profile 3 gold place \d+ of \d+", shown.words), shown.words
+    window.http.close()

@@ -21,6 +21,7 @@ export const SERVICE_OF: Record<keyof paths, Service> = {
   "/v1/practitioner-directory": "checkout",
   "/v1/practitioners": "checkout",
   "/v1/practitioners/{practitioner_id}": "checkout",
+  "/v1/practitioners/{practitioner_id}/standing": "checkout",
   "/v1/preferences": "notifier",
   "/v1/products": "checkout",
   "/v1/products/{product_id}": "checkout",

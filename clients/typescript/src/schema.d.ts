@@ -345,6 +345,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/practitioners/{practitioner_id}/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Practitioner Standing
+         * @description One's own figures and places in the lists (L2), or anybody's for an admin.
+         */
+        get: operations["get_practitioner_standing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/preferences": {
         parameters: {
             query?: never;
@@ -2701,6 +2721,27 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * PractitionerPlace
+         * @description In the list of one tier.
+         */
+        PractitionerPlace: {
+            /**
+             * Of
+             * @description How many are in the list.
+             */
+            of: number;
+            /**
+             * Rank
+             * @description 1 is the first.
+             */
+            rank: number;
+            /**
+             * Tier
+             * @example gold
+             */
+            tier: string;
+        };
+        /**
          * PractitionerReassignedItem
          * @description An admin gave the Transaction to another practitioner, or the system gave it back because the session had already
          *     begun (P2). Consultation moves an open session to the new practitioner.
@@ -2781,6 +2822,35 @@ export interface components {
              * @description The Transaction's or session's after it: leave out what is older than yours.
              */
             version: number;
+        };
+        /**
+         * PractitionerStanding
+         * @description The figures that the lists go by now, and a place in each of them; none for who takes no clients.
+         */
+        PractitionerStanding: {
+            /**
+             * Activity
+             * @description What they did to sessions in it.
+             */
+            activity: number;
+            /**
+             * Completeness
+             * @description 0 to 3: photo, bio, profession.
+             */
+            completeness: number;
+            /**
+             * Month
+             * Format: date
+             * @description The first day of the month that counts: the previous one.
+             */
+            month: string;
+            /** Places */
+            places: components["schemas"]["PractitionerPlace"][];
+            /**
+             * Productivity
+             * @description Sessions completed in it.
+             */
+            productivity: number;
         };
         /**
          * PreconditionRequiredProblem
@@ -7384,6 +7454,37 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["InvalidRequestKeyBody"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_practitioner_standing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The practitioner's id. */
+                practitioner_id: components["parameters"]["practitioner_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PractitionerStanding"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["ForbiddenPersonErased"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["InvalidRequest"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];

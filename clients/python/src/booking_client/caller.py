@@ -37,6 +37,9 @@ _GET_NOTIFICATION = Operation(
     "get_notification", "GET", "/v1/notifications/{notification_id}", "notifier", consistent=True
 )
 _GET_PRACTITIONER = Operation("get_practitioner", "GET", "/v1/practitioners/{practitioner_id}", "checkout")
+_GET_PRACTITIONER_STANDING = Operation(
+    "get_practitioner_standing", "GET", "/v1/practitioners/{practitioner_id}/standing", "checkout"
+)
 _GET_PREFERENCES = Operation("get_preferences", "GET", "/v1/preferences", "notifier")
 _GET_PRODUCT = Operation("get_product", "GET", "/v1/products/{product_id}", "checkout")
 _GET_SESSION = Operation("get_session", "GET", "/v1/sessions/{session_id}", "consultation", consistent=True)
@@ -349,6 +352,13 @@ class Caller(Calls):
         return await self._send(
             _GET_PRACTITIONER, {"practitioner_id": practitioner_id}, headers={"If-None-Match": if_none_match}
         )
+
+    async def get_practitioner_standing(self, practitioner_id: UUID | str) -> Answer[models.PractitionerStanding]:
+        """One's own figures and places in the lists (L2), or anybody's for an admin.
+
+        Also refused as `person_erased`.
+        """
+        return await self._send(_GET_PRACTITIONER_STANDING, {"practitioner_id": practitioner_id})
 
     @overload
     async def get_preferences(self, *, if_none_match: None = None) -> Versioned[models.Preferences]: ...

@@ -849,6 +849,22 @@ class PractitionerPage(TypedDict):
     next_cursor: NotRequired[str | None]
 
 
+class PractitionerPlace(TypedDict):
+    """
+    In the list of one tier.
+    """
+
+    of: int
+    """
+    How many are in the list.
+    """
+    rank: int
+    """
+    1 is the first.
+    """
+    tier: str
+
+
 class Data5(TypedDict):
     practitioner_id: str
     """
@@ -899,6 +915,30 @@ class PractitionerReassignedItem(TypedDict):
     version: int
     """
     The Transaction's or session's after it: leave out what is older than yours.
+    """
+
+
+class PractitionerStanding(TypedDict):
+    """
+    The figures that the lists go by now, and a place in each of them; none for who takes no clients.
+    """
+
+    activity: int
+    """
+    What they did to sessions in it.
+    """
+    completeness: int
+    """
+    0 to 3: photo, bio, profession.
+    """
+    month: str
+    """
+    The first day of the month that counts: the previous one.
+    """
+    places: list[PractitionerPlace]
+    productivity: int
+    """
+    Sessions completed in it.
     """
 
 

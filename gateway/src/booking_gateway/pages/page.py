@@ -1,6 +1,6 @@
 """`page(request, "services.html", ...)`: a template as an answer, in the viewer's words."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import Request
@@ -37,6 +37,7 @@ class Templates:
         made.filters["said"] = lambda value: text(SAID.get(str(getattr(value, "value", value)), str(value)))
         made.filters["held"] = lambda value: text(HELD.get(str(value), str(value)))
         made.filters["instant"] = datetime.fromisoformat
+        made.filters["day"] = date.fromisoformat
         made.globals.update(asset=assets.address, locales=LOCALES, unstyled=bool(assets.missing))
         return made
 

@@ -1,5 +1,6 @@
-"""The practitioner's profile as clients see it, with what completeness still lacks."""
+"""The practitioner's profile as clients see it, with what completeness still lacks; own figures and places."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -65,7 +66,10 @@ async def change_practice(
 
 async def _shown(request: Request, viewer: Session, calls: Calls, form: Form | None, status: int = 200) -> Response:
     try:
-        answer = await calls.read(lambda call: call.get_practitioner(viewer.sub))
+        answer, standing = await asyncio.gather(
+            calls.read(lambda call: call.get_practitioner(viewer.sub)),
+            calls.read(lambda call: call.get_practitioner_standing(viewer.sub)),
+        )
     except Refused as refusal:
         if refusal.code != "not_found":
             raise
@@ -75,6 +79,7 @@ async def _shown(request: Request, viewer: Session, calls: Calls, form: Form | N
         request,
         "practice.html",
         profile=told,
+        standing=standing.body,
         lacking=[name for name in COUNTED if not told.get(name)],
         version=answer.etag,
         form=form or Form({name: str(told.get(name) or "") for name in _FIELDS}),

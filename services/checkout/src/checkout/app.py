@@ -29,7 +29,7 @@ from checkout.payments.refunds import Refunds
 from checkout.payments.timers import Figures, Matching
 from checkout.people import erasure
 from checkout.people.http import erasures_router, known_person, me_router
-from checkout.people.practitioners import directory_router, practitioners_router
+from checkout.people.practitioners import directory_router, practitioners_router, standing_router
 from checkout.ranking.listing import PREPARING, Months, prepare_months
 from checkout.settings import Settings
 from checkout.timer import Timer
@@ -84,6 +84,7 @@ def build(settings: Settings) -> Service:
         routers=[
             products_router(database, known),
             practitioners_router(database, known, months, waker.poke),
+            standing_router(database, known, months),
             directory_router(database, known),
             me_router(database, known, waker.poke),
             transactions_router(handlers, known, settings.return_origins),

@@ -71,6 +71,27 @@ async def test_order__productivity_then_activity_then_completeness_then_id(shop:
     assert [item["rank"] for item in found] == list(range(1, 7))
 
 
+async def test_standing__is_the_place_in_each_list_and_ones_own(shop: Shop) -> None:
+    """L2: the same figures and ranks as the lists show."""
+    at, mine, rival = last_month(), shop.practitioner.id, uuid4()
+    tier = (await shop.practitioner.get(f"/v1/practitioners/{mine}")).json()["tiers"][0]
+    await shop.introduce(mine, tiers=[tier, f"{tier}-rare"])
+    await shop.introduce(rival)
+    await shop.rig.take(*Session(rival).whole(at))
+    busy = Session(mine)
+    await shop.rig.take(busy.requested(at), busy.started(at))
+    answer = (await shop.practitioner.get(f"/v1/practitioners/{mine}/standing")).json()
+    assert (answer["month"], figures(answer)) == (str(Months(JAKARTA).last), (0, 1, 0))
+    assert answer["places"] == [{"tier": tier, "rank": 2, "of": 2}, {"tier": f"{tier}-rare", "rank": 1, "of": 1}]
+    assert [item["rank"] for item in await listed(shop) if item["id"] == str(mine)] == [2]
+    assert (await shop.practitioner.get(f"/v1/practitioners/{rival}/standing")).status_code == 404, "not their own"
+    assert figures((await shop.admin.get(f"/v1/practitioners/{rival}/standing")).json()) == (1, 3, 0)
+
+    await shop.introduce(mine, active=False)
+    away = (await shop.practitioner.get(f"/v1/practitioners/{mine}/standing")).json()
+    assert (figures(away), away["places"]) == ((0, 1, 0), [])
+
+
 async def test_pages__continue_rank_and_order(shop: Shop) -> None:
     for _ in range(6):
         await shop.introduce(uuid4())

@@ -24,7 +24,7 @@ from checkout.fields import Body, Email, Paragraph, PersonName, Phone, Tier, Web
 from checkout.people import directory, store
 from checkout.people.directory import Contact
 from checkout.people.store import DEFAULT_LOCALE, Person, Profile
-from checkout.ranking.listing import Listed, Months, PublicProfile, cursor_of, month_of, page_after
+from checkout.ranking.listing import Listed, Months, PublicProfile, Standing, cursor_of, month_of, page_after, standing
 
 Browser = Annotated[Principal, Depends(require("member", "admin"))]
 Editor = Annotated[Principal, Depends(require("practitioner", "admin"))]
@@ -134,6 +134,28 @@ def practitioners_router(database: Database, known: Any, months: Months, poke: C
         call.response.status_code = written.status
         stamp(call.response, "checkout", "practitioner", answer.id, answer.version)
         return answer
+
+    return router
+
+
+def standing_router(database: Database, known: Any, months: Months) -> APIRouter:
+    """Return the route of one's own place."""
+    router = APIRouter(
+        prefix="/v1/practitioners",
+        tags=["practitioners"],
+        dependencies=[known],
+        responses=problem_responses(401, 403, ERASED, 422, 429, 503),
+    )
+
+    @router.get("/{practitioner_id}/standing", responses=problem_responses(404))
+    async def get_practitioner_standing(practitioner_id: UUID, caller: Editor) -> Standing:
+        """One's own figures and places in the lists (L2), or anybody's for an admin."""
+        async with database.autocommit() as conn:
+            own = caller.has("admin") or caller.sub == practitioner_id
+            found = await standing(conn, practitioner_id, months) if own else None
+        if found is None:
+            raise not_found()
+        return found
 
     return router
 

@@ -178,6 +178,55 @@ class Listed(PublicProfile, title="RankedPractitioner"):
     version: int
 
 
+class Place(BaseModel, title="PractitionerPlace"):
+    """In the list of one tier."""
+
+    tier: str = Field(examples=["gold"])
+    rank: int = Field(description="1 is the first.")
+    of: int = Field(description="How many are in the list.")
+
+
+class Standing(BaseModel, title="PractitionerStanding"):
+    """The figures that the lists go by now, and a place in each of them; none for who takes no clients."""
+
+    month: date = Field(description="The first day of the month that counts: the previous one.")
+    productivity: int = Field(description="Sessions completed in it.")
+    activity: int = Field(description="What they did to sessions in it.")
+    completeness: int = Field(description="0 to 3: photo, bio, profession.")
+    places: list[Place]
+
+
+_FIGURES = """
+SELECT coalesce(f.productivity, 0), coalesce(f.activity, 0), p.completeness FROM practitioner p
+LEFT JOIN practitioner_month f ON f.practitioner_id = p.id AND f.month = %(month)s WHERE p.id = %(id)s
+"""
+_PLACES = """
+SELECT r.tier,
+    1 + (SELECT count(*) FROM ranking b WHERE b.month = r.month AND b.tier = r.tier
+         AND (b.place, b.practitioner_id) < (r.place, r.practitioner_id)) AS rank,
+    (SELECT count(*) FROM ranking a WHERE a.month = r.month AND a.tier = r.tier) AS of
+FROM ranking r WHERE r.practitioner_id = %(id)s AND r.month = %(month)s ORDER BY r.tier
+"""
+
+
+async def standing(conn: Connection, practitioner_id: UUID, months: Months) -> Standing | None:
+    """Return how a practitioner stands now; None for who has no profile."""
+    parameters = {"id": practitioner_id, "month": months.last}
+    found = await (await conn.execute(_FIGURES, parameters)).fetchone()
+    if found is None:
+        return None
+    productivity, activity, completeness = found
+    rows = conn.cursor(row_factory=class_row(Place))
+    await rows.execute(_PLACES, parameters)
+    return Standing(
+        month=months.last,
+        productivity=productivity,
+        activity=activity,
+        completeness=completeness,
+        places=await rows.fetchall(),
+    )
+
+
 async def page_after(conn: Connection, month: date, tier: str, cursor: str | None, limit: int) -> list[Listed]:
     """Return a page of who serves a tier, ranked by that month's figures."""
     query, parameters = query_of(month, tier, cursor, limit)
