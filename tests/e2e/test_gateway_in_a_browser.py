@@ -86,13 +86,18 @@ def test_pages__hold_in_a_browser(program, system: System, story: Cast, windows:
     of_admin = ["/admin/orders", f"/admin{order}", "/admin/products", f"/admin/products/{story.product}"]
     of_admin += ["/admin/practitioners", f"/admin/practitioners/{story.practitioner.sub}"]
     underpaid(story)
-    of_admin += ["/admin/reviews", "/admin/messages?status=all", "/admin/operations/held"]
-    of_admin += ["/admin/operations", "/admin/operations/projections", "/admin/operations/erasures"]
+    of_admin += ["/admin/operations"]
+    of_operations = ["/admin/reviews", "/admin/messages", "/admin/operations/held", "/admin/operations/projections"]
+    of_operations += ["/admin/operations/erasures"]
     of_practitioner = ["/waiting", waiting, "/practice", *both]
-    everybody = ((story.member, of_member), (story.practitioner, of_practitioner), (story.admin, of_admin))
-    for person, pages in everybody:
+    everybody = (
+        (story.member, of_member, []),
+        (story.practitioner, of_practitioner, []),
+        (story.admin, of_admin, of_operations),
+    )
+    for person, pages, narrow in everybody:
         pictures = os.environ.get("GATEWAY_PICTURES")
-        with looking(program, system, person, pages=pages, pictures=pictures) as running:
+        with looking(program, system, person, pages=pages, narrow=narrow, pictures=pictures) as running:
             found += json.loads(ended(running))
     for page in found:
         where = (page["path"], page["width"])

@@ -1,12 +1,13 @@
-// Signs somebody in at a gateway and looks at its pages: node visit.mjs '{"gateway": ..., "person": {...}, "pages": [...], "pictures": folder?}'
+// Signs somebody in at a gateway and looks at its pages: node visit.mjs '{"gateway": ..., "person": {...}, "pages": [...], "narrow": [...]?, "pictures": folder?}'
 // Prints what it found as JSON: for each page axe's violations, what the browser refused or complained of, requests to
 // elsewhere, whether it is wider than a small phone, how far its layout shifted, and the bytes of a first load.
+// Those of "narrow" are looked at on the phone alone: they are made of what the others are made of.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import chromium from "@sparticuz/chromium";
 import { chromium as browsers } from "playwright-core";
 
-const { gateway, person, pages, pictures } = JSON.parse(process.argv[2]);
+const { gateway, person, pages, narrow = [], pictures } = JSON.parse(process.argv[2]);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await browsers.launch({ executablePath: await chromium.executablePath(), args: ["--no-sandbox", "--disable-gpu"], headless: true, timeout: 120_000 });
 const found = [];
@@ -36,7 +37,7 @@ for (const [width, colorScheme] of [[360, "light"], [1280, "dark"]]) {
   await signIn(page);
   complaints.length = elsewhere.length = 0; // the provider's pages are its own affair
 
-  for (const path of pages) {
+  for (const path of width === 360 ? [...pages, ...narrow] : pages) {
     await page.goto(gateway + path, { waitUntil: "load" });
     const client = await context.newCDPSession(page);
     await client.send("Runtime.enable");
