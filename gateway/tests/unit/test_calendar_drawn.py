@@ -10,7 +10,7 @@ from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from gateway.tests.rig import gateway, settings_for
+from gateway.tests.rig import NOWHERE, gateway, settings_for
 
 from booking_contracts.zones import zone
 from booking_gateway.sessions.drawn import drawn
@@ -62,7 +62,7 @@ def service():
 @pytest.mark.parametrize("roles", [("member",), ("practitioner",)])
 async def test_month__takes_one_call_of_each_service(service, roles):
     address, asked = service
-    given = {"calendar_url": address, "consultation_url": address}
+    given = {"calendar_url": address, "consultation_url": address, "metrics_urls": NOWHERE}
     lines = Cookies(settings_for()).write(somebody(BUDI, *roles), {})
     async with gateway(**given) as client:
         sent = "; ".join(one.split(";")[0] for one in lines)
