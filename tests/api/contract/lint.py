@@ -356,9 +356,12 @@ def gives_every_answer_a_body_or_none(document: Json) -> Iterator[str]:
 
 @_rule
 def names_its_schemas(document: Json) -> Iterator[str]:
-    """The domain's nouns, not what frameworks or our classes are called, and no body or answer in line."""
+    """The domain's nouns, not what frameworks or our classes are called, and no body or answer in line.
+
+    An item of the stream has its event's version in its name after the first.
+    """
     for name in document["components"].get("schemas", {}):
-        if not re.fullmatch(r"([A-Z][a-z]+)+", name) or re.search(r"(View|Out|In|Body|Dto)$", name):
+        if not re.fullmatch(r"([A-Z][a-z]+)+(V[0-9]+Item)?", name) or re.search(r"(View|Out|In|Body|Dto)$", name):
             yield f"{name} is no noun of the domain"
     for at, content in _bodies(document):
         schema = content.get("schema", {})
