@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,15 +52,23 @@ def shown(system: System, seeded: dict[str, Any]) -> list[Picture]:
         someone = system.make_token(role=role, sub=sub)
         told = {"Authorization": f"Bearer {someone}"}
         system.http.put(f"{system.endpoints['checkout']}/v1/me", json={"locale": "en"}, headers=told).raise_for_status()
+    busy = f"/calendar?month={_busiest(system, admin, practitioner)}"
     until("the ranking to count the seeded sessions", lambda: _ranked(system, admin, gold))
     return [
         Picture("member-practitioners", member, f"/services/{gold}", "main form"),
         Picture("member-session", member, f"/sessions/{done['id']}", "main ol", PHONE),
         Picture("practitioner-waiting", practitioner, "/waiting", "main a", PHONE, "dark"),
-        Picture("practitioner-calendar", practitioner, "/calendar", ".ec-event"),
+        Picture("practitioner-calendar", practitioner, busy, ".ec-event"),
         Picture("admin-orders", str(HOUSE), "/admin/orders", "main table"),
         Picture("admin-platform", str(HOUSE), "/admin/platform", "main svg", scheme="dark"),
     ]
+
+
+def _busiest(system: System, who: Person, practitioner: str) -> str:
+    """The month in which that practitioner has most sessions."""
+    asked = {"practitioner_id": practitioner, "limit": 100}
+    listed = system.get(who, "consultation", "/v1/sessions", params=asked)["items"]
+    return Counter(one["starts_at"][:7] for one in listed if one["starts_at"]).most_common(1)[0][0]
 
 
 def _ranked(system: System, who: Person, product: str) -> bool:
