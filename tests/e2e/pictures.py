@@ -60,7 +60,7 @@ def shown(system: System, seeded: dict[str, Any]) -> list[Picture]:
         Picture("practitioner-waiting", practitioner, "/waiting", "main a", PHONE, "dark"),
         Picture("practitioner-calendar", practitioner, busy, ".ec-event"),
         Picture("admin-orders", str(HOUSE), "/admin/orders", "main table"),
-        Picture("admin-platform", str(HOUSE), "/admin/platform", "main svg", scheme="dark"),
+        Picture("admin-platform", str(HOUSE), "/admin/operations", "main svg", scheme="dark"),
     ]
 
 

@@ -64,6 +64,8 @@ def test_fetch__takes_the_files_that_are_served(mirror, tmp_path):
     fetch.fetch(tmp_path)
     assert fetch.are_here(tmp_path)
     assert {one.name for one in tmp_path.iterdir()} == {*fetch.SERVED, "lock.sha256"}
+    (tmp_path / "htmx.min.js").unlink()
+    assert not fetch.are_here(tmp_path), "a file that was lost is fetched again"
 
 
 def test_fetch__refuses_what_is_not_the_files_of_the_lock(mirror, tmp_path):

@@ -23,6 +23,7 @@ SERVED = {
     "pico.min.css": ("@picocss/pico", "css/pico.min.css"),
 }
 """Name here → its package, and the path in it."""
+_MARK = "lock.sha256"
 _SECONDS = 60
 _LARGEST = 20 * 2**20
 
@@ -34,9 +35,10 @@ class NotFetchedError(Exception):
 def are_here(folder: Path) -> bool:
     """Whether all files of the present lock are in this folder."""
     try:
-        return (folder / "lock.sha256").read_text("ascii") == _digest()
+        marked = (folder / _MARK).read_text("ascii") == _digest()
     except OSError:
         return False
+    return marked and all((folder / name).is_file() for name in SERVED)
 
 
 def fetch(folder: Path) -> None:
@@ -49,11 +51,10 @@ def fetch(folder: Path) -> None:
             archives[package] = _archive(package, locked["version"], locked["integrity"])
     found = {name: _file(archives[package], path) for name, (package, path) in SERVED.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in found.items():
+    for name, content in {**found, _MARK: _digest().encode("ascii")}.items():
         half = folder / f".{name}.{os.getpid()}"
         half.write_bytes(content)
         half.replace(folder / name)
-    (folder / "lock.sha256").write_text(_digest(), "ascii")
 
 
 def _lock() -> bytes:
