@@ -31,6 +31,7 @@ def test_practitioner__is_in_one_place():
     """Those of the first lap hold their time."""
     held = Counter((one.practitioner, one.day, one.hour) for one in told(2000, 6))
     assert max(held.values()) == 1
+    assert len({hour for _, _, hour in held}) > 4, "at many hours"
 
 
 def test_none__all_go_on_now():

@@ -121,8 +121,8 @@ def purchases(
         if present:
             day, hour = today + timedelta(days=1 + (slot // HOURS) % days), FIRST_HOUR + slot % HOURS
         else:
-            day = today - timedelta(days=1 + slot * stride % days)
-            hour = FIRST_HOUR + (slot // days) % HOURS
+            back = slot * stride % days
+            day, hour = today - timedelta(days=1 + back), FIRST_HOUR + (slot // days + 3 * back) % HOURS
         # An earlier lap over the same days would meet itself: the ends without a claim take the later laps.
         lap = slot // (HOURS * days)
         end = random.choice(PRESENT if present else PAST) if lap == 0 else random.choice(("completed", "canceled"))
