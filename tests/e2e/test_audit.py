@@ -59,6 +59,12 @@ SPOILED = (
         "in the topic, and there is no row",
     ),
     Spoiled(
+        "checkout",
+        "UPDATE product SET amount = amount + 1 WHERE id = (SELECT product_id FROM transaction WHERE id = %(sale)s)",
+        "booking.checkout.products.v1 = its rows",
+        "differs in the topic from its row",
+    ),
+    Spoiled(
         "notifier",
         "UPDATE preference SET whatsapp = NOT whatsapp WHERE person_id = %(member)s",
         "booking.notifier.preferences.v1 = its rows",

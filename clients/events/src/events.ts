@@ -18,6 +18,61 @@ export interface AssessmentCompleted {
   completed_at: string;
 }
 /**
+ * A product as it is now, after an admin made or changed it. Analytics reads it: names and prices, also of what nobody has bought; what was sold says its own price.
+ */
+export interface CatalogueProduct {
+  /**
+   * The product.
+   */
+  id: string;
+  /**
+   * What the product is called now.
+   */
+  name: string;
+  /**
+   * What was bought.
+   */
+  kind: "verification" | "counseling";
+  /**
+   * The class of product and practitioner. Open: expect names that are not known yet.
+   */
+  tier: string;
+  price: Money;
+  /**
+   * How long a session of the product lasts.
+   */
+  duration_minutes: number;
+  /**
+   * How long a purchase waits for its payment.
+   */
+  payment_ttl_minutes: number;
+  /**
+   * How long the practitioner has to answer a request.
+   */
+  request_limit_minutes: number;
+  /**
+   * Whether the session starts by itself at its start time.
+   */
+  auto_start: boolean;
+  /**
+   * Whether it is sold now.
+   */
+  active: boolean;
+}
+/**
+ * What it costs now.
+ */
+export interface Money {
+  /**
+   * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+   */
+  amount: number;
+  /**
+   * ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
+   */
+  currency: string;
+}
+/**
  * A crash or cut between the provider's acceptance and our record: it may or may not have left (N3). Tried again at most once; admins see it.
  */
 export interface NotificationAmbiguous {
@@ -267,7 +322,7 @@ export interface PaymentDeclined {
    * The payment at its provider.
    */
   provider_payment_id: string;
-  amount?: Money;
+  amount?: Money1;
   /**
    * Why it failed, a name made for machines. Open: expect names that are not known yet.
    */
@@ -276,7 +331,7 @@ export interface PaymentDeclined {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money {
+export interface Money1 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -314,8 +369,8 @@ export interface PaymentNeedsReview {
    * The payment at its provider.
    */
   provider_payment_id: string;
-  received: Money1;
-  expected: Money2;
+  received: Money2;
+  expected: Money3;
   /**
    * Why the money does not simply pay.
    */
@@ -324,7 +379,7 @@ export interface PaymentNeedsReview {
    * Whether money came in or went out; absent for in.
    */
   direction?: "in" | "out";
-  returned?: Money3;
+  returned?: Money4;
   /**
    * Whether settling the review may give something back; absent if unknown.
    */
@@ -332,19 +387,6 @@ export interface PaymentNeedsReview {
 }
 /**
  * What came in by this payment.
- */
-export interface Money1 {
-  /**
-   * How much, a whole number of the currency's smallest unit here (`x-decimals`).
-   */
-  amount: number;
-  /**
-   * ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
-   */
-  currency: string;
-}
-/**
- * What should have come in.
  */
 export interface Money2 {
   /**
@@ -357,9 +399,22 @@ export interface Money2 {
   currency: string;
 }
 /**
- * What is known to have gone back of it; absent for nothing.
+ * What should have come in.
  */
 export interface Money3 {
+  /**
+   * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+   */
+  amount: number;
+  /**
+   * ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
+   */
+  currency: string;
+}
+/**
+ * What is known to have gone back of it; absent for nothing.
+ */
+export interface Money4 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -656,7 +711,7 @@ export interface RefundRequested {
    * The payment review; absent if the money belongs to none.
    */
   review_id?: string;
-  amount: Money4;
+  amount: Money5;
   /**
    * Where the reason's words are kept, apart and erasable; absent if there are none.
    */
@@ -665,7 +720,7 @@ export interface RefundRequested {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money4 {
+export interface Money5 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1116,7 +1171,7 @@ export interface TransactionCreated {
    */
   practitioner_id?: string;
   product: Product;
-  price: Money5;
+  price: Money6;
   /**
    * The payment provider. Open: expect names that are not known yet.
    */
@@ -1166,7 +1221,7 @@ export interface Product {
 /**
  * What it costs, as sold.
  */
-export interface Money5 {
+export interface Money6 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1213,7 +1268,7 @@ export interface TransactionPaidV1 {
    * The practitioner.
    */
   practitioner_id: string;
-  amount: Money6;
+  amount: Money7;
   /**
    * The payment provider. Open: expect names that are not known yet.
    */
@@ -1242,7 +1297,7 @@ export interface TransactionPaidV1 {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money6 {
+export interface Money7 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1268,7 +1323,7 @@ export interface TransactionPaid {
    * The practitioner.
    */
   practitioner_id: string;
-  amount: Money7;
+  amount: Money8;
   /**
    * The payment provider. Open: expect names that are not known yet.
    */
@@ -1301,7 +1356,7 @@ export interface TransactionPaid {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money7 {
+export interface Money8 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1335,7 +1390,7 @@ export interface TransactionRefunded {
    * The payment review; absent if the money belongs to none.
    */
   review_id?: string;
-  amount: Money8;
+  amount: Money9;
   /**
    * The refund at its provider; absent where it gives none.
    */
@@ -1344,7 +1399,7 @@ export interface TransactionRefunded {
 /**
  * How much, a whole number of the currency's smallest unit here (`x-decimals`).
  */
-export interface Money8 {
+export interface Money9 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1410,7 +1465,7 @@ export interface UserScheduleRow {
 /**
  * An amount of one currency; 250000 IDR is Rp250.000, 1999 USD is $19.99.
  */
-export interface Money9 {
+export interface Money10 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1480,6 +1535,7 @@ export interface Product1 {
 export interface Data {
   "com.booking.assessments.AssessmentCompleted.v1": AssessmentCompleted;
   "com.booking.calendar.UserScheduleRow.v1": UserScheduleRow;
+  "com.booking.checkout.CatalogueProduct.v1": CatalogueProduct;
   "com.booking.checkout.PaymentDeclined.v1": PaymentDeclined;
   "com.booking.checkout.PaymentNeedsReview.v1": PaymentNeedsReview;
   "com.booking.checkout.PaymentReviewSettled.v1": PaymentReviewSettled;
@@ -1518,6 +1574,7 @@ export interface Data {
 export const TYPES: readonly (keyof Data)[] = [
   "com.booking.assessments.AssessmentCompleted.v1",
   "com.booking.calendar.UserScheduleRow.v1",
+  "com.booking.checkout.CatalogueProduct.v1",
   "com.booking.checkout.PaymentDeclined.v1",
   "com.booking.checkout.PaymentNeedsReview.v1",
   "com.booking.checkout.PaymentReviewSettled.v1",

@@ -1,6 +1,6 @@
 """The catalogue: what is sold, at which price, with which limits; its rows and `/v1/products`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -10,15 +10,17 @@ from psycopg import sql
 from psycopg.rows import class_row
 from pydantic import BaseModel, Field, StrictBool
 
+from booking_contracts.topics import PRODUCTS
+from booking_outbox import StateTopic
 from booking_process.database import Database, Filtered
-from booking_store import Connection
+from booking_store import Cause, Connection
 from booking_web.auth import AdminCaller, Caller
 from booking_web.consistency import stamp
 from booking_web.idempotency import Written
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import not_found, problem_responses
 from booking_web.writes import WriteCall
-from checkout.contexts import ERASED
+from checkout.contexts import ERASED, cause_of
 from checkout.fields import Body, Minutes, MoneyView, PersonName, Price, Tier
 from checkout.tables import product
 
@@ -52,13 +54,31 @@ _NEWEST = Filtered(
     active=product.c.active,
     below=product.c.id < sa.bindparam("below"),
 )
+_WRITTEN = (*Product.__slots__, *(field.name for field in fields(Cause)))
 _SAVE = sql.SQL("""
-INSERT INTO product ({columns}) VALUES ({values})
-ON CONFLICT (id) DO UPDATE SET ({columns}, updated_at) = ({excluded}, statement_timestamp())
+WITH saved AS (
+    INSERT INTO product ({columns}) VALUES ({values})
+    ON CONFLICT (id) DO UPDATE SET ({columns}, updated_at) = ({excluded}, statement_timestamp())
+    RETURNING id
+)
+INSERT INTO outbox (topic, key) SELECT %(topic)s, id::text FROM saved
 """).format(
-    columns=_COLUMNS,
-    values=sql.SQL(", ").join(map(sql.Placeholder, Product.__slots__)),
-    excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in Product.__slots__),
+    columns=sql.SQL(", ").join(map(sql.Identifier, _WRITTEN)),
+    values=sql.SQL(", ").join(map(sql.Placeholder, _WRITTEN)),
+    excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in _WRITTEN),
+)
+
+PUBLISHED = StateTopic(
+    PRODUCTS,
+    """
+SELECT id::text AS key, version::bigint AS version, updated_at AS occurred_at, actor, correlation_id, causation_id,
+    traceparent, json_build_object('id', id, 'name', name, 'kind', kind, 'tier', tier,
+        'price', json_build_object('amount', amount, 'currency', currency), 'duration_minutes', duration_minutes,
+        'payment_ttl_minutes', payment_ttl_minutes, 'request_limit_minutes', request_limit_minutes,
+        'auto_start', auto_start, 'active', active)::text AS value
+FROM product WHERE id = ANY(%(keys)s::text[]::uuid[])
+""",
+    all_keys="SELECT id::text AS key FROM product",
 )
 
 
@@ -85,9 +105,9 @@ async def newest(
     return await _NEWEST.fetch(cursor, limit=limit, kind=kind, tier=tier, active=active, below=below)
 
 
-async def save(conn: Connection, changed: Product) -> None:
-    """Write a product; `version` is the new one."""
-    await conn.execute(_SAVE, asdict(changed))
+async def save(conn: Connection, changed: Product, cause: Cause) -> None:
+    """Write a product and mark it for the relay. `version` is the new one."""
+    await conn.execute(_SAVE, {**asdict(changed), **asdict(cause), "topic": PRODUCTS.name})
 
 
 class ProductBody(Body, title="ProductDefinition"):
@@ -163,7 +183,7 @@ def products_router(database: Database, known: Any) -> APIRouter:
     async def put_product(
         product_id: UUID,
         body: ProductBody,
-        _caller: AdminCaller,
+        caller: AdminCaller,
         call: WriteCall,
     ) -> ProductView:
         """Create (201) or change (200) a product; what was sold before stays as it was sold (P1)."""
@@ -172,7 +192,7 @@ def products_router(database: Database, known: Any) -> APIRouter:
             before = await find(conn, product_id, lock=True)
             call.conditions.check(before.version if before else None)
             after = _product(product_id, body, before.version + 1 if before else 1)
-            await save(conn, after)
+            await save(conn, after, cause_of(caller, call.context, "admin"))
             return Written(200 if before else 201, product_id, after.version, _view(after))
 
         written, _ = await call.idempotency.once(database, change)

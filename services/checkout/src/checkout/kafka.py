@@ -14,6 +14,7 @@ from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS
 from booking_inbox import InboxRouter
 from booking_outbox import EventTopic, Published
 from booking_store import Cause, CommandContext, Refused, handle
+from checkout import catalogue
 from checkout.people import store
 from checkout.ranking import figures
 from checkout.ranking.figures import Consulted
@@ -69,4 +70,9 @@ async def follow(conn: psycopg.AsyncConnection[Any], item: Decoded) -> None:
         await handle(conn, TRANSACTION, item.event.transaction_id, command, context, attempts=ATTEMPTS)
 
 
-PUBLISHED: tuple[Published, ...] = (EventTopic(TRANSACTIONS), EventTopic(ERASURES), *store.PUBLISHED)
+PUBLISHED: tuple[Published, ...] = (
+    EventTopic(TRANSACTIONS),
+    EventTopic(ERASURES),
+    catalogue.PUBLISHED,
+    *store.PUBLISHED,
+)

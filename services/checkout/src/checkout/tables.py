@@ -29,6 +29,10 @@ product = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", TIMESTAMPTZ, nullable=False),
     sa.Column("updated_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("actor", sa.Text),
+    sa.Column("correlation_id", sa.Text),
+    sa.Column("causation_id", sa.Text),
+    sa.Column("traceparent", sa.Text),
 )
 person = sa.Table(
     "person",

@@ -17,10 +17,12 @@ from services.checkout.tests.rig import Rig, manual, rig_of, session_record, set
 from services.checkout.tests.sessions import Session
 from tests.rigs.waiting import until
 
+from booking_contracts.catalogue import CatalogueProduct
 from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.ids import partition_of
+from booking_contracts.money import Money
 from booking_contracts.sessions import SessionStarted
-from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, TRANSACTIONS, Topic, topic_named
+from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, PRODUCTS, TRANSACTIONS, Topic, topic_named
 from booking_contracts.zones import zone
 from checkout.ranking.listing import Months
 from checkout.ranking.rebuild import rebuild
@@ -126,6 +128,21 @@ async def test_profiles_and_contacts_are_published_as_they_are_now(live: Rig, ka
     profiles = await read_topic(kafka.bootstrap, prefix, PRACTITIONERS)
     (profile,) = [one for one in profiles if one.meta.subject == str(shop.practitioner.id)][-1:]
     assert b"081234567890" not in (profile.record.value or b"")
+
+
+async def test_product__is_published_as_it_is_now_with_who_changed_it(live: Rig, kafka, prefix: str) -> None:
+    """P1: each price that there was; the version is the row's."""
+    shop = await live.shop()
+    await shop.offer(price={"amount": 300_000, "currency": "IDR"}, active=False)
+
+    async def published() -> list[Decoded]:
+        records = await read_topic(kafka.bootstrap, prefix, PRODUCTS)
+        return [one for one in records if (one.meta.subject, one.meta.sequence) == (str(shop.product), 2)]
+
+    product = (await until(published))[-1]
+    assert isinstance(product.event, CatalogueProduct)
+    assert (product.event.price, product.event.active) == (Money(300_000, "IDR"), False)
+    assert product.meta.actor == f"admin:{shop.admin.id}"
 
 
 async def test_erased__tombstones_are_the_last_records_and_come_twice(live: Rig, kafka, prefix: str) -> None:

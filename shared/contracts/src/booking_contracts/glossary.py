@@ -62,6 +62,7 @@ FIELDS: Mapping[str, Meaning] = {
     "notification_id": Meaning("The message: one recipient, one channel, one template, one cause."),
     "outcome": Meaning("How an admin settled the review."),
     "paid_at": Meaning("When checkout took the provider's notification, not when the money moved.", _INSTANT),
+    "payment_ttl_minutes": Meaning("How long a purchase waits for its payment.", "minutes"),
     "person_id": Meaning("The person.", None, _PERSON),
     "phone": Meaning("The number, E.164.", None, "contact"),
     "photo_url": Meaning("The practitioner's picture.", "URL", "public"),
@@ -113,6 +114,10 @@ FIELDS: Mapping[str, Meaning] = {
 """By name; where a name must mean something else, `ELSEWHERE` says it."""
 
 ELSEWHERE: Mapping[str, Meaning] = {
+    "CatalogueProduct.active": Meaning("Whether it is sold now."),
+    "CatalogueProduct.id": Meaning("The product."),
+    "CatalogueProduct.name": Meaning("What the product is called now."),
+    "CatalogueProduct.price": Meaning("What it costs now."),
     "PersonPreferences.email": Meaning("Whether the person wants mails."),
     "PractitionerProfile.name": Meaning("What the practitioner is called.", None, "public"),
     "Product.id": Meaning("The product."),

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.calendar import UserScheduleRow
+from booking_contracts.catalogue import CatalogueProduct
 from booking_contracts.directory import PersonContact, PersonErased, PersonPreferences, PractitionerProfile
 from booking_contracts.event import Event
 from booking_contracts.notifications import (
@@ -151,6 +152,15 @@ SESSIONS = _topic(
         SessionFailed,
     ),
 )
+PRODUCTS = _topic(
+    "booking.checkout.products.v1",
+    key="id",
+    source="/booking/checkout",
+    state=True,
+    config=_COMPACTED,
+    about="The catalogue's products as they are now, also those that are sold no more.",
+    events=(CatalogueProduct,),
+)
 PRACTITIONERS = _topic(
     "booking.directory.practitioners.v1",
     key="id",
@@ -225,6 +235,7 @@ ASSESSMENTS = _topic(
 TOPICS: tuple[Topic, ...] = (
     TRANSACTIONS,
     SESSIONS,
+    PRODUCTS,
     PRACTITIONERS,
     CONTACTS,
     ERASURES,
