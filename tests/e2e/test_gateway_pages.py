@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import icalendar
 import pytest
 from tests.e2e.gateway import Browser, Page
 from tests.e2e.system import Cast, System, today, until
@@ -105,6 +106,10 @@ def test_pages__play_the_product_from_the_services_to_the_result(windows: Window
     assert "10:00–11:00" in seen.words, "in the member's own zone, an hour ahead"
     assert "WITA (GMT+08:00, Asia/Makassar)" in seen.words
     assert seen.links["To the meeting"] == LINK
+    file = member.open(seen.links["Into your calendar, as a file"])
+    (event,) = icalendar.Calendar.from_ical(file.text).events
+    assert (event.start.hour, event.start.utcoffset(), event["location"]) == (2, timedelta(0), LINK), "09:00 in Jakarta"
+    assert event["uid"] == f"session-{path(session).rpartition('/')[2]}@booking", "as in the feed and in mails"
     month = until(
         "the calendar",
         lambda: next(

@@ -1,5 +1,6 @@
 """The routes of sessions."""
 
+import asyncio
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from booking_client.problems import Overlap, StaleVersion
 from booking_gateway.calls.calls import Calls
 from booking_gateway.pages.forms import Posted, Text, refused
 from booking_gateway.pages.page import page
+from booking_gateway.sessions.file import IN_CALENDARS, file_of
 from booking_gateway.sessions.schedule import ScheduleForm
 from booking_gateway.sessions.shown import shown
 from booking_gateway.signin.viewer import Practitioner, Viewer
@@ -55,6 +57,18 @@ async def read_session(
 ) -> Response:
     """One session; its schedule's form has what the address gives it, as a drop in the calendar does."""
     return await shown(request, session_id, viewer, calls, given=given.model_dump(exclude_defaults=True))
+
+
+@router.get("/sessions/{session_id}/session.ics")
+async def read_file(request: Request, session_id: UUID, _: Viewer, calls: Calls) -> Response:
+    """Its time as a file for a calendar app; the page again where there is none to come."""
+    session = (await calls.read(lambda call: call.get_session(session_id))).body
+    if session["status"] not in IN_CALENDARS:
+        return RedirectResponse(f"/sessions/{session_id}", 303)
+    address = f"{request.app.state.settings.public_url}/sessions/{session_id}"
+    content = await asyncio.to_thread(file_of, session, address)
+    headers = {"Content-Disposition": 'attachment; filename="session.ics"'}
+    return Response(content, media_type="text/calendar", headers=headers)
 
 
 @router.post("/sessions/{session_id}/schedule")
