@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.e2e.conftest import system_of
 from tests.e2e.system import ROOT, Person, System, booking, local_stack, until
+from tests.e2e.test_gateway_in_a_browser import LIBRARIES
 
 from booking_local.packages import node_with
 from booking_proof.seed.command import HOUSE
@@ -87,7 +88,10 @@ async def main() -> int:
             assert seeded.returncode == 0, seeded.stdout + seeded.stderr
             wanted = [asdict(one) for one in shown(system, json.loads(seeded.stdout)["people"])]
             told = json.dumps({"gateway": system.endpoints["gateway"], "folder": str(PICTURES), "pictures": wanted})
-            words, environment = [str(node), str(modules / "picture.mjs"), told], {**os.environ, "TMPDIR": folder}
+            words, environment = (
+                [str(node), str(modules / "picture.mjs"), told],
+                {**os.environ, **LIBRARIES, "TMPDIR": folder},
+            )
             return await asyncio.to_thread(subprocess.call, words, env=environment, timeout=600)
 
 

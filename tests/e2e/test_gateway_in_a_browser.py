@@ -1,8 +1,8 @@
 """The gateway's pages in a real browser: nothing is refused by their own policy, nothing comes from elsewhere, axe
 finds nothing, they fit a small phone, and they do not jump.
 
-The browser comes from npm with the tests. A machine without the system libraries that any Chromium needs can't start
-it: then the test is skipped with the reason.
+The browser comes from npm with the tests, and where the machine has no libraries for one these come from there too. A
+machine that lacks more than that can't start it: then the test is skipped with the reason.
 """
 
 import json
@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,9 @@ PROGRAM = Path(__file__).parent / "browser"
 FIRST_LOAD = 150 * 1024
 SHIFT = 0.1
 """What Web Vitals call good. A busy machine draws the foot of a page before its middle has come: 0.016 was seen."""
+
+LIBRARIES = {} if find_library("nss3") else {"AWS_LAMBDA_JS_RUNTIME": "nodejs24.x"}
+"""What has the package unpack the libraries it carries, as it does for the machine that it was made for."""
 
 
 class Program(NamedTuple):
@@ -45,7 +49,7 @@ async def program() -> AsyncIterator[Program]:
         pytest.skip(str(reason))
     # The browser unpacks itself there, by a fixed name: what somebody else unpacked may be neither whole nor ours.
     with tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as unpacked:
-        yield Program(node, folder, {**os.environ, "TMPDIR": unpacked})
+        yield Program(node, folder, {**os.environ, **LIBRARIES, "TMPDIR": unpacked})
 
 
 @contextmanager
