@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from tests.rigs.topics import read
 
 from booking_contracts.topics import topic_named
 
@@ -41,20 +42,8 @@ def configure(bootstrap: str, topic: str, settings: Mapping[str, str]) -> None:
 
 
 async def _everything(bootstrap: str) -> list[Raw]:
-    places = await _partitions(bootstrap)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    try:
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        await consumer.seek_to_beginning(*places)
-        found: list[Raw] = []
-        while [place for place in places if await consumer.position(place) < ends[place]]:
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += [Raw(r.topic, r.key, r.value, tuple(r.headers)) for r in records]
-        return found
-    finally:
-        await consumer.stop()
+    found = await read(bootstrap, await _partitions(bootstrap))
+    return [Raw(one.topic, one.key, one.value, tuple(one.headers)) for one in found]
 
 
 async def _partitions(bootstrap: str) -> list[TopicPartition]:

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared.store.tests.conftest import migrate as migrate_store
 from shared.store.tests.sample.session import Session, append
 from tests.plugins.servers import Databases, KafkaServer, PostgresServer
+from tests.rigs.topics import read
 
 from booking_contracts.topics import PRACTITIONERS, SESSIONS
 from booking_outbox import EventTopic, Relay, StateTopic
@@ -174,17 +175,9 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     try:
         await consumer._client._wait_on_metadata(topic)
         partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
-        ends = await consumer.end_offsets(partitions)
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        records: list[ConsumerRecord] = []
-        for partition in partitions:
-            while await consumer.position(partition) < ends[partition]:
-                for fetched in (await consumer.getmany(partition, timeout_ms=1000)).values():
-                    records += fetched
-        return records
     finally:
         await consumer.stop()
+    return await read(bootstrap, partitions)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60, why: str = "") -> None:

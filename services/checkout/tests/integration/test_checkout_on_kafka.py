@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from services.checkout.tests.midtrans_server import MidtransServer
 from services.checkout.tests.rig import Rig, manual, rig_of, session_record, settings
 from services.checkout.tests.sessions import Session
+from tests.rigs.topics import read
 from tests.rigs.waiting import until
 
 from booking_contracts.catalogue import CatalogueProduct
@@ -53,19 +54,9 @@ async def live(fresh_database, kafka, prefix: str, midtrans: MidtransServer) -> 
 
 async def read_topic(bootstrap: str, prefix: str, topic: Topic) -> list[Decoded]:
     """Every record of a topic now, decoded as a consumer would."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(prefix + topic.name, n) for n in range(topic.partitions)]
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        found: list[Decoded] = []
-        while any([await consumer.position(p) < ends[p] for p in partitions]):
-            for partition, records in (await consumer.getmany(timeout_ms=200)).items():
-                found += [decode(_record(topic, partition, raw)) for raw in records]
-        return found
-    finally:
-        await consumer.stop()
+    partitions = [TopicPartition(prefix + topic.name, n) for n in range(topic.partitions)]
+    found = await read(bootstrap, partitions)
+    return [decode(_record(topic, TopicPartition(raw.topic, raw.partition), raw)) for raw in found]
 
 
 def _record(topic: Topic, partition: TopicPartition, raw: Any) -> Record:

@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 from services.notifier.tests.given import Case
 from services.notifier.tests.providers import Inbox, Meta, cloud_api, smtp_server
 from services.notifier.tests.receivers import receiving
+from tests.rigs.topics import read
 
 from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.topics import NOTIFICATIONS, TOPICS
@@ -81,7 +82,7 @@ class Deployed:
             await cursor.execute(sql.encode(), parameters)
             return await cursor.fetchall()
 
-    async def until(self, condition: Callable[[], Awaitable[Any] | Any], seconds: float = 60.0) -> Any:
+    async def until(self, condition: Callable[[], Awaitable[Any] | Any], seconds: float = 120.0) -> Any:
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -119,21 +120,10 @@ class Deployed:
 
     async def published(self) -> list[Decoded]:
         """Everything on the notifications topic, decoded by the contract."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
-        await consumer.start()
         partitions = [TopicPartition(self.prefix + NOTIFICATIONS.name, n) for n in range(NOTIFICATIONS.partitions)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning()
-        ends = await consumer.end_offsets(partitions)
-        found: list[Any] = []
-        async with asyncio.timeout(20):
-            while [p for p in partitions if await consumer.position(p) < ends[p]]:
-                for batch in (await consumer.getmany(timeout_ms=200)).values():
-                    found += batch
-        await consumer.stop()
         records = [
             Record(NOTIFICATIONS.name, r.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp)
-            for r in found
+            for r in await read(self.bootstrap, partitions)
         ]
         return [decode(record) for record in records]
 
