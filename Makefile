@@ -3,7 +3,9 @@ BIN := .venv/bin
 # Hundreds of processes are started: compiled modules save each of them a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up down test quick lint generate bench pictures chaos clean
+BROWSER := tests/e2e/test_gateway_in_a_browser.py tests/e2e/test_gateway_live.py
+
+.PHONY: help setup demo up down test browser quick lint generate bench pictures chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -20,8 +22,12 @@ up: ## start the system and leave it running
 down: ## stop it
 	@./booking down
 
-test: setup ## every test, on real servers, in four processes with servers of their own (chaos and benchmarks run apart): what CI runs
-	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks
+test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, chaos and benchmarks run apart): what CI runs
+	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks \
+		$(addprefix --ignore ,$(BROWSER))
+
+browser: setup ## the gateway's pages in a real browser, which comes from npm
+	$(BIN)/pytest $(BROWSER)
 
 quick: setup ## lint and, beside it, the tests that need no server: within two minutes
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
