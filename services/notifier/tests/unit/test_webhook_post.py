@@ -93,10 +93,15 @@ async def test_redirect__is_not_followed(status):
     ids=["silence", "half a head", "half a body", "byte by byte", "not yet, for ever"],
 )
 async def test_receiver_that_hangs__is_left_at_the_deadline(misdeed):
-    async with receiving(Receiver([misdeed])) as receiver:
-        began = time.monotonic()
-        assert await post(receiver.url, deadline=0.4) == Failed("timeout")
-        assert 0.3 < time.monotonic() - began < 15  # the receiver would hang for ever
+    """A connection has a third of the deadline: where a busy machine makes none in that, another one is tried."""
+    async with receiving(Receiver([misdeed] * 20)) as receiver:
+        for _ in range(20):
+            before, began = len(receiver.got), time.monotonic()
+            assert await post(receiver.url, deadline=0.4) == Failed("timeout")
+            took = time.monotonic() - began
+            if len(receiver.got) > before:
+                break
+        assert 0.3 < took < 15  # the receiver would hang for ever
 
 
 async def test_name_that_nobody_answers_for__is_left_at_the_deadline_of_a_connection():
