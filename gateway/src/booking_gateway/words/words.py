@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from fastapi import Request
 
@@ -14,7 +14,7 @@ from booking_gateway.words.translations import translations
 
 _HOME = "Asia/Jakarta"
 """The zone of who has not said one."""
-_DAY, _TIME = "EEEE, d MMMM y", "HH:mm"
+_DAY = "EEEE, d MMMM y"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Words:
         return [format_date(monday + timedelta(days=n), "EEE", locale=self.locale) for n in range(7)]
 
     def time(self, when: datetime) -> str:
-        """09:00."""
-        return format_datetime(when.astimezone(self.zone), _TIME, locale=self.locale)
+        """09:00, in both languages. Not by Babel, which takes five times as long: a full month asks for a thousand."""
+        return when.astimezone(self.zone).strftime("%H:%M")
 
     def moment(self, when: datetime) -> str:
         """Monday, 7 December 2026, 09:00, in the viewer's zone, which `zone_told` names."""
