@@ -322,8 +322,8 @@ whatever it holds. A `traceparent` that is malformed, or one of several differen
 `booking.assessments.v1` is another system's: there `ce_id` is any text, `ce_metadata` may be missing, and `ce_sequence`
 is ignored.
 
-| topic | key | kind | kept | written by |
-| --- | --- | --- | --- | --- |
+| topic | key | kind | kept | written by | read by |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -361,7 +361,11 @@ def page() -> str:
 
 def _row(topic: Topic) -> str:
     kind = "the row as it is now" if topic.state else "events, versions 1, 2, 3"
-    return f"| `{topic.name}` | `{topic.key}` | {kind} | {_kept(topic)} | `{topic.source}` |\n"
+    return f"| `{topic.name}` | `{topic.key}` | {kind} | {_kept(topic)} | `{topic.source}` | {_readers(topic)} |\n"
+
+
+def _readers(topic: Topic) -> str:
+    return ", ".join([*topic.readers, *(["a data team"] if topic.analytics else [])])
 
 
 def _kept(topic: Topic) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.calendar import UserScheduleRow
@@ -70,6 +71,10 @@ _FORGETTING = {
 }
 
 
+Program = Literal["checkout", "consultation", "notifier", "calendar-projector", "gateway"]
+"""What of ours speaks to Kafka: the services, and the reference gateway."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic. `key` names the payload's field that is the record's key and the envelope's subject.
@@ -77,6 +82,9 @@ class Topic:
     `state`: records say how a row is now, so versions may be missing and the newest wins; otherwise they are the
     events of a stream, versions 1, 2, 3 without gaps. `sequenced` is false where another system writes without
     `ce_sequence`.
+
+    `readers` are the programs of ours that subscribe to it (tests/rules/test_topic_readers.py), `analytics` whether a
+    data team may read it beside them. A broker's permissions follow from both.
     """
 
     name: str
@@ -88,6 +96,13 @@ class Topic:
     events: tuple[type[Event], ...]
     sequenced: bool = True
     about: str = field(default="", compare=False)
+    readers: tuple[Program, ...] = ()
+    analytics: bool = True
+
+    @property
+    def writer(self) -> str:
+        """The program that alone writes it, the last word of `source`."""
+        return self.source.rpartition("/")[2]
 
     @property
     def compacted(self) -> bool:
@@ -107,10 +122,13 @@ def _topic(
     events: tuple[type[Event], ...],
     config: Mapping[str, str],
     about: str,
+    readers: tuple[Program, ...] = (),
+    analytics: bool = True,
     state: bool = False,
     sequenced: bool = True,
 ) -> Topic:
-    return Topic(name, key, source, state, 6, MappingProxyType(dict(config)), events, sequenced, about)
+    frozen = MappingProxyType(dict(config))
+    return Topic(name, key, source, state, 6, frozen, events, sequenced, about, readers, analytics)
 
 
 TRANSACTIONS = _topic(
@@ -119,6 +137,7 @@ TRANSACTIONS = _topic(
     source="/booking/checkout",
     config=_EVENTS,
     about="The events of Transactions.",
+    readers=("consultation", "notifier", "calendar-projector", "gateway"),
     events=(
         TransactionCreated,
         PractitionerAssigned,
@@ -140,6 +159,7 @@ SESSIONS = _topic(
     source="/booking/consultation",
     config=_EVENTS,
     about="The events of FeedbackSessions.",
+    readers=("checkout", "notifier", "calendar-projector", "gateway"),
     events=(
         ScheduleRequested,
         SessionScheduled,
@@ -168,6 +188,7 @@ PRACTITIONERS = _topic(
     state=True,
     config=_COMPACTED,
     about="The public profile of each practitioner as it is now.",
+    readers=("consultation", "notifier", "calendar-projector"),
     events=(PractitionerProfile,),
 )
 CONTACTS = _topic(
@@ -177,6 +198,8 @@ CONTACTS = _topic(
     state=True,
     config=_FORGETTING,
     about="Contact data as they are now; a tombstone erases. For notifier, consultation and calendar alone.",
+    readers=("consultation", "notifier", "calendar-projector"),
+    analytics=False,
     events=(PersonContact,),
 )
 ERASURES = _topic(
@@ -185,6 +208,7 @@ ERASURES = _topic(
     source="/booking/checkout",
     config=_EVENTS,
     about="Who was erased; every service deletes what product.md E4 names.",
+    readers=("consultation", "notifier", "calendar-projector"),
     events=(PersonErased,),
 )
 NOTIFICATIONS = _topic(
@@ -229,6 +253,7 @@ ASSESSMENTS = _topic(
     sequenced=False,
     config={**_APPENDED, **_FOR_EVER},
     about="Completed assessments, written by the assessment service; `user_id` is written once.",
+    readers=("consultation",),
     events=(AssessmentCompleted,),
 )
 
