@@ -5,7 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BROWSER := tests/e2e/test_gateway_in_a_browser.py tests/e2e/test_gateway_live.py
 
-.PHONY: help setup demo up down test browser quick lint generate bench pictures chaos clean
+.PHONY: help setup demo up down test browser quick docs lint generate bench pictures chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -47,6 +47,9 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 	$(BIN)/python -m booking_gateway.words.catalog
 	$(BIN)/python -m tests.rules.traceability
 	$(BIN)/python -m clients.generate
+
+docs: setup ## the pages as a site, in .site/html; broken links and loads from elsewhere are refused
+	@$(BIN)/python -m docs.site.build
 
 bench: setup ## measure against the floors of docs/benchmarks.md (never part of the tests)
 	@./booking bench
