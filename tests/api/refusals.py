@@ -62,7 +62,10 @@ DRAFTS: dict[str, list[Draft]] = {
     ],
     "start_session": [session.Start],
     "upload_session_result": [
-        lambda actor, at: session.UploadResult(actor, at, sessions.RESULT, has_link=True, has_notes=True)
+        lambda actor, at, ended=ended: session.UploadResult(
+            actor, at, sessions.RESULT, has_link=True, has_notes=True, ended_at=ended
+        )
+        for ended in (None, sessions.NOW, sessions.DUE + timedelta(days=2))
     ],
     "cancel_session": [
         lambda actor, at, code=code: session.Cancel(actor, at, code, sessions.REASON) for code in get_args(CancelReason)

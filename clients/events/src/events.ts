@@ -731,7 +731,7 @@ export interface Money5 {
   currency: string;
 }
 /**
- * The practitioner replaced the result of a completed session; the earlier one stays in the history. It counts as activity (L2), never again as productivity.
+ * The practitioner replaced the result of a completed session; the earlier one stays in the history. It counts as activity (L2), never again as productivity. `ended_at` is what is known by then (S8): as it was before, unless this says another.
  */
 export interface ResultReplaced {
   /**
@@ -770,9 +770,13 @@ export interface ResultReplaced {
    * The result that was replaced.
    */
   previous_result_id: string;
+  /**
+   * When the meeting was over, as the practitioner said; absent where nobody did. Not the time of the result.
+   */
+  ended_at?: string;
 }
 /**
- * The practitioner uploaded a recording or notes, which completes the session. Notifier tells the member, checkout counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4).
+ * The practitioner uploaded a recording or notes, which completes the session. Notifier tells the member, checkout counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4). `ended_at` is there if the practitioner said when they parted (S8).
  */
 export interface ResultUploaded {
   /**
@@ -807,6 +811,10 @@ export interface ResultUploaded {
    * Whether the result has notes. They are read from consultation.
    */
   has_notes: boolean;
+  /**
+   * When the meeting was over, as the practitioner said; absent where nobody did. Not the time of the result.
+   */
+  ended_at?: string;
 }
 /**
  * A member with a paid Transaction asked for a session (R1, R2). Notifier tells the practitioner (R3), who must answer by `respond_by` (R4).
@@ -1134,6 +1142,131 @@ export interface SessionStarted {
   started_at: string;
 }
 /**
+ * A session as it is now, the fold of its events up to version `ce_sequence`: where a new reader starts, without the history. `ce_metadata` says who caused the last event, and by `causation_id` which one it was. Analytics reads it; words and links stay out, of the meeting's link only the host is told.
+ */
+export interface SessionState {
+  /**
+   * The session.
+   */
+  session_id: string;
+  /**
+   * The purchase.
+   */
+  transaction_id: string;
+  /**
+   * The member.
+   */
+  user_id: string;
+  /**
+   * The practitioner.
+   */
+  practitioner_id: string;
+  /**
+   * The session's status now.
+   */
+  status: "pending_negotiation" | "scheduled" | "on_progress" | "completed" | "canceled" | "failed";
+  /**
+   * The assessment that the member finished; another system's id.
+   */
+  assessment_id?: string;
+  /**
+   * What was bought.
+   */
+  kind: "verification" | "counseling";
+  /**
+   * Whether the session starts by itself at its start time.
+   */
+  auto_start: boolean;
+  /**
+   * When the member asked for the session.
+   */
+  requested_at: string;
+  /**
+   * Until when the practitioner must answer, or had to.
+   */
+  respond_by: string;
+  /**
+   * 0 before the first schedule, then one more by every change of it.
+   */
+  schedule_version: number;
+  /**
+   * The day of the start, in `timezone`.
+   */
+  scheduled_date?: string;
+  /**
+   * When it begins, as the practitioner gave it.
+   */
+  time_start?: string;
+  /**
+   * When it ends, as the practitioner gave it.
+   */
+  time_end?: string;
+  /**
+   * An IANA zone.
+   */
+  timezone?: string;
+  /**
+   * Whether `time_end` is on the day after `scheduled_date`.
+   */
+  ends_next_day?: boolean;
+  /**
+   * Which of two equal wall clocks the start is, where clocks went back (0 first, 1 second).
+   */
+  fold?: 0 | 1;
+  /**
+   * The same of the end.
+   */
+  fold_end?: 0 | 1;
+  /**
+   * When the session begins, as scheduled.
+   */
+  starts_at?: string;
+  /**
+   * When the session ends, as scheduled.
+   */
+  ends_at?: string;
+  /**
+   * The host of the meeting's link, a name of DNS: by what they meet. The link stays out.
+   */
+  meeting_host?: string;
+  /**
+   * When the session was started.
+   */
+  started_at?: string;
+  /**
+   * When the meeting was over, as the practitioner said; absent where nobody did. Not the time of the result.
+   */
+  ended_at?: string;
+  /**
+   * When it was completed, canceled or failed; absent before.
+   */
+  closed_at?: string;
+  /**
+   * The present result; absent before there is one.
+   */
+  result_id?: string;
+  /**
+   * Whether the present result has a link.
+   */
+  has_link: boolean;
+  /**
+   * Whether the present result has notes.
+   */
+  has_notes: boolean;
+  /**
+   * Why it was canceled or failed.
+   */
+  reason_code?:
+    | "canceled_by_member"
+    | "canceled_by_practitioner"
+    | "other"
+    | "technical"
+    | "no_show_member"
+    | "no_show_practitioner"
+    | "practitioner_timeout"
+    | "payment_reversed";
+}
+/**
  * The member or an admin canceled before payment (P3). No service reacts; a later payment becomes a review.
  */
 export interface TransactionCanceled {
@@ -1410,6 +1543,143 @@ export interface Money9 {
   currency: string;
 }
 /**
+ * A Transaction as it is now, the fold of its events up to version `ce_sequence`: where a new reader starts, without the history. `ce_metadata` says who caused the last event, and by `causation_id` which one it was. Analytics reads it.
+ */
+export interface TransactionState {
+  /**
+   * The purchase.
+   */
+  transaction_id: string;
+  /**
+   * The member.
+   */
+  user_id: string;
+  /**
+   * The practitioner now.
+   */
+  practitioner_id: string;
+  /**
+   * The Transaction's status now; money that is reviewed has none.
+   */
+  status: "awaiting_payment" | "paid" | "refunded" | "expired" | "canceled";
+  product: Product1;
+  price: Money10;
+  /**
+   * The payment provider. Open: expect names that are not known yet.
+   */
+  provider: string;
+  /**
+   * The order at the payment provider.
+   */
+  reference: string;
+  /**
+   * How long the practitioner has to answer a request.
+   */
+  request_limit_minutes: number;
+  /**
+   * Whether the session starts by itself at its start time.
+   */
+  auto_start: boolean;
+  /**
+   * When it was sold.
+   */
+  created_at: string;
+  /**
+   * Until when it can be paid.
+   */
+  expires_at: string;
+  /**
+   * When checkout took the provider's notification, not when the money moved.
+   */
+  paid_at?: string;
+  /**
+   * When the money came, by the provider's clock; not before the sale, nor after `paid_at`.
+   */
+  settled_at?: string;
+  /**
+   * The payment at its provider.
+   */
+  provider_payment_id?: string;
+  /**
+   * When it expired or was canceled, unpaid; absent otherwise.
+   */
+  closed_at?: string;
+  refund?: Refund;
+}
+/**
+ * What was sold, as it was then.
+ */
+export interface Product1 {
+  /**
+   * The product.
+   */
+  id: string;
+  /**
+   * What the product was called then.
+   */
+  name: string;
+  /**
+   * What was bought.
+   */
+  kind: "verification" | "counseling";
+  /**
+   * The class of product and practitioner. Open: expect names that are not known yet.
+   */
+  tier: string;
+  /**
+   * How long a session of the product lasts.
+   */
+  duration_minutes: number;
+}
+/**
+ * What it costs, as sold.
+ */
+export interface Money10 {
+  /**
+   * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+   */
+  amount: number;
+  /**
+   * ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
+   */
+  currency: string;
+}
+/**
+ * The latest refund of the sale; absent if there was none.
+ */
+export interface Refund {
+  /**
+   * The refund.
+   */
+  refund_id: string;
+  /**
+   * `requested` until the provider has answered.
+   */
+  status: "requested" | "succeeded" | "failed";
+  amount: Money11;
+  /**
+   * When it was asked for.
+   */
+  requested_at: string;
+  /**
+   * When the provider's answer to it was known; absent before.
+   */
+  settled_at?: string;
+}
+/**
+ * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+ */
+export interface Money11 {
+  /**
+   * How much, a whole number of the currency's smallest unit here (`x-decimals`).
+   */
+  amount: number;
+  /**
+   * ISO 4217. How many decimals an amount has is said here, not by ISO: IDR has none.
+   */
+  currency: string;
+}
+/**
  * A row of `user_schedule` changed because its session did (C1). Analytics reads it; the meeting link stays out.
  */
 export interface UserScheduleRow {
@@ -1465,7 +1735,7 @@ export interface UserScheduleRow {
 /**
  * An amount of one currency; 250000 IDR is Rp250.000, 1999 USD is $19.99.
  */
-export interface Money10 {
+export interface Money12 {
   /**
    * How much, a whole number of the currency's smallest unit here (`x-decimals`).
    */
@@ -1508,7 +1778,7 @@ export interface PreviousSchedule1 {
 /**
  * The product as it was when it was sold: a later change of the catalogue never changes a sale (P1).
  */
-export interface Product1 {
+export interface Product2 {
   /**
    * The product.
    */
@@ -1530,6 +1800,28 @@ export interface Product1 {
    */
   duration_minutes: number;
 }
+/**
+ * The latest refund of the sale as it is now; money that was reviewed goes back by refunds of its own.
+ */
+export interface Refund1 {
+  /**
+   * The refund.
+   */
+  refund_id: string;
+  /**
+   * `requested` until the provider has answered.
+   */
+  status: "requested" | "succeeded" | "failed";
+  amount: Money11;
+  /**
+   * When it was asked for.
+   */
+  requested_at: string;
+  /**
+   * When the provider's answer to it was known; absent before.
+   */
+  settled_at?: string;
+}
 
 /** The data of each type of event. */
 export interface Data {
@@ -1549,6 +1841,7 @@ export interface Data {
   "com.booking.checkout.TransactionPaid.v1": TransactionPaidV1;
   "com.booking.checkout.TransactionPaid.v2": TransactionPaid;
   "com.booking.checkout.TransactionRefunded.v1": TransactionRefunded;
+  "com.booking.checkout.TransactionState.v1": TransactionState;
   "com.booking.consultation.PractitionerChanged.v1": PractitionerChanged;
   "com.booking.consultation.ResultReplaced.v1": ResultReplaced;
   "com.booking.consultation.ResultUploaded.v1": ResultUploaded;
@@ -1558,6 +1851,7 @@ export interface Data {
   "com.booking.consultation.SessionRescheduled.v1": SessionRescheduled;
   "com.booking.consultation.SessionScheduled.v1": SessionScheduled;
   "com.booking.consultation.SessionStarted.v1": SessionStarted;
+  "com.booking.consultation.SessionState.v1": SessionState;
   "com.booking.directory.PersonContact.v1": PersonContact;
   "com.booking.directory.PersonErased.v1": PersonErased;
   "com.booking.directory.PractitionerProfile.v1": PractitionerProfile;
@@ -1588,6 +1882,7 @@ export const TYPES: readonly (keyof Data)[] = [
   "com.booking.checkout.TransactionPaid.v1",
   "com.booking.checkout.TransactionPaid.v2",
   "com.booking.checkout.TransactionRefunded.v1",
+  "com.booking.checkout.TransactionState.v1",
   "com.booking.consultation.PractitionerChanged.v1",
   "com.booking.consultation.ResultReplaced.v1",
   "com.booking.consultation.ResultUploaded.v1",
@@ -1597,6 +1892,7 @@ export const TYPES: readonly (keyof Data)[] = [
   "com.booking.consultation.SessionRescheduled.v1",
   "com.booking.consultation.SessionScheduled.v1",
   "com.booking.consultation.SessionStarted.v1",
+  "com.booking.consultation.SessionState.v1",
   "com.booking.directory.PersonContact.v1",
   "com.booking.directory.PersonErased.v1",
   "com.booking.directory.PractitionerProfile.v1",

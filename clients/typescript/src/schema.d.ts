@@ -3384,7 +3384,8 @@ export interface components {
         /**
          * ResultReplacedItem
          * @description The practitioner replaced the result of a completed session; the earlier one stays in the history. It counts as
-         *     activity (L2), never again as productivity.
+         *     activity (L2), never again as productivity. `ended_at` is what is known by then (S8): as it was before, unless this
+         *     says another.
          * @example {
          *       "consistency_token": "Y29uc3VsdGF0aW9uOnNlc3Npb246MDE5MzhjMWEtNWIyNi03MDA2LThmMDAtYTFiMmMzZDQwMDA2OjY",
          *       "data": {
@@ -3412,6 +3413,11 @@ export interface components {
             consistency_token: string;
             /** ResultReplaced */
             data: {
+                /**
+                 * Format: date-time
+                 * @description When the meeting was over, as the practitioner said; absent where nobody did. Not the time of the result.
+                 */
+                ended_at?: string;
                 /** @description Whether the result has a link. The link itself is read from consultation. */
                 has_link: boolean;
                 /** @description Whether the result has notes. They are read from consultation. */
@@ -3478,7 +3484,8 @@ export interface components {
         /**
          * ResultUploadedItem
          * @description The practitioner uploaded a recording or notes, which completes the session. Notifier tells the member, checkout
-         *     counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4).
+         *     counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4). `ended_at`
+         *     is there if the practitioner said when they parted (S8).
          * @example {
          *       "consistency_token": "Y29uc3VsdGF0aW9uOnNlc3Npb246MDE5MzhjMWEtNWIyNi03MDA2LThmMDAtYTFiMmMzZDQwMDA2OjU",
          *       "data": {
@@ -3505,6 +3512,11 @@ export interface components {
             consistency_token: string;
             /** ResultUploaded */
             data: {
+                /**
+                 * Format: date-time
+                 * @description When the meeting was over, as the practitioner said; absent where nobody did. Not the time of the result.
+                 */
+                ended_at?: string;
                 /** @description Whether the result has a link. The link itself is read from consultation. */
                 has_link: boolean;
                 /** @description Whether the result has notes. They are read from consultation. */
@@ -3751,6 +3763,12 @@ export interface components {
              * @example 60
              */
             duration_minutes: number | null;
+            /**
+             * Ended At
+             * @description When the meeting was over, if the practitioner said so (S8).
+             * @example null
+             */
+            ended_at: string | null;
             /**
              * Ends At
              * @example 2026-12-01T03:00:00Z
@@ -4392,9 +4410,15 @@ export interface components {
         };
         /**
          * SessionResult
-         * @description A recording's link (S3), notes, or both.
+         * @description A recording's link (S3), notes, or both; and when the meeting was over.
          */
         SessionResult: {
+            /**
+             * Ended At
+             * @description When the meeting was over, if that is to be known (S8). Left out, what was said before stays.
+             * @example 2026-12-01T02:55:00Z
+             */
+            ended_at?: string | null;
             /**
              * Result Link
              * @example https://drive.google.com/file/d/abc
@@ -8079,7 +8103,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["IdempotencyKeyReusedProblem"] | components["schemas"]["InvalidConsistencyTokenProblem"] | components["schemas"]["InvalidIdempotencyKeyProblem"] | components["schemas"]["InvalidLinkProblem"] | components["schemas"]["InvalidRequestProblem"] | components["schemas"]["InvalidTextProblem"] | components["schemas"]["InvalidValueProblem"];
+                    "application/problem+json": components["schemas"]["IdempotencyKeyReusedProblem"] | components["schemas"]["InvalidConsistencyTokenProblem"] | components["schemas"]["InvalidIdempotencyKeyProblem"] | components["schemas"]["InvalidLinkProblem"] | components["schemas"]["InvalidRequestProblem"] | components["schemas"]["InvalidTextProblem"] | components["schemas"]["InvalidTimeProblem"] | components["schemas"]["InvalidValueProblem"];
                 };
             };
             429: components["responses"]["RateLimited"];

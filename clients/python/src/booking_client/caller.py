@@ -1265,8 +1265,9 @@ class Caller(Calls):
         """The session is `completed` after it; a second upload replaces the first.
 
         Also refused as `changed_meanwhile`, `idempotency_key_reused`, `invalid_consistency_token`,
-        `invalid_idempotency_key`, `invalid_link`, `invalid_text`, `malformed_json`, `not_yet_visible`,
-        `number_too_large`, `stale_version`, `timeout`, `too_large`, `unsupported_media_type`, `wrong_status`.
+        `invalid_idempotency_key`, `invalid_link`, `invalid_text`, `invalid_time`, `malformed_json`,
+        `not_yet_visible`, `number_too_large`, `stale_version`, `timeout`, `too_large`, `unsupported_media_type`,
+        `wrong_status`.
         """
         return await self._send(
             _UPLOAD_SESSION_RESULT,

@@ -1178,6 +1178,10 @@ RefundStatus: TypeAlias = Literal["requested", "succeeded", "failed"]
 
 
 class Data8(TypedDict):
+    ended_at: NotRequired[str]
+    """
+    When the meeting was over, as the practitioner said; absent where nobody did. Not the time of the result.
+    """
     has_link: bool
     """
     Whether the result has a link. The link itself is read from consultation.
@@ -1219,7 +1223,8 @@ class Data8(TypedDict):
 class ResultReplacedItem(TypedDict):
     """
     The practitioner replaced the result of a completed session; the earlier one stays in the history. It counts as
-    activity (L2), never again as productivity.
+    activity (L2), never again as productivity. `ended_at` is what is known by then (S8): as it was before, unless this
+    says another.
     """
 
     consistency_token: str
@@ -1243,6 +1248,10 @@ class ResultReplacedItem(TypedDict):
 
 
 class Data9(TypedDict):
+    ended_at: NotRequired[str]
+    """
+    When the meeting was over, as the practitioner said; absent where nobody did. Not the time of the result.
+    """
     has_link: bool
     """
     Whether the result has a link. The link itself is read from consultation.
@@ -1280,7 +1289,8 @@ class Data9(TypedDict):
 class ResultUploadedItem(TypedDict):
     """
     The practitioner uploaded a recording or notes, which completes the session. Notifier tells the member, checkout
-    counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4).
+    counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4). `ended_at`
+    is there if the practitioner said when they parted (S8).
     """
 
     consistency_token: str
@@ -1754,9 +1764,13 @@ class SessionRescheduledItem(TypedDict):
 
 class SessionResult(TypedDict, closed=True):
     """
-    A recording's link (S3), notes, or both.
+    A recording's link (S3), notes, or both; and when the meeting was over.
     """
 
+    ended_at: NotRequired[str | None]
+    """
+    When the meeting was over, if that is to be known (S8). Left out, what was said before stays.
+    """
     result_link: NotRequired[str | None]
     result_notes: NotRequired[str | None]
 
@@ -3149,6 +3163,10 @@ class Session(TypedDict):
     duration_minutes: int | None
     """
     As it was sold; null as above.
+    """
+    ended_at: str | None
+    """
+    When the meeting was over, if the practitioner said so (S8).
     """
     ends_at: str | None
     ends_next_day: bool | None

@@ -44,6 +44,7 @@ feedback_session = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("updated_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("ended_at", TIMESTAMPTZ),
     sa.Index("feedback_session_one_per_transaction", "transaction_id", unique=True),
     sa.Index("feedback_session_one_per_assessment", "assessment_id", unique=True),
     sa.Index("feedback_session_of_practitioner", "practitioner_id", "id"),

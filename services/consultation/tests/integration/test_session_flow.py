@@ -1,9 +1,12 @@
 """The main path over HTTP on a real database: request, schedule, start, result; the ends; who sees what."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from services.consultation.tests.rig import DRIVE, MEET, Rig, schedule, tomorrow
+
+from booking_web.instants import written
 
 pytestmark = pytest.mark.servers
 
@@ -20,9 +23,12 @@ async def test_paid__the_whole_path_to_a_result(rig: Rig):
     assert scheduled.json()["starts_at"] == f"{tomorrow()}T02:00:00Z"
     assert scheduled.json()["meeting_link"] == MEET
     assert scheduled.headers["ETag"].startswith('"2.')
-    assert (await practitioner.post(f"{path}/start")).json()["status"] == "on_progress"
-    result = await practitioner.post(f"{path}/result", {"result_link": DRIVE, "result_notes": "Bagus"})
-    assert result.json()["status"] == "completed"
+    started = (await practitioner.post(f"{path}/start")).json()
+    assert started["status"] == "on_progress"
+    ended_at = written(datetime.fromisoformat(started["started_at"]) + timedelta(microseconds=1))
+    body = {"result_link": DRIVE, "result_notes": "Bagus", "ended_at": ended_at}
+    result = await practitioner.post(f"{path}/result", body)
+    assert (result.json()["status"], result.json()["ended_at"]) == ("completed", ended_at)
     shown = (await member.get(path)).json()
     assert shown == result.json() | {"allowed_commands": []}
     assert (shown["result_link"], shown["result_notes"], shown["version"]) == (DRIVE, "Bagus", 4)
@@ -32,6 +38,20 @@ async def test_paid__the_whole_path_to_a_result(rig: Rig):
         "SessionStarted",
         "ResultUploaded",
     ]
+
+
+async def test_result__an_end_that_cannot_be_is_told_by_its_field(rig: Rig):
+    """S8: in the future, or before the start; nothing is kept of such a result."""
+    sold = await rig.sell()
+    practitioner = rig.practitioner_of(sold)
+    path = f"/v1/sessions/{(await rig.requested(sold))['id']}"
+    await practitioner.post(f"{path}/schedule", schedule())
+    started = (await practitioner.post(f"{path}/start")).json()
+    for ended_at in (f"{tomorrow()}T02:00:00Z", started["started_at"]):
+        refused = await practitioner.post(f"{path}/result", {"result_notes": "x", "ended_at": ended_at})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_time")
+        assert refused.json()["errors"][0]["pointer"] == "/ended_at"
+    assert (await practitioner.get(path)).json()["status"] == "on_progress"
 
 
 SCHEDULE = ("practitioner", "POST", "/schedule", schedule())

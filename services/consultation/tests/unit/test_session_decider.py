@@ -75,6 +75,9 @@ from consultation.sessions.state import (
 )
 from consultation.sessions.store import claims, parameters, row
 
+HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
+EARLY, UPLOADED = STARTS - HOUR, STARTS + 3 * HOUR
+
 
 def test_none__a_request_on_a_paid_sale_starts_a_session():
     """R1: the session belongs to the sale's pair, and must be answered within the product's term."""
@@ -170,6 +173,51 @@ def test_scheduled__the_first_result_is_an_upload():
     """L2: productivity counts the first ResultUploaded alone."""
     upload = UploadResult(practitioner, NOW, RESULT, has_link=True, has_notes=False)
     assert isinstance(accepted(upload, given("scheduled")), ResultUploaded)
+
+
+@pytest.mark.parametrize(
+    ("begun_at", "ended_at", "right"),
+    [
+        (None, STARTS, False),
+        (None, STARTS + MOMENT, True),
+        (EARLY, EARLY, False),
+        (EARLY, EARLY + MOMENT, True),
+        (EARLY, UPLOADED, True),
+        (EARLY, UPLOADED + MOMENT, False),
+    ],
+)
+def test_result__the_end_it_tells_is_after_the_start_and_not_in_the_future(begun_at, ended_at, right):
+    """S8: the start is the one that was flagged, else the scheduled one; the bound is the clock of the upload."""
+    state = given("scheduled") if begun_at is None else then(given("scheduled"), Start(practitioner, begun_at))
+    command = UploadResult(practitioner, UPLOADED, RESULT, has_link=True, has_notes=False, ended_at=ended_at)
+    if right:
+        event = accepted(command, state)
+        assert isinstance(event, ResultUploaded)
+        assert event.ended_at == ended_at
+    else:
+        (fault,) = refused(command, state).faults
+        assert fault.field == "ended_at"
+
+
+def test_completed__a_new_result_corrects_the_end_or_leaves_it():
+    """S8: what the last event of a result says of the end is all that is known of it."""
+
+    def replaced(state, ended_at):
+        command = UploadResult(practitioner, UPLOADED, SECOND_RESULT, has_link=True, has_notes=False, ended_at=ended_at)
+        event = accepted(command, state)
+        assert isinstance(event, ResultReplaced)
+        return event.ended_at, evolve(state, event)
+
+    state = session("completed")
+    assert row(state)["ended_at"] is None
+    said, state = replaced(state, None)
+    assert said is None
+    said, state = replaced(state, STARTS + HOUR)
+    assert said == STARTS + HOUR
+    said, state = replaced(state, None)
+    assert (said, row(state)["ended_at"]) == (STARTS + HOUR, STARTS + HOUR)
+    said, _ = replaced(state, STARTS + 2 * HOUR)
+    assert said == STARTS + 2 * HOUR
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
-"""The life of a FeedbackSession, told by consultation on `booking.consultation.sessions.v1`."""
+"""The life of a FeedbackSession, told by consultation on `booking.consultation.sessions.v1`; and each session as it is
+now, on `booking.consultation.session-states.v1`."""
 
 from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from booking_contracts.event import Event, Instant, Link, LocalTime, Part, ProductKind, ScheduleVersion, ZoneName
+from booking_contracts.event import Code, Event, Instant, Link, LocalTime, Part, ProductKind, ScheduleVersion, ZoneName
 
 SessionStatus = Literal["pending_negotiation", "scheduled", "on_progress", "completed", "canceled", "failed"]
 CancelReason = Literal["canceled_by_member", "canceled_by_practitioner", "other"]
@@ -99,23 +100,27 @@ class SessionStarted(SessionEvent):
 
 class ResultUploaded(SessionEvent):
     """The practitioner uploaded a recording or notes, which completes the session. Notifier tells the member, checkout
-    counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4)."""
+    counts the practitioner's productivity (L2). Link and notes themselves are read from consultation (E4). `ended_at`
+    is there if the practitioner said when they parted (S8)."""
 
     status: Literal["completed"]
     result_id: UUID
     has_link: bool
     has_notes: bool
+    ended_at: Instant | None = None
 
 
 class ResultReplaced(SessionEvent):
     """The practitioner replaced the result of a completed session; the earlier one stays in the history.
-    It counts as activity (L2), never again as productivity."""
+    It counts as activity (L2), never again as productivity. `ended_at` is what is known by then (S8): as it was before,
+    unless this says another."""
 
     status: Literal["completed"]
     result_id: UUID
     has_link: bool
     has_notes: bool
     previous_result_id: UUID
+    ended_at: Instant | None = None
 
 
 class SessionCanceled(SessionEvent):
@@ -142,3 +147,39 @@ class SessionFailed(SessionEvent):
     starts_at: Instant | None = None
     ends_at: Instant | None = None
     schedule_version: ScheduleVersion
+
+
+class SessionState(Event):
+    """A session as it is now, the fold of its events up to version `ce_sequence`: where a new reader starts, without
+    the history. `ce_metadata` says who caused the last event, and by `causation_id` which one it was. Analytics reads
+    it; words and links stay out, of the meeting's link only the host is told."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.consultation"
+    session_id: UUID
+    transaction_id: UUID
+    user_id: UUID
+    practitioner_id: UUID
+    status: SessionStatus
+    assessment_id: UUID | None = None
+    kind: ProductKind
+    auto_start: bool
+    requested_at: Instant
+    respond_by: Instant
+    schedule_version: ScheduleVersion
+    scheduled_date: date | None = None
+    time_start: LocalTime | None = None
+    time_end: LocalTime | None = None
+    timezone: ZoneName | None = None
+    ends_next_day: bool | None = None
+    fold: Literal[0, 1] | None = None
+    fold_end: Literal[0, 1] | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    meeting_host: Code | None = None
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
+    closed_at: Instant | None = None
+    result_id: UUID | None = None
+    has_link: bool
+    has_notes: bool
+    reason_code: Literal[CancelReason, FailReason] | None = None

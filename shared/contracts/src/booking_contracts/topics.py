@@ -28,6 +28,7 @@ from booking_contracts.sessions import (
     SessionRescheduled,
     SessionScheduled,
     SessionStarted,
+    SessionState,
 )
 from booking_contracts.transactions import (
     PaymentDeclined,
@@ -42,6 +43,7 @@ from booking_contracts.transactions import (
     TransactionExpired,
     TransactionPaid,
     TransactionRefunded,
+    TransactionState,
 )
 
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
@@ -172,6 +174,24 @@ SESSIONS = _topic(
         SessionFailed,
     ),
 )
+TRANSACTION_STATES = _topic(
+    "booking.checkout.transaction-states.v1",
+    key="transaction_id",
+    source="/booking/checkout",
+    state=True,
+    config=_COMPACTED,
+    about="Each Transaction as it is now, after its events: a new reader starts here, without the history.",
+    events=(TransactionState,),
+)
+SESSION_STATES = _topic(
+    "booking.consultation.session-states.v1",
+    key="session_id",
+    source="/booking/consultation",
+    state=True,
+    config=_COMPACTED,
+    about="Each FeedbackSession as it is now, after its events: a new reader starts here, without the history.",
+    events=(SessionState,),
+)
 PRODUCTS = _topic(
     "booking.checkout.products.v1",
     key="id",
@@ -260,6 +280,8 @@ ASSESSMENTS = _topic(
 TOPICS: tuple[Topic, ...] = (
     TRANSACTIONS,
     SESSIONS,
+    TRANSACTION_STATES,
+    SESSION_STATES,
     PRODUCTS,
     PRACTITIONERS,
     CONTACTS,

@@ -1,4 +1,5 @@
-"""The life of a Transaction, told by checkout on `booking.checkout.transactions.v1`."""
+"""The life of a Transaction, told by checkout on `booking.checkout.transactions.v1`; and each Transaction as it is now,
+on `booking.checkout.transaction-states.v1`."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -11,6 +12,8 @@ from booking_contracts.money import Money
 ReviewCause = Literal["after_expiry", "after_cancel", "wrong_amount", "wrong_currency", "second_payment"]
 ReviewOutcome = Literal["refund", "dismiss"]
 MoneyDirection = Literal["in", "out"]
+TransactionStatus = Literal["awaiting_payment", "paid", "refunded", "expired", "canceled"]
+RefundStatus = Literal["requested", "succeeded", "failed"]
 ReassignmentReason = Literal["by_admin", "session_already_started"]
 
 
@@ -161,3 +164,39 @@ class RefundFailed(_LockedEvent):
     refund_id: UUID
     review_id: UUID | None = None
     code: Code
+
+
+class RefundState(Part):
+    """The latest refund of the sale as it is now; money that was reviewed goes back by refunds of its own."""
+
+    model_config = ConfigDict(title="Refund")
+    refund_id: UUID
+    status: RefundStatus
+    amount: Money
+    requested_at: Instant
+    settled_at: Instant | None = None
+
+
+class TransactionState(Event):
+    """A Transaction as it is now, the fold of its events up to version `ce_sequence`: where a new reader starts,
+    without the history. `ce_metadata` says who caused the last event, and by `causation_id` which one it was. Analytics
+    reads it."""
+
+    NAMESPACE: ClassVar[str] = "com.booking.checkout"
+    transaction_id: UUID
+    user_id: UUID
+    practitioner_id: UUID
+    status: TransactionStatus
+    product: ProductSnapshot
+    price: Money
+    provider: Code
+    reference: Code
+    request_limit_minutes: Minutes
+    auto_start: bool
+    created_at: Instant
+    expires_at: Instant
+    paid_at: Instant | None = None
+    settled_at: Instant | None = None
+    provider_payment_id: Code | None = None
+    closed_at: Instant | None = None
+    refund: RefundState | None = None

@@ -32,7 +32,7 @@ rw AS (
         id, practitioner_id, user_id, status, scheduled_date, time_start, time_end, meeting_link, result_link,
         transaction_id, assessment_id, kind, auto_start, requested_at, respond_by, timezone, ends_next_day, fold,
         fold_end, starts_at, ends_at, schedule_version, started_at, result_id, result_has_link, result_has_notes, result_notes,
-        reason_code, reason_id, reason, version, updated_at
+        reason_code, reason_id, reason, ended_at, version, updated_at
     )
     SELECT %(stream_id)s::uuid, %(practitioner_id)s::uuid, %(user_id)s::uuid, %(status)s::text,
            %(scheduled_date)s::date, %(time_start)s::time, %(time_end)s::time, %(meeting_link)s::text,
@@ -45,7 +45,7 @@ rw AS (
            CASE WHEN %(text_id)s::uuid = %(result_id)s::uuid THEN (SELECT text FROM tx) END,
            %(reason_code)s::text, %(reason_id)s::uuid,
            CASE WHEN %(text_id)s::uuid = %(reason_id)s::uuid THEN (SELECT text FROM tx) END,
-           written.version, statement_timestamp()
+           %(ended_at)s::timestamptz, written.version, statement_timestamp()
     FROM written
     ON CONFLICT (id) DO UPDATE SET
         practitioner_id = excluded.practitioner_id, status = excluded.status,
@@ -57,7 +57,7 @@ rw AS (
         result_id = excluded.result_id, result_has_link = excluded.result_has_link,
         result_has_notes = excluded.result_has_notes, result_link = excluded.result_link,
         result_notes = excluded.result_notes, reason_code = excluded.reason_code, reason_id = excluded.reason_id,
-        reason = excluded.reason, version = excluded.version, updated_at = excluded.updated_at
+        reason = excluded.reason, ended_at = excluded.ended_at, version = excluded.version, updated_at = excluded.updated_at
 ),
 -- S4: only the claims that change, and never both on one: sibling CTEs don't see each other's rows.
 fr AS (

@@ -88,7 +88,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """Completes the session, or replaces the result of a completed one."""
+    """Completes the session, or replaces the result of a completed one. `ended_at`: when they parted (S8)."""
 
     name: ClassVar[CommandName] = "upload_result"
     actor: Actor
@@ -96,6 +96,7 @@ class UploadResult:
     result_id: UUID
     has_link: bool
     has_notes: bool
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

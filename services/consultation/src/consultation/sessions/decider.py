@@ -84,6 +84,7 @@ class ResultFields(TypedDict):
     result_id: UUID
     has_link: bool
     has_notes: bool
+    ended_at: datetime | None
 
 
 class GivenUpFields(TypedDict):
@@ -266,15 +267,32 @@ def _start(command: Start, state: Scheduled) -> Decision:
 
 
 def _upload_result(command: UploadResult, state: Scheduled | OnProgress | Completed) -> Decision:
+    fault = _unlikely_end(command, state)
+    if fault is not None:
+        return _invalid_time(fault)
+    known = state.ended_at if isinstance(state, Completed) else None
     result: ResultFields = {
         "result_id": command.result_id,
         "has_link": command.has_link,
         "has_notes": command.has_notes,
+        "ended_at": known if command.ended_at is None else command.ended_at,
     }
     if isinstance(state, Completed):
         replaced = state.result.result_id
         return (ResultReplaced(**parties(state), status="completed", **result, previous_result_id=replaced),)
     return (ResultUploaded(**parties(state), status="completed", **result),)
+
+
+def _unlikely_end(command: UploadResult, state: Scheduled | OnProgress | Completed) -> Fault | None:
+    """S8: after the start, as it was flagged, or else as it was scheduled; and not in the future."""
+    began = None if isinstance(state, Scheduled) else state.started_at
+    if command.ended_at is None:
+        return None
+    if command.ended_at > command.at:
+        return Fault("ended_at", "The session's end is in the future.")
+    if command.ended_at <= (began or state.meeting.slot.starts_at):
+        return Fault("ended_at", "The session's end is not after its start.")
+    return None
 
 
 def _cancel(command: Cancel, state: PendingNegotiation | Scheduled) -> Decision:

@@ -248,7 +248,11 @@ def _progress_routes(router: APIRouter, deps: Dependencies) -> None:
         text = FreeText(uuid7(), caller.sub, body.result_notes, _result_link(deps, body.result_link))
         has_link, has_notes = text.link is not None, text.text is not None
         return await call.carry_out(
-            deps, session_id, caller, lambda actor, at: UploadResult(actor, at, text.id, has_link, has_notes), text
+            deps,
+            session_id,
+            caller,
+            lambda actor, at: UploadResult(actor, at, text.id, has_link, has_notes, body.ended_at),
+            text,
         )
 
 

@@ -28,6 +28,7 @@ from booking_contracts.sessions import CancelReason, SessionStatus
 from booking_contracts.topics import SESSIONS
 from booking_people import Unusable, is_visible, whatsapp_digits
 from booking_people import phone as usable
+from booking_web.instants import InstantIn
 from booking_web.languages import language_for
 from consultation.sessions.lifecycle import AdminsFailReason, PersonalCommand, ReasonCode, Role, allowed
 from consultation.sessions.store import Person
@@ -174,10 +175,15 @@ class ScheduleIn(_In, title="SessionSchedule"):
 
 
 class ResultIn(_In, title="SessionResult"):
-    """A recording's link (S3), notes, or both."""
+    """A recording's link (S3), notes, or both; and when the meeting was over."""
 
     result_link: LinkIn | None = Field(default=None, examples=["https://drive.google.com/file/d/abc"])
     result_notes: FreeTextIn | None = Field(default=None, examples=["Kita lanjutkan bulan depan."])
+    ended_at: InstantIn | None = Field(
+        default=None,
+        examples=["2026-12-01T02:55:00Z"],
+        description="When the meeting was over, if that is to be known (S8). Left out, what was said before stays.",
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -230,6 +236,9 @@ class SessionOut(BaseModel, title="Session"):
     schedule_version: int
     meeting_link: str | None = Field(examples=["https://meet.google.com/abc-defg-hij"])
     started_at: Instant | None = Field(examples=[None])
+    ended_at: Instant | None = Field(
+        description="When the meeting was over, if the practitioner said so (S8).", examples=[None]
+    )
     result_link: str | None = Field(examples=[None])
     result_notes: str | None = Field(examples=[None])
     reason_code: ReasonCode | None = Field(examples=[None])

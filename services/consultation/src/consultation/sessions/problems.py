@@ -78,7 +78,12 @@ SCHEDULE = (
     _at("meeting_link", "invalid_link", "A Google Meet link is https://meet.google.com/xxx-xxxx-xxx."),
 )
 START = (WRONG_STATUS, BUSY)
-RESULT = (WRONG_STATUS, BUSY, _at("result_link", "invalid_link", "The link is not one of https."))
+RESULT = (
+    WRONG_STATUS,
+    BUSY,
+    _at("result_link", "invalid_link", "The link is not one of https."),
+    _at("ended_at", "invalid_time", "The session's end is in the future."),
+)
 CANCEL = (WRONG_STATUS, BUSY, _at("reason_code", "invalid_reason", "No reason of this command and actor."))
 FAIL = (WRONG_STATUS, BUSY)
 

@@ -103,6 +103,7 @@ class Completed:
     meeting: Meeting
     started_at: datetime | None
     result: Result
+    ended_at: datetime | None = None
     status: ClassVar[Literal["completed"]] = "completed"
 
 
@@ -169,7 +170,7 @@ def evolve(state: State, event: Event) -> Session:
             return OnProgress(_session(state).about, _met(state), event.started_at)
         case ResultUploaded() | ResultReplaced():
             result = Result(event.result_id, event.has_link, event.has_notes)
-            return Completed(_session(state).about, _met(state), _started(state), result)
+            return Completed(_session(state).about, _met(state), _started(state), result, event.ended_at)
         case SessionCanceled() | SessionFailed():
             return _ended(_session(state), event)
         case _:

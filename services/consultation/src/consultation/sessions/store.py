@@ -197,6 +197,7 @@ def row(state: Session) -> dict[str, Any]:
 def _progress(state: Session) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "started_at": None,
+        "ended_at": None,
         "result_id": None,
         "result_has_link": False,
         "result_has_notes": False,
@@ -209,7 +210,7 @@ def _progress(state: Session) -> dict[str, Any]:
         case OnProgress():
             fields["started_at"] = state.started_at
         case Completed():
-            fields["started_at"] = state.started_at
+            fields["started_at"], fields["ended_at"] = state.started_at, state.ended_at
             fields["result_id"] = state.result.result_id
             fields["result_has_link"] = state.result.has_link
             fields["result_has_notes"] = state.result.has_notes

@@ -49,7 +49,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One field of the input that S1 or S2 refuses, and why."""
+    """One field of the input that S1, S2 or S8 refuses, and why."""
 
     field: str
     message: str
