@@ -27,7 +27,7 @@ from booking_process.ended_span import Attributes, EndedSpan
 from booking_process.settings import ServiceSettings
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
-_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _tracer = trace.get_tracer("booking")
 _random = random.SystemRandom()
 
@@ -173,7 +173,7 @@ def span_context(traceparent: str | None) -> SpanContext | None:
 
 def is_probe(scope: Mapping[str, Any]) -> bool:
     """Whether a request is a probe or a scrape, which nobody wants traced."""
-    return scope.get("path") in _PROBES
+    return scope.get("path") in PROBES
 
 
 def _nothing() -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import structlog
 from fastapi.routing import iter_route_contexts
-from prometheus_client import Histogram
+from prometheus_client import Counter, Histogram
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_process.database import Deadline, request_deadline
 from booking_process.health import Health
-from booking_process.telemetry import RequestSpan
+from booking_process.telemetry import PROBES, RequestSpan
 from booking_web.auth import QUOTA, Quota
 from booking_web.conditions import conditions_of
 from booking_web.context import SCOPE_KEY, Context, closing, context_of, route_template, stopping
@@ -41,7 +41,14 @@ _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 _SECONDS = Histogram(
     "booking_http_request_seconds", "HTTP requests by route template.", ["method", "route", "status"], buckets=_BUCKETS
 )
+_REQUESTS = Counter("booking_http_requests", "Requests but for probes, by what they came to.", ["kind", "outcome"])
+_COUNTED = {  # at 0 before the first of each: `rate` sees no rise of a series that begins with it
+    (kind, outcome): _REQUESTS.labels(kind, outcome)
+    for kind in ("command", "read")
+    for outcome in ("accepted", "refused", "failed")
+}
 _STREAM = b"text/event-stream; charset=utf-8"
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OF_A_BODY = frozenset({b"content-type", b"content-length"})
 
 
@@ -267,3 +274,6 @@ class _Metrics:
             if known == method:
                 self._children[key] = child
         child.observe(seconds)
+        if route not in PROBES:
+            outcome = "failed" if status >= 500 else "refused" if status >= 400 else "accepted"
+            _COUNTED["read" if method in _READS else "command", outcome].inc()

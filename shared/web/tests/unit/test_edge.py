@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from shared.web.tests.conftest import settings_for
 from structlog.testing import capture_logs
 
@@ -468,6 +469,33 @@ async def test_metrics__count_by_route_template(offline):
     assert 'route="/v1/notes/{note_id}"' in text
     assert 'route="unmatched"' in text
     assert "wp-admin" not in text
+
+
+async def test_requests__are_counted_by_what_they_came_to_and_probes_are_not(offline):
+    """At 0 before the first of their kind: `rate` sees no rise of a series that begins with its first request."""
+    async with offline() as (client, issuer):
+
+        async def counted() -> dict[tuple[str, str], float]:
+            families = text_string_to_metric_families((await client.get("/metrics")).text)
+            samples = [s for family in families for s in family.samples if s.name == "booking_http_requests_total"]
+            return {(s.labels["kind"], s.labels["outcome"]): s.value for s in samples}
+
+        before = await counted()
+        await client.get("/v1/context", headers=issuer.bearer("member"))
+        await client.get("/v1/boom", headers=issuer.bearer("member"))
+        await client.get("/v1/nothing")
+        await client.post("/v1/notes", content=b"{", headers=issuer.bearer("member") | JSON)
+        await client.post("/v1/notes", json={"text": "a"}, headers=issuer.bearer("member"))
+        await client.get("/readyz")
+        after = await counted()
+    assert len(before) == 6
+    assert {key: after[key] - before[key] for key in after if after[key] != before[key]} == {
+        ("read", "accepted"): 1,
+        ("read", "failed"): 1,
+        ("read", "refused"): 1,
+        ("command", "refused"): 1,
+        ("command", "failed"): 1,
+    }
 
 
 async def test_metrics__show_the_relays_lag_and_refusal():
