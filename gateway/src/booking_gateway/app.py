@@ -35,7 +35,7 @@ from booking_gateway.state.watch import Watch
 
 def build(settings: Settings, hub: Hub) -> ASGIApp:
     """The whole gateway. Who stops it stops the hub first: streams end by nothing else."""
-    topics = Topics(settings.kafka_bootstrap, settings.topic_prefix or "", hub)
+    topics = Topics(settings.brokers, settings.topic_prefix or "", hub)
 
     watch = Watch(settings.processes, settings.metrics_seconds)
 

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from booking_contracts.brokers import Brokers, KafkaAccess
+
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -30,7 +32,7 @@ WebAddress = Annotated[str, AfterValidator(_web)]
 WebAddresses = Annotated[str, AfterValidator(_webs)]
 
 
-class Settings(BaseSettings):
+class Settings(KafkaAccess, BaseSettings):
     """Where everything is, and who the gateway is to the identity provider."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True)
@@ -89,6 +91,11 @@ class Settings(BaseSettings):
         if public.scheme == "http" and public.hostname not in LOOPBACK:
             raise ValueError("PUBLIC_URL must be https: a session's cookie must not be heard on its way")
         return self
+
+    @property
+    def brokers(self) -> Brokers | None:
+        """KAFKA_BOOTSTRAP, with what it takes to be let in there; None where no topics are heard."""
+        return None if self.kafka_bootstrap is None else Brokers(self.kafka_bootstrap, self.security)
 
     @property
     def processes(self) -> tuple[str, ...]:

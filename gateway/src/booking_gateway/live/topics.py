@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from booking_contracts.brokers import faststream_options
 from booking_contracts.decode import decode
 from booking_contracts.errors import NewerVersion, Undecodable
 from booking_contracts.records import from_aiokafka
@@ -101,7 +102,7 @@ class Topics:
         return _Look(places, await consumer.end_offsets(list(partitions)))
 
     def _broker(self, bootstrap: str) -> Any:
-        from faststream import AckPolicy  # noqa: PLC0415 - see _follow
+        from faststream import AckPolicy, security  # noqa: PLC0415 - see _follow
         from faststream.kafka import KafkaBroker  # noqa: PLC0415
         from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage  # noqa: PLC0415
 
@@ -114,7 +115,7 @@ class Topics:
             return message.raw_message
 
         broker = KafkaBroker(
-            bootstrap.split(","),
+            **faststream_options(bootstrap, security),
             client_id="booking-gateway",
             consumer_only=True,
             metadata_max_age_ms=_METADATA_MS,

@@ -46,7 +46,7 @@ def build(settings: Settings) -> Service:
     hub = Hub(database)
     secret = settings.feed_secret.get_secret_value()
     tokens, tickets = Tokens(secret, settings.public_url), Tickets(secret)
-    kafka = Kafka(settings.kafka_bootstrap, settings.topic_prefix)
+    kafka = Kafka(settings.brokers, settings.topic_prefix)
     projector = Projector(
         database=database,
         kafka=kafka,

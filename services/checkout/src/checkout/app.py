@@ -68,7 +68,7 @@ def build(settings: Settings) -> Service:
         CONSUMER,
         router_of(months),
         database=database,
-        bootstrap=settings.kafka_bootstrap,
+        bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
         transient=(Busy,),
         after_commit=waker.poke,
@@ -128,7 +128,7 @@ def providers_of(settings: Settings) -> dict[str, Provider]:
 def _relay(settings: Settings, waker: Waker) -> Relay:
     return Relay(
         database_url=settings.database_url,
-        bootstrap=settings.kafka_bootstrap,
+        bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
         topics=PUBLISHED,
         lock_name="checkout-relay",

@@ -68,7 +68,7 @@ async def _rebuild_ranking(settings: Settings, database: Database, _arguments: S
     def show(read: int, total: int) -> None:
         sys.stderr.write(f"\r{read} of {total} records")
 
-    done = await rebuild(database, settings.kafka_bootstrap, settings.topic_prefix, _months(settings), show)
+    done = await rebuild(database, settings.brokers, settings.topic_prefix, _months(settings), show)
     sys.stderr.write("\n")
     return dataclasses.asdict(done)
 
@@ -85,7 +85,7 @@ async def _erase(settings: Settings, database: Database, arguments: Sequence[str
         raise NotEndedError(
             "Erased, but the tombstones are not sent yet: is Kafka up? They follow; run it again to see."
         )
-    last = await erasure.last_records(settings.kafka_bootstrap, settings.topic_prefix, person_id)
+    last = await erasure.last_records(settings.brokers, settings.topic_prefix, person_id)
     if not all(last.values()):
         raise NotEndedError(f"Erased, but a value came after the tombstone: {last}. Run it again.")
     return {**dataclasses.asdict(done), "tombstones": sorted(last)}
@@ -95,7 +95,7 @@ async def _replay_erasures(settings: Settings, database: Database, _arguments: S
     """After a restore, before serving: what was erased since the backup is erased again, by the topic (E4)."""
     resend_after = timedelta(seconds=settings.erasure_resend_seconds)
     persons: set[UUID] = set()
-    async with log_of(ERASURES, settings.kafka_bootstrap, settings.topic_prefix) as log:
+    async with log_of(ERASURES, settings.brokers, settings.topic_prefix) as log:
         async for batch in log.until_end():
             for item in batch:
                 cause = Cause(item.meta.actor, item.meta.correlation_id, str(item.meta.id))

@@ -33,7 +33,7 @@ def build(settings: Settings) -> Service:
     waker = Waker(settings.database_url)
     relay = Relay(
         database_url=settings.database_url,
-        bootstrap=settings.kafka_bootstrap,
+        bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
         topics=[EventTopic(SESSIONS)],
         lock_name=SERVICE,
@@ -44,7 +44,7 @@ def build(settings: Settings) -> Service:
         CONSUMER,
         router,
         database=database,
-        bootstrap=settings.kafka_bootstrap,
+        bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
         transient=(Busy,),
         after_commit=waker.poke,
@@ -55,7 +55,7 @@ def build(settings: Settings) -> Service:
         "poll_seconds": settings.timer_poll_seconds,
         "after_commit": waker.poke,
     }
-    products = SoldProducts(database, settings.kafka_bootstrap, settings.topic_prefix)
+    products = SoldProducts(database, settings.brokers, settings.topic_prefix)
     deps = Dependencies(
         database=database,
         clock=now,

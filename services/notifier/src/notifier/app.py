@@ -52,14 +52,14 @@ def build(settings: Settings) -> Service:
         CONSUMER,
         router,
         database=database,
-        bootstrap=settings.kafka_bootstrap,
+        bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
         after_commit=committed,
         tuning=Tuning(gap_limit=settings.consumer_gap_limit),
     )
     relay = Relay(
         database_url=settings.database_url,
-        bootstrap=settings.kafka_bootstrap,
+        bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
         topics=[MESSAGES, people.PUBLISHED],
         lock_name="notifier-relay",

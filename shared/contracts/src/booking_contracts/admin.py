@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
 
+from booking_contracts.brokers import client_options
 from booking_contracts.topics import TOPICS, Topic
 
 _PATIENCE = 15.0
@@ -84,7 +85,7 @@ async def _connected(bootstrap: str, patience: float) -> AIOKafkaAdminClient:
     """A broker listens some time before it takes part: asked again until it answers. Raises KafkaConnectionError."""
     deadline = time.monotonic() + patience
     while True:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="booking-topics")
+        admin = AIOKafkaAdminClient(**client_options(bootstrap), client_id="booking-topics")
         try:
             await admin.start()
         except KafkaConnectionError:

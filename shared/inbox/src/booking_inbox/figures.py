@@ -23,6 +23,7 @@ from opentelemetry.trace import Link, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge
 
+from booking_contracts.brokers import client_options
 from booking_contracts.decode import Record
 from booking_contracts.envelope import traceparent_in
 from booking_inbox import held
@@ -235,7 +236,7 @@ class Monitor:
 
     async def _probed(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
         if self._probe is None:
-            self._probe = AIOKafkaConsumer(bootstrap_servers=self._reader.bootstrap)
+            self._probe = AIOKafkaConsumer(**client_options(self._reader.bootstrap))
             await self._probe.start()
         return await self._probe.end_offsets(list(partitions))
 

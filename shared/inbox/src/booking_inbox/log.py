@@ -6,6 +6,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition  # pyright: ignore[reportMissingTypeStubs]
 
+from booking_contracts.brokers import client_options
 from booking_contracts.decode import Decoded, decode
 from booking_contracts.errors import ContractError
 from booking_contracts.records import from_aiokafka
@@ -48,7 +49,7 @@ class Log:
 async def log_of(topic: Topic, bootstrap: str, prefix: str, *, only: int | None = None) -> AsyncGenerator[Log]:
     """Open a topic, or one partition of it, at its beginning."""
     consumer: Any = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+        **client_options(bootstrap), auto_offset_reset="earliest", enable_auto_commit=False
     )
     await consumer.start()
     try:

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from faststream import AckPolicy
+from faststream import AckPolicy, security
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
+from booking_contracts.brokers import faststream_options
 from booking_inbox.patience import Tuning
 
 _MAX_FETCH = 2 * 1024 * 1024
@@ -30,7 +31,7 @@ def subscribe(
 ) -> tuple[KafkaBroker, Any]:
     """A broker that reads only, and its one subscriber; nothing is connected yet."""
     broker = KafkaBroker(
-        bootstrap.split(","),
+        **faststream_options(bootstrap, security),
         client_id=f"booking-{name}",
         consumer_only=True,
         metadata_max_age_ms=int(tuning.metadata_age * 1000),

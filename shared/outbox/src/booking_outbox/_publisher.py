@@ -15,6 +15,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from booking_contracts.brokers import client_options
 from booking_outbox._encoding import Batch, Compression, Outgoing, codec
 from booking_outbox._errors import Unpublished
 
@@ -40,7 +41,7 @@ class Publisher:
         options = dict(options or {})
         compression = codec(options.pop("compression_type", None))  # batches come to aiokafka packed
         producer = _Producer(
-            bootstrap_servers=bootstrap,
+            **client_options(bootstrap),
             client_id="relay",
             acks="all",
             enable_idempotence=False,

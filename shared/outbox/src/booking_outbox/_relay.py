@@ -38,8 +38,9 @@ class Relay:
     """A worker (``name``, ``run``, ``progress``) that publishes a service's topics.
 
     ``lock_name`` names the leader's lock, one per service. ``deadline`` is how long a batch may take to be
-    acknowledged, in seconds; ``grace`` how long a stop waits for batches in flight. ``kafka_options`` go to aiokafka
-    (security), but for ``compression_type``, ``none``, ``gzip`` or ``zstd``: ValueError for another one.
+    acknowledged, in seconds; ``grace`` how long a stop waits for batches in flight. ``kafka_options`` go to
+    aiokafka's producer, but for ``compression_type``, ``none``, ``gzip`` or ``zstd``: ValueError for another one.
+    ``bootstrap`` may carry what it takes to be let in (`Brokers`).
     """
 
     name = "relay"
@@ -214,7 +215,7 @@ class Relay:
                 self._in_doubt.setdefault(topic, []).extend(keys)
 
     async def _check(self, lead: Lead) -> None:
-        await check_restore(lead, self._topics, bootstrap=self._bootstrap, prefix=self._prefix, options=self._options)
+        await check_restore(lead, self._topics, bootstrap=self._bootstrap, prefix=self._prefix)
         self.metrics.refused = False
 
     async def _mark_in_doubt(self) -> None:

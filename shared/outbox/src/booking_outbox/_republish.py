@@ -81,7 +81,7 @@ async def republish(
     options = kafka_options or {}
     async with _lock(database_url, lock_name, wait) as lead:
         if accept_topic:
-            await accept_topics(lead, topics, bootstrap=bootstrap, prefix=topic_prefix, options=options)
+            await accept_topics(lead, topics, bootstrap=bootstrap, prefix=topic_prefix)
         events: dict[str, int] = {}
         state_keys: dict[str, int] = {}
         for topic in topics:

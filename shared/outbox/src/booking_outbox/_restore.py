@@ -18,6 +18,7 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from booking_contracts.brokers import client_options
 from booking_contracts.envelope import Envelope, read_headers
 from booking_contracts.errors import Undecodable
 from booking_contracts.ids import state_id
@@ -37,9 +38,7 @@ _Record = ConsumerRecord[bytes, bytes]
 _Places = dict[TopicPartition, list[tuple[int, Envelope]]]
 
 
-async def check_restore(
-    lead: Lead, topics: Sequence[Published], *, bootstrap: str, prefix: str, options: dict[str, Any]
-) -> None:
+async def check_restore(lead: Lead, topics: Sequence[Published], *, bootstrap: str, prefix: str) -> None:
     """StoreOlderThanTopic unless the last 1,000 records of each partition that are ours are in the store, or accepted.
 
     Unpublished when Kafka does not give them within 15 s.
@@ -47,7 +46,7 @@ async def check_restore(
     if not topics:
         return
     accepted = await _accepted(lead)
-    found = await _last_of_ours(topics, accepted, bootstrap=bootstrap, prefix=prefix, options=options)
+    found = await _last_of_ours(topics, accepted, bootstrap=bootstrap, prefix=prefix)
     for topic in topics:
         places = {place: records for place, records in found.items() if place.topic == prefix + topic.topic.name}
         missing = await (
@@ -61,11 +60,9 @@ async def check_restore(
             )
 
 
-async def accept_topics(
-    lead: Lead, topics: Sequence[Published], *, bootstrap: str, prefix: str, options: dict[str, Any]
-) -> None:
+async def accept_topics(lead: Lead, topics: Sequence[Published], *, bootstrap: str, prefix: str) -> None:
     """Record that whatever the topics hold by now may be unknown to the store."""
-    async with _consumer(bootstrap, options) as consumer:
+    async with _consumer(bootstrap) as consumer:
         names = {prefix + topic.topic.name: topic.topic.name for topic in topics}
         ends = await consumer.end_offsets(await _partitions(consumer, list(names)))
     for partition, end in ends.items():
@@ -78,16 +75,14 @@ async def accept_topics(
 
 
 @asynccontextmanager
-async def _consumer(bootstrap: str, options: dict[str, Any]) -> AsyncGenerator[Any]:
+async def _consumer(bootstrap: str) -> AsyncGenerator[Any]:
     """A consumer of no group; everything done with it takes 15 s at most, else Unpublished."""
-    security = {name: value for name, value in options.items() if name.startswith(("sasl_", "security_", "ssl_"))}
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         client_id="relay-check",
         enable_auto_commit=False,
         auto_offset_reset="none",
         fetch_max_wait_ms=_FETCH_WAIT_MS,
-        **security,
     )
     try:
         async with asyncio.timeout(_SECONDS):
@@ -112,12 +107,11 @@ async def _last_of_ours(
     *,
     bootstrap: str,
     prefix: str,
-    options: dict[str, Any],
 ) -> _Places:
     """Offsets and envelopes of our records among the last of each partition, without those that were accepted."""
     catalogue = {prefix + topic.topic.name: topic.topic for topic in topics}
     found: _Places = {}
-    async with _consumer(bootstrap, options) as consumer:
+    async with _consumer(bootstrap) as consumer:
         partitions = await _partitions(consumer, list(catalogue))
         firsts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         starts = {

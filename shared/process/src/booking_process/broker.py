@@ -2,7 +2,8 @@
 
 The probe is Kafka's ApiVersions and Metadata requests on a connection of its own. A TCP connect would not do: a stopped
 broker's kernel still accepts. aiokafka's client would: it costs a second. And a broker without the topics (a new
-cluster, a wrong address or prefix) takes nothing from us, however well it answers."""
+cluster, a wrong address or prefix) takes nothing from us, however well it answers. One that wants a password is asked
+through aiokafka's connection, which knows SCRAM: not to be let in is to be without a broker."""
 # pyright: reportMissingTypeStubs=false
 
 import asyncio
@@ -15,10 +16,12 @@ from io import BytesIO
 from typing import Any
 
 import structlog
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaError
-from aiokafka.protocol.metadata import MetadataResponse_v5
+from aiokafka.protocol.metadata import MetadataRequest, MetadataResponse_v5
 
 from booking_contracts.admin import compare_topics
+from booking_contracts.brokers import connection_options, security_of
 
 log = structlog.get_logger(__name__)
 
@@ -50,17 +53,20 @@ async def why_no_broker(bootstrap: str, seconds: float = 2.0) -> str | None:
 async def broker_state(bootstrap: str, topics: Sequence[str], seconds: float = 2.0) -> BrokerState:
     """The best of what the `host:port` in `bootstrap` answer within `seconds`. Creates no topic by asking for it."""
     addresses = [address.strip() for address in bootstrap.split(",")]
-    found = await asyncio.gather(*(_state(address, topics, seconds) for address in addresses))
+    state = _let_in if security_of(bootstrap).sasl else _state
+    found = await asyncio.gather(*(state(address, bootstrap, topics, seconds) for address in addresses))
     if answering := [state for state in found if state.why is None]:
         return min(answering, key=lambda state: len(state.missing))
     return BrokerState("; ".join(f"{address}: {state.why}" for address, state in zip(addresses, found, strict=True)))
 
 
-async def _state(address: str, topics: Sequence[str], seconds: float) -> BrokerState:
+async def _state(address: str, bootstrap: str, topics: Sequence[str], seconds: float) -> BrokerState:
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(seconds):
-            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            reader, writer = await asyncio.open_connection(
+                host.strip("[]"), int(port), ssl=security_of(bootstrap).context()
+            )
             try:
                 await _ask(reader, writer, _API_VERSIONS, 0, b"")
                 return BrokerState(None, await _missing(reader, writer, topics) if topics else ())
@@ -73,7 +79,34 @@ async def _state(address: str, topics: Sequence[str], seconds: float) -> BrokerS
     except socket.gaierror:
         return BrokerState("no such host")
     except (OSError, ValueError) as error:
-        return BrokerState(getattr(error, "strerror", None) or str(error))
+        return BrokerState(_words(error))
+
+
+async def _let_in(address: str, bootstrap: str, topics: Sequence[str], seconds: float) -> BrokerState:
+    host, _, port = address.rpartition(":")
+    connection: Any = AIOKafkaConnection(
+        host.strip("[]"), int(port), client_id="probe", **connection_options(bootstrap)
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            await connection.connect()
+            answer: Any = await connection.send(MetadataRequest(list(topics), allow_auto_topic_creation=False))
+    except TimeoutError:
+        return BrokerState("no answer")
+    except socket.gaierror:
+        return BrokerState("no such host")
+    except (KafkaError, OSError) as error:
+        return BrokerState(_words(error))
+    finally:
+        connection.close()
+    there = {
+        found["topic"] for found in answer.to_object()["topics"] if not found["error_code"] and found["partitions"]
+    }
+    return BrokerState(None, tuple(topic for topic in topics if topic not in there))
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
 
 
 async def _missing(

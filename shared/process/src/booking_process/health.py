@@ -42,7 +42,7 @@ class Health:
 
     def __init__(self, service: Service, mode: Mode) -> None:
         self._database: Database = service.database
-        self._bootstrap = service.settings.kafka_bootstrap
+        self._bootstrap, self._brokers = service.settings.kafka_bootstrap, service.settings.brokers
         self._topics = [service.settings.topic_prefix + topic.name for topic in TOPICS]
         self._workers = [] if mode == "api" else list(service.workers)
         self._broker_matters = mode == "worker"
@@ -104,7 +104,7 @@ class Health:
     async def ready(self) -> tuple[bool, dict[str, str]]:
         """Whether the database answers, durably and migrated (and, for a worker, whether the broker answers, has the
         topics, and takes what the relay sends); each with its state."""
-        database, broker = await asyncio.gather(self._database_state(), broker_state(self._bootstrap, self._topics))
+        database, broker = await asyncio.gather(self._database_state(), broker_state(self._brokers, self._topics))
         self._kafka_reached = self._kafka_reached or broker.why is None or await self._reached_before()
         kafka = self._kafka_state(broker)
         states = database | {"kafka": kafka}
@@ -133,7 +133,7 @@ class Health:
         """Until the broker has answered once and that is noted: asks, and tells now and then why it isn't reached."""
         told_at = -_TELL_SECONDS
         while True:
-            why = await why_no_broker(self._bootstrap)
+            why = await why_no_broker(self._brokers)
             if why is None:
                 self._kafka_reached = True
                 if await self._note_reached():

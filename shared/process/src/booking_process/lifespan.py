@@ -124,7 +124,7 @@ async def _check_database(service: Service, health: Health) -> None:
 
 async def _check_topics(service: Service, health: Health) -> None:
     """Refuse to relay into, or read from, topics that lose events."""
-    wrong = await wrong_topics(service.settings.kafka_bootstrap, service.settings.topic_prefix)
+    wrong = await wrong_topics(service.settings.brokers, service.settings.topic_prefix)
     if wrong is not None:
         log.critical("unsafe_topics", why=wrong)
         health.unsafe = wrong

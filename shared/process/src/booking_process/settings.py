@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined, core_schema
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
+from booking_contracts.brokers import Brokers, KafkaAccess
 from booking_contracts.zones import zone_named
 
 _ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
@@ -100,7 +101,7 @@ def _brokers(text: str) -> str:
     addresses = [one.strip() for one in text.split(",")]
     for address in addresses:
         if "://" in address:
-            raise ValueError("no scheme, and brokers are spoken to in plain text only: use their PLAINTEXT listener")
+            raise ValueError("no scheme: KAFKA_SECURITY_PROTOCOL says how brokers are spoken to")
         found = _BROKER.fullmatch(address)
         if found is None or not 0 < int(found[1]) < 65536:
             raise ValueError("each must be host:port")
@@ -151,7 +152,7 @@ def is_near(host: str) -> bool:
     return host in _LOOPBACK or _CONTAINER.fullmatch(host) is not None
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(KafkaAccess, BaseSettings):
     """What every service process needs. A service adds its own fields in a subclass.
 
     Give each required field a `description` that completes "set it to ..." and one of `examples`
@@ -306,6 +307,11 @@ class ServiceSettings(BaseSettings):
             raise ValueError("JWT_JWKS_MAX_AGE_SECONDS must be at least JWT_JWKS_TTL_SECONDS")
         return self
 
+    @property
+    def brokers(self) -> Brokers:
+        """KAFKA_BOOTSTRAP, with what it takes to be let in there."""
+        return Brokers(self.kafka_bootstrap, self.security)
+
     @classmethod
     def documented(cls) -> Self:
         """The settings of the examples, whatever the environment says: for printing documents deterministically."""
@@ -333,7 +339,8 @@ def load_settings(settings_class: type[S]) -> S:
 
 _REFUSED = (
     "{name} is set and is no setting of ours: it would be ignored, and with it the security that it asks for. "
-    "Unset it; what can be set is in docs/api.md (Kafka: plain text only; PostgreSQL: DATABASE_URL with ?sslmode=...)."
+    "Unset it; what can be set is in docs/api.md (Kafka: KAFKA_SECURITY_PROTOCOL; PostgreSQL: DATABASE_URL with "
+    "?sslmode=...)."
 )
 
 

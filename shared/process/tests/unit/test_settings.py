@@ -1,7 +1,13 @@
 """Settings: a wrong one stops the start with one sentence that names it and never its value."""
 
-import pytest
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import pytest
+from faststream import security
+from faststream.kafka.security import parse_security
+
+from booking_contracts.brokers import client_options, faststream_options
 from booking_process.logs import redacted_query, redacted_text
 from booking_process.settings import Dsn, ServiceSettings, SettingsError, load_settings, redacted
 
@@ -21,6 +27,13 @@ def environment(monkeypatch):
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
+
+
+@contextmanager
+def monkeypatched(environment, name: str, value: str) -> Iterator[None]:
+    environment.setenv(name, value)
+    yield
+    environment.delenv(name)
 
 
 def test_defaults__are_those_of_the_design(environment):
@@ -66,7 +79,7 @@ def test_defaults__are_those_of_the_design(environment):
         ("KAFKA_BOOTSTRAP", "a:9092,,b:9092", "KAFKA_BOOTSTRAP is wrong"),
         ("KAFKA_BOOTSTRAP", "a:0", "KAFKA_BOOTSTRAP is wrong"),
         ("KAFKA_BOOTSTRAP", "a:99999", "KAFKA_BOOTSTRAP is wrong"),
-        ("KAFKA_BOOTSTRAP", "SASL_SSL://a:9092", "plain text only"),
+        ("KAFKA_BOOTSTRAP", "SASL_SSL://a:9092", "KAFKA_SECURITY_PROTOCOL says how"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "OTEL_EXPORTER_OTLP_ENDPOINT is wrong"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://collector:4317", "OTEL_EXPORTER_OTLP_ENDPOINT is wrong"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:port", "OTEL_EXPORTER_OTLP_ENDPOINT is wrong"),
@@ -75,9 +88,12 @@ def test_defaults__are_those_of_the_design(environment):
         ("HTTP_HOST", "http://0.0.0.0", "HTTP_HOST is wrong"),
         ("SHUTDOWN_DRAIN_SECONDS", "-1", "SHUTDOWN_DRAIN_SECONDS is wrong"),
         ("SECRETS_DIR", "/there/is/no/such/folder", "SECRETS_DIR is wrong"),
-        ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "KAFKA_SECURITY_PROTOCOL is set and is no setting of ours"),
-        ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512", "KAFKA_SASL_MECHANISM is set and is no setting of ours"),
-        ("KAFKA_USERNAME", "hunter2", "KAFKA_USERNAME is set and is no setting of ours"),
+        ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "needs KAFKA_USERNAME and KAFKA_PASSWORD"),
+        ("KAFKA_SECURITY_PROTOCOL", "sasl_ssl", "KAFKA_SECURITY_PROTOCOL is wrong"),
+        ("KAFKA_SASL_MECHANISM", "PLAIN", "KAFKA_SASL_MECHANISM is wrong"),
+        ("KAFKA_USERNAME", "hunter2", "need KAFKA_SECURITY_PROTOCOL=SASL_SSL"),
+        ("KAFKA_CA_FILE", "/etc/hosts", "need KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL"),
+        ("KAFKA_SASL_USERNAME", "hunter2", "KAFKA_SASL_USERNAME is set and is no setting of ours"),
         ("kafka_ssl_cafile", "/etc/ca.pem", "KAFKA_SSL_CAFILE is set and is no setting of ours"),
         ("KAFKA_SSL", "true", "KAFKA_SSL is set and is no setting of ours"),
         ("DATABASE_SSLMODE", "verify-full", "DATABASE_SSLMODE is set and is no setting of ours"),
@@ -118,6 +134,45 @@ def test_secret_file_that_would_be_ignored__refused_too(environment, tmp_path):
 def test_what_asks_for_nothing_that_we_would_ignore__is_taken(environment, variable, value):
     environment.setenv(variable, value)
     assert load_settings(ServiceSettings)
+
+
+def test_kafka__files_that_cannot_be_used_are_told(environment, tmp_path):
+    environment.setenv("KAFKA_SECURITY_PROTOCOL", "SSL")
+    for name in ("KAFKA_CA_FILE", "KAFKA_CERTIFICATE_FILE"):
+        with monkeypatched(environment, name, str(tmp_path / "none.pem")), pytest.raises(SettingsError) as refused:
+            load_settings(ServiceSettings)
+        assert name in str(refused.value)
+    (tmp_path / "empty.pem").write_text("hunter2")
+    environment.setenv("KAFKA_CA_FILE", str(tmp_path / "empty.pem"))
+    with pytest.raises(SettingsError, match=r"KAFKA_CA_FILE.* can't be used") as refused:
+        load_settings(ServiceSettings)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_kafka__what_was_set_is_what_clients_get(environment, tmp_path):
+    assert client_options(load_settings(ServiceSettings).brokers) == {"bootstrap_servers": "127.0.0.1:9092"}
+    (tmp_path / "kafka_password").write_text("hunter2")
+    for name, value in {
+        "SECRETS_DIR": str(tmp_path),
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_USERNAME": "checkout",
+    }.items():
+        environment.setenv(name, value)
+    brokers = load_settings(ServiceSettings).brokers
+    options = client_options(brokers)
+    context = options.pop("ssl_context")
+    assert context.check_hostname
+    assert options == {
+        "bootstrap_servers": "127.0.0.1:9092",
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "checkout",
+        "sasl_plain_password": "hunter2",
+    }
+    assert "hunter2" not in repr(brokers.security)
+    parsed = parse_security(faststream_options(brokers, security)["security"])
+    assert parsed.pop("ssl_context").check_hostname
+    assert parsed == {name: value for name, value in options.items() if name != "bootstrap_servers"}
 
 
 def test_several_wrong__a_sentence_each(environment):

@@ -67,13 +67,14 @@ def tail(
 async def _records(bootstrap: str, names: list[str], since: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
+    from booking_contracts.brokers import client_options
     from booking_contracts.topics import TOPICS
 
     topics = [topic for topic in TOPICS if any(name in topic.name for name in names)]
     if not topics:
         raise Failure(f"No topic is named {names[0]}: {', '.join(topic.name for topic in TOPICS)}.")
     partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
     try:
         await consumer.start()
         consumer.assign(partitions)

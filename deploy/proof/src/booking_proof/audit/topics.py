@@ -17,6 +17,7 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from psycopg import sql
 
+from booking_contracts.brokers import client_options
 from booking_contracts.topics import Topic
 from booking_local.failure import Failure
 from booking_outbox import StateTopic
@@ -57,7 +58,7 @@ async def audit_topic(
 async def read_topic(bootstrap: str, name: str, progress: Progress | None = None) -> AsyncIterator[Any]:
     """Yield every record of a topic from its beginning to the ends as of now."""
     consumer = AIOKafkaConsumer(
-        name, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
+        name, **client_options(bootstrap), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
     )
     try:
         await consumer.start()

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 from psycopg.rows import AsyncRowFactory, dict_row
 
+from booking_contracts.brokers import client_options
 from booking_contracts.topics import ERASURES, SESSIONS, TOPICS, TRANSACTIONS, Topic
 from booking_local.failure import Failure
 from booking_proof.audit.topics import read_topic
@@ -72,7 +73,7 @@ async def opened(endpoints: dict[str, Any]) -> AsyncGenerator["System"]:
             )
             stores[name] = await stack.enter_async_context(await connecting)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=endpoints["kafka"], enable_auto_commit=False, fetch_max_wait_ms=100
+            **client_options(endpoints["kafka"]), enable_auto_commit=False, fetch_max_wait_ms=100
         )
         stack.push_async_callback(consumer.stop)
         await consumer.start()

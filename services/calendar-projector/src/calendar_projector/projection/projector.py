@@ -10,6 +10,7 @@ from dataclasses import replace
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from booking_contracts.brokers import client_options
 from booking_contracts.topics import SESSIONS
 from booking_inbox import Engine, Tuning
 from booking_inbox.figures import publish_held
@@ -233,7 +234,7 @@ class Ends:
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._client is None:
-            client = AIOKafkaConsumer(self._topic, bootstrap_servers=self._bootstrap, group_id=None)
+            client = AIOKafkaConsumer(self._topic, **client_options(self._bootstrap), group_id=None)
             self._client = client  # before it is started: whatever ends the start, `close` stops it
             await client.start()
         return self._client
