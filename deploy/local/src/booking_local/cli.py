@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "projections": "booking_local.commands.operator",
     "dead-letters": "booking_local.commands.operator",
     "republish": "booking_local.commands.operator",
+    "counts": "booking_local.commands.operator",
     "audit": "booking_proof.audit.command",
     "erase": "booking_local.commands.operator",
     "docs": "booking_proof.docs",

@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+from booking_outbox._counts import Count, counts
 from booking_outbox._errors import LeadLost, LockBusy, OutboxError, StoreOlderThanTopic, Unpublished
 from booking_outbox._metrics import RelayMetrics
 from booking_outbox._reading import EventTopic, Published, StateTopic
@@ -11,6 +12,7 @@ from booking_outbox._wake import Waker
 from booking_outbox._worker import Progress, crash_point
 
 __all__ = [
+    "Count",
     "EventTopic",
     "LeadLost",
     "LockBusy",
@@ -25,6 +27,7 @@ __all__ = [
     "StoreOlderThanTopic",
     "Unpublished",
     "Waker",
+    "counts",
     "crash_point",
     "ddl",
     "republish",

@@ -11,12 +11,14 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from random import SystemRandom
 from typing import Any
 
 import psycopg
 from aiokafka.errors import KafkaError
 
+from booking_outbox._counts import Count, counts
 from booking_outbox._encoding import codec
 from booking_outbox._errors import LeadLost, OutboxError, StoreOlderThanTopic
 from booking_outbox._lead import Lead, connect
@@ -112,6 +114,10 @@ class Relay:
             accept_topic=accept_topic,
             kafka_options=self._options,
         )
+
+    async def counts(self, until: datetime) -> list[Count]:
+        """What the store holds of what this relay publishes (see `counts`)."""
+        return await counts(self._url, self._topics, until)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Campaign, lead, stand by, until ``stop``; then end within the grace. Survives database and broker."""

@@ -1,4 +1,4 @@
-"""Operators' jobs beside the service: what they say when a server is away, and `republish`."""
+"""Operators' jobs beside the service: what they say when a server is away, `republish` and `counts`."""
 # pyright: reportMissingTypeStubs=false
 
 import argparse
@@ -7,16 +7,22 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
 from aiokafka.errors import KafkaError
 
+from booking_contracts.envelope import rfc3339
 from booking_outbox import OutboxError, Relay, Selection
 from booking_process.database import DatabaseDownError
 from booking_process.service import Service
 
+_COUNTS = (
+    "`<service> counts [--until T]`: what the store holds of each topic, by the last hex digit of the key, as JSON."
+)
+_SETTLED = timedelta(minutes=1)
+"""How long ago an event was recorded that whoever reads has by now, in earnest: the default of `--until`."""
 _REPUBLISH = (
     """`<service> republish [--stream ID] [--since T] [--until T] [--accept-topic]`: publish again (architecture.md)."""
 )
@@ -51,6 +57,24 @@ def republish(service: Service, arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(json.dumps(asdict(done)) + "\n")
+    return 0
+
+
+def counts(service: Service, arguments: Sequence[str]) -> int:
+    """Prints what `booking_outbox.Count` says, a line each; 0 done, 1 publishes nothing, 2 misused."""
+    parser = argparse.ArgumentParser(prog="counts", description=_COUNTS)
+    settled = (datetime.now(UTC) - _SETTLED).replace(microsecond=0)
+    parser.add_argument(
+        "--until", type=_instant, default=settled, help="events recorded before this instant [a minute ago]"
+    )
+    chosen = parser.parse_args(list(arguments))
+    relays = [worker for worker in service.workers if isinstance(worker, Relay)]
+    if not relays:
+        sys.stderr.write(f"{service.name} publishes nothing.\n")
+        return 1
+    for one in asyncio.run(relays[0].counts(chosen.until)):
+        told = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in asdict(one).items()}
+        sys.stdout.write(json.dumps(told) + "\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A service as a program: `<service> api|worker|all|migrate|openapi|republish`, and the ASGI application that serves.
+"""A service as a program (`<service> api|worker|all|migrate|openapi|republish|counts`), and the ASGI application.
 
 Everything of api.md's conventions is put together here, in one place for all services.
 """
@@ -27,9 +27,13 @@ from booking_web.reference import reference
 from booking_web.strict import KnownParameters
 
 S = TypeVar("S", bound=ServiceSettings)
-_USAGE = "usage: {name} api|worker|all|migrate|openapi, or {name} republish [--stream ID] [--since T] [--until T]"
+_USAGE = (
+    "usage: {name} api|worker|all|migrate|openapi, or {name} republish [--stream ID] [--since T] [--until T], "
+    "or {name} counts [--until T]"
+)
 _NO_OWNER = "DATABASE_OWNER_URL is not set; set it to the PostgreSQL address of the role that migrates."
 _MISUSE = 2
+_JOBS = {"republish": jobs.republish, "counts": jobs.counts}
 _COMMANDS = frozenset({"api", "worker", "all", "migrate", "openapi"})
 
 EXPOSED = (
@@ -123,7 +127,7 @@ def create_app(service: Service, *, mode: Mode = "api") -> FastAPI:
 def main(build: Callable[[S], Service], settings_class: type[S], argv: Sequence[str] | None = None) -> None:
     """Runs one command and exits: 0 done, 1 could not (with a sentence), 2 misused."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] != ["republish"] and (len(arguments) != 1 or arguments[0] not in _COMMANDS):
+    if not set(arguments[:1]) & _JOBS.keys() and (len(arguments) != 1 or arguments[0] not in _COMMANDS):
         sys.exit(_complaint(_USAGE.format(name=settings_class.__module__.partition(".")[0]), _MISUSE))
     try:
         sys.exit(_run(build, settings_class, arguments[0], arguments[1:]))
@@ -141,8 +145,8 @@ def _run(build: Callable[[S], Service], settings_class: type[S], command: str, o
     logs.configure(settings.log_level, service=f"{service.name}-{command}")
     if command == "migrate":
         return _migrate(service)
-    if command == "republish":
-        return jobs.told(lambda: jobs.republish(service, options))
+    if job := _JOBS.get(command):
+        return jobs.told(lambda: job(service, options))
     mode = cast("Mode", command)
     return serve(create_app(service, mode=mode), settings, mode=mode)
 

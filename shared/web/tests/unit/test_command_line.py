@@ -1,4 +1,4 @@
-"""`<service> api|worker|all|migrate|openapi|republish`: what it refuses before it reaches anything, and how."""
+"""`<service> api|worker|all|migrate|openapi|republish|counts`: what it refuses before it reaches anything, and how."""
 
 import json
 import os

@@ -196,6 +196,16 @@ def republish(
     raise typer.Exit(max(codes, default=0))
 
 
+def counts(
+    *,
+    until: Annotated[datetime | None, typer.Option(help="Events recorded before this instant (UTC).")] = None,
+    state: State = None,
+) -> None:
+    """Print what the owners' stores hold of each topic, by the last hex digit of the key: a line of JSON each."""
+    words = ["counts"] if until is None else ["counts", "--until", until.isoformat()]
+    raise typer.Exit(max(run_job(layout_of(state), name, *words) for name in SERVICES))
+
+
 def erase(person: Annotated[uuid.UUID, typer.Argument(help="Whose data.")], state: State = None) -> None:
     """Delete a person's contact data and free text everywhere (E4); their events stay, as ids alone."""
     raise typer.Exit(run_job(layout_of(state), "checkout", "erase", str(person)))
