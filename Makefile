@@ -5,10 +5,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BROWSER := tests/e2e/test_gateway_in_a_browser.py tests/e2e/test_gateway_live.py
 
-.PHONY: help setup demo up down test browser quick docs lint generate bench pictures chaos clean
+.PHONY: help setup demo up down test browser analytics analytics-test quick docs lint generate bench pictures chaos clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
 
 setup: ## fetch everything the project needs (the other targets do it by themselves)
 	@./booking setup
@@ -23,11 +23,17 @@ down: ## stop it
 	@./booking down
 
 test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, chaos and benchmarks run apart): what CI runs
-	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks \
+	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks --ignore tests/examples/test_analytics.py \
 		$(addprefix --ignore ,$(BROWSER))
 
 browser: setup ## the gateway's pages in a real browser, which comes from npm
 	$(BIN)/pytest $(BROWSER)
+
+analytics: setup ## the example of a data team on the running stack: from the topics to a report in .booking-lake
+	examples/analytics/run
+
+analytics-test: setup ## the same in small, on a stack of its own: killed, a topic replaced, somebody erased
+	$(BIN)/pytest tests/examples/test_analytics.py
 
 quick: setup ## lint and, beside it, the tests that need no server: within two minutes
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
@@ -47,6 +53,7 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 	$(BIN)/python -m booking_gateway.words.catalog
 	$(BIN)/python -m tests.rules.traceability
 	$(BIN)/python -m clients.generate
+	$(BIN)/python examples/analytics/staging.py
 
 docs: setup ## the pages as a site, in .site/html; broken links and loads from elsewhere are refused
 	@$(BIN)/python -m docs.site.build

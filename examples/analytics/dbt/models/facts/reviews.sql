@@ -1,0 +1,19 @@
+-- One row for each payment review, as it was last told, and how it was settled. Money `in` came and does not simply pay: it is nobody's revenue.
+-- Money `out` left a payment that was counted.
+with latest as (
+    select distinct on (review_id) *, min(happened_at) over (partition by review_id) as opened_at
+    from {{ ref('stg_payment_needs_review') }} order by review_id, ce_sequence desc
+)
+select
+    latest.review_id,
+    latest.transaction_id,
+    coalesce(latest.direction, 'in') as direction,
+    latest.cause,
+    latest.opened_at,
+    latest.received_amount,
+    coalesce(latest.returned_amount, 0) as returned_amount,
+    latest.received_currency as currency,
+    settled.happened_at as settled_at,
+    settled.outcome
+from latest
+left join {{ ref('stg_payment_review_settled') }} as settled on settled.review_id = latest.review_id

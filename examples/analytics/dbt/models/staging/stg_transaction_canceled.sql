@@ -1,0 +1,15 @@
+-- Written by staging.py from the contract: not by hand.
+select
+    ce_id,
+    ce_sequence,
+    happened_at,
+    recorded_at,
+    actor,
+    correlation_id,
+    causation_id,
+    (data->>'transaction_id')::uuid as transaction_id,
+    (data->>'user_id')::uuid as user_id,
+    (data->>'practitioner_id')::uuid as practitioner_id,
+    (data->>'reason_id')::uuid as reason_id
+from {{ source('landed', 'event') }}
+where topic = 'booking.checkout.transactions.v1' and type = 'TransactionCanceled' and data is not null

@@ -1,0 +1,337 @@
+"""examples/analytics in small: land, build, report, verify; killed, a topic replaced, somebody erased.
+
+`make analytics-test` runs it, by itself: the environment of the example comes from PyPI, and dbt takes its time. The
+tests are one story, in order. E2E_STATE names a running stack to use instead of one of its own.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from tests.e2e.conftest import system_of
+from tests.e2e.kafka_log import append
+from tests.e2e.system import ROOT, System, booking, cast, local_stack, until
+
+from booking_contracts.admin import create_topics
+from booking_contracts.topics import CONTACTS, SESSIONS, TOPICS, TRANSACTIONS
+from booking_proof.audit.topics import read_topic
+
+pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
+EXAMPLE = ROOT / "examples" / "analytics"
+PURCHASES, KILLS = 300, 5
+BATCH_BYTES = 20_000  # less than a commit of 150 records writes
+DELETE_ONE = """DELETE FROM landed.event
+WHERE ce_id = (SELECT ce_id FROM landed.event WHERE type = '{}' LIMIT 1) RETURNING key::VARCHAR"""
+LANDED = [topic for topic in TOPICS if topic.analytics]
+
+
+class Lake:
+    """A lake, and the example's programs at work on it."""
+
+    def __init__(self, python: Path, folder: Path, system: System, state: Path) -> None:
+        self.python, self.folder, self.system, self.state = python, folder, system, state
+
+    def start(self, program: str, *words: str) -> subprocess.Popen[str]:
+        command = [self.python, EXAMPLE / f"{program}.py", "--lake", self.folder, *words]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run(self, program: str, *words: str) -> tuple[int, str]:
+        process = self.start(program, *words)
+        said, _ = process.communicate(timeout=400)
+        return process.returncode, said
+
+    def ran(self, program: str, *words: str) -> str:
+        code, said = self.run(program, *words)
+        assert code == 0, f"{program}: {said}"
+        return said
+
+    def land(self, *words: str) -> str:
+        return self.ran("land", "--bootstrap", self.system.endpoints["kafka"], *words)
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of the lake; their values as JSON has them."""
+        program = (
+            "import duckdb, json, sys\n"
+            "con = duckdb.connect(sys.argv[1]); con.execute(\"SET TimeZone = 'UTC'\")\n"
+            "print(json.dumps(con.execute(sys.argv[2]).fetchall(), default=str))"
+        )
+        words = [self.python, "-c", program, self.folder / "lake.duckdb", query]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return [tuple(row) for row in json.loads(done.stdout or "[]")]
+
+    def dbt(self, *words: str) -> tuple[int, str]:
+        told = {"LAKE": self.folder, "DBT_PROFILES_DIR": EXAMPLE / "dbt", "DBT_TARGET_PATH": self.folder / "dbt"}
+        environment = {
+            **os.environ,
+            **{name: str(path) for name, path in told.items()},
+            "DBT_LOG_PATH": str(self.folder),
+        }
+        command = [self.python.with_name("dbt"), "--quiet", *words, "--project-dir", EXAMPLE / "dbt"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=400)
+        return done.returncode, done.stdout + done.stderr
+
+    def events(self) -> int:
+        return self.ask("SELECT count(*) FROM landed.event")[0][0]
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """The example's own environment."""
+    done = subprocess.run([EXAMPLE / "environment"], capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode and not os.environ.get("CI"):
+        pytest.skip(f"the example's environment can't be had: {done.stderr.strip().splitlines()[-1:]}")
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    if given := os.environ.get("E2E_STATE"):
+        yield Path(given)
+        return
+    folder = tmp_path_factory.mktemp("stack")
+    with local_stack(folder):
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def system(state: Path) -> Iterator[System]:
+    with system_of(state) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lake(python: Path, state: Path, system: System, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A stack with some months behind it, and an empty lake beside it."""
+    words = ("--sessions", str(PURCHASES), "--members", "40", "--practitioners", "8")
+    seeded = booking("seed", *words, state=state)
+    assert seeded.returncode == 0, seeded.stdout + seeded.stderr
+    return Lake(python, tmp_path_factory.mktemp("lake"), system, state)
+
+
+def _state_of(file: Path) -> tuple[int, int]:
+    """A log's size and time; nothing where there is none, as after a start, which empties it."""
+    try:
+        told = file.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (told.st_size, told.st_mtime_ns)
+
+
+async def _published(bootstrap: str) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    for topic in LANDED:
+        async for record in read_topic(bootstrap, topic.name):
+            headers = dict(record.headers)
+            if "ce_id" in headers:
+                found.add((topic.name, headers["ce_id"].decode()))
+    return found
+
+
+def test_killed_at_any_point__nothing_is_lost_and_nothing_doubled(lake: Lake) -> None:
+    """kill -9 in whatever it is at; each run goes on where the last one committed."""
+    bootstrap = lake.system.endpoints["kafka"]
+    written, chance = lake.folder / "lake.duckdb.wal", Random(16)
+    for _ in range(KILLS):
+        process = lake.start("land", "--bootstrap", bootstrap, "--batch", "150")
+        before = _state_of(written)
+        until("a commit", lambda before=before: before != _state_of(written) > (BATCH_BYTES, 0))
+        time.sleep(chance.random() / 5)  # wherever it is by then: reading, writing, between the two
+        assert process.poll() is None, process.communicate()[0]
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert 0 < lake.events() < len(asyncio.run(_published(bootstrap)))
+    lake.land()
+    published = asyncio.run(_published(bootstrap))
+    landed = {(topic, id_) for topic, id_ in lake.ask("SELECT topic, ce_id::VARCHAR FROM landed.event")}
+    assert published - landed == set(), "lost"
+    assert landed - published == set(), "of nowhere"
+    assert lake.events() == len(landed), "twice"
+
+
+def test_links_and_addresses__never_come_into_the_lake(lake: Lake) -> None:
+    assert lake.ask("SELECT count(*) FROM landed.event WHERE type = 'SessionScheduled'")[0][0] > 0
+    assert lake.ask("SELECT count(*) FROM landed.event WHERE data::VARCHAR LIKE '%meet.google.com%'") == [(0,)]
+    assert lake.ask(f"SELECT count(*) FROM landed.event WHERE topic = '{CONTACTS.name}'") == [(0,)]
+
+
+def test_what_cannot_be_read__is_kept_and_stops_nothing(lake: Lake) -> None:
+    append(lake.system.endpoints["kafka"], SESSIONS.name, [(str(uuid4()), b"{broken")])
+    lake.land()
+    assert (
+        lake.ask("SELECT topic, value::VARCHAR, why FROM landed.unread")
+        == [(SESSIONS.name, "{broken", "Undecodable: content-type is missing")]
+        or "missing" in lake.ask("SELECT why FROM landed.unread")[0][0]
+    )
+    assert "can't be read" in lake.land()
+    assert lake.ask("SELECT count(*) FROM landed.unread") == [(1,)]
+
+
+def test_models__are_built_and_their_tests_hold(lake: Lake) -> None:
+    code, said = lake.dbt("build")
+    assert code == 0, said
+    ((purchases, paid),) = lake.ask("SELECT sum(bought), sum(paid) FROM analytics.funnel")
+    assert int(purchases) >= PURCHASES
+    assert 0 < int(paid) <= int(purchases)
+    assert lake.ask("SELECT count(*) FROM analytics.revenue WHERE net <= 0") == [(0,)]
+
+
+def test_a_hole_in_the_lake__fails_a_model_s_test(lake: Lake, tmp_path: Path) -> None:
+    """The tests can fail: without one event of a stream, its versions have a gap."""
+    holed = Lake(lake.python, tmp_path / "lake", lake.system, lake.state)
+    shutil.copytree(lake.folder, holed.folder)
+    holed.ask(DELETE_ONE.format("PractitionerAssigned"))
+    code, said = holed.dbt("test", "--select", "event_versions_have_no_gap")
+    assert code == 1, said
+    assert "event_versions_have_no_gap" in said
+
+
+def test_report__is_one_file_that_needs_nothing_else(lake: Lake) -> None:
+    lake.ran("report")
+    page = (lake.folder / "report.html").read_text("utf-8")
+    assert page.count("<svg") >= 8
+    elsewhere = set(re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?(?!#)([^"\')\s>]+)', page))
+    assert elsewhere == set()
+    assert not re.search(r"https?://(?!www\.w3\.org/)", page)
+    assert "#0a0" not in page, "every colour follows the reader's"
+
+
+def test_verify__agrees_with_the_owners_and_names_the_range_that_differs(lake: Lake, tmp_path: Path) -> None:
+    ask, bootstrap = f"{ROOT}/booking counts --state {lake.state}", lake.system.endpoints["kafka"]
+    land = f"{lake.python} {EXAMPLE}/land.py --bootstrap {bootstrap} --lake {lake.folder}"
+    assert "no difference" in lake.ran("verify", "--ask", ask, "--land", land)
+    told = tmp_path / "counts.ndjson"
+    counted = booking("counts", "--until", "2100-01-01T00:00:00", state=lake.state)
+    assert counted.returncode == 0, counted.stderr
+    told.write_text(counted.stdout)
+    lake.land()
+    missing = Lake(lake.python, tmp_path / "lake", lake.system, lake.state)
+    shutil.copytree(lake.folder, missing.folder)
+    ((session,),) = missing.ask(DELETE_ONE.format("SessionScheduled"))
+    ((profile,),) = missing.ask(DELETE_ONE.format("PractitionerProfile"))
+    code, said = missing.run("verify", "--counts", str(told))
+    assert code == 1
+    assert f"{SESSIONS.name} keys …{session[-1]}: " in said
+    assert f"booking.directory.practitioners.v1 keys …{profile[-1]}: " in said
+    assert "(-1)" in said
+    others = [line for line in said.splitlines() if "notifications" not in line]  # they go on being sent
+    assert len(others) == 2, said
+
+
+async def _made_anew(bootstrap: str, topics: list[str]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics(topics)
+        async with asyncio.timeout(60):
+            while set(topics) & set(await admin.list_topics()):  # noqa: ASYNC110 - a broker tells nobody
+                await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+    await create_topics(bootstrap)
+
+
+def test_topics_deleted_and_published_again__nothing_lost_nothing_twice(lake: Lake) -> None:
+    """An offset of a topic that is gone means nothing: its id tells that, and `ce_id` which records are known."""
+    bootstrap, names = lake.system.endpoints["kafka"], [TRANSACTIONS.name, SESSIONS.name]
+    before = lake.ask(f"SELECT DISTINCT ce_id::VARCHAR FROM landed.event WHERE topic IN {tuple(names)}")
+    asyncio.run(_made_anew(bootstrap, names))
+    story = cast(lake.system)
+    bought = [story.buy()["id"] for _ in range(3)]
+    for service in ("checkout", "consultation"):
+        again = booking("republish", "--service", service, state=lake.state)
+        assert again.returncode == 0, again.stdout + again.stderr
+    said = ""
+
+    def landed() -> bool:
+        nonlocal said
+        said += lake.land()
+        found = lake.ask(f"SELECT count(DISTINCT key) FROM landed.event WHERE key IN {tuple(bought)}")
+        return found == [(3,)]
+
+    until("what was bought since is landed", landed)
+    assert "was created anew" in said
+    after = lake.ask(f"SELECT ce_id::VARCHAR FROM landed.event WHERE topic IN {tuple(names)}")
+    assert set(before) - set(after) == set(), "lost"
+    assert len(after) == len(set(after)), "twice"
+    published = asyncio.run(_published(bootstrap))
+    assert {(id_,) for topic, id_ in published if topic in names} - set(after) == set(), "lost"
+    assert lake.dbt("test", "--select", "event_versions_have_no_gap")[0] == 0
+
+
+def test_erased__nothing_of_the_person_is_anywhere_in_the_lake(lake: Lake) -> None:
+    """E4, downstream: rows, marts, Parquet, and the bytes of deleted rows in the database's own file."""
+    mark = f"kenari{uuid4().hex}"
+    story = cast(lake.system)
+    profile = {
+        "name": f"Dr. {mark}",
+        "bio": f"Bio {mark}",
+        "profession": mark,
+        "tiers": ["gold"],
+        "timezone": "Asia/Jakarta",
+        "active": True,
+    }
+    lake.system.put(story.admin, "checkout", f"/v1/practitioners/{story.practitioner.sub}", profile)
+    story.schedule(story.request(story.paid()))
+    person = story.practitioner.sub
+
+    def known() -> bool:
+        lake.land()
+        return lake.ask(f"SELECT count(*) FROM landed.event WHERE data::VARCHAR LIKE '%{mark}%'") != [(0,)]
+
+    until("the profile is landed", known)
+    until("the schedule is landed", lambda: lake.land() and lake.ask(_DATED.format(person))[0][0] > 0)
+    assert lake.dbt("run")[0] == 0
+    lake.ran("parquet")
+    lake.ran("report")
+    assert _holding(lake, mark) >= {"lake.duckdb", "report.html"}
+    assert _tables_with(lake, mark) >= {"landed.event", "analytics.practitioner_load"}
+
+    erased = booking("erase", str(person), state=lake.state)
+    assert erased.returncode == 0, erased.stdout + erased.stderr
+    until("the erasure is landed", lambda: lake.land() and lake.ask(_ERASED.format(person))[0][0] > 0)
+    assert "Nothing of the people who were erased" in lake.ran("erase")
+    lake.ran("report")
+    assert _tables_with(lake, mark) == set()
+    assert _holding(lake, mark) == set()
+    assert lake.ask(_DATED.format(person))[0][0] > 0, "events stay, as ids alone"
+    lake.land("--again")
+    assert _tables_with(lake, mark) == set(), "what comes again is forgotten again"
+
+
+_DATED = "SELECT count(*) FROM landed.event WHERE type = 'SessionScheduled' AND data->>'practitioner_id' = '{}'"
+_ERASED = "SELECT count(*) FROM landed.event WHERE type = 'PersonErased' AND key = '{}'"
+
+
+def _holding(lake: Lake, mark: str) -> set[str]:
+    """The files of the lake that hold these bytes; of Parquet what it says once it is read, as it is compressed."""
+    files = [path for path in lake.folder.rglob("*") if path.is_file()]
+    found = {path.name for path in files if mark.encode() in path.read_bytes()}
+    parquet = (
+        f"SELECT count(*) FROM read_parquet('{lake.folder}/parquet/*/*/*.parquet') WHERE data::VARCHAR LIKE '%{mark}%'"
+    )
+    return found | ({"parquet"} if lake.ask(parquet) != [(0,)] else set())
+
+
+def _tables_with(lake: Lake, mark: str) -> set[str]:
+    tables = lake.ask(
+        "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
+    )
+    return {
+        table
+        for (table,) in tables
+        if lake.ask(f"SELECT count(*) FROM {table} t WHERE t::VARCHAR LIKE '%{mark}%'") != [(0,)]
+    }
