@@ -27,7 +27,7 @@ class Spread(LoadFileScheduling):
         return PAGES if file.startswith(PAGES) else STORIES
 
 
-OF_THEIR_OWN = {"tests/e2e/test_audit.py", "tests/e2e/test_erase.py"}
+OF_THEIR_OWN = {"tests/e2e/test_audit.py", "tests/e2e/test_erase.py", "tests/e2e/test_seed.py"}
 """Each has a stack of its own, which no other test should meet."""
 
 

@@ -3,8 +3,10 @@
 from importlib.resources import files
 
 from booking_outbox._counts import Count, counts
+from booking_outbox._encoding import Outgoing
 from booking_outbox._errors import LeadLost, LockBusy, OutboxError, StoreOlderThanTopic, Unpublished
 from booking_outbox._metrics import RelayMetrics
+from booking_outbox._publisher import Publisher
 from booking_outbox._reading import EventTopic, Published, StateTopic
 from booking_outbox._relay import Relay
 from booking_outbox._republish import Republished, Selection, republish
@@ -17,8 +19,10 @@ __all__ = [
     "LeadLost",
     "LockBusy",
     "OutboxError",
+    "Outgoing",
     "Progress",
     "Published",
+    "Publisher",
     "Relay",
     "RelayMetrics",
     "Republished",

@@ -1,6 +1,8 @@
-"""`booking seed`: a believable platform of any size.
+"""`booking seed`: a believable platform of any size, as if it had happened (deploy/proof/README.md, The seed).
 
-People and catalogue come through the public interface. Sales and sessions, which reach months back, come as the same
-events that commands make: decided by the services' own deciders with a clock in the past, written by their own
-append statements, so that every constraint, row and mark is there as if it had happened.
+people, times     who there is, what is sold, when people do things
+story             what becomes of each purchase, as commands with the clock of their time
+streams           the commands told to the services' own deciders, in memory
+messages, rows    what each service keeps of it
+write, command    COPY, marks for the relay, progress
 """

@@ -1,136 +1,91 @@
-"""`booking seed`: people and catalogue by HTTP, then the purchases, several at a time, with progress."""
+"""`booking seed`: people and catalogue, then the purchases, in bulk and with progress; it ends when all is settled."""
 
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from random import Random
-from typing import Annotated, Any, TypeVar
-from uuid import UUID, uuid5
+from itertools import islice
+from typing import Annotated, Any
 
-import httpx2
-import psycopg
 import typer
 from rich import progress
 
+from booking_contracts.zones import zone
 from booking_local.commands import AsJson, State, layout_of
 from booking_local.failure import Failure
-from booking_local.stack import control, secrets
+from booking_local.stack import control
 from booking_local.stack.people import offer
-from booking_local.stack.secrets import Secrets, sign
-from booking_proof.seed.story import People, Somebody, purchases
-from booking_proof.seed.streams import Product, snapshot, write_purchase
+from booking_process.settings import ServiceSettings
+from booking_proof.seed.people import HOUSE, Somebody
+from booking_proof.seed.rows import Rows
+from booking_proof.seed.story import Platform, Size
+from booking_proof.seed.streams import told
+from booking_proof.seed.times import NoTimeError
+from booking_proof.seed.write import PATIENCE, Databases
+from checkout.ranking.listing import Months
 
-AT_ONCE = 8
+CHUNK = 2_000
+"""Purchases that are written at once."""
 _OFFERED = 5
-HOUSE = UUID("6a1c5e0e-7d53-4f0a-8f0e-3f9d6b1e2c40")
-TIERS = ("silver", "gold", "platinum")
-T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 
 
-class Platform:
-    """The services and who may fill them."""
+async def fill(endpoints: Mapping[str, Any], size: Size, show: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make everything, and wait until it is published and in the calendar; how many, and who."""
+    platform = Platform(size)
+    months = Months(zone(ServiceSettings.model_fields["platform_timezone"].default))
+    people = {str(one.id): one for one in (*platform.members, *(each.person for each in platform.practitioners))}
+    rows = Rows(people, size.seed, size.until, months, told=size.months > 0)
+    counts = Counter({"practitioners": size.practitioners, "members": size.members})
+    databases = await Databases.open(endpoints)
+    try:
+        await databases.products(platform.products)
+        await databases.practitioners(platform.practitioners, months)
+        show("people", size.practitioners, size.practitioners + size.members)
+        await databases.members(platform.members, size.seed)
+        show("people", size.practitioners + size.members, size.practitioners + size.members)
+        done = 0
+        for stories in _chunks(platform):
+            chunk = rows.chunk(told(story, size.seed, size.until) for story in stories)
+            await databases.write(chunk, months)
+            counts.update(chunk.counts)
+            show("purchases", done := done + len(stories), size.purchases)
+        completed = [one for one in (*platform.assessments, *platform.unconverted()) if one.completed_at <= size.until]
+        counts["assessments"] = await databases.assessments(completed, size.seed)
+        await _settled(databases, show)
+    finally:
+        await databases.close()
+    return dict(counts), {
+        "products": [{"id": str(one.id), "tier": one.tier} for one in platform.products],
+        "practitioners": [
+            _named(one.person) | {"name": one.name, "tiers": list(one.tiers)} for one in platform.practitioners
+        ],
+        "members": [_named(one) for one in platform.members if one.erased_at is None],
+    }
 
-    def __init__(self, endpoints: Mapping[str, Any], keys: Secrets, http: httpx2.AsyncClient, show: Progress) -> None:
-        self._endpoints, self._secrets, self._http, self._progress = endpoints, keys, http, show
 
-    async def fill(
-        self, practitioners: int, members: int, sessions: int, months: int, seed: int
-    ) -> tuple[dict[str, int], dict[str, list[dict[str, Any]]]]:
-        """Make everything; return how many, and who. The same seed again adds purchases to the same people."""
-        people = People(seed)
-        offering = [people.one() for _ in range(practitioners)]
-        buying = [people.one() for _ in range(members)]
-        tiers = {one.id: [TIERS[n % len(TIERS)]] for n, one in enumerate(offering)}
-        products = {tier: await self._product(tier) for tier in TIERS}
+def _chunks(platform: Platform) -> Iterator[list[Any]]:
+    stories = platform.stories()
+    while found := list(islice(stories, CHUNK)):
+        yield found
 
-        async def practitioner(one: Somebody) -> None:
-            await self._put(f"/v1/practitioners/{one.id}", people.profile(one, tiers[one.id]))
 
-        await self._each("practitioners", offering, practitioner, practitioners)
-        await self._each("members", buying, self._member, members)
-        random, today = Random(seed), datetime.now(UTC).date()  # noqa: S311 - a story, no key
-        ids = [one.id for one in buying]
-        stories = purchases(ids, practitioners, sessions, months=months, random=random, today=today)
-        taken = 0
-        async with AsyncExitStack() as stack:
-            pairs: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue()
-            for _ in range(AT_ONCE):
-                pairs.put_nowait((await self._connect(stack, "checkout"), await self._connect(stack, "consultation")))
-
-            async def one(story: Any) -> None:
-                nonlocal taken
-                who = offering[story.practitioner].id
-                pair = await pairs.get()
-                try:
-                    taken += not await write_purchase(*pair, story, who, products[tiers[who][0]])
-                finally:
-                    pairs.put_nowait(pair)
-
-            await self._each("sessions", stories, one, sessions)
-        counts = {"practitioners": practitioners, "members": members, "purchases": sessions, "unscheduled": taken}
-        return counts, {
-            "products": [{"id": str(one.snapshot.id), "tier": tier} for tier, one in products.items()],
-            "practitioners": [_named(one) | {"tiers": tiers[one.id]} for one in offering],
-            "members": [_named(one) for one in buying],
-        }
-
-    async def _connect(self, stack: AsyncExitStack, name: str) -> Any:
-        conn = await psycopg.AsyncConnection.connect(self._endpoints["postgres"][name], autocommit=True)
-        return await stack.enter_async_context(conn)
-
-    async def _each(self, what: str, items: Iterable[T], work: Callable[[T], Awaitable[None]], total: int) -> None:
-        """Work on all items, AT_ONCE at a time, and stop at the first failure."""
-        source, done = iter(items), 0
-
-        async def worker() -> None:
-            nonlocal done
-            for item in source:
-                await work(item)
-                done += 1
-                self._progress(what, done, total)
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(worker())
-
-    async def _product(self, tier: str) -> Product:
-        body = {
-            "name": f"Konseling {tier}",
-            "kind": "counseling",
-            "tier": tier,
-            "duration_minutes": 60,
-            "price": {"amount": 150_000 + 100_000 * TIERS.index(tier), "currency": "IDR"},
-            "payment_ttl_minutes": 1440,
-            "request_limit_minutes": 10080,
-            "auto_start": False,
-            "active": True,
-        }
-        product_id = uuid5(HOUSE, tier)
-        await self._put(f"/v1/products/{product_id}", body)
-        return snapshot(product_id, body)
-
-    async def _member(self, one: Somebody) -> None:
-        claims: dict[str, Any] = {
-            "email": one.email,
-            "phone_number": one.phone,
-            "zoneinfo": one.timezone,
-            "locale": "id",
-        }
-        token = sign(self._secrets, roles=["member"], sub=str(one.id), name=one.name, **claims)
-        self._check(await self._http.get("/v1/me", headers={"Authorization": f"Bearer {token}"}))
-
-    async def _put(self, path: str, body: Mapping[str, Any]) -> None:
-        token = sign(self._secrets, roles=["admin"], sub=str(HOUSE))
-        self._check(await self._http.put(path, json=body, headers={"Authorization": f"Bearer {token}"}))
-
-    @staticmethod
-    def _check(answer: httpx2.Response) -> None:
-        if answer.is_error:
-            raise Failure(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}")
+async def _settled(databases: Databases, show: Progress) -> None:
+    """Until the relays have sent what is marked and the calendar has taken it; as long as something moves."""
+    for what, look in (("published", databases.waiting), ("calendar", databases.uncalendared)):
+        most = least = await look()
+        moved = time.monotonic()
+        while (left := await look()) > 0:
+            if left < least:
+                least, moved = left, time.monotonic()
+            if time.monotonic() - moved > PATIENCE.total_seconds():
+                raise Failure(f"{what}: {left:,} have not moved for {PATIENCE}; are the services up (booking status)?")
+            most = max(most, left)
+            show(what, most - left, most)
+            await asyncio.sleep(0.2)
+        show(what, most, most)
 
 
 def _named(one: Somebody) -> dict[str, Any]:
@@ -150,17 +105,33 @@ def _offered(people: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]
 
 def seed(
     *,
-    practitioners: Annotated[int, typer.Option(min=1, help="How many practitioners.")] = 20,
-    members: Annotated[int, typer.Option(min=1, help="How many members.")] = 100,
-    sessions: Annotated[int, typer.Option(min=0, help="How many purchases, most with a session.")] = 200,
+    practitioners: Annotated[
+        int | None, typer.Option(min=1, help="How many practitioners; by default one for each 200 purchases, least 20.")
+    ] = None,
+    members: Annotated[
+        int | None, typer.Option(min=1, help="How many members; by default one for each 4 purchases, least 100.")
+    ] = None,
+    purchases: Annotated[int, typer.Option("--sessions", min=0, help="How many purchases, most with a session.")] = 200,
     months: Annotated[int, typer.Option(min=0, max=60, help="How far back they reach; 0: all go on now.")] = 6,
-    number: Annotated[int, typer.Option("--seed", help="The same number gives the same people.")] = 1,
+    number: Annotated[int, typer.Option("--seed", help="The same number gives the same, with the same --until.")] = 1,
+    until: Annotated[
+        datetime | None, typer.Option(help="When the last thing happened, in UTC; by default the last full hour.")
+    ] = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Fill the running stack with a believable platform: six months of purchases and sessions, and what goes on now."""
     layout = layout_of(state)
     endpoints, began = control.endpoints(layout), time.monotonic()
+    ended = until.replace(tzinfo=UTC) if until else datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    size = Size(
+        practitioners or max(20, purchases // 200),
+        members or max(100, purchases // 4),
+        purchases,
+        months,
+        number,
+        ended,
+    )
     bars = progress.Progress(
         progress.TextColumn("{task.description:<14}"),
         progress.BarColumn(),
@@ -173,18 +144,17 @@ def seed(
     def show(what: str, done: int, total: int) -> None:
         if what not in tasks:
             tasks[what] = bars.add_task(what, total=total)
-        bars.update(tasks[what], completed=done)
-
-    async def fill() -> tuple[dict[str, int], dict[str, list[dict[str, Any]]]]:
-        async with httpx2.AsyncClient(base_url=endpoints["checkout"], timeout=30, trust_env=False) as http:
-            platform = Platform(endpoints, secrets.load(layout), http, show)
-            return await platform.fill(practitioners, members, sessions, months, number)
+        bars.update(tasks[what], completed=done, total=total)
 
     with bars:
-        made, people = asyncio.run(fill())
+        try:
+            made, people = asyncio.run(fill(endpoints, size, show))
+        except NoTimeError as error:
+            raise Failure(str(error)) from error
     offer(layout, _offered(people))
     seconds = time.monotonic() - began
     if as_json:
-        print(json.dumps({**made, "seconds": round(seconds, 1), "people": people}))
+        print(json.dumps({**made, "seconds": round(seconds, 1), "until": ended.isoformat(), "people": people}))
     else:
-        print(f"Made {', '.join(f'{count:,} {what}' for what, count in made.items())} in {seconds:.1f} s.")
+        told_of = ", ".join(f"{count:,} {what}" for what, count in made.items())
+        print(f"Made {told_of} in {seconds:.1f} s, until {ended:%Y-%m-%dT%H:%M}.")

@@ -1,164 +1,134 @@
-"""Writing a purchase into the services' own stores, command by command, each with the clock of its time."""
+"""A story told to the services' own deciders, in memory: the events as they are stored, and what is beside them.
+
+Ids and correlations are drawn from the story's own random, so the same story is the same to the byte. What the append
+statements keep beside the events (rows, reviews, refunds, words) comes of the aggregates' own `parameters`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
-from typing import Any
-from uuid import UUID, uuid4
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any, Generic, TypeVar
+from uuid import UUID
 
-import psycopg
-
-from booking_contracts.ids import uuid7
-from booking_contracts.money import Money
-from booking_contracts.transactions import ProductSnapshot
-from booking_proof.seed.story import Purchase
-from booking_store import Cause, CommandContext, FreeText, Outcome, Refused, handle
-from checkout.transactions import commands as sale
-from checkout.transactions.state import State as SaleState
-from checkout.transactions.store import TRANSACTION
-from consultation.entitlements.domain import Entitlement
-from consultation.sessions import commands as session
-from consultation.sessions.store import SESSION, Overlapped
-from consultation.sessions.times import LocalTimes
-
-Connection = psycopg.AsyncConnection[Any]
-LINK = "https://meet.google.com/abc-defg-hij"
-RESULT = "https://drive.google.com/file/d/1AbCdEfGhIjKlMnOpQrStUvWxYz012345/view"
-
-SESSION_UNGUARDED = replace(
-    SESSION, parameters=lambda change: {**SESSION.parameters(change), "entitlement_version": None}
+from booking_contracts.envelope import metadata
+from booking_contracts.event import Event
+from booking_contracts.transactions import (
+    PaymentNeedsReview,
+    PaymentReviewSettled,
+    RefundFailed,
+    RefundRequested,
+    TransactionRefunded,
 )
+from booking_proof.seed.story import Step, Story, uuid4_of, uuid7_at
+from booking_store import Aggregate, Cause, Change, CommandContext, FreeText
+from checkout.transactions.store import TRANSACTION
+from consultation.sessions.store import SESSION
+
+C = TypeVar("C")
+S = TypeVar("S")
+_ABOUT_MONEY = PaymentNeedsReview | PaymentReviewSettled | RefundRequested | TransactionRefunded | RefundFailed
 
 
 class ImpossibleStoryError(Exception):
-    """A decider refused what the seed asks: the story is impossible."""
+    """A decider refused what the seed tells: the story is impossible."""
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """What is sold."""
+class Told:
+    """One event as its store keeps it."""
 
-    snapshot: ProductSnapshot
-    price: Money
-    request_limit_minutes: int
-
-
-async def write_purchase(
-    checkout: Connection, consultation: Connection, one: Purchase, who: UUID, product: Product
-) -> bool:
-    """Write a purchase and its session; False when the session's hour was taken (it then stays unscheduled).
-
-    Each stream is one transaction: between two commands of months ago the timers would find it overdue and act.
-    """
-    async with checkout.transaction():
-        paid = await _sale(checkout, one, who, product)
-    if paid is None or one.end in ("unpaid", "paid"):
-        return True
-    async with consultation.transaction():
-        return await _session(consultation, one, who, paid)
+    version: int
+    id: UUID
+    event: Event
+    data: str
+    actor: str
+    metadata: str
+    correlation_id: str
+    at: datetime
 
 
-async def _session(conn: Connection, one: Purchase, who: UUID, paid: Entitlement) -> bool:
-    writer = _SessionWriter(conn, one, who)
-    await writer.handle(session.Request(writer.member, writer.at(0), writer.id, paid))
-    if one.end == "pending":
-        return True
-    try:
-        await writer.handle(session.Schedule(writer.practitioner, writer.at(1), _times(one), LINK))
-    except Overlapped:
-        return False
-    await writer.end()
-    return True
+@dataclass(slots=True)
+class Stream(Generic[C, S]):
+    """One stream as it grows, and the words that were written along."""
+
+    aggregate: Aggregate[C, S]
+    id: UUID
+    state: S
+    events: list[Told] = field(default_factory=list[Told])
+    words: list[tuple[datetime, FreeText]] = field(default_factory=list[tuple[datetime, FreeText]])
+    reviews: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    refunds: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+
+    @classmethod
+    def of(cls, aggregate: Aggregate[C, S], stream_id: UUID) -> Stream[C, S]:
+        """One without events yet."""
+        return cls(aggregate, stream_id, aggregate.initial)
+
+    def tell(self, step: Step, random: Random, because: Told | None = None) -> None:
+        """Have it decided. ImpossibleStoryError for a refusal."""
+        command: Any = step.command
+        at = max(step.at, self.events[-1].at) if self.events else step.at
+        decision = self.aggregate.decide(command, self.state)
+        if not isinstance(decision, Sequence):
+            raise ImpossibleStoryError(f"{self.aggregate.stream_type} {self.id}: {command}: {decision}")
+        correlation = because.correlation_id if because else str(uuid4_of(random))
+        cause = self.aggregate.cause(command, Cause(step.actor, correlation, str(because.id) if because else None))
+        said = metadata(cause.actor, cause.correlation_id, cause.causation_id)
+        before = after = self.state
+        for event in decision:
+            after = self.aggregate.evolve(after, event, at)
+            version = len(self.events) + 1
+            told = Told(version, uuid7_at(at, random), event, event.to_json(), cause.actor, said, correlation, at)
+            self.events.append(told)
+        self.state = after
+        if step.words is not None and decision:
+            self.words.append((at, step.words))
+        if any(isinstance(event, _ABOUT_MONEY) for event in decision):
+            context = CommandContext(cause, at, text=step.words)
+            self._beside(self.aggregate.parameters(Change(command, before, decision, after, context)), at)
+
+    def _beside(self, written: Any, at: datetime) -> None:
+        """What append.sql keeps of reviews and refunds, and a provider's word on one."""
+        if "text" in written:
+            self.words.append((at, FreeText(written["text_id"], None, written["text"])))
+        for row in json.loads(written["reviews"]):
+            version = self.reviews[row["id"]]["version"] + 1 if row["id"] in self.reviews else 1
+            self.reviews[row["id"]] = {**self.reviews.get(row["id"], {}), **row, "version": version}
+        for row in json.loads(written["refunds_requested"]):
+            self.refunds[row["id"]] = {**row, "status": "requested", "requested_at": at, "settled_at": None}
+        for row in json.loads(written["refunds_settled"]):
+            if row["id"] in self.refunds:
+                self.refunds[row["id"]] |= {**row, "settled_at": at}
 
 
-async def _sale(conn: Connection, one: Purchase, who: UUID, product: Product) -> Entitlement | None:
-    made = uuid7()
-    offer = sale.Offer(product.snapshot, product.price, product.request_limit_minutes, auto_start=False, active=True)
-    candidate = sale.Candidate(who, frozenset({product.snapshot.tier}), active=True)
-    expires = one.bought_at + timedelta(days=1)
-    create = sale.Create(made, one.member, offer, candidate, "midtrans", expires)
-    await _sell(conn, made, create, f"member:{one.member}", one.bought_at)
-    if one.end == "unpaid":
-        return None
-    ids = sale.NewIds(uuid4(), uuid4(), uuid4(), uuid4())
-    settled, at = (one.bought_at + timedelta(minutes=minutes) for minutes in (6, 7))
-    pay = sale.ReportPayment("midtrans", f"seed-{made}", "paid", product.price, at, ids, settled_at=settled)
-    paid = await _sell(conn, made, pay, "service:midtrans", at)
-    return Entitlement(
-        made,
-        one.member,
-        who,
-        "paid",
-        product.snapshot.kind,
-        product.request_limit_minutes,
-        auto_start=False,
-        version=paid.version,
-    )
+@dataclass(slots=True)
+class Streams:
+    """A purchase's stream and its sessions', as far as they have come."""
+
+    story: Story
+    sale: Stream[Any, Any]
+    sessions: list[Stream[Any, Any]]
 
 
-async def _sell(conn: Connection, made: UUID, command: sale.Command, actor: str, at: datetime) -> Outcome[SaleState]:
-    try:
-        return await handle(conn, TRANSACTION, made, command, CommandContext(Cause(actor, str(made)), at))
-    except Refused as refused:
-        raise ImpossibleStoryError(f"{command}: {refused}") from refused
+def told(story: Story, seed: int, until: datetime) -> Streams:
+    """The streams of a story by `until`; what services made of a step is told with it."""
+    random = Random(f"streams {seed} {story.number}")  # noqa: S311 - a story, no key
+    streams: list[Stream[Any, Any]] = [Stream.of(TRANSACTION, story.sale)]
+    streams += [Stream.of(SESSION, session_id) for session_id in story.sessions]
+    for step in story.steps:
+        if step.at > until:
+            break
+        stream = streams[step.stream]
+        seen = len(stream.events)
+        stream.tell(step, random)
+        for reaction in step.then:
+            causes = [one for one in stream.events[seen:] if type(one.event).__name__ in _LEADS_TO]
+            streams[reaction.stream].tell(reaction, random, causes[-1] if causes else None)
+    return Streams(story, streams[0], [one for one in streams[1:] if one.events])
 
 
-class _SessionWriter:
-    """One session, command by command."""
-
-    def __init__(self, conn: Connection, one: Purchase, who: UUID) -> None:
-        self.id = uuid7()
-        self.member = session.Actor("member", one.member)
-        self.practitioner = session.Actor("practitioner", who)
-        self._conn, self._one = conn, one
-
-    def at(self, hours: float) -> datetime:
-        """The clock, so long after the payment."""
-        return self._one.bought_at + timedelta(minutes=10, hours=hours)
-
-    async def handle(self, command: session.Command, text: FreeText | None = None) -> None:
-        """As the service does it, but for the guard: the purchase is written here, not consumed. Raises Overlapped."""
-        context = CommandContext(Cause("system", str(self._one.member)), command.at, text=text)
-        try:
-            await handle(self._conn, SESSION_UNGUARDED, self.id, command, context)
-        except Refused as refused:
-            raise ImpossibleStoryError(f"{command}: {refused}") from refused
-
-    async def end(self) -> None:
-        on = self._one.starts_at
-        match self._one.end:
-            case "canceled":
-                words = FreeText(uuid7(), self._one.member, "Berhalangan hadir")
-                await self.handle(session.Cancel(self.member, self.at(5), "canceled_by_member", words.id), words)
-            case "failed":
-                admin = session.Actor("admin", uuid4())
-                words = FreeText(uuid7(), uuid4(), "Gangguan teknis")
-                await self.handle(session.Fail(admin, on, "technical", words.id), words)
-            case "on_progress":
-                await self.handle(session.Start(self.practitioner, self.at(6)))
-            case "completed":
-                await self.handle(session.Start(self.practitioner, on))
-                words = FreeText(uuid7(), self._one.member, "Catatan sesi", RESULT)
-                done = session.UploadResult(
-                    self.practitioner, on + timedelta(hours=1), words.id, has_link=True, has_notes=True
-                )
-                await self.handle(done, words)
-            case _:
-                return
-
-
-def _times(one: Purchase) -> LocalTimes:
-    return LocalTimes(one.day, time(one.hour), time(one.hour + 1), "Asia/Jakarta")
-
-
-def snapshot(product_id: UUID, body: Mapping[str, Any]) -> Product:
-    kept = ProductSnapshot(
-        id=product_id,
-        name=body["name"],
-        kind=body["kind"],
-        tier=body["tier"],
-        duration_minutes=body["duration_minutes"],
-    )
-    return Product(kept, Money(**body["price"]), body["request_limit_minutes"])
+_LEADS_TO = frozenset({"PractitionerReassigned", "RefundRequested", "TransactionRefunded"})

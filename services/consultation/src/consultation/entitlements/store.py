@@ -95,11 +95,11 @@ async def note(conn: Connection, event: TransactionEvent, version: int) -> None:
         case _:
             await conn.execute(
                 "UPDATE entitlement SET status = coalesce(%s, status), version = %s WHERE transaction_id = %s",
-                [_status_after(event), version, event.transaction_id],
+                [status_after(event), version, event.transaction_id],
             )
 
 
-def _status_after(event: TransactionEvent) -> str | None:
+def status_after(event: TransactionEvent) -> str | None:
     match event:
         case TransactionExpired():
             return "expired"

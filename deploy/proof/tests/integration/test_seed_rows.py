@@ -1,0 +1,88 @@
+"""What a seed writes in bulk is what the services' own commands leave, told one after the other."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from booking_contracts.zones import zone
+from booking_proof.seed.rows import Rows
+from booking_proof.seed.story import Platform, Size
+from booking_proof.seed.streams import told
+from booking_proof.seed.write import Databases
+from booking_store import Cause, CommandContext, handle
+from checkout.ranking.listing import Months
+from checkout.transactions.store import TRANSACTION
+from consultation.sessions.store import SESSION
+
+pytestmark = pytest.mark.servers
+UNTIL = datetime(2026, 11, 30, 6, tzinfo=UTC)
+UNGUARDED = replace(SESSION, parameters=lambda change: {**SESSION.parameters(change), "entitlement_version": None})
+OWN = {
+    "checkout": ("transaction", "payment_review", "refund", "free_text", "unpaid", "payment_session"),
+    "consultation": ("feedback_session", "time_claim", "session_text"),
+}
+# When the statement was run: in bulk it is when it happened. What checkout takes of sessions has no part in a command.
+BY_THE_CLOCK = {"updated_at", "recorded_at", "session_begun", "next_attempt_at"}
+CREATED_BY_THE_CLOCK = {"free_text"}
+
+
+async def rows_of(conn: psycopg.AsyncConnection[Any], table: str) -> list[dict[str, Any]]:
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(f"SELECT * FROM {table} ORDER BY 1, 2".encode())
+        left_out = BY_THE_CLOCK | ({"created_at"} if table in CREATED_BY_THE_CLOCK else set())
+        found = [{k: v for k, v in row.items() if k not in left_out} for row in await cursor.fetchall()]
+    return [row for row in found if row.get("open") != 0]  # a counter that came back to none
+
+
+async def events_of(conn: psycopg.AsyncConnection[Any]) -> list[Any]:
+    query = """SELECT stream_id, version, type, data::text, occurred_at, metadata ->> 'actor',
+                      (SELECT count(*) FROM outbox o WHERE o.position = e.position AND o.key = e.stream_id::text)
+               FROM events e ORDER BY stream_id, version"""
+    return await (await conn.execute(query)).fetchall()
+
+
+async def connected(fresh_database: Any) -> dict[str, psycopg.AsyncConnection[Any]]:
+    urls = {service: fresh_database(service).owner_url for service in OWN}
+    return {s: await psycopg.AsyncConnection.connect(url, autocommit=True) for s, url in urls.items()}
+
+
+async def test_bulk__is_what_the_commands_leave(fresh_database):
+    """Every rare story once, command by command by the services' own statements, and by COPY."""
+    size = Size(20, 60, 60, 6, 3, UNTIL)
+    platform = Platform(size)
+    present = Platform(Size(20, 60, 8, 0, 4, UNTIL))
+    stories = [*platform.stories(), *present.stories()]
+    one_by_one, bulk = await connected(fresh_database), await connected(fresh_database)
+    try:
+        for story in stories:
+            streams = [(one_by_one["checkout"], TRANSACTION, story.sale)]
+            streams += [(one_by_one["consultation"], UNGUARDED, session) for session in story.sessions]
+            done: list[Any] = []
+            for step in story.steps:
+                if step.at > UNTIL:
+                    break
+                done += [step, *step.then]
+            for step in done:
+                conn, aggregate, stream_id = streams[step.stream]
+                context = CommandContext(Cause(step.actor, "c"), step.at, text=step.words)
+                await handle(conn, aggregate, stream_id, step.command, context)
+
+        months = Months(zone("Asia/Jakarta"))
+        chunk = Rows({}, size.seed, UNTIL, months, told=False).chunk(told(story, size.seed, UNTIL) for story in stories)
+        databases = Databases(bulk, None, "")  # type: ignore[arg-type]
+        for _ in range(2):  # told again after a cut: nothing twice
+            await databases.write(chunk, months)
+
+        for service, tables in OWN.items():
+            assert await events_of(bulk[service]) == await events_of(one_by_one[service])
+            for table in tables:
+                expected = await rows_of(one_by_one[service], table)
+                assert expected, f"{table}: the stories fill each"
+                assert await rows_of(bulk[service], table) == expected, table
+    finally:
+        for conn in (*one_by_one.values(), *bulk.values()):
+            await conn.close()

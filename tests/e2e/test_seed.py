@@ -1,0 +1,44 @@
+"""`booking seed` on a running stack: all event types are in the topics, and the audit is green."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from tests.e2e.system import booking, local_stack
+
+from booking_contracts.topics import EVENTS, TOPICS
+
+pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
+
+
+async def types_in(bootstrap: str) -> set[str]:
+    """The short names of all events that are in the topics."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        parts = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
+        consumer.assign(parts)
+        ends, found = await consumer.end_offsets(parts), set[str]()
+        await consumer.seek_to_beginning(*parts)
+        waiting = {part for part in parts if ends[part]}
+        while waiting:
+            for records in (await consumer.getmany(timeout_ms=1000, max_records=5000)).values():
+                found |= {dict(one.headers)["ce_type"].decode().split(".")[-2] for one in records if one.value}
+            waiting = {part for part in waiting if await consumer.position(part) < ends[part]}
+        return found
+    finally:
+        await consumer.stop()
+
+
+def test_seeded__every_type_is_in_its_topic_and_nothing_differs(tmp_path: Path) -> None:
+    state = tmp_path / "stack"
+    with local_stack(state):
+        seeded = booking("seed", "--json", state=state)
+        assert seeded.returncode == 0, seeded.stdout + seeded.stderr
+        assert json.loads(seeded.stdout)["purchases"] == 200
+        endpoints = json.loads((state / "endpoints.json").read_text())
+        assert asyncio.run(types_in(endpoints["kafka"])) == set(EVENTS)
+        audited = booking("audit", state=state)
+        assert audited.returncode == 0, audited.stdout + audited.stderr
