@@ -46,9 +46,10 @@ def lines(wanted: Size) -> list[Any]:
     made = Platform(wanted)
     people = {str(one.id): one for one in (*made.members, *(each.person for each in made.practitioners))}
     rows = Rows(people, wanted.seed, UNTIL, MONTHS, told=True)
-    chunk = rows.chunk(told(story, wanted.seed, UNTIL) for story in made.stories())
+    chapters = list(made.chunks(100))
+    chunk = rows.chunk(told(story, wanted.seed, UNTIL) for each in chapters for story in each.stories)
     tables = [*chunk.copies.values(), *chunk.owned.values()]
-    rest = [made.practitioners, made.members, made.products, made.assessments, list(made.unconverted())]
+    rest = [made.practitioners, made.members, made.products, [each.assessments for each in chapters]]
     return [*(dict(each) for each in tables), dict(chunk.events), chunk.steps, chunk.consulted, chunk.unpaid, *rest]
 
 

@@ -7,7 +7,7 @@ from aiokafka.partitioner import murmur2 as reference_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_contracts.ids import murmur2, partition_of, state_id, uuid7
+from booking_contracts.ids import murmur2, partition_of, state_id, state_id_text, uuid7
 from booking_contracts.money import Money, from_provider
 
 
@@ -65,3 +65,4 @@ def test_a_state_rows_version_has_one_id():
     assert state_id("t", "k", 1) == state_id("t", "k", 1)
     assert len({state_id(t, k, v) for t in "ab" for k in "cd" for v in (1, 2)}) == 8
     assert state_id("t", "k", 1).version == 5
+    assert state_id_text("t", "k", 1) == str(state_id("t", "k", 1))

@@ -4,30 +4,23 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Annotated, Any
 
 import typer
 from rich import progress
 
-from booking_contracts.zones import zone
 from booking_local.commands import AsJson, State, layout_of
 from booking_local.failure import Failure
 from booking_local.stack import control
 from booking_local.stack.people import offer
-from booking_process.settings import ServiceSettings
 from booking_proof.seed.people import HOUSE, Somebody
-from booking_proof.seed.rows import Rows
+from booking_proof.seed.share import months, write_all
 from booking_proof.seed.story import Platform, Size
-from booking_proof.seed.streams import told
 from booking_proof.seed.times import NoTimeError
 from booking_proof.seed.write import PATIENCE, Databases
-from checkout.ranking.listing import Months
 
-CHUNK = 2_000
-"""Purchases that are written at once."""
 _OFFERED = 5
 Progress = Callable[[str, int, int], None]
 
@@ -35,25 +28,21 @@ Progress = Callable[[str, int, int], None]
 async def fill(endpoints: Mapping[str, Any], size: Size, show: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
     """Make everything, and wait until it is published and in the calendar; how many, and who."""
     platform = Platform(size)
-    months = Months(zone(ServiceSettings.model_fields["platform_timezone"].default))
-    people = {str(one.id): one for one in (*platform.members, *(each.person for each in platform.practitioners))}
-    rows = Rows(people, size.seed, size.until, months, told=size.months > 0)
     counts = Counter({"practitioners": size.practitioners, "members": size.members})
+    everybody = size.practitioners + size.members
+
+    def done(made: Counter[str]) -> None:
+        counts.update(made)
+        show("purchases", counts["purchases"], size.purchases)
+
     databases = await Databases.open(endpoints)
     try:
         await databases.products(platform.products)
-        await databases.practitioners(platform.practitioners, months)
-        show("people", size.practitioners, size.practitioners + size.members)
+        await databases.practitioners(platform.practitioners, months())
+        show("people", size.practitioners, everybody)
         await databases.members(platform.members, size.seed)
-        show("people", size.practitioners + size.members, size.practitioners + size.members)
-        done = 0
-        for stories in _chunks(platform):
-            chunk = rows.chunk(told(story, size.seed, size.until) for story in stories)
-            await databases.write(chunk, months)
-            counts.update(chunk.counts)
-            show("purchases", done := done + len(stories), size.purchases)
-        completed = [one for one in (*platform.assessments, *platform.unconverted()) if one.completed_at <= size.until]
-        counts["assessments"] = await databases.assessments(completed, size.seed)
+        show("people", everybody, everybody)
+        await write_all(endpoints, databases, platform, done)
         await _settled(databases, show)
     finally:
         await databases.close()
@@ -64,12 +53,6 @@ async def fill(endpoints: Mapping[str, Any], size: Size, show: Progress) -> tupl
         ],
         "members": [_named(one) for one in platform.members if one.erased_at is None],
     }
-
-
-def _chunks(platform: Platform) -> Iterator[list[Any]]:
-    stories = platform.stories()
-    while found := list(islice(stories, CHUNK)):
-        yield found
 
 
 async def _settled(databases: Databases, show: Progress) -> None:

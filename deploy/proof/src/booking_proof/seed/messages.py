@@ -6,26 +6,23 @@ or ended with nobody knowing whether they left (N3 to N5). What was due after `u
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
-from uuid import UUID
 
 from booking_contracts import envelope, wire
-from booking_contracts.ids import state_id
+from booking_contracts.ids import state_id_text
 from booking_contracts.sessions import PractitionerChanged, SessionEvent, SessionRescheduled, SessionScheduled
 from booking_contracts.topics import NOTIFICATIONS
 from booking_proof.seed.people import Somebody
-from booking_proof.seed.story import uuid7_at
+from booking_proof.seed.story import uuid7_text
 from booking_proof.seed.streams import Stream, Streams, Told
 from booking_proof.seed.times import after
 from booking_web.languages import language_for
 from notifier.rules import (
-    ADMINS,
     TABLE,
     Channel,
     CurrentState,
@@ -75,17 +72,18 @@ def standings(events: list[Told]) -> list[Standing]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
-    """A row of the ledger; `sent_at` of what was sent, delivered or not."""
+    """A row of the ledger; `sent_at` of what was sent, delivered or not. `about`: what all of its records say."""
 
-    id: UUID
+    id: str
     cause: Told
+    cause_id: str
     planned: PlannedMessage
     channel: Channel
     locale: str
-    session_id: UUID | None
-    transaction_id: UUID | None
+    session_id: str | None
+    transaction_id: str | None
     queued_at: datetime
     changed_at: datetime
     state: str = "pending"
@@ -102,55 +100,61 @@ class Message:
         """When it is tried, where it waits."""
         return max(self.planned.due_at, self.queued_at) if self.state == "pending" else None
 
-    def steps(self) -> Iterator[tuple[datetime, bytes]]:
+    def steps(self) -> list[tuple[datetime, bytes]]:
         """Its records, with their times: asked for, and what came of it."""
-        due = {"cause_event_id": str(self.cause.id), "locale": self.locale, "due_at": _instant(self.planned.due_at)}
-        yield self._record(1, "NotificationRequested", self.queued_at, due)
-        if self.sent_at is not None:
-            version = self.version - (self.state == "delivered")
-            said = {"attempt": self.attempts, "provider_message_id": self.provider_message_id}
-            yield self._record(version, "NotificationSent", self.sent_at, said)
-        said: dict[str, Any]
-        match self.state:
-            case "delivered":
-                assert self.delivered_at is not None
-                said = {"attempt": self.attempts, "at": _instant(self.delivered_at)}
-                yield self._record(self.version, "NotificationDelivered", self.changed_at, said)
-            case "failed" | "ambiguous":
-                kind = f"Notification{self.state.capitalize()}"
-                said = {"attempt": self.attempts, "code": self.reason}
-                yield self._record(self.version, kind, self.changed_at, said)
-            case "skipped":
-                said = {"attempt": self.attempts, "reason": self.reason}
-                yield self._record(self.version, "NotificationSkipped", self.changed_at, said)
-            case _:
-                pass
-
-    def _record(self, version: int, kind: str, at: datetime, said: Mapping[str, Any]) -> tuple[datetime, bytes]:
-        key, planned = str(self.id), self.planned
-        value: dict[str, Any] = {
-            "notification_id": key, "recipient_id": planned.recipient_id, "channel": self.channel,
-            "template": planned.template, "session_id": self.session_id and str(self.session_id),
-            "transaction_id": self.transaction_id and str(self.transaction_id), **said,
-        }  # fmt: skip
-        record = wire.record(
-            NOTIFICATIONS.source,
-            kind,
-            1,
-            key=key.encode(),
-            value=json.dumps({name: one for name, one in value.items() if one is not None}).encode(),
-            event_id=str(state_id(NOTIFICATIONS.name, key, version)).encode(),
-            time=envelope.rfc3339(at).encode(),
-            sequence=str(version).encode(),
-            metadata=envelope.metadata("system", self.cause.correlation_id, str(self.cause.id)).encode(),
-            traceparent=None,
+        planned = self.planned
+        # No JSON encoder, which takes as long as all the rest: ids, codes and times need no escape.
+        about = (
+            f'{{"notification_id":"{self.id}","recipient_id":"{planned.recipient_id}","channel":"{self.channel}",'
+            f'"template":"{planned.template}"'
         )
-        return at, record
+        if self.session_id is not None:
+            about += f',"session_id":"{self.session_id}"'
+        if self.transaction_id is not None:
+            about += f',"transaction_id":"{self.transaction_id}"'
+        by = envelope.metadata("system", self.cause.correlation_id, self.cause_id).encode()
+        asked = f',"cause_event_id":"{self.cause_id}","locale":"{self.locale}","due_at":"{_instant(planned.due_at)}"}}'
+        found = [_record(self.id, 1, "NotificationRequested", self.queued_at, about + asked, by=by)]
+        about += f',"attempt":{self.attempts}'
+        if self.sent_at is not None:
+            said = f',"provider_message_id":"{self.provider_message_id}"}}' if self.provider_message_id else "}"
+            version = self.version - (self.state == "delivered")
+            found.append(_record(self.id, version, "NotificationSent", self.sent_at, about + said, by=by))
+        if self.delivered_at is not None:
+            said = f',"at":"{_instant(self.delivered_at)}"}}'
+            found.append(_record(self.id, self.version, "NotificationDelivered", self.changed_at, about + said, by=by))
+        elif (kind := _ENDS.get(self.state)) is not None:
+            said = f',"{kind[1]}":"{self.reason}"}}'
+            found.append(_record(self.id, self.version, kind[0], self.changed_at, about + said, by=by))
+        return found
+
+
+_ENDS = {
+    "failed": ("NotificationFailed", "code"),
+    "ambiguous": ("NotificationAmbiguous", "code"),
+    "skipped": ("NotificationSkipped", "reason"),
+}
+
+
+def _record(key: str, version: int, kind: str, at: datetime, value: str, *, by: bytes) -> tuple[datetime, bytes]:
+    record = wire.record(
+        NOTIFICATIONS.source,
+        kind,
+        1,
+        key=key.encode(),
+        value=value.encode(),
+        event_id=state_id_text(NOTIFICATIONS.name, key, version).encode(),
+        time=envelope.rfc3339(at).encode(),
+        sequence=str(version).encode(),
+        metadata=by,
+        traceparent=None,
+    )
+    return at, record
 
 
 def _instant(at: datetime) -> str:
     """As the ledger's own query writes it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Ledger:
@@ -172,72 +176,87 @@ class Ledger:
             if type(told.event) not in TABLE:
                 continue
             queued_at = told.at + timedelta(milliseconds=random.randrange(30, 900))
+            ids = (getattr(told.event, name, None) for name in ("session_id", "transaction_id"))
+            session_id, transaction_id = (id_ and str(id_) for id_ in ids)
+            cause_id = str(told.id)
             for planned in messages_for(told.event, actor=told.actor, at=told.at):
                 person = self._people.get(planned.recipient_id)
+                locale = language_for(person and person.locale)
                 wanted = channels_to_write(
                     planned.recipient_id, _preferences(person, queued_at), is_timer=planned.fence is not None
                 )
                 for channel in wanted:
+                    id_ = uuid7_text(queued_at, random)
                     asked = Message(
-                        uuid7_at(queued_at, random), told, planned, channel, language_for(person and person.locale),
-                        getattr(told.event, "session_id", None), getattr(told.event, "transaction_id", None),
-                        queued_at, queued_at,
-                    )  # fmt: skip
-                    yield self._become(asked, person, timeline, random)
+                        id_, told, cause_id, planned, channel, locale, session_id, transaction_id, queued_at, queued_at
+                    )
+                    self._become(asked, person, timeline, random)
+                    yield asked
 
-    def _become(self, asked: Message, person: Somebody | None, timeline: list[Standing], random: Random) -> Message:
+    def _become(self, one: Message, person: Somebody | None, timeline: list[Standing], random: Random) -> None:
         """What came of it by `until`."""
-        planned = asked.planned
-        tried_at = max(planned.due_at, asked.queued_at) + after(timedelta(milliseconds=700), random, 0.7)
+        planned, until = one.planned, self._until
+        tried_at = max(planned.due_at, one.queued_at) + after(timedelta(milliseconds=700), random, 0.7)
         if random.random() < _OUTAGE:
             tried_at += after(timedelta(minutes=25), random)
-        dropped_at = _dropped(planned, timeline, asked.cause.at)
+        dropped_at = _dropped(planned, timeline, one.cause.at)
         if dropped_at is not None and dropped_at <= tried_at:
-            skipped = replace(asked, state="skipped", reason="superseded", version=2, changed_at=dropped_at)
-            return asked if dropped_at > self._until else skipped
-        if tried_at > self._until:
-            return asked
+            if dropped_at <= until:
+                _end(one, "skipped", "superseded", dropped_at)
+            return
+        if tried_at > until:
+            return
         standing = timeline[bisect_right(timeline, tried_at, key=lambda one: one.since) - 1] if timeline else None
         current = CurrentState(
             schedule_version=standing and standing.schedule_version,
             status=standing and standing.status,
             recipient_erased=person is not None and person.erased_at is not None and person.erased_at <= tried_at,
-            channel_wanted=asked.channel in channels(planned.recipient_id, _preferences(person, tried_at)),
+            channel_wanted=one.channel in channels(planned.recipient_id, _preferences(person, tried_at)),
         )
         reason = skip_reason(planned.fence, planned.useful_until, current, tried_at)
         if reason is not None:
-            return replace(asked, state="skipped", reason=reason, version=2, changed_at=tried_at)
-        if asked.channel == "whatsapp" and person is not None and person.phone is None:
-            late = max(planned.due_at, asked.queued_at) + ADDRESS_WAIT
-            failed = replace(asked, state="failed", reason="no_address", version=2, changed_at=late)
-            return failed if late <= self._until else asked
-        return self._tried(asked, tried_at, random)
+            _end(one, "skipped", reason, tried_at)
+        elif one.channel == "whatsapp" and person is not None and person.phone is None:
+            late = max(planned.due_at, one.queued_at) + ADDRESS_WAIT
+            if late <= until:
+                _end(one, "failed", "no_address", late)
+        else:
+            self._tried(one, tried_at, random)
 
-    def _tried(self, asked: Message, at: datetime, random: Random) -> Message:
-        channel, attempts = asked.channel, 1
+    def _tried(self, one: Message, at: datetime, random: Random) -> None:
+        channel, attempts = one.channel, 1
         at += after(timedelta(seconds=1.2 if channel == "email" else 0.5), random, 0.6)
         while random.random() < _AGAIN:  # "not now": a minute later once more, or ten
             attempts += 1
             at += after(timedelta(minutes=3), random)
+        ambiguous = random.random() < _AMBIGUOUS
+        if ambiguous:  # tried once more, and again nobody knows
+            attempts += 1
+            at += timedelta(seconds=random.randrange(5, 40))
         if at > self._until:
-            return asked
-        done = replace(asked, attempts=attempts, version=1 + 2 * attempts, changed_at=at)
-        if random.random() < _AMBIGUOUS:
-            at += timedelta(seconds=random.uniform(5, 40))
-            twice = replace(done, attempts=attempts + 1, version=done.version + 2, changed_at=at, ambiguities=2)
-            return replace(twice, state="ambiguous", reason=random.choice(("worker_died", "no_answer")))
-        if random.random() < _REFUSED[channel]:
-            return replace(done, state="failed", reason=random.choice(_REFUSALS[channel]))
-        if channel == "email":
-            return replace(done, state="sent", sent_at=at)
-        sent = replace(done, state="sent", sent_at=at, provider_message_id=f"wamid.{random.getrandbits(128):032X}")
+            return
+        one.attempts, version = attempts, 1 + 2 * attempts
+        if ambiguous:
+            one.ambiguities = 2
+            _end(one, "ambiguous", random.choice(("worker_died", "no_answer")), at, version)
+        elif random.random() < _REFUSED[channel]:
+            _end(one, "failed", random.choice(_REFUSALS[channel]), at, version)
+        else:
+            _end(one, "sent", None, at, version)
+            one.sent_at = at
+            if channel == "whatsapp":
+                self._arrived(one, at, random)
+
+    def _arrived(self, one: Message, at: datetime, random: Random) -> None:
+        one.provider_message_id = f"wamid.{random.getrandbits(128):032X}"
         arrived = at + after(timedelta(seconds=4), random, 1.5)
-        if random.random() > _READ or arrived > self._until:
-            return sent
-        delivered_at = arrived.replace(microsecond=0)
-        return replace(
-            sent, state="delivered", version=sent.version + 1, changed_at=arrived, delivered_at=max(at, delivered_at)
-        )
+        if random.random() < _READ and arrived <= self._until:
+            _end(one, "delivered", None, arrived, one.version + 1)
+            one.delivered_at = max(at, arrived.replace(microsecond=0))
+
+
+def _end(one: Message, state: str, reason: str | None, at: datetime, version: int = 2) -> None:
+    one.state, one.reason, one.changed_at, one.version = state, reason, at, version
 
 
 def _preferences(person: Somebody | None, at: datetime) -> Preferences:
@@ -255,6 +274,3 @@ def _dropped(planned: PlannedMessage, timeline: list[Standing], since: datetime)
         if one.since >= since and (one.schedule_version, one.status) != wanted:
             return one.since + timedelta(milliseconds=350)
     return None
-
-
-__all__ = ["ADMINS", "Ledger", "Message", "Standing", "standings"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, count, islice
 from random import Random
 from typing import Any, Literal
 from uuid import UUID
@@ -126,6 +126,15 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """So many stories, and the assessments that were finished, in the order of time."""
+
+    number: int
+    stories: list[Story]
+    assessments: list[Completed]
+
+
+@dataclass(frozen=True, slots=True)
 class Size:
     """How much is told. `months` 0: all goes on now. `until`: the end of what has happened."""
 
@@ -148,6 +157,14 @@ def uuid7_at(at: datetime, random: Random) -> UUID:
     return UUID(int=milliseconds << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1)
 
 
+def uuid7_text(at: datetime, random: Random) -> str:
+    """As `uuid7_at`, in text: what is many needs no object."""
+    bits = random.getrandbits(74)
+    number = int(at.timestamp() * 1000) << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
 def uuid4_of(random: Random) -> UUID:
     """A random id, of this random."""
     return UUID(int=random.getrandbits(128), version=4)
@@ -166,10 +183,12 @@ class Platform:
         self.members = sorted((people.member(n) for n in range(size.members)), key=lambda one: (one.joined_at, one.id))
         self.products = catalogue(size.seed, size.begins, size.until)
         self.agenda = Agenda()
-        self.assessments: list[Completed] = []
+        self._assessments: list[Completed] = []
         self._joined = [one.joined_at for one in self.members]
         self._staying = [one for one in self.members if one.erased_at is None]
-        self._sold = [one for one in self.products if self._serving(one.tier, size.begins)]
+        self._lately = size.until - timedelta(days=20)
+        self._served = {(tier, then): self._who(tier, then=then) for tier in TIERS for then in (True, False)}
+        self._sold = [one for one in self.products if self._served[one.tier, False][0]]
         self._shares = list(accumulate(one.share for one in self._sold))
         self._weeks: Counter[tuple[UUID, int]] = Counter()
         weeks = max(1, size.months * 30 / 7)
@@ -197,12 +216,24 @@ class Platform:
         for number, at in enumerate(times):
             yield _Life(self, number, at, told.get(number)).story()
 
-    def unconverted(self) -> Iterator[Completed]:
-        """Assessments that nobody bought anything for, about as many as the others."""
-        random = Random(f"assessments {self.size.seed}")  # noqa: S311 - a story, no key
-        for at in bought_at(len(self.assessments), self.size.begins, self.size.until, random):
-            member = self.member_at(at, random)
-            yield Completed(uuid4_of(random), member.id, at)
+    def chunks(self, size: int) -> Iterator[Chapter]:
+        """The stories, so many at a time, each with the assessments that some began with, and as many that led to
+        nothing; ask once."""
+        stories = self.stories()
+        for number in count():
+            self._assessments = []
+            found = list(islice(stories, size))
+            if not found:
+                return
+            random = Random(f"assessments {self.size.seed} {number}")  # noqa: S311 - a story, no key
+            for at in bought_at(len(self._assessments), self.size.begins, self.size.until, random):
+                self._assessments.append(Completed(uuid4_of(random), self.member_at(at, random).id, at))
+            completed = [one for one in self._assessments if one.completed_at <= self.size.until]
+            yield Chapter(number, found, sorted(completed, key=lambda one: (one.completed_at, one.id)))
+
+    def assessed(self, one: Completed) -> None:
+        """A purchase that goes on is of this assessment."""
+        self._assessments.append(one)
 
     def member_at(self, at: datetime, random: Random) -> Somebody:
         """Somebody who had joined by then, and has long to go until they leave."""
@@ -217,30 +248,31 @@ class Platform:
         """Something that is sold, by how much of it is."""
         return random.choices(self._sold, cum_weights=self._shares)[0]
 
+    def _who(self, tier: str, *, then: bool) -> tuple[list[Practitioner], list[float]]:
+        found = [one for one in self.practitioners if tier in one.tiers and (one.active or then)]
+        return found, list(accumulate(one.demand for one in found))
+
     def practitioner_at(
         self, tier: str, at: datetime, random: Random, *, but: Practitioner | None = None
     ) -> Practitioner:
         """Somebody who serves the tier and has room in that week: a few are much in demand."""
-        serving = [one for one in self._serving(tier, at) if one is not but]
-        if not serving:
-            raise NoTimeError(f"nobody else serves the tier {tier}")
+        serving, demand = self._serving(tier, at)
         week = at.toordinal() // 7
-        one = serving[0]
-        for _ in range(12):
-            one = random.choices(serving, [one.demand for one in serving])[0]
-            if self._weeks[one.person.id, week] < MOST_A_WEEK:
-                break
-        self._weeks[one.person.id, week] += 1
-        return one
+        for number in count():
+            one = random.choices(serving, cum_weights=demand)[0]
+            if one is not but and (self._weeks[one.person.id, week] < MOST_A_WEEK or number > 12):
+                self._weeks[one.person.id, week] += 1
+                return one
+        raise AssertionError("unreachable")
 
     def others(self, tier: str, at: datetime) -> int:
         """How many serve a tier."""
-        return len(self._serving(tier, at))
+        return len(self._serving(tier, at)[0])
 
-    def _serving(self, tier: str, at: datetime) -> list[Practitioner]:
-        """P1; who takes no clients any more took them until lately."""
-        lately = self.size.until - timedelta(days=20)
-        return [one for one in self.practitioners if tier in one.tiers and (one.active or at < lately)]
+    def _serving(self, tier: str, at: datetime) -> tuple[list[Practitioner], list[float]]:
+        """P1, with the sum of the demand for each and those before; who takes no clients any more took them until
+        lately."""
+        return self._served[tier, at < self._lately]
 
 
 class _Life:
@@ -474,7 +506,7 @@ class _Life:
             found = Completed(
                 self._id(), self._member.id, self._bought_at - after(timedelta(hours=20), self._random, 1.2)
             )
-            self._platform.assessments.append(found)
+            self._platform.assessed(found)
             self._assessment = Assessment(found.id, found.user_id)
         self._story.sessions.append(made := uuid7_at(at, self._random))
         number = len(self._story.sessions)
@@ -642,11 +674,3 @@ def _with_clock(command: Any, at: datetime) -> Any:
 
 def _fields(command: Any) -> dict[str, Any]:
     return {name: getattr(command, name) for name in command.__dataclass_fields__ if name != "name"}
-
-
-def scenarios() -> Sequence[Scenario]:
-    """What is told once at least."""
-    return tuple(ONCE)
-
-
-__all__ = ["TIERS", "Completed", "Platform", "Size", "Step", "Story", "uuid4_of", "uuid7_at"]

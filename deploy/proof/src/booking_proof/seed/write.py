@@ -38,7 +38,7 @@ from booking_contracts.topics import (
 from booking_outbox import Outgoing, Publisher
 from booking_proof.seed.people import HOUSE, Practitioner, Product, Somebody
 from booking_proof.seed.rows import COLUMNS, EVENTS, Chunk
-from booking_proof.seed.story import Completed, Step, uuid4_of
+from booking_proof.seed.story import Chapter, Step, uuid4_of
 from booking_proof.seed.streams import Stream
 from checkout.people.erasure import PERSON
 from checkout.ranking import figures, listing
@@ -136,7 +136,8 @@ class Databases:
             for table, lines in chunk.owned[service].items():
                 await _copy(conn, table, COLUMNS[table], lines)
             if service == "checkout":
-                await conn.execute(_UNPAID, [list(chunk.unpaid), list(chunk.unpaid.values())])
+                unpaid = sorted(chunk.unpaid.items())  # in one order, so that two chunks don't wait in a ring
+                await conn.execute(_UNPAID, [[user for user, _ in unpaid], [number for _, number in unpaid]])
 
     async def publish(self, topic: Topic, records: Sequence[tuple[datetime, bytes]]) -> None:
         """Send records in their order, those of each partition after one another."""
@@ -252,14 +253,13 @@ class Databases:
         )  # fmt: skip
         return (await self[service].execute(statement)).rowcount > 0
 
-    async def assessments(self, completed: Iterable[Completed], seed: int) -> int:
-        """What another system tells: records alone, in the order of time; how many."""
-        random = Random(f"records of assessments {seed}")  # noqa: S311 - a story, no key
-        found = sorted(completed, key=lambda one: (one.completed_at, one.id))
+    async def assessments(self, chapter: Chapter, seed: int) -> None:
+        """What another system tells: records alone."""
+        random = Random(f"records of assessments {seed} {chapter.number}")  # noqa: S311 - a story, no key
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
         await producer.start()
         try:
-            for one in found:
+            for one in chapter.assessments:
                 event = AssessmentCompleted(
                     assessment_id=one.id, user_id=one.user_id, completed_at=one.completed_at
                 )  # fmt: skip
@@ -274,7 +274,6 @@ class Databases:
                 )  # fmt: skip
         finally:
             await producer.stop()
-        return len(found)
 
     # Until all is settled -------------------------------------------------------------------------------------------
 
