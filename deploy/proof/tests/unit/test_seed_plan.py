@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from booking_contracts.topics import EVENTS, NOTIFICATIONS, SESSIONS, TRANSACTIONS, USER_SCHEDULE
+from booking_contracts.topics import (
+    EVENTS,
+    NOTIFICATIONS,
+    SESSION_STATES,
+    SESSIONS,
+    TRANSACTION_STATES,
+    TRANSACTIONS,
+    USER_SCHEDULE,
+)
 from booking_contracts.zones import zone
 from booking_proof.invariants import Claim, next_status, overlaps, too_many
 from booking_proof.seed.messages import Ledger, Message
@@ -70,7 +78,8 @@ def test_every_type_of_the_catalogue__is_told():
     steps = {record for message in messages for _, record in message.steps()}
     types |= {event.TYPE for event in NOTIFICATIONS.events if any(event.full_type().encode() in one for one in steps)}
     types |= {event.TYPE for topic in WRITTEN - {TRANSACTIONS, SESSIONS, NOTIFICATIONS} for event in topic.events}
-    types |= {event.TYPE for event in USER_SCHEDULE.events}  # the projector's, of the sessions
+    made_of_these = (USER_SCHEDULE, TRANSACTION_STATES, SESSION_STATES)  # by the projector and the relays
+    types |= {event.TYPE for topic in made_of_these for event in topic.events}
     assert set(EVENTS) - types == set()
 
 
@@ -171,6 +180,13 @@ def test_delays__are_those_of_people():
     assert timedelta(seconds=0) < middle(late) < timedelta(minutes=5)
     assert max(late) > timedelta(minutes=8)
     assert len(set(paid)) > 0.9 * len(paid)
+
+
+def test_ends__are_known_where_practitioners_say_them():
+    """S8."""
+    _, streams, _ = platform(size())
+    done = [each.state for one in streams for each in one.sessions if each.state.status == "completed"]
+    assert 0.4 * len(done) < sum(state.ended_at is not None for state in done) < 0.8 * len(done)
 
 
 def test_messages__are_told_as_the_notifier_tells_them():

@@ -43,7 +43,7 @@ TRANSACTION: Columns = (
 SESSION: Columns = (
     "id", "practitioner_id", "user_id", "transaction_id", "assessment_id", "kind", "auto_start", "respond_by",
     "schedule_version", "status", "scheduled_date", "time_start", "time_end", "timezone", "ends_next_day", "fold",
-    "fold_end", "starts_at", "ends_at", "meeting_link", "started_at", "result_id", "result_has_link",
+    "fold_end", "starts_at", "ends_at", "meeting_link", "started_at", "ended_at", "result_id", "result_has_link",
     "result_has_notes", "reason_code", "reason_id", "requested_at", "updated_at", "version", "reason", "result_link",
     "result_notes",
 )  # fmt: skip

@@ -588,8 +588,10 @@ class _Life:
         started = self._start(number, slot)
         if started is not None and self._happens("reassigned_late") and self._can_reassign(slot.starts_at):
             self._reassigned_late(started)
-        at = slot.ends_at + after(timedelta(hours=2.5), random, 1.1)
-        self._upload(number, at)
+        parted = slot.ends_at + timedelta(minutes=random.randrange(-9, 20))
+        at = max(parted, slot.ends_at) + after(timedelta(hours=2.5), random, 1.1)
+        long_enough = started is None or parted - started > timedelta(minutes=5)
+        self._upload(number, at, parted if long_enough and random.random() < 0.6 else None)
         if self._happens("replaced"):
             self._upload(number, awake(at + after(timedelta(days=2), random), random))
         return None
@@ -619,11 +621,12 @@ class _Life:
         self._session(number, at, session.Fail(ADMIN, at, what, words.id), words)  # type: ignore[arg-type]
         return at
 
-    def _upload(self, number: int, at: datetime) -> None:
+    def _upload(self, number: int, at: datetime, ended_at: datetime | None = None) -> None:
+        """The result; S8: when they parted, where the practitioner says it."""
         recorded, file = self._random.random() < 0.55, self._random.getrandbits(120)
         link = f"https://drive.google.com/file/d/1{file:030x}/view" if recorded else None
         words = self._words(at, self._practitioner.person.id, "Catatan sesi", link)
-        done = session.UploadResult(self._by, at, words.id, has_link=recorded, has_notes=True)
+        done = session.UploadResult(self._by, at, words.id, has_link=recorded, has_notes=True, ended_at=ended_at)
         self._session(number, at, done, words)
 
     def _cancel(self, number: int, role: str, at: datetime) -> datetime:

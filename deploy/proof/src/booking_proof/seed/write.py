@@ -22,6 +22,7 @@ from psycopg import sql
 
 from booking_contracts import envelope, wire
 from booking_contracts.assessments import AssessmentCompleted
+from booking_contracts.brokers import client_options
 from booking_contracts.ids import partition_of, state_id
 from booking_contracts.topics import (
     ASSESSMENTS,
@@ -48,7 +49,7 @@ Connection = psycopg.AsyncConnection[Any]
 WRITTEN = frozenset(
     {TRANSACTIONS, SESSIONS, PRODUCTS, PRACTITIONERS, CONTACTS, ERASURES, NOTIFICATIONS, PREFERENCES, ASSESSMENTS}
 )
-"""Whose records come of what is written here; those of the calendar come of the sessions."""
+"""Whose records come of what is written here. The relays and the projector make those of the other topics of these."""
 _STREAM_TOPIC = {"checkout": TRANSACTIONS, "consultation": SESSIONS}
 _MAKE = """
 CREATE TEMP TABLE told (stream_type text, stream_id uuid, version int, id uuid, type text, type_version smallint,
@@ -256,7 +257,7 @@ class Databases:
     async def assessments(self, chapter: Chapter, seed: int) -> None:
         """What another system tells: records alone."""
         random = Random(f"records of assessments {seed} {chapter.number}")  # noqa: S311 - a story, no key
-        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
+        producer = AIOKafkaProducer(**client_options(self._bootstrap), acks="all")
         await producer.start()
         try:
             for one in chapter.assessments:
