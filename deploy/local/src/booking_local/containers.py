@@ -51,6 +51,14 @@ def write_secret_files(layout: Layout, secrets: Secrets) -> None:
         folder.mkdir(exist_ok=True)
         for setting, value in settings.items():
             replace_private(folder / setting.lower(), value)
+    _open_to_every_user(layout.folder.parent / "postgres")
+
+
+def _open_to_every_user(folder: Path) -> None:
+    """PostgreSQL's image reads its password as a user of its own number; no other container mounts this folder."""
+    folder.chmod(0o755)
+    for file in folder.iterdir():
+        file.chmod(0o644)
 
 
 def provision(secrets: Secrets) -> None:

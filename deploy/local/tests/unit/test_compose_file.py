@@ -31,6 +31,12 @@ def installation(tmp_path):
     return tmp_path, made
 
 
+def environment(name):
+    """A container's variables as they are where nobody set those that compose looks for."""
+    told = CONTAINERS[name]["environment"]
+    return {variable: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", value) for variable, value in told.items()}
+
+
 def mounted(name):
     """The secret volumes of a container and where they are."""
     pairs = [volume.split(":") for volume in CONTAINERS[name].get("volumes", [])]
@@ -69,7 +75,15 @@ def test_folders__hold_what_their_container_needs(installation):
         assert who_knows(made.postgres_roles[f"{name}_owner"]) == {f"{name}-migrate"}
         assert who_knows(made.postgres_roles[f"{name}_app"]) == {name, f"{name}-migrate"}
     assert who_knows(made.feed_secret) == {"calendar", "calendar-migrate"}
-    assert all(stat.S_IMODE((folder / path).stat().st_mode) == 0o600 for path in texts)
+    others_may = {path.parts[0] for path in texts if stat.S_IMODE((folder / path).stat().st_mode) != 0o600}
+    assert others_may == {"postgres"}
+
+
+def test_password_of_the_database__can_be_read_by_the_user_that_its_image_becomes(installation):
+    """It is neither root, who has no rights in an image without capabilities, nor the user of our images."""
+    folder, _ = installation
+    for path in (folder / "postgres", folder / "postgres" / "postgres_password"):
+        assert path.stat().st_mode & stat.S_IROTH, path
 
 
 def test_identity__signs_with_its_own_folder(installation):
@@ -82,7 +96,7 @@ def test_settings__are_whole_with_what_the_container_has(installation, monkeypat
     folder, _ = installation
     for variable in list(os.environ):
         monkeypatch.delenv(variable)
-    for variable, value in CONTAINERS[name]["environment"].items():
+    for variable, value in environment(name).items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("SECRETS_DIR", str(folder / name))
     settings = load_settings(import_module(f"{MODULES[name.removesuffix('-migrate')]}.settings").Settings)
@@ -93,13 +107,13 @@ def test_gateway__has_whole_settings_and_its_own_secret_alone(installation, monk
     folder, made = installation
     for variable in list(os.environ):
         monkeypatch.delenv(variable)
-    for variable, value in CONTAINERS["gateway"]["environment"].items():
+    for variable, value in environment("gateway").items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("SECRETS_DIR", str(folder / "gateway"))
     settings = import_module("booking_gateway.settings").load()
     assert settings.session_secret.get_secret_value() == made.session_secret
     assert [one.name for one in (folder / "gateway").iterdir()] == ["session_secret"]
-    assert settings.public_url in CONTAINERS["checkout"]["environment"]["RETURN_ORIGINS"]
+    assert settings.public_url in environment("checkout")["RETURN_ORIGINS"]
 
 
 @pytest.mark.parametrize("name", sorted(CONTAINERS))
@@ -109,6 +123,18 @@ def test_container__is_bounded_and_its_log_too(name):
     assert container["mem_limit"]
     assert {"max-size", "max-file"} <= container["logging"]["options"].keys()
     assert (container.get("restart") == "unless-stopped") == (name not in JOBS)
+
+
+@pytest.mark.parametrize("name", sorted(CONTAINERS))
+def test_container__can_change_nothing_of_its_image_and_gain_no_right(name):
+    """PostgreSQL and Kafka too: they were the two that ran with all of Docker's capabilities."""
+    container = CONTAINERS[name]
+    assert container["read_only"]
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert container["pids_limit"]
+    assert set(container.get("cap_add", [])) <= {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+    assert not container.get("privileged")
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
