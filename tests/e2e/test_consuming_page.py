@@ -7,11 +7,14 @@ import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from tests.e2e.system import ROOT, Cast, System, booking, until
+from tests.rigs.topics import read
 
 from booking_contracts.admin import create_topics
 from booking_contracts.generate import PACKAGE
@@ -23,12 +26,17 @@ pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(600)]
 PAGE = (ROOT / "docs" / "consuming.md").read_text("utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SQL = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+NOTICES, TWICE, LOST = SQL[4:7]
 LOCK = ROOT / "tests" / "streams" / "locks" / "outsider.txt"
 ASK = (
     "import duckdb, json, sys\n"
     "lake = duckdb.connect(sys.argv[1])\n"
     "print(json.dumps([lake.execute(query).fetchall() for query in sys.argv[2:]], default=str))"
 )
+SAME_IDS = """
+    SELECT count(DISTINCT position.topic_id) FROM event
+    JOIN position ON position.topic_id = data->>'$.topic_id' AND position.topic LIKE '%.sessions.v1'
+    WHERE event.topic = 'booking.operations.notices.v1'"""
 EVERYTHING = Selection()
 PERSONAL = "booking.directory.practitioners.v1"
 
@@ -75,7 +83,8 @@ def outsider() -> Path:
 def test_page__has_no_block_that_is_not_run():
     assert PAGE.count("```") == 2 * (len(PYTHON) + len(SQL))
     assert len(PYTHON) == 4
-    assert len(SQL) == 6
+    assert len(SQL) == 9
+    assert [query for query in SQL if "notices.v1" in query] == [NOTICES]
 
 
 def test_blocks__land_real_events_and_every_question_is_answered(
@@ -98,7 +107,7 @@ def test_blocks__land_real_events_and_every_question_is_answered(
     )
     assert len(paid) == 2
     for query, answer in zip(SQL, answers, strict=True):
-        assert bool(answer) is not query.startswith("-- no rows"), (query, answer)
+        assert query == NOTICES or bool(answer) is not query.startswith("-- no rows"), (query, answer)
     assert answers[1] == [[session["id"], "scheduled", 2]]
     assert [row[1:] for row in answers[3]] == [["IDR", 500_000]]
     assert "schedule_version" in str(events)
@@ -138,7 +147,8 @@ async def test_topic_made_again__nothing_is_lost_and_nothing_twice(story: Cast, 
         await _published(story.system, prefix, this)
     lake = Lake(tmp_path, outsider, bootstrap, prefix)
     lake.land()
-    ids = "SELECT count(*), count(DISTINCT ce_id), count(DISTINCT (key, ce_sequence)) FROM event"
+    of_sessions = f"FROM event WHERE topic = '{SESSIONS.name}'"
+    ids = f"SELECT count(*), count(DISTINCT ce_id), count(DISTINCT (key, ce_sequence)) {of_sessions}"
     assert lake.asked(ids) == [[[1] * 3]]
 
     for number in range(18):
@@ -146,13 +156,41 @@ async def test_topic_made_again__nothing_is_lost_and_nothing_twice(story: Cast, 
     await _made_again(bootstrap, prefix + SESSIONS.name)
     await _published(story.system, prefix, this)
     lake.land()
-    assert lake.asked(ids) == [[[19] * 3]]
-    await _published(story.system, prefix)  # and everything, of which the lake has these
+    assert lake.asked(TWICE, LOST, ids) == [[], [], [[19] * 3]]
+    # Everything, of which the lake has these.
+    await _published(story.system, prefix)
     lake.land()
     stored = await _stored(story.system)
-    told = {row[0] for row in lake.asked("SELECT ce_id FROM event")[0]}
-    assert (stored - told, told - stored) == (set(), set())
-    assert lake.asked(ids) == [[[len(stored)] * 3]]
+    counted, told = lake.asked(ids, f"SELECT ce_id {of_sessions}")
+    assert counted == [[len(stored)] * 3]
+    assert {row[0] for row in told} == stored
+
+    # What a restore leaves in the topic: another last event of the session, which the store doesn't know.
+    await _told_otherwise(bootstrap, prefix + SESSIONS.name, session["id"])
+    await _published(story.system, prefix, accept=True)
+    lake.land()
+    notices, twice, lost, same_ids = lake.asked(NOTICES, TWICE, LOST, SAME_IDS)
+    assert [(notice[1], notice[3] is not None, notice[4]) for notice in notices] == [
+        *[(SESSIONS.name, True, 1)] * 3,
+        (SESSIONS.name, True, 19),
+        (SESSIONS.name, True, len(stored)),
+        (SESSIONS.name, False, None),  # the restore
+        (SESSIONS.name, True, len(stored)),
+    ]
+    assert twice == [[SESSIONS.name, session["id"], 19, 2]]
+    assert [row[:3] for row in lost] == [[SESSIONS.name, session["id"], 19]]
+    assert same_ids == [[2]], "the topic's before and after it was made again"
+
+
+async def _told_otherwise(bootstrap: str, topic: str, key: str) -> None:
+    """The last record of this key once more, as another event of the same version."""
+    records = await read(bootstrap, [TopicPartition(topic, number) for number in range(SESSIONS.partitions)])
+    last = [record for record in records if (record.key or b"").decode() == key][-1]
+    headers = [(name, str(uuid4()).encode() if name == "ce_id" else value) for name, value in last.headers]
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        await producer.send_and_wait(
+            topic, last.value, last.key, partition=last.partition, headers=headers, timestamp_ms=last.timestamp
+        )
 
 
 def _set(story: Cast, session: dict[str, Any], number: int) -> None:
@@ -172,7 +210,7 @@ async def _stored(system: System) -> set[str]:
         return {str(row[0]) for row in await (await conn.execute("SELECT id FROM events")).fetchall()}
 
 
-async def _published(system: System, prefix: str, selection: Selection = EVERYTHING) -> None:
+async def _published(system: System, prefix: str, selection: Selection = EVERYTHING, *, accept: bool = False) -> None:
     until("everything published", lambda: _published_all(system))  # what still has a mark is left to the relay
     await republish(
         database_url=system.endpoints["postgres"]["consultation"],
@@ -181,6 +219,7 @@ async def _published(system: System, prefix: str, selection: Selection = EVERYTH
         lock_name="consultation",
         topic_prefix=prefix,
         selection=selection,
+        accept_topic=accept,
     )
 
 

@@ -731,6 +731,90 @@ export interface Money5 {
   currency: string;
 }
 /**
+ * An operator publishes a topic again, all of it or a part: from now on records come that were there before. Who drops copies by `ce_id` need do nothing. `RepublishEnded` follows; without it the work was broken off, or still goes on. A data team reads it.
+ */
+export interface RepublishBegan {
+  /**
+   * One operator's deed on one topic.
+   */
+  notice_id: string;
+  /**
+   * The topic's name, without a deployment's prefix.
+   */
+  topic: string;
+  /**
+   * Kafka's id of the topic as it was created then; another one after it was made anew.
+   */
+  topic_id: string;
+  /**
+   * Whether all of the topic is sent again; else one stream, or a time range.
+   */
+  whole: boolean;
+}
+/**
+ * All that was asked for is in the topic again (`RepublishBegan`). Of an event topic `stretches` say where the copies lie, now and then with others between them; a state topic's rows follow within moments, by the relay. A data team reads it.
+ */
+export interface RepublishEnded {
+  /**
+   * One operator's deed on one topic.
+   */
+  notice_id: string;
+  /**
+   * The topic's name, without a deployment's prefix.
+   */
+  topic: string;
+  /**
+   * Kafka's id of the topic as it was created then; another one after it was made anew.
+   */
+  topic_id: string;
+  /**
+   * How many were sent, or of a state topic how many rows are to be.
+   */
+  records: number;
+  /**
+   * Which records, by partition and offset.
+   */
+  stretches: Stretch[];
+}
+/**
+ * Records of one partition that follow each other, both ends among them.
+ */
+export interface Stretch {
+  /**
+   * The topic's partition.
+   */
+  partition: number;
+  /**
+   * The offset of its first record.
+   */
+  first: number;
+  /**
+   * The offset of its last record.
+   */
+  last: number;
+}
+/**
+ * The topic's store was restored from before its topic, and an operator accepted that. Records up to the ends of `stretches` may be of a history that the store no longer knows: the same key may have the same `ce_sequence` again, with another `ce_id` and other data. What the store says is what counts from here on. A data team reads it.
+ */
+export interface RestoreAccepted {
+  /**
+   * One operator's deed on one topic.
+   */
+  notice_id: string;
+  /**
+   * The topic's name, without a deployment's prefix.
+   */
+  topic: string;
+  /**
+   * Kafka's id of the topic as it was created then; another one after it was made anew.
+   */
+  topic_id: string;
+  /**
+   * Which records, by partition and offset.
+   */
+  stretches: Stretch[];
+}
+/**
  * The practitioner replaced the result of a completed session; the earlier one stays in the history. It counts as activity (L2), never again as productivity. `ended_at` is what is known by then (S8): as it was before, unless this says another.
  */
 export interface ResultReplaced {
@@ -1862,6 +1946,9 @@ export interface Data {
   "com.booking.notifier.NotificationSent.v1": NotificationSent;
   "com.booking.notifier.NotificationSkipped.v1": NotificationSkipped;
   "com.booking.notifier.PersonPreferences.v1": PersonPreferences;
+  "com.booking.operations.RepublishBegan.v1": RepublishBegan;
+  "com.booking.operations.RepublishEnded.v1": RepublishEnded;
+  "com.booking.operations.RestoreAccepted.v1": RestoreAccepted;
 }
 
 /** Every type that this version knows. */
@@ -1903,4 +1990,7 @@ export const TYPES: readonly (keyof Data)[] = [
   "com.booking.notifier.NotificationSent.v1",
   "com.booking.notifier.NotificationSkipped.v1",
   "com.booking.notifier.PersonPreferences.v1",
+  "com.booking.operations.RepublishBegan.v1",
+  "com.booking.operations.RepublishEnded.v1",
+  "com.booking.operations.RestoreAccepted.v1",
 ];

@@ -19,7 +19,7 @@ from shared.store.tests.sample.session import Session, append
 from tests.plugins.servers import Databases, KafkaServer, PostgresServer
 from tests.rigs.topics import read
 
-from booking_contracts.topics import PRACTITIONERS, SESSIONS
+from booking_contracts.topics import NOTICES, PRACTITIONERS, SESSIONS
 from booking_outbox import EventTopic, Relay, StateTopic
 
 LOCK = "sample relay"
@@ -132,7 +132,7 @@ def outbox_database(postgres: PostgresServer) -> Databases:
 @pytest.fixture
 async def outbox(outbox_database: Databases, kafka: KafkaServer) -> AsyncIterator[Outbox]:
     prefix = kafka.prefix()
-    kafka.create_topics(prefix, [SESSIONS.name, PRACTITIONERS.name])
+    kafka.create_topics(prefix, [SESSIONS.name, PRACTITIONERS.name, NOTICES.name])
     async with contextlib.AsyncExitStack() as stack:
         outbox = Outbox(outbox_database, kafka, prefix, stack)
         yield outbox

@@ -43,7 +43,7 @@ class Grant:
 
 def principals(topics: Sequence[Topic] = TOPICS) -> tuple[str, ...]:
     """Everybody who is granted something, in alphabetical order."""
-    programs = {name for topic in topics for name in (topic.writer, *topic.readers)}
+    programs = {name for topic in topics for name in (*topic.writers, *topic.readers)}
     return tuple(sorted(programs | {ANALYTICS, OPERATOR}))
 
 
@@ -81,9 +81,9 @@ def _of_topic(principal: str, topic: Topic) -> set[Operation]:
         found.update(_OPERATORS)
     if principal in _SERVICES:
         found.update(("Describe", "DescribeConfigs"))
-    if principal == topic.writer:
+    if principal in topic.writers:
         found.update(("Write", "Describe"))
-    if principal in topic.readers or (principal == topic.writer and principal in _SERVICES):
+    if principal in topic.readers or (principal in topic.writers and principal in _SERVICES):
         found.update(("Read", "Describe"))
     if principal == ANALYTICS and topic.analytics:
         found.update(("Read", "Describe"))

@@ -10,6 +10,7 @@ from booking_contracts.calendar import UserScheduleRow
 from booking_contracts.catalogue import CatalogueProduct
 from booking_contracts.directory import PersonContact, PersonErased, PersonPreferences, PractitionerProfile
 from booking_contracts.event import Event
+from booking_contracts.notices import RepublishBegan, RepublishEnded, RestoreAccepted
 from booking_contracts.notifications import (
     NotificationAmbiguous,
     NotificationDelivered,
@@ -86,7 +87,8 @@ class Topic:
     `ce_sequence`.
 
     `readers` are the programs of ours that subscribe to it (tests/rules/test_topic_readers.py), `analytics` whether a
-    data team may read it beside them. A broker's permissions follow from both.
+    data team may read it beside them, `writers` who writes: the one that `source` names, but for what operators tell of
+    topics, each by the service whose topic it is. A broker's permissions follow from these.
     """
 
     name: str
@@ -100,11 +102,7 @@ class Topic:
     about: str = field(default="", compare=False)
     readers: tuple[Program, ...] = ()
     analytics: bool = True
-
-    @property
-    def writer(self) -> str:
-        """The program that alone writes it, the last word of `source`."""
-        return self.source.rpartition("/")[2]
+    writers: tuple[str, ...] = ()
 
     @property
     def compacted(self) -> bool:
@@ -128,9 +126,11 @@ def _topic(
     analytics: bool = True,
     state: bool = False,
     sequenced: bool = True,
+    partitions: int = 6,
+    writers: tuple[Program, ...] = (),
 ) -> Topic:
-    frozen = MappingProxyType(dict(config))
-    return Topic(name, key, source, state, 6, frozen, events, sequenced, about, readers, analytics)
+    frozen, named = MappingProxyType(dict(config)), writers or (source.rpartition("/")[2],)
+    return Topic(name, key, source, state, partitions, frozen, events, sequenced, about, readers, analytics, named)
 
 
 TRANSACTIONS = _topic(
@@ -276,6 +276,16 @@ ASSESSMENTS = _topic(
     readers=("consultation",),
     events=(AssessmentCompleted,),
 )
+NOTICES = _topic(
+    "booking.operations.notices.v1",
+    key="notice_id",
+    source="/booking/operations",
+    writers=("checkout", "consultation", "notifier", "calendar-projector"),
+    partitions=1,
+    config=_EVENTS,
+    about="What operators did to topics: published again, or accepted after a restore. One partition, so one order.",
+    events=(RepublishBegan, RepublishEnded, RestoreAccepted),
+)
 
 TOPICS: tuple[Topic, ...] = (
     TRANSACTIONS,
@@ -290,6 +300,7 @@ TOPICS: tuple[Topic, ...] = (
     PREFERENCES,
     USER_SCHEDULE,
     ASSESSMENTS,
+    NOTICES,
 )
 _BY_NAME = {topic.name: topic for topic in TOPICS}
 

@@ -86,13 +86,14 @@ class Publisher:
             start = end
         return batches
 
-    async def send(self, topic: str, partition: int, batch: Batch) -> None:
-        """Returns when all in-sync replicas have the batch; else Unpublished, and whether they have it is unknown."""
+    async def send(self, topic: str, partition: int, batch: Batch) -> int:
+        """The offset of the batch's first record, once all in-sync replicas have it; else Unpublished, and whether they
+        have it is unknown."""
         try:
             async with asyncio.timeout(self._deadline + 1):
                 acknowledged = await self._producer.send_batch(batch, topic, partition=partition)
                 acknowledged.add_done_callback(_retrieve)
-                await acknowledged
+                return (await acknowledged).offset
         except (KafkaError, OSError, TimeoutError, AssertionError) as error:
             raise Unpublished(f"{topic}/{partition}: {error!r}") from error
 

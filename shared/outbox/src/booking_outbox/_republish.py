@@ -3,6 +3,8 @@
 What still has a mark is left to the relay: it was committed after we took the lock, or never published. Without that
 rule a transaction that commits while we read could have its event passed by a later version of its stream, which we
 would send first.
+
+Readers elsewhere are told by notices: before the first copy, after the last, and of an accepted restore.
 """
 
 import asyncio
@@ -16,15 +18,14 @@ from uuid import UUID
 import psycopg
 from psycopg.sql import SQL
 
-from booking_contracts.ids import partition_of
-from booking_outbox._encoding import Outgoing, outgoing
-from booking_outbox._errors import LockBusy, Unpublished
+from booking_outbox._encoding import outgoing
+from booking_outbox._errors import LockBusy
 from booking_outbox._lead import Lead
-from booking_outbox._publisher import Publisher
+from booking_outbox._notices import Notices
 from booking_outbox._reading import EVENT_COLUMNS, EventTopic, Published, StateTopic
-from booking_outbox._restore import accept_topics
+from booking_outbox._restore import accept, incarnations
+from booking_outbox._sender import Sender
 
-_TRIES = 5
 _EVENTS = SQL("""
 SELECT e.position, e.stream_id::text, {columns}
 FROM events e
@@ -74,22 +75,29 @@ async def republish(
 ) -> Republished:
     """Publish the selection again, in version order per stream; the relay goes on when it is done.
 
-    ``accept_topic`` first accepts what the topics hold though the store doesn't know it (after a restore). Raises
-    LockBusy when the leader doesn't step down within ``wait`` seconds, and Unpublished when Kafka refuses; it is safe
-    to run again.
+    ``accept_topic`` first accepts what the topics hold though the store doesn't know it (after a restore). Readers
+    elsewhere are told of both by notices, whose topic must be there. Raises LockBusy when the leader doesn't step down
+    within ``wait`` seconds, and Unpublished when Kafka refuses; it is safe to run again.
     """
     options = kafka_options or {}
     async with _lock(database_url, lock_name, wait) as lead:
-        if accept_topic:
-            await accept_topics(lead, topics, bootstrap=bootstrap, prefix=topic_prefix)
-        events: dict[str, int] = {}
-        state_keys: dict[str, int] = {}
-        for topic in topics:
-            if isinstance(topic, EventTopic):
-                sender = _Sender(bootstrap, topic_prefix + topic.topic.name, options)
-                events[topic.topic.name] = await _events(lead, topic, selection, sender)
-            elif selection.everything:
-                state_keys[topic.topic.name] = await _mark_all(lead, topic)
+        now = await incarnations(topics, bootstrap=bootstrap, prefix=topic_prefix)
+        notices = Notices(lead, now, bootstrap=bootstrap, prefix=topic_prefix, options=options)
+        try:
+            if accept_topic:
+                for topic in topics:
+                    await notices.restored(topic.topic)
+                await accept(lead, now)
+            events: dict[str, int] = {}
+            state_keys: dict[str, int] = {}
+            for topic in topics:
+                if isinstance(topic, EventTopic):
+                    sender = Sender(bootstrap, topic_prefix + topic.topic.name, options)
+                    events[topic.topic.name] = await _events(lead, topic, selection, sender, notices)
+                elif selection.everything:
+                    state_keys[topic.topic.name] = await _rows(lead, topic, notices)
+        finally:
+            await notices.close()
     return Republished(events, state_keys)
 
 
@@ -109,9 +117,9 @@ async def _lock(url: str, lock_name: str, wait: float) -> AsyncGenerator[Lead]:
         await lead.release()
 
 
-async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: "_Sender") -> int:
+async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: Sender, notices: Notices) -> int:
     types = "{" + ",".join(event.TYPE for event in topic.topic.events) + "}"
-    sent, position = 0, 0
+    sent, position, notice = 0, 0, None
     try:
         while True:
             cursor = psycopg.AsyncRawCursor(lead.conn)
@@ -122,11 +130,22 @@ async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: "
             rows = await cursor.fetchall()
             lead.heard()
             if not rows:
-                return sent
+                break
+            notice = notice or await notices.began(topic.topic, whole=selection.everything)
             await sender.send([outgoing(topic.topic.source, row) for row in rows], lead)
             sent, position = sent + len(rows), rows[-1][0]
     finally:
         await sender.close()
+    if notice is not None:
+        await notices.ended(topic.topic, notice, sent, sender.stretches)
+    return sent
+
+
+async def _rows(lead: Lead, topic: StateTopic, notices: Notices) -> int:
+    notice = await notices.began(topic.topic, whole=True)
+    marked = await _mark_all(lead, topic)
+    await notices.ended(topic.topic, notice, marked, ())
+    return marked
 
 
 async def _mark_all(lead: Lead, topic: StateTopic) -> int:
@@ -136,51 +155,3 @@ async def _mark_all(lead: Lead, topic: StateTopic) -> int:
     cursor = await lead.conn.execute(mark.format(keys=SQL(topic.all_keys)), [topic.topic.name])
     lead.heard()
     return cursor.rowcount
-
-
-class _Sender:
-    """Sends a page, each partition in order and all awaited; after a failure again as a whole, by a new producer."""
-
-    def __init__(self, bootstrap: str, topic: str, options: dict[str, Any]) -> None:
-        self._bootstrap = bootstrap
-        self._topic = topic
-        self._options = options
-        self._publisher: Publisher | None = None
-
-    async def send(self, records: Sequence[Outgoing], lead: Lead) -> None:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                await self._try(records, lead)
-            except Unpublished:
-                if self._publisher is not None:
-                    await self._publisher.discard()
-                    self._publisher = None
-                if attempt == _TRIES:
-                    raise
-                await asyncio.sleep(attempt)
-            else:
-                return
-
-    async def _try(self, records: Sequence[Outgoing], lead: Lead) -> None:
-        publisher = self._publisher = self._publisher or await Publisher.start(self._bootstrap, options=self._options)
-        partitions = await publisher.partitions(self._topic)
-        by_partition: dict[int, list[Outgoing]] = {}
-        for record in records:
-            by_partition.setdefault(partition_of(record.key, partitions), []).append(record)
-        sends = [asyncio.create_task(self._partition(publisher, p, rs, lead)) for p, rs in by_partition.items()]
-        try:
-            await asyncio.gather(*sends)
-        finally:
-            for send in sends:
-                send.cancel()
-            await asyncio.gather(*sends, return_exceptions=True)
-
-    async def _partition(self, publisher: Publisher, partition: int, records: Sequence[Outgoing], lead: Lead) -> None:
-        for batch, _ in publisher.pack(records):
-            lead.check()
-            await publisher.send(self._topic, partition, batch)
-
-    async def close(self) -> None:
-        if self._publisher is not None:
-            await self._publisher.stop()
-            self._publisher = None

@@ -12,7 +12,7 @@ All partitions are read at once, in one bounded poll, and looked up at once: not
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -26,6 +26,7 @@ from booking_contracts.topics import Topic
 from booking_outbox._errors import StoreOlderThanTopic, Unpublished
 from booking_outbox._lead import Lead
 from booking_outbox._reading import EventTopic, Published, StateTopic, versions
+from booking_outbox._topic_ids import topic_ids
 
 LOOK_BACK = 1_000
 """Offsets per partition. More than one leader ever had in flight between two commits, and read in a moment."""
@@ -60,18 +61,35 @@ async def check_restore(lead: Lead, topics: Sequence[Published], *, bootstrap: s
             )
 
 
-async def accept_topics(lead: Lead, topics: Sequence[Published], *, bootstrap: str, prefix: str) -> None:
-    """Record that whatever the topics hold by now may be unknown to the store."""
+class Incarnation(NamedTuple):
+    """A topic as it is now: its id, and of each partition the offset that the next record will have."""
+
+    topic_id: str
+    ends: Mapping[int, int]
+
+
+async def incarnations(topics: Sequence[Published], *, bootstrap: str, prefix: str) -> dict[str, Incarnation]:
+    """By logical name. Unpublished as above."""
     async with _consumer(bootstrap) as consumer:
         names = {prefix + topic.topic.name: topic.topic.name for topic in topics}
         ends = await consumer.end_offsets(await _partitions(consumer, list(names)))
-    for partition, end in ends.items():
-        await lead.conn.execute(
-            "INSERT INTO outbox_accepted (topic, partition, up_to) VALUES (%s, %s, %s) "
-            "ON CONFLICT (topic, partition) DO UPDATE SET up_to = excluded.up_to, accepted_at = now()",
-            [names[partition.topic], partition.partition, end - 1],
-        )
-        lead.heard()
+        ids = await topic_ids(consumer._client, list(names))  # noqa: SLF001 - aiokafka offers no other way
+    return {
+        logical: Incarnation(ids[name], {place.partition: end for place, end in ends.items() if place.topic == name})
+        for name, logical in names.items()
+    }
+
+
+async def accept(lead: Lead, topics: Mapping[str, Incarnation]) -> None:
+    """Record that what the topics hold before these ends may be unknown to the store."""
+    for topic, now in topics.items():
+        for partition, end in now.ends.items():
+            await lead.conn.execute(
+                "INSERT INTO outbox_accepted (topic, partition, up_to) VALUES (%s, %s, %s) "
+                "ON CONFLICT (topic, partition) DO UPDATE SET up_to = excluded.up_to, accepted_at = now()",
+                [topic, partition, end - 1],
+            )
+            lead.heard()
 
 
 @asynccontextmanager

@@ -107,6 +107,7 @@ async def test_cut_while_a_state_row_is_in_flight__its_late_copy_does_not_win(ou
         late.append((topic, partition, batch))
         try:
             await asyncio.Event().wait()
+            return 0
         finally:  # the bytes were on their way all the while, and land now
             await put_profile(conn, person, version=2, value='{"v":2}')
             await second.relay_once()

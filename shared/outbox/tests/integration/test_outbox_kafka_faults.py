@@ -90,7 +90,7 @@ async def test_refused_partition__holds_back_itself_only(outbox: Outbox):
         if partition == refused:
             attempts.append(batch.record_count())
             raise Unpublished("not enough in-sync replicas")
-        await send(self, topic, partition, batch)
+        return await send(self, topic, partition, batch)
 
     Publisher.send = refusing
     try:
@@ -151,9 +151,10 @@ async def test_random_failures_under_load__order_and_completeness_hold(outbox: O
         await asyncio.sleep(chance.random() * 0.01)
         if chance.random() < 0.12:
             raise Unpublished("lost on the way")
-        await send(self, topic, partition, batch)
+        first = await send(self, topic, partition, batch)
         if chance.random() < 0.12:
             raise Unpublished("lost on the way back")
+        return first
 
     monkeypatch.setattr(Publisher, "send", unreliable)
     monkeypatch.setattr("booking_outbox._lane.WINDOW", 16)

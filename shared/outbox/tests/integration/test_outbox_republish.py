@@ -22,9 +22,14 @@ from shared.outbox.tests.conftest import (
 )
 from shared.store.tests.sample.session import Session, append
 
-from booking_contracts.topics import PRACTITIONERS, SESSIONS
+from booking_contracts.decode import decode
+from booking_contracts.notices import NoticeEvent, RepublishBegan, RepublishEnded, RestoreAccepted
+from booking_contracts.records import from_aiokafka
+from booking_contracts.topics import NOTICES, PRACTITIONERS, SESSIONS
 from booking_outbox import LockBusy, Selection, republish
+from booking_outbox._errors import Unpublished
 from booking_outbox._lead import Lead
+from booking_outbox._publisher import Publisher
 from booking_store import Cause
 
 pytestmark = pytest.mark.servers
@@ -75,6 +80,72 @@ async def test_republish__sends_the_bytes_of_the_append(outbox: Outbox, flags: s
     assert [len(spellings) for spellings in by_id.values()] == [1] * 4
     assert len({(header(r, "ce_id"), r.timestamp) for r in records}) == 4, "the time is the store's, also now"
     assert all(("traceparent" in dict(r.headers)) is (flags == "01") for r in records)
+
+
+async def test_republish__tells_where_the_copies_lie(outbox: Outbox):
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 3)
+    await put_profile(conn)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    before = {(r.partition, r.offset) for r in await outbox.records()}
+    await _again(outbox)
+    copies = {(r.partition, r.offset) for r in await outbox.records()} - before
+    told = await _notices(outbox)
+    assert [(type(one), one.topic) for one in told] == [
+        (RepublishBegan, SESSIONS.name),
+        (RepublishEnded, SESSIONS.name),
+        (RepublishBegan, PRACTITIONERS.name),
+        (RepublishEnded, PRACTITIONERS.name),
+    ]
+    began, ended, _, rows = told
+    assert isinstance(began, RepublishBegan)
+    assert isinstance(ended, RepublishEnded)
+    assert isinstance(rows, RepublishEnded)
+    assert began.whole
+    assert began.notice_id == ended.notice_id != rows.notice_id
+    assert began.topic_id == ended.topic_id != rows.topic_id
+    assert (ended.records, rows.records, rows.stretches) == (6, 1, ())
+    assert {(one.partition, at) for one in ended.stretches for at in range(one.first, one.last + 1)} == copies
+
+
+async def test_republish_of_nothing__is_no_notice_and_of_a_part_one_that_says_so(outbox: Outbox):
+    conn = await outbox.connect()
+    session, _ = await outbox.sessions(conn, 2)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    await _again(outbox, selection=Selection(stream_id=uuid4()))
+    assert await _notices(outbox) == []
+    await _again(outbox, selection=Selection(stream_id=session.id))
+    began, ended = await _notices(outbox)
+    assert isinstance(began, RepublishBegan)
+    assert isinstance(ended, RepublishEnded)
+    assert (began.whole, ended.records) == (False, 2)
+
+
+async def test_republish_that_breaks_off__has_begun_and_not_ended(outbox: Outbox, monkeypatch):
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 2)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    outbox_send = Publisher.send
+
+    async def refused(publisher: Publisher, topic: str, partition: int, batch: Any) -> int:
+        if topic.endswith(SESSIONS.name):
+            raise Unpublished("the disk is full")
+        return await outbox_send(publisher, topic, partition, batch)
+
+    monkeypatch.setattr("booking_outbox._sender._TRIES", 1)
+    monkeypatch.setattr(Publisher, "send", refused)
+    with pytest.raises(Unpublished):
+        await _again(outbox, selection=Selection(since=datetime(2000, 1, 1, tzinfo=UTC)))
+    assert [type(one) for one in await _notices(outbox)] == [RepublishBegan]
+
+
+async def _notices(outbox: Outbox) -> list[NoticeEvent]:
+    """Each as a reader gets it, in order."""
+    found = [decode(from_aiokafka(record, outbox.prefix)).event for record in await outbox.records(NOTICES.name)]
+    return [event for event in found if isinstance(event, NoticeEvent)]
 
 
 async def test_time_range__is_what_was_recorded_in_it(outbox: Outbox):
@@ -139,7 +210,13 @@ async def test_restored_store__refuses_to_publish_until_the_topic_is_accepted(ou
     assert running.relay.progress().alive(), "a restart would not help"
     assert str(new.id) not in firsts(await outbox.records())
 
+    ends = {r.partition: r.offset for r in await outbox.records()}
     await _again(outbox, accept_topic=True, selection=Selection(stream_id=new.id))
+    told = [one for one in await _notices(outbox) if isinstance(one, RestoreAccepted)]
+    assert [one.topic for one in told] == [SESSIONS.name, PRACTITIONERS.name]
+    assert {one.partition: (one.first, one.last) for one in told[0].stretches} == {
+        p: (0, end) for p, end in ends.items()
+    }
     await running.stop()
     again = await outbox.start(outbox.relay())
     await outbox.until_empty()
