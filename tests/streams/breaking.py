@@ -58,6 +58,38 @@ def additions(old: Contract, new: Contract) -> bool:
     return _bound(new) != _bound(old)
 
 
+def added(old: Contract, new: Contract) -> list[str]:
+    """What `new` has beside `old`: topics, versions of types, fields and headers, in words that readers search for."""
+    there = {channel["address"] for channel in old.document["channels"].values()}
+    topics = [one["address"] for one in new.document["channels"].values() if one["address"] not in there]
+    types = [file.removesuffix(".json") for file in new.schemas.keys() - old.schemas.keys()]
+    fields = [
+        f"`{file.removesuffix('.json')}` `{field}`"
+        for file, schema in sorted(old.schemas.items())
+        for field in _more(schema, new.schemas.get(file, schema))
+    ]
+    messages = new.document["components"]["messages"]
+    headers = {
+        f"header `{field}`"
+        for name, message in old.document["components"]["messages"].items()
+        for field in _more(message["headers"], messages.get(name, message)["headers"])
+    }
+    named = [f"topic `{topic}`" for topic in sorted(topics)] + [f"`{one}`" for one in sorted(types)]
+    return [*named, *fields, *sorted(headers)]
+
+
+def _more(old: Json, new: Json) -> Iterator[str]:
+    """Names of fields that `new` has beside `old`, at every depth."""
+    before, now = old.get("properties", {}), new.get("properties", {})
+    for field in now:
+        if field not in before:
+            yield field
+        else:
+            yield from (f"{field}.{inner}" for inner in _more(before[field], now[field]))
+    if "items" in old and "items" in new:
+        yield from _more(old["items"], new["items"])
+
+
 def _bound(contract: Contract) -> Any:
     return _without_words([contract.document["channels"], contract.document["components"], contract.schemas])
 

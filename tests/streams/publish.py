@@ -1,13 +1,15 @@
 """Publish the contract of the streams: what readers of the topics may rely on from now on.
 
-    .venv/bin/python -m tests.streams.publish [--breaking-in 2.0.0 --because "why readers must change"]
+    .venv/bin/python -m tests.streams.publish --adds "what readers get"
+    .venv/bin/python -m tests.streams.publish --breaking-in 2.0.0 --because "why readers must change" [--adds ...]
     .venv/bin/python -m tests.streams.publish --check
 
 The promise is `shared/contracts/schemas.published/`, which no generation touches: the AsyncAPI document, the schema of
-each version of each type, and `history.json`, which says when each version was published, why it broke what, and the
-sum of the files, so that nobody moves them by hand. An addition needs a higher version (1.0.0 → 1.1.0, `VERSION` in
-booking_contracts.generate), a break a higher first number, `--breaking-in` with it, and a reason. `--check` publishes
-nothing. Exit codes: 0 published (or kept), 1 refused, 2 misused.
+each version of each type, and `history.json`, which says of each version when it was published, what it added, why it
+broke what, and the sum of the files, so that nobody moves them by hand. An addition needs a higher version (1.0.0 →
+1.1.0, `VERSION` in booking_contracts.generate) and a line that tells readers of it, a break a higher first number,
+`--breaking-in` with it, and a reason. The pages that tell of it are written anew. `--check` publishes nothing. Exit
+codes: 0 published (or kept), 1 refused, 2 misused.
 """
 
 import argparse
@@ -19,9 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.streams.breaking import Contract, additions, breaks, spelled_out
+from tests.streams.breaking import Contract, added, additions, breaks, spelled_out
 
-from booking_contracts.generate import PACKAGE
+from booking_contracts.generate import PACKAGE, generated
 
 PUBLISHED = PACKAGE.parents[1] / "schemas.published"
 HISTORY = "history.json"
@@ -39,7 +41,8 @@ def published(folder: Path = PUBLISHED) -> Contract | None:
 
 
 def history(folder: Path = PUBLISHED) -> list[dict[str, Any]]:
-    """Each publication: `version`, `date`, what it `broke`, `because` of what, and the `sum` of its files."""
+    """Each publication: `version`, `date`, what it `adds` in a line and `added` in names, what it `broke`, `because` of
+    what, and the `sum` of its files."""
     file = folder / HISTORY
     return json.loads(file.read_text("utf-8")) if file.exists() else []
 
@@ -53,7 +56,9 @@ def total(folder: Path = PUBLISHED) -> str:
     return digest.hexdigest()
 
 
-def refusal(old: Contract | None, new: Contract, breaking_in: str | None, because: str | None) -> str | None:
+def refusal(
+    old: Contract | None, new: Contract, breaking_in: str | None, because: str | None, adds: str | None = None
+) -> str | None:
     """Why `new` may not take the place of `old`; None when it may."""
     if old is None:
         return None
@@ -71,23 +76,31 @@ def refusal(old: Contract | None, new: Contract, breaking_in: str | None, becaus
             additions(old, new) and not higher,
             f"An addition needs a higher version than {old.version}: raise its second number.",
         ),
+        (
+            added(old, new) and not adds,
+            f"An addition needs --adds: a line that tells readers of {', '.join(added(old, new))}.",
+        ),
     )
     return next((why for broken, why in rules if broken), None)
 
 
-def publish(package: Path, folder: Path, breaking_in: str | None, because: str | None) -> str | None:
+def publish(
+    package: Path, folder: Path, breaking_in: str | None = None, because: str | None = None, adds: str | None = None
+) -> str | None:
     """Move the promise to what is committed, or return why not."""
     old, new = published(folder), committed(package)
-    if (why_not := refusal(old, new, breaking_in, because)) is not None:
+    if (why_not := refusal(old, new, breaking_in, because, adds)) is not None:
         return why_not
-    broke = breaks(old, new) if old else []
+    nothing = Contract({**new.document, "channels": {}, "components": {"messages": {}}}, {})
+    broke, more = breaks(old, new) if old else [], added(old or nothing, new)
     folder.mkdir(exist_ok=True)
     before = history(folder)
     for file in folder.glob("*.json"):
         file.unlink()
     for file in [package / "asyncapi.json", *(package / "schemas").glob("*.json")]:
         shutil.copyfile(file, folder / file.name)
-    entry = {"version": new.version, "date": f"{datetime.now(UTC):%Y-%m-%d}", "broke": broke, "because": because}
+    entry = {"version": new.version, "date": f"{datetime.now(UTC):%Y-%m-%d}", "adds": adds, "added": more}
+    entry |= {"broke": broke, "because": because}
     text = json.dumps([*before, {**entry, "sum": total(folder)}], indent=2, ensure_ascii=False)
     (folder / HISTORY).write_text(text + "\n", "utf-8")
     return None
@@ -131,9 +144,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="publish nothing; exit 1 if a promise is broken")
     parser.add_argument("--breaking-in", metavar="VERSION", help="the contract's new version, its first number higher")
+    parser.add_argument("--adds", metavar="LINE", help="what was added, for the readers, in a line of Markdown")
     parser.add_argument("--because", metavar="REASON", help="why it must break, for the readers")
     given = parser.parse_args(arguments)
-    why_not = problems() if given.check else publish(PACKAGE, PUBLISHED, given.breaking_in, given.because)
+    if given.check:
+        why_not = problems()
+    else:
+        why_not = publish(PACKAGE, PUBLISHED, given.breaking_in, given.because, given.adds)
+        for path, text in generated():
+            path.write_text(text, "utf-8")
     if why_not is not None:
         sys.stderr.write(why_not + "\n")
         return 1

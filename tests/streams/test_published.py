@@ -138,7 +138,7 @@ BREAKS = {
         "booking.notifier.notifications.v1: retention.ms was 7776000000, is 2592000000",
     ),
     "more partitions": (
-        "topics.py", "source, state, 6, ", "source, state, 12, ",
+        "topics.py", "partitions: int = 6", "partitions: int = 12",
         "booking.consultation.sessions.v1: partitions was 6, is 12",
     ),
     "another key": (
@@ -259,7 +259,10 @@ def test_addition__needs_a_higher_version(contracts):
     _rewrite(contracts, add="room")
     assert "raise its second number" in (publish(contracts, contracts / PUBLISHED.name, None, None) or "")
     _rewrite(contracts, version=_next(major=False), add="room")
-    assert publish(contracts, contracts / PUBLISHED.name, None, None) is None
+    assert "--adds: a line that tells readers of `SessionStarted.v1` `room`" in (publish(*_places(contracts)) or "")
+    assert publish(*_places(contracts), adds="Rooms.") is None
+    last = history(contracts / "schemas.published")[-1]
+    assert (last["adds"], last["added"]) == ("Rooms.", ["`SessionStarted.v1` `room`"])
     found = published(contracts / "schemas.published")
     assert found is not None
     assert "room" in found.schemas["SessionStarted.v1.json"]["properties"]
@@ -267,8 +270,29 @@ def test_addition__needs_a_higher_version(contracts):
 
 def test_first_time__is_published(contracts):
     shutil.rmtree(contracts / "schemas.published")
-    assert publish(contracts, contracts / PUBLISHED.name, None, None) is None
-    assert problems(contracts, contracts / PUBLISHED.name) is None
+    assert publish(*_places(contracts)) is None
+    assert problems(*_places(contracts)) is None
+    assert {"topic `booking.assessments.v1`", "`SessionStarted.v1`"} <= set(
+        history(contracts / PUBLISHED.name)[-1]["added"]
+    )
+
+
+def _places(contracts: Path) -> tuple[Path, Path]:
+    return contracts, contracts / PUBLISHED.name
+
+
+def test_history__says_of_each_version_what_it_added_and_why_it_broke():
+    told = history()
+    assert [entry["version"] for entry in told] == sorted((entry["version"] for entry in told), key=_numbers)
+    for entry in told:
+        assert entry["adds"], entry["version"]
+        assert bool(entry["broke"]) is bool(entry["because"]), entry["version"]
+    files = {f"`{file.name.removesuffix('.json')}`" for file in PUBLISHED.glob("*.v*.json")}
+    assert files <= {one for entry in told for one in entry["added"]}, "when did it come?"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def test_schema_of_an_earlier_version__stays():

@@ -18,7 +18,7 @@ export interface AssessmentCompleted {
   completed_at: string;
 }
 /**
- * A product as it is now, after an admin made or changed it. Analytics reads it: names and prices, also of what nobody has bought; what was sold says its own price.
+ * A product as it is now, after an admin made or changed it (P1). Analytics reads it: names and prices, also of what nobody has bought; what was sold says its own price.
  */
 export interface CatalogueProduct {
   /**
@@ -110,7 +110,7 @@ export interface NotificationAmbiguous {
   code: string;
 }
 /**
- * The provider reported that the message arrived. Analytics reads it.
+ * The provider reported that the message arrived (N3). Analytics reads it.
  */
 export interface NotificationDelivered {
   /**
@@ -225,7 +225,7 @@ export interface NotificationRequested {
   due_at: string;
 }
 /**
- * The provider accepted the message. Analytics reads it.
+ * The provider accepted the message (N3). Analytics reads it.
  */
 export interface NotificationSent {
   /**
@@ -593,7 +593,7 @@ export interface PreviousTime {
   ends_at: string;
 }
 /**
- * A practitioner's public profile as it is now, after the practitioner or an admin changed it. Consultation shows the name and takes the zone as the default of schedules.
+ * A practitioner's public profile as it is now, after the practitioner or an admin changed it (L1). Consultation shows the name and takes the zone as the default of schedules.
  */
 export interface PractitionerProfile {
   /**

@@ -8,8 +8,8 @@ from booking_contracts.money import Money
 
 
 class CatalogueProduct(Event):
-    """A product as it is now, after an admin made or changed it. Analytics reads it: names and prices, also of what
-    nobody has bought; what was sold says its own price."""
+    """A product as it is now, after an admin made or changed it (P1). Analytics reads it: names and prices, also of
+    what nobody has bought; what was sold says its own price."""
 
     NAMESPACE: ClassVar[str] = "com.booking.checkout"
     id: UUID

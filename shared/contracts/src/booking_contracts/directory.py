@@ -8,7 +8,7 @@ from booking_contracts.event import Code, Event, Link, Text, ZoneName
 
 
 class PractitionerProfile(Event):
-    """A practitioner's public profile as it is now, after the practitioner or an admin changed it.
+    """A practitioner's public profile as it is now, after the practitioner or an admin changed it (L1).
     Consultation shows the name and takes the zone as the default of schedules."""
 
     NAMESPACE: ClassVar[str] = "com.booking.directory"

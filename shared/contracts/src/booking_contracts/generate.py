@@ -1,5 +1,5 @@
 """`python -m booking_contracts.generate [--check]`: what is made of the event classes and the topic catalogue (JSON
-Schemas, the AsyncAPI document, the page of events) is written, or it is said which files are out of date."""
+Schemas, the AsyncAPI document, the pages of events) is written, or it is said which files are out of date."""
 
 import argparse
 import json
@@ -22,6 +22,7 @@ from booking_contracts.event import (
     schema_uri,
 )
 from booking_contracts.glossary import described, meaning
+from booking_contracts.pages import catalogue, changes
 from booking_contracts.topics import EVENTS, TOPICS, Topic, full_type
 
 PACKAGE = Path(__file__).resolve().parent
@@ -35,6 +36,8 @@ def generated() -> Iterator[tuple[Path, str]]:
         yield path, json.dumps(readers_schema(event), indent=2, ensure_ascii=False) + "\n"
     yield PACKAGE / "asyncapi.json", json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
     yield PAGE, page()
+    yield PAGE.with_name("catalogue.md"), catalogue()
+    yield PAGE.with_name("contract-changes.md"), changes()
 
 
 def readers_schema(event: type[Event]) -> Schema:

@@ -40,14 +40,14 @@ class _LaterStep(NotificationEvent):
 
 
 class NotificationSent(_LaterStep):
-    """The provider accepted the message. Analytics reads it."""
+    """The provider accepted the message (N3). Analytics reads it."""
 
     attempt: Attempt
     provider_message_id: Code | None = None
 
 
 class NotificationDelivered(_LaterStep):
-    """The provider reported that the message arrived. Analytics reads it."""
+    """The provider reported that the message arrived (N3). Analytics reads it."""
 
     attempt: Attempt
     at: Instant
