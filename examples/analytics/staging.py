@@ -17,7 +17,7 @@ import contract
 FOLDER = Path(__file__).parent / "dbt" / "models" / "staging"
 KINDS = {"uuid": "uuid", "date-time": "timestamptz", "date": "date", "integer": "bigint", "boolean": "boolean"}
 FIRST = "-- Written by staging.py from the contract: not by hand.\n"
-NAMES = {"at": "delivered_at"}  # a word of SQL's own
+NAMES = {"at": "delivered_at", "topic": "about_topic", "topic_id": "about_topic_id"}  # words of SQL's own, and of the lake's
 ENVELOPE = ["ce_id", "ce_sequence", "happened_at", "recorded_at", "actor", "correlation_id", "causation_id"]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from booking_contracts.topics import (
     EVENTS,
+    NOTICES,
     NOTIFICATIONS,
     SESSION_STATES,
     SESSIONS,
@@ -78,7 +79,8 @@ def test_every_type_of_the_catalogue__is_told():
     steps = {record for message in messages for _, record in message.steps()}
     types |= {event.TYPE for event in NOTIFICATIONS.events if any(event.full_type().encode() in one for one in steps)}
     types |= {event.TYPE for topic in WRITTEN - {TRANSACTIONS, SESSIONS, NOTIFICATIONS} for event in topic.events}
-    made_of_these = (USER_SCHEDULE, TRANSACTION_STATES, SESSION_STATES)  # by the projector and the relays
+    # By the projector, by the relays, and by whoever publishes a topic again.
+    made_of_these = (USER_SCHEDULE, TRANSACTION_STATES, SESSION_STATES, NOTICES)
     types |= {event.TYPE for topic in made_of_these for event in topic.events}
     assert set(EVENTS) - types == set()
 
