@@ -22,6 +22,7 @@ from booking_inbox.inbox import Apply, Inbox
 from booking_inbox.patience import Tuning
 from booking_outbox import Progress
 from booking_process.database import Database
+from booking_process.observed import refreshed
 
 log = logging.getLogger("booking.consumer")
 
@@ -111,6 +112,10 @@ class Consumer:
         """The backlog and when it last moved (reliability.md, Liveness that works)."""
         return self.engine.progress()
 
+    async def watch(self) -> None:
+        """Keep the group's lag true until cancelled: for a process that does not `run` this consumer."""
+        await self.engine.watch()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, waiting for Kafka and PostgreSQL as long as it takes; then end within the grace."""
         watch = asyncio.create_task(self._watch_held())
@@ -125,6 +130,7 @@ class Consumer:
             try:
                 async with self._database.autocommit() as conn:
                     await publish_held(conn, self.name)
+                    refreshed(f"{self.name} held")
                     await self._resume(conn)
             except Exception as error:  # noqa: BLE001 -- a watch must outlive any outage
                 log.info("consumer %s cannot read its held records: %s", self.name, type(error).__name__)

@@ -25,6 +25,7 @@ from booking_contracts.decode import Decoded
 from booking_contracts.records import from_aiokafka
 from booking_inbox import figures
 from booking_inbox.batch import ApplyAll, receive_all
+from booking_inbox.group_lag import GroupLag
 from booking_inbox.inbox import Failure, Hold, Inbox, Result
 from booking_inbox.patience import Backoff, Tuning, answers, is_transient
 from booking_inbox.reader import Reader
@@ -173,11 +174,25 @@ class Engine(Generic[Work]):
             waiting_for=self._waiting_for,
         )
         self.reader: Reader = self._make_reader()
+        self._topics = topics
+        self._group_lag = GroupLag(
+            name, group_id=group_id or name, topics=topics, bootstrap=bootstrap, prefix=topic_prefix
+        )
+
+    async def watch(self) -> None:
+        """Keep the group's lag true, whoever reads, until cancelled. Of nobody whose place is not Kafka's to know."""
+        if self._positions is None:
+            await self._group_lag.run()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, waiting for Kafka and PostgreSQL as long as it takes; then end within the grace."""
         self.reader = self._make_reader()
-        await self.reader.run(stop)
+        figures.begin(self.name, self._topics)
+        watching = asyncio.create_task(self.watch(), name=f"{self.name} group lag")
+        try:
+            await self.reader.run(stop)
+        finally:
+            watching.cancel()
 
     def progress(self) -> Progress:
         """The backlog and when it last moved (reliability.md, Liveness that works)."""

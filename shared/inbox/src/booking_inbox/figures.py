@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -42,7 +42,7 @@ CLIENTS_REPLACED = Counter("booking_consumer_clients_replaced", "Stuck Kafka cli
 LAG_EVENTS = Gauge("booking_consumer_lag_events", "Records not settled yet.", ["consumer", "topic", "partition"])
 LAG_SECONDS = Gauge(
     "booking_consumer_lag_seconds",
-    "Age of the last settled record while others wait.",
+    "Age of the last settled record while others wait, at most the time for which any does.",
     ["consumer", "topic", "partition"],
 )
 ASSIGNED = Gauge("booking_consumer_assigned_partitions", "Partitions of this copy.", ["consumer"])
@@ -51,6 +51,26 @@ HELD_KEYS = Gauge("booking_consumer_held_keys", "Keys with held records.", ["con
 HELD_OLDEST = Gauge(
     "booking_consumer_held_oldest_seconds", "Age of the oldest held record.", ["consumer", "topic", "reason"]
 )
+
+
+OUTCOMES = ("applied", "duplicate", "ignored", "unknown", "gap", "undecodable", "failed")
+_KINDS, _REASONS = ("transient", "failed"), ("gap", "undecodable", "failed")
+
+
+def begin(consumer: str, topics: Sequence[str]) -> None:
+    """Shows 0 before anything happens: `rate` sees no rise of a series that begins with its first event."""
+    CLIENTS_REPLACED.labels(consumer)
+    ASSIGNED.labels(consumer)
+    PAUSED.labels(consumer)
+    for topic in topics:
+        DRAINED.labels(consumer, topic)
+        for outcome in OUTCOMES:
+            RECORDS.labels(consumer, topic, outcome)
+        for kind in _KINDS:
+            RETRIES.labels(consumer, topic, kind)
+        for reason in _REASONS:
+            HELD_KEYS.labels(consumer, topic, reason)
+            HELD_OLDEST.labels(consumer, topic, reason)
 
 
 async def publish_held(conn: psycopg.AsyncConnection, consumer: str, *, counts: bool = True) -> None:
@@ -133,6 +153,7 @@ class Monitor:
         self.waiting_for: str | None = "kafka"
         """What does not answer, so that a restart would help nobody."""
         self._last_timestamp: dict[TopicPartition, int] = {}
+        self._level_at: dict[TopicPartition, float] = {}
         self._uncommitted_since: float | None = None
         self._shown: frozenset[TopicPartition] = frozenset()
         self._shown_paused = 0
@@ -152,6 +173,7 @@ class Monitor:
         """A rebalance is over: the clock starts anew."""
         self.moved_at = time.monotonic()
         self._last_timestamp.clear()
+        self._level_at.clear()
 
     def ended(self, stop: asyncio.Event) -> None:
         """Nobody reads any more. Unasked, that is no good health, whatever was seen last."""
@@ -265,6 +287,9 @@ class Monitor:
         self._shown, self._shown_paused = frozenset(behind), paused
         for partition, records in behind.items():
             LAG_EVENTS.labels(name, partition.topic, partition.partition).set(records)
-            last = self._last_timestamp.get(partition)
-            seconds = 0.0 if records == 0 or last is None else max(0.0, (now - last) / 1000)
+            if records == 0:
+                self._level_at[partition] = now
+            # Nobody waits for longer than since nobody did: after a quiet night the last settled record is hours old.
+            last = max(self._last_timestamp.get(partition, 0), self._level_at.get(partition, 0))
+            seconds = 0.0 if records == 0 or not last else max(0.0, (now - last) / 1000)
             LAG_SECONDS.labels(name, partition.topic, partition.partition).set(seconds)

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from prometheus_client import REGISTRY
 from shared.inbox.tests.consumer_rig import (
     QUICK,
     TABLE,
@@ -32,6 +33,7 @@ from booking_contracts.decode import Decoded
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import ASSESSMENTS, SESSIONS
 from booking_inbox import Consumer, InboxRouter, figures
+from booking_inbox.group_lag import GroupLag
 from booking_local.servers.kafka import Kafka
 from booking_local.servers.postgres import Postgres
 from booking_process.database import Database, DatabaseDownError
@@ -52,6 +54,28 @@ async def own_postgres(server_folder: Path) -> AsyncGenerator[Postgres]:
     await asyncio.to_thread(server.start)
     yield server
     await asyncio.to_thread(server.stop)
+
+
+async def test_nobody_reads__what_waits_for_the_group_is_seen_all_the_same(rig: Rig):
+    """A reader's own figures go with it: the alarm for a dead one needs somebody else's."""
+    lag = GroupLag(
+        "outside", group_id=rig.prefix + rig.name, topics=[SESSIONS.name], bootstrap=rig.bootstrap, prefix=rig.prefix
+    )
+    watching = asyncio.create_task(lag.run(every=0.2))
+
+    def shown(figure: str) -> float | None:
+        return REGISTRY.get_sample_value(f"booking_group_lag_{figure}", {"consumer": "outside", "topic": SESSIONS.name})
+
+    try:
+        await rig.send(*(session_event(uuid4(), 1) for _ in range(5)))
+        await until(lambda: shown("events") == 5)
+        await until(lambda: (shown("seconds") or 0) > 1)
+        async with rig.consuming():
+            await until(lambda: shown("events") == 0 and shown("seconds") == 0)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    assert shown("events") is None, "what nobody counts any more is not shown"
 
 
 async def test_postgres_killed_and_restarted_while_applying__nothing_is_held_or_lost(rig: Rig, own_postgres: Postgres):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from booking_contracts.ids import partition_of
 from booking_outbox._encoding import Outgoing
 from booking_outbox._errors import LeadLost, Unpublished
-from booking_outbox._metrics import RelayMetrics
+from booking_outbox._metrics import RelayMetrics, Times
 from booking_outbox._publisher import Packed, Publisher
 from booking_outbox._reading import Published, StateTopic
 from booking_outbox._worker import crash_point
@@ -133,6 +133,9 @@ class Lane:
     def _landed(self, records: Sequence[Outgoing]) -> None:
         self._acknowledged += _marks(records)
         self._metrics.published[self.name] += len(records)
+        if not self._is_state:  # of a state's record nobody knows since when it waits
+            took = self._metrics.took.setdefault(self.name, Times())
+            took.observe(max(0.0, time.time() - records[0].at / 1000))
         self._moved()
 
     def acknowledged(self) -> list[bytes]:

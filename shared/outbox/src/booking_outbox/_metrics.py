@@ -4,18 +4,40 @@ are true in just the incidents for which they are there (Kafka dead, nobody lead
 import asyncio
 import logging
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import psycopg
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from booking_outbox._lead import Connection, connect_watch
 
 log = logging.getLogger("booking_outbox.relay")
+
+
+_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+@dataclass(eq=False)
+class Times:
+    """A histogram's counts: times in seconds, by the first bucket that holds them."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS) + 1))
+    total: float = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """One more."""
+        self.counts[bisect_left(_BUCKETS, seconds)] += 1
+        self.total += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """As Prometheus wants them: each holds those before it."""
+        return list(zip([*map(str, _BUCKETS), "+Inf"], accumulate(self.counts), strict=True))
 
 
 @dataclass(eq=False)
@@ -35,6 +57,15 @@ class RelayMetrics(Collector):
     lag_seconds: dict[str, float] = field(default_factory=dict[str, float])
     published: Counter[str] = field(default_factory=Counter[str])
     failed_batches: Counter[str] = field(default_factory=Counter[str])
+    took: dict[str, Times] = field(default_factory=dict[str, Times])
+
+    def begin(self, events: Sequence[str], states: Sequence[str]) -> None:
+        """Shows 0 of these topics before anything is sent: `rate` sees no rise of a series that begins with it."""
+        for topic in (*events, *states):
+            self.published[topic] += 0
+            self.failed_batches[topic] += 0
+        for topic in events:
+            self.took.setdefault(topic, Times())
 
     def collect(self) -> Iterator[Metric]:
         """Every figure, with its topic's logical name as label."""
@@ -51,6 +82,11 @@ class RelayMetrics(Collector):
         yield _filled(CounterMetricFamily("booking_relay_published", about, labels=["topic"]), self.published)
         about = "Batches not acknowledged in time."
         yield _filled(CounterMetricFamily("booking_relay_failed_batches", about, labels=["topic"]), self.failed_batches)
+        about = "From the commit of a batch's oldest event to its acknowledgment."
+        times = HistogramMetricFamily("booking_relay_publish_seconds", about, labels=["topic"])
+        for topic, took in self.took.items():
+            times.add_metric([topic], took.buckets(), took.total)
+        yield times
 
 
 def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Mapping[str, float]) -> Metric:

@@ -23,7 +23,7 @@ from booking_outbox._encoding import codec
 from booking_outbox._errors import LeadLost, OutboxError, StoreOlderThanTopic
 from booking_outbox._lead import Lead, connect
 from booking_outbox._metrics import LagWatch, RelayMetrics
-from booking_outbox._reading import Published, mark_again
+from booking_outbox._reading import EventTopic, Published, mark_again
 from booking_outbox._republish import Republished, Selection, republish
 from booking_outbox._restore import check_restore
 from booking_outbox._term import Term
@@ -124,6 +124,8 @@ class Relay:
         beside = [asyncio.create_task(self._ring(stop)), asyncio.create_task(self.watch(), name="relay lag")]
         self._turn()
         self._running = True
+        events = [one.topic.name for one in self._topics if isinstance(one, EventTopic)]
+        self.metrics.begin(events, [one.topic.name for one in self._topics if one.topic.name not in events])
         try:
             while not stop.is_set():
                 self._turn()

@@ -10,12 +10,11 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from booking_outbox import Relay
-from booking_process import telemetry
+from booking_process import observed, telemetry
 from booking_process.broker import wrong_topics
 from booking_process.database import DatabaseDownError, UnsafeDatabaseError
 from booking_process.health import Health
-from booking_process.service import Hook, Mode, Service, Supervisor, Worker
+from booking_process.service import Hook, Mode, Service, Supervisor, Watched, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -40,17 +39,19 @@ def lifespan(
 
     @asynccontextmanager
     async def run(_app: FastAPI) -> AsyncGenerator[None]:
+        observed.built(service.name, mode, service.version, service.settings.build_revision)
         flush = telemetry.start(f"{service.name}-{mode}", service.settings)
         beside = {
             "beat": health.beat(),
             "database": _check_database(service, health),
             "kafka": health.reach_kafka(),
+            "dependencies": observed.watch(service.database, service.settings.kafka_bootstrap),
             **{job.__qualname__: job() for job in background},
         }
         if mode != "api":
             beside["topics"] = _check_topics(service, health)
-        else:  # counts what waits for a relay, which runs elsewhere, or does not
-            beside |= {f"lag of {one.name}": one.watch() for one in service.workers if isinstance(one, Relay)}
+        else:  # counts what waits for workers, which run elsewhere, or do not
+            beside |= {f"lag of {one.name}": one.watch() for one in service.workers if isinstance(one, Watched)}
         tasks = [asyncio.create_task(work, name=name) for name, work in beside.items()]
         supervisor = Supervisor([] if mode == "api" else [*service.workers, *workers])
         if service.waker is not None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import structlog
 from fastapi import APIRouter
@@ -33,6 +33,15 @@ class Worker(Protocol):
 
     def progress(self) -> Progress:
         """What waits and when something last moved: liveness is progress."""
+        ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A worker whose figures are true wherever it is watched, also in a process that does not run it (an `api`)."""
+
+    async def watch(self) -> None:
+        """Keeps them true until cancelled."""
         ...
 
 
@@ -82,6 +91,8 @@ class Supervisor:
         self._workers = workers
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
+        for worker in workers:
+            _RESTARTS.labels(worker.name)  # at 0 before the first: `rate` sees no rise of a series that begins with it
 
     def start(self) -> None:
         """Starts all workers."""

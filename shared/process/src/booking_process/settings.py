@@ -239,6 +239,9 @@ class ServiceSettings(KafkaAccess, BaseSettings):
         AfterValidator(_origins_or_any),
         Field(description='a JSON list of the origins whose pages may call, ["https://app.example"]'),
     ] = ()
+    build_revision: Annotated[
+        str, Field(max_length=64, description="the commit that the image was built of, for booking_build_info")
+    ] = "unknown"
     otel_exporter_otlp_endpoint: Annotated[
         WebAddress | None,
         Field(description="the OTLP/HTTP collector's address, http://host:4318; unset switches telemetry export off"),

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from shared.web.tests.conftest import settings_for
 
@@ -101,3 +102,21 @@ async def test_process_that_serves_requests_only__counts_what_waits_for_the_rela
         text = app.state.health.figures().decode()
     assert 'booking_relay_lag_events{topic="booking.sessions"} 68.0' in text
     assert "booking_relay_leader 0.0" in text
+
+
+def test_series__are_there_at_0_before_anything_is_sent():
+    """`rate` sees no rise of a series that begins with its first record."""
+    relay = Relaying()
+    relay.metrics.begin(["booking.sessions"], ["booking.contacts"])
+    relay.metrics.took["booking.sessions"].observe(0.3)
+    found = shown(relay)
+    assert found["booking_relay_published_total", "booking.sessions"] == 0
+    assert found["booking_relay_published_total", "booking.contacts"] == 0
+    assert found["booking_relay_failed_batches_total", "booking.sessions"] == 0
+    assert found["booking_relay_publish_seconds_count", "booking.sessions"] == 1
+    assert found["booking_relay_publish_seconds_sum", "booking.sessions"] == 0.3
+    assert ("booking_relay_publish_seconds_count", "booking.contacts") not in found
+    text = generate_latest(relay.metrics).decode()
+    assert 'booking_relay_publish_seconds_bucket{le="0.25",topic="booking.sessions"} 0.0' in text
+    assert 'booking_relay_publish_seconds_bucket{le="0.5",topic="booking.sessions"} 1.0' in text
+    assert 'booking_relay_publish_seconds_bucket{le="+Inf",topic="booking.sessions"} 1.0' in text

@@ -21,6 +21,7 @@ import httpx2
 import jwt
 import structlog
 
+from booking_process.observed import asking
 from booking_web.problems import unavailable
 
 _LARGEST_SET = 262_144
@@ -129,7 +130,8 @@ class KeySet:
         await asyncio.sleep(max(0.0, self._tried_at + self._min_interval - self._clock()))
         self._tried_at = self._clock()
         try:
-            self.take(await self._download())
+            with asking("identity", Exception):
+                self.take(await self._download())
         except Exception as error:  # noqa: BLE001 - whatever the issuer answers, the last good set stays
             log.warning("jwks_unavailable", error=type(error).__name__, kept=len(self._known()))
 

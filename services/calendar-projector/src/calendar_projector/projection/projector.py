@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
@@ -16,8 +17,9 @@ from booking_inbox import Engine, Tuning
 from booking_inbox.figures import publish_held
 from booking_inbox.patience import is_transient, within
 from booking_outbox import Progress
-from booking_process.database import Database
+from booking_process.database import Database, DatabaseDownError
 from booking_process.logs import described
+from booking_process.observed import refreshed
 from calendar_projector.projection.consumer import Batch, Kafka, engine_of
 from calendar_projector.projection.generations import Generation, generations
 from calendar_projector.projection.state import SWITCHES, publish_lag
@@ -115,6 +117,19 @@ class Projector:
         else:
             self._caught_up_since = None
 
+    async def watch(self) -> None:
+        """Keep the lag's figures true until cancelled: for a process that does not `run` the projector."""
+        try:
+            while True:
+                with contextlib.suppress(DatabaseDownError, psycopg.Error):
+                    await self._ends.measure()
+                    async with self._database.autocommit() as conn:
+                        await publish_lag(conn, SESSIONS.name)
+                        refreshed("projection")
+                await asyncio.sleep(2.0)
+        finally:
+            await self._ends.close()
+
     def _ended(self, generation: int) -> bool:
         """Whether one of its consumers is gone, and with what; unasked none ends, and nobody else would miss it."""
         _, tasks = self._tasks[generation]
@@ -182,6 +197,7 @@ class Projector:
             for generation in await generations(conn):
                 await publish_held(conn, generation.place.consumer, counts=generation.state == "active")
             await publish_lag(conn, SESSIONS.name)
+            refreshed("projection")
 
 
 def _summary(comparison: dict[str, object]) -> dict[str, object]:

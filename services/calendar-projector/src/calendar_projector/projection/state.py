@@ -13,7 +13,11 @@ from calendar_projector.projection.generations import Generation, generations
 
 SWITCHES = Counter("booking_projection_switches", "Rebuilt generations that were shown.")
 LAG_EVENTS = Gauge("booking_projection_lag_events", "Events not yet in the rows.", ["state"])
-LAG_SECONDS = Gauge("booking_projection_lag_seconds", "Age of the last event in the rows while others wait.", ["state"])
+LAG_SECONDS = Gauge(
+    "booking_projection_lag_seconds",
+    "Age of the last event in the rows while others wait, at most the time for which any does.",
+    ["state"],
+)
 DONE_RATIO = Gauge(
     "booking_projection_rebuild_ratio", "How much of the topic the building generation has read, 0 to 1."
 )
@@ -29,6 +33,10 @@ ORDER BY g.id, e.topic, e.partition
 """
 
 
+_level_at: dict[tuple[str, int], float] = {}
+"""By state and partition: when it was last seen with nothing left to read, in milliseconds since 1970."""
+
+
 async def publish_lag(conn: psycopg.AsyncConnection[Any], topic: str) -> None:
     """Set the gauges from what the positions and the topic's ends say."""
     rows = await (await conn.execute(LAG, (topic,))).fetchall()
@@ -36,7 +44,11 @@ async def publish_lag(conn: psycopg.AsyncConnection[Any], topic: str) -> None:
     for state in ("active", "building"):
         mine = [row for row in rows if row[1] == state]
         waiting = sum(max(0, row[6] - row[4]) for row in mine)
-        ages = [(now[0] - row[7]) / 1000 for row in mine if now and row[7] and row[6] > row[4]]
+        at = now[0] if now else 0.0
+        _level_at.update({(state, row[3]): at for row in mine if row[6] <= row[4]})
+        # Nobody waits for longer than since nobody did: after a quiet night the last event in the rows is hours old.
+        since = [max(row[7], _level_at.get((state, row[3]), 0.0)) for row in mine if row[7] and row[6] > row[4]]
+        ages = [(at - one) / 1000 for one in since]
         LAG_EVENTS.labels(state).set(waiting)
         LAG_SECONDS.labels(state).set(max(0.0, *ages) if ages else 0.0)
     built = [row for row in rows if row[1] == "building"]

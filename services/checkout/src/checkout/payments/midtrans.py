@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import httpx2
 
 from booking_contracts.money import DECIMALS, Money
+from booking_process.observed import asking, depends
 from checkout.payments.provider import (
     MONEY,
     BadBodyError,
@@ -116,16 +117,18 @@ class Caller:
         self._auth = httpx2.BasicAuth(username, "")
         self._deadline = deadline
         self._client: httpx2.AsyncClient | None = None
+        depends("payments")
 
     async def call(self, method: str, url: str, *, json: Any = None) -> Reply:
         """Return a JSON reply of any status; `ProviderDownError` for everything else."""
-        try:
-            async with asyncio.timeout(self._deadline):
-                return await self._call(method, url, json)
-        except TimeoutError:
-            raise ProviderDownError("no answer in time") from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, BadBodyError, OSError) as error:
-            raise ProviderDownError(type(error).__name__) from error
+        with asking("payments", ProviderDownError):
+            try:
+                async with asyncio.timeout(self._deadline):
+                    return await self._call(method, url, json)
+            except TimeoutError:
+                raise ProviderDownError("no answer in time") from None
+            except (httpx2.HTTPError, httpx2.InvalidURL, BadBodyError, OSError) as error:
+                raise ProviderDownError(type(error).__name__) from error
 
     async def _call(self, method: str, url: str, json: Any) -> Reply:
         async with self._open().stream(method, url, json=json, headers={"Accept": "application/json"}) as response:

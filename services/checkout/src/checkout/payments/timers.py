@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from prometheus_client import Gauge
 
 from booking_process.database import Database, DatabaseDownError
+from booking_process.observed import refreshed
 from checkout.contexts import by_system
 from checkout.payments import reviews
 from checkout.payments.notifications import Received, settle, undecided
@@ -104,4 +105,5 @@ class Figures:
             if found:
                 number.set(found[0])
                 age.set(float(found[1]))
+        refreshed("money")
         return 0

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal, LiteralString, get_args
 from uuid import UUID
 
 from prometheus_client import Counter, Histogram
@@ -40,7 +40,7 @@ from booking_store import (
 from consultation.entitlements.store import Facts, read_facts
 from consultation.sessions.commands import SYSTEM, Actor, Command, Refusal, Request
 from consultation.sessions.decider import decide, hidden, name_of
-from consultation.sessions.lifecycle import HOLDS_TIME, Role, ever
+from consultation.sessions.lifecycle import HOLDS_TIME, CommandName, Role, ever
 from consultation.sessions.state import (
     Canceled,
     Completed,
@@ -101,6 +101,11 @@ TIMER_LATENESS = Histogram(
     ["timer"],
     buckets=(1, 2, 5, 15, 60, 300, 3600, 86400),
 )
+
+
+for _command in get_args(CommandName):
+    for _came_to in ("accepted", "stale_version", "overlap", "changed_meanwhile"):
+        COMMANDS.labels(_command, _came_to)  # at 0 before the first, so that `rate` sees it
 
 
 @contextmanager

@@ -1,9 +1,12 @@
 """What an operator watches: outcomes, lateness of timers, providers that refuse us, waiting messages."""
 
-from typing import Any, LiteralString
+from typing import Any, LiteralString, get_args
 
 import psycopg
 from prometheus_client import Counter, Gauge, Histogram
+
+from booking_process.observed import refreshed
+from notifier.rules import Template
 
 OUTCOMES = Counter(
     "notifier_outcomes_total", "Attempts and settlements by what they came to", ["channel", "template", "state"]
@@ -46,6 +49,16 @@ SELECT state, count(*) FROM (SELECT state FROM notification
 GROUP BY state"""
 
 
+def begin(channel: str) -> None:
+    """Shows 0 of a channel before anything happens: `rate` sees no rise of a series that begins with its first."""
+    SEND_SECONDS.labels(channel)
+    PROVIDER_DOWN.labels(channel).set(0)
+    NEEDS_A_PERSON.labels(channel).set(0)
+    for template in get_args(Template):
+        for state in ("sent", "failed", "ambiguous", "skipped", "pending"):
+            OUTCOMES.labels(channel, template, state)
+
+
 async def watch(conn: psycopg.AsyncConnection[Any], channel: str) -> int:
     """Set the gauges of one channel; how many messages could leave now."""
     row = await (await conn.execute(_DUE, [channel])).fetchone()
@@ -55,4 +68,5 @@ async def watch(conn: psycopg.AsyncConnection[Any], channel: str) -> int:
     found = dict(await (await conn.execute(_UNRESOLVED, [channel])).fetchall())
     for state in ("failed", "ambiguous"):
         FAILED.labels(channel, state).set(found.get(state, 0))
+    refreshed(f"messages by {channel}")
     return due

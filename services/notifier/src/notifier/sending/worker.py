@@ -12,6 +12,7 @@ import structlog
 from opentelemetry.trace import SpanKind
 
 from booking_process.database import Database, DatabaseDownError
+from booking_process.observed import depends, saw
 from booking_process.telemetry import linked_span
 from notifier.ledger_worker import IDLE_SECONDS, LedgerWorker, pause, traced
 from notifier.sending import metrics
@@ -62,6 +63,8 @@ class Sender(LedgerWorker[Attempt, Outcome]):
 
     async def run(self, stop: asyncio.Event) -> None:
         """As every ledger's; a heartbeat keeps what is under way from being taken for a crash."""
+        metrics.begin(self._channel.name)
+        depends(self._channel.name)
         heartbeat = asyncio.create_task(self._beat(), name=f"{self.name}:heartbeat")
         try:
             await super().run(stop)
@@ -126,6 +129,7 @@ class Sender(LedgerWorker[Attempt, Outcome]):
 
     def _took(self, seconds: float) -> None:
         metrics.SEND_SECONDS.labels(self._channel.name).observe(seconds)
+        saw(self._channel.name, seconds=seconds)
 
     async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
         left_alone = self._judge_provider(outcome)
@@ -160,10 +164,12 @@ class Sender(LedgerWorker[Attempt, Outcome]):
         pause = 0.0
         match outcome:
             case ProviderDown():
+                saw(self._channel.name, up=False)
                 pause = self._breaker.failed(outcome.retry_after)
             case Unknown():
                 self._breaker.doubted()
             case _:
+                saw(self._channel.name, up=True)
                 self._breaker.answered()
         if isinstance(outcome, ProviderDown) and outcome.alarm:
             self._alarmed = True

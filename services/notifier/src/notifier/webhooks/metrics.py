@@ -5,7 +5,21 @@ from typing import Any, LiteralString
 import psycopg
 from prometheus_client import Counter, Gauge, Histogram
 
+from booking_process.observed import refreshed
+
 ATTEMPTS = Counter("notifier_webhook_attempts_total", "Tries by what they came to", ["outcome"])
+for _outcome in (
+    "delivered",
+    "http",
+    "timeout",
+    "private_address",
+    "unknown_host",
+    "tls",
+    "unreachable",
+    "cut",
+    "internal",
+):
+    ATTEMPTS.labels(_outcome)  # at 0 before the first: `rate` sees no rise of a series that begins with it
 SECONDS = Histogram(
     "notifier_webhook_attempt_seconds", "How long one try took", buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20)
 )
@@ -34,4 +48,5 @@ async def watch(conn: psycopg.AsyncConnection[Any]) -> int:
     found = dict(await (await conn.execute(_ENDPOINTS)).fetchall())
     for status in ("enabled", "failing", "disabled"):
         ENDPOINTS.labels(status).set(found.get(status, 0))
+    refreshed("webhooks")
     return due

@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, LiteralString
+from typing import Annotated, Any, Literal, LiteralString, get_args
 from uuid import UUID
 
 import psycopg
@@ -34,6 +34,10 @@ _STATUSES = Counter(
     "Status updates of WhatsApp by status and whether their message is known",
     ["status", "known"],
 )
+
+for _status in get_args(Status):
+    for _known in ("true", "false"):
+        _STATUSES.labels(_status, _known)
 
 # By our own id first: for a message whose answer was lost there is no wamid here yet (F85).
 _MESSAGE: LiteralString = """n.channel = 'whatsapp' AND n.id = coalesce(%(id)s,
