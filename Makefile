@@ -54,6 +54,7 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 	$(BIN)/python -m tests.rules.traceability
 	$(BIN)/python -m clients.generate
 	$(BIN)/python examples/analytics/staging.py
+	$(BIN)/python -m tests.observability.dashboards
 
 docs: setup ## the pages as a site, in .site/html; broken links and loads from elsewhere are refused
 	@$(BIN)/python -m docs.site.build

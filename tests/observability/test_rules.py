@@ -94,6 +94,7 @@ def test_row__names_the_series_and_the_time_of_its_alert(name: str):
     assert told <= asked, f"the row tells of {told - asked}, which the rule does not ask for"
     ours = {series.removesuffix("_bucket") for series in exposed()}
     assert asked & ours <= told, "the row leaves out what the rule asks for"
+    assert (". Critical |" in row) == (rule["labels"]["severity"] == "critical")
     wait = rule.get("for")
     if wait is None:
         assert not re.search(r"\bfor \d", row)
