@@ -52,7 +52,11 @@ def test_page__is_what_prometheus_can_read(story: Cast, service: str) -> None:
             _assert_whole(family)
     if promtool := shutil.which("promtool"):
         done = subprocess.run(
-            [promtool, "check", "metrics", "--lint=none"], input=text, capture_output=True, text=True, check=False
+            [promtool, "check", "metrics", "--extended", "--lint=none"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 

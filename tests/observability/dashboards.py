@@ -1,4 +1,4 @@
-"""`python -m tests.observability.dashboards [FOLDER]`: Grafana's dashboards, by its SDK in an environment of its own."""
+"""`python -m tests.observability.dashboards [FOLDER]`: Grafana's dashboards, by its SDK in its own environment."""
 
 import asyncio
 import subprocess

@@ -12,6 +12,7 @@ both rows and places, a batch that fits may go by one statement (`ShortWay`).
 
 import asyncio
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -247,6 +248,7 @@ class Engine(Generic[Work]):
         nothing out but cancellation and PositionLost: FastStream would swallow it, and the next record's offset would
         bury this one (K6, K10).
         """
+        began_at = time.time_ns()
         work = await self._handling.read(raws, alone=alone)
         backoff = Backoff(first=self.tuning.first_backoff, cap=self.tuning.backoff_cap)
         failure, attempts = None, 0
@@ -268,7 +270,7 @@ class Engine(Generic[Work]):
                         continue
             else:
                 self._failing = False
-                self._done(raws, work, results)
+                self._done(raws, work, results, began_at)
                 return results
             if not await backoff.wait(self.reader.stopping):
                 return None
@@ -297,7 +299,7 @@ class Engine(Generic[Work]):
         log.warning("consumer %s at %s[%d]@%d: %s (%s)", self.name, *where, type(error).__name__, kind)
         return transient
 
-    def _done(self, raws: Sequence[Any], work: Work, results: Sequence[Result]) -> None:
+    def _done(self, raws: Sequence[Any], work: Work, results: Sequence[Result], began_at: int) -> None:
         """After the commit."""
         positions = self.reader.positions
         if positions is not None:
@@ -306,6 +308,8 @@ class Engine(Generic[Work]):
                 if partition in positions:
                     positions[partition] = offset + 1
         self._count(raws, results)
+        if self._together:
+            figures.trace_together(self.name, self._prefix, raws, [one.outcome for one in results], began_at)
         crash_point("consumer.after_commit")
         self._handling.committed(work, results)
 

@@ -26,6 +26,7 @@ from prometheus_client import Counter, Gauge
 from booking_contracts.brokers import client_options
 from booking_contracts.decode import Record
 from booking_contracts.envelope import traceparent_in
+from booking_contracts.records import from_aiokafka
 from booking_inbox import held
 from booking_inbox.client import Assignment, OffsetCommits
 from booking_inbox.patience import Tuning, within
@@ -86,7 +87,9 @@ async def publish_held(conn: psycopg.AsyncConnection, consumer: str, *, counts: 
 
 
 @contextmanager
-def record_span(consumer: str, record: Record, tracer: trace.Tracer | None = None) -> Generator[trace.Span]:
+def record_span(
+    consumer: str, record: Record, tracer: trace.Tracer | None = None, *, began_at: int | None = None
+) -> Generator[trace.Span]:
     """The processing of one record: child of the record's `traceparent`, and linked to it.
 
     Ids and positions only: neither the body nor an error's text goes into a span (reliability.md T32).
@@ -100,6 +103,7 @@ def record_span(consumer: str, record: Record, tracer: trace.Tracer | None = Non
         links=[Link(remote)] if remote.is_valid else [],
         record_exception=False,
         set_status_on_exception=False,
+        start_time=began_at,
         attributes={
             "messaging.system": "kafka",
             "messaging.operation.type": "process",
@@ -110,6 +114,18 @@ def record_span(consumer: str, record: Record, tracer: trace.Tracer | None = Non
         },
     ) as span:
         yield span
+
+
+def trace_together(consumer: str, prefix: str, raws: Sequence[Any], outcomes: Sequence[str], began_at: int) -> None:
+    """Spans of the records of a batch that belong to a trace, as `record_span` makes them, from `began_at` (ns) to now.
+
+    After the fact: who takes thousands at once can't begin one for each, and few of them are traced."""
+    for raw, outcome in zip(raws, outcomes, strict=True):
+        if not any(name == "traceparent" for name, _ in raw.headers):
+            continue
+        with record_span(consumer, from_aiokafka(raw, prefix), began_at=began_at) as span:
+            span.set_attribute("booking.batch", len(raws))
+            note(span, outcome)
 
 
 def note(span: trace.Span, outcome: str) -> None:

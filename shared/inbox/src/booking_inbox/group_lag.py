@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import Gauge
 
+from booking_contracts.brokers import client_options
 from booking_inbox.patience import within
 
 log = logging.getLogger("booking.consumer")
@@ -60,7 +61,7 @@ class GroupLag:
         while True:
             await asyncio.sleep(every)  # first, too: what starts has more urgent things to do
             client = AIOKafkaConsumer(  # of the group, without joining it: it subscribes to nothing
-                bootstrap_servers=self._bootstrap, group_id=self._group_id, enable_auto_commit=False
+                **client_options(self._bootstrap), group_id=self._group_id, enable_auto_commit=False
             )
             try:
                 await within(10.0, client.start())

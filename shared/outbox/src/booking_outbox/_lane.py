@@ -19,6 +19,7 @@ from booking_outbox._errors import LeadLost, Unpublished
 from booking_outbox._metrics import RelayMetrics, Times
 from booking_outbox._publisher import Packed, Publisher
 from booking_outbox._reading import Published, StateTopic
+from booking_outbox._tracing import trace_published
 from booking_outbox._worker import crash_point
 
 log = logging.getLogger("booking_outbox.relay")
@@ -110,10 +111,12 @@ class Lane:
                 if self._is_state:
                     self._in_doubt.update((record.mark, record.key) for record in records)
                 crash_point("relay.before_send")
+                began_at = time.time_ns()
                 await publisher.send(self.physical, partition, batch)
                 crash_point("relay.after_ack")
                 queue.popleft()
                 self._landed(records)
+                trace_published(self.name, partition, records, began_at)
         except Unpublished as error:
             self._metrics.failed_batches[self.name] += 1
             self.failed[partition] = error

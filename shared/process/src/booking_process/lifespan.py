@@ -40,12 +40,12 @@ def lifespan(
     @asynccontextmanager
     async def run(_app: FastAPI) -> AsyncGenerator[None]:
         observed.built(service.name, mode, service.version, service.settings.build_revision)
-        flush = telemetry.start(f"{service.name}-{mode}", service.settings)
+        flush = telemetry.start(service.name, mode, service.settings)
         beside = {
             "beat": health.beat(),
             "database": _check_database(service, health),
             "kafka": health.reach_kafka(),
-            "dependencies": observed.watch(service.database, service.settings.kafka_bootstrap),
+            "dependencies": observed.watch(service.database, service.settings.brokers),
             **{job.__qualname__: job() for job in background},
         }
         if mode != "api":

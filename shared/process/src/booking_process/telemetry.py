@@ -5,8 +5,9 @@ default. One that is not traced records nothing; its span is written when it has
 slow. So every span of a request is written at its end: until then its ids are all that logs and others need
 ([ADR 14](docs/adr/0014-sampled-traces.md)).
 
-One trace goes from the HTTP call through the `traceparent` stored with the event and its Kafka header to a consumer's
-span, which is linked to it: the consumer's work has a life of its own, minutes later or in a batch, so it is no child.
+One trace goes from the HTTP call through the `traceparent` stored with the event and its Kafka header to the record's
+publishing, to each consumer that takes it, and to each message that it causes: all are children of the call, and linked
+to it, however much later they come.
 """
 
 import asyncio
@@ -56,13 +57,13 @@ _running: list[Export] = []
 """The export of this process, once it is started."""
 
 
-def start(service: str, settings: ServiceSettings) -> Callable[[], None]:
+def start(service: str, mode: str, settings: ServiceSettings) -> Callable[[], None]:
     """Starts the export and returns what flushes and ends it; does nothing without an endpoint."""
     if not settings.otel_exporter_otlp_endpoint:
         return _nothing
     from booking_process.telemetry_export import SdkExport  # noqa: PLC0415 - half a second that only export needs
 
-    export = SdkExport(service, settings)
+    export = SdkExport(service, mode, settings)
     _running[:] = [export]
 
     def stop() -> None:
@@ -141,14 +142,21 @@ def observe(seconds: float, attributes: Attributes) -> None:
 def linked_span(
     name: str, *, traceparent: str | None, attributes: Attributes | None = None, kind: SpanKind = SpanKind.CONSUMER
 ) -> Generator[Span]:
-    """A span of asynchronous work, linked to what caused it; an error marks it without its message.
+    """A span of asynchronous work, child of what caused it and linked to it; an error marks it without its message.
 
     One that fails is written whether it is sampled or not.
     """
     cause, began_at, given = span_context(traceparent), time.time_ns(), dict(attributes or {})
     links = [Link(cause)] if cause else []
+    around = trace.set_span_in_context(NonRecordingSpan(cause)) if cause else None
     with _tracer.start_as_current_span(
-        name, kind=kind, links=links, attributes=given, record_exception=False, set_status_on_exception=False
+        name,
+        context=around,
+        kind=kind,
+        links=links,
+        attributes=given,
+        record_exception=False,
+        set_status_on_exception=False,
     ) as span:
         try:
             yield span
@@ -157,7 +165,7 @@ def linked_span(
             span.set_status(StatusCode.ERROR)
             if _running and not span.is_recording():
                 given["error.type"] = type(error).__qualname__
-                unsampled = (name, kind, span.get_span_context(), None, links, began_at, time.time_ns(), given, True)
+                unsampled = (name, kind, span.get_span_context(), cause, links, began_at, time.time_ns(), given, True)
                 _running[0].write(EndedSpan(*unsampled))
             raise
 

@@ -1,6 +1,7 @@
 """The OpenTelemetry SDK set up for export; imported only when an endpoint is set."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 
@@ -78,10 +79,19 @@ class NoLonelyStatements(Sampler):
 class SdkExport:
     """Exports spans and durations to the collector until it is stopped (telemetry.Export)."""
 
-    def __init__(self, service: str, settings: ServiceSettings) -> None:
+    def __init__(self, service: str, mode: str, settings: ServiceSettings) -> None:
         os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "database")
         base = (settings.otel_exporter_otlp_endpoint or "").rstrip("/")
-        self._resource = Resource.create({"service.name": service, "service.namespace": "booking"})
+        # One name for all processes of a service: who asks for its traces need not know how it is deployed.
+        self._resource = Resource.create(
+            {
+                "service.name": service,
+                "service.namespace": "booking",
+                "service.instance.id": f"{socket.gethostname()}:{settings.http_port}",
+                "booking.mode": mode,
+                "booking.revision": settings.build_revision,
+            }
+        )
         self._sampler = NoLonelyStatements(_RATIO[settings.otel_traces_sampler](settings.otel_traces_sampler_arg))
         self._spans = BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces"), max_export_batch_size=_SPANS_PER_EXPORT)
         self._traces = TracerProvider(resource=self._resource, sampler=self._sampler, shutdown_on_exit=False)

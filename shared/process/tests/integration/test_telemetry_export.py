@@ -132,7 +132,7 @@ def test_export__one_trace_with_links_and_no_secrets(collector, sample_database)
     assert stored.split("-")[1:3] == [trace.hex(), call.span_id.hex()]
 
     consumed = by_name["consume checkout.transactions"]
-    assert consumed.trace_id != trace
+    assert (consumed.trace_id, consumed.parent_span_id) == (trace, call.span_id)
     assert [(link.trace_id, link.span_id) for link in consumed.links] == [(trace, call.span_id)]
 
     queries = [span for span in spans if span.parent_span_id == by_name["GET /v1/slow"].span_id]

@@ -31,10 +31,28 @@ def test_complaint_of_a_library__passes_once_in_ten_seconds_and_counts_the_other
     assert not repeats.filter(line("aiokafka.cluster", texts[0], "b"))
 
 
-def test_line_of_ours__always_passes(clock):
+def test_line_of_ours__always_passes_where_it_complains_of_nothing(clock):
     repeats = Repeats()
-    assert all(repeats.filter(line("booking_outbox.relay", "relay: leading")) for _ in range(100))
-    assert all(repeats.filter(line("checkout.api", "payment_received")) for _ in range(100))
+    for name, text in (("booking_outbox.relay", "relay: leading"), ("checkout.api", "payment_received")):
+        told = [logging.LogRecord(name, logging.INFO, __file__, 1, text, (), None) for _ in range(1000)]
+        assert all(repeats.filter(one) for one in told)
+
+
+def test_complaint_of_ours__passes_fifty_times_in_ten_seconds_and_counts_the_others(clock):
+    """A database that is away makes one of every request."""
+    repeats = Repeats()
+
+    def passed(event: str) -> tuple[bool, logging.LogRecord]:
+        one = line("http", "")
+        one.msg = {"event": event, "request_id": "another each time"}  # as structlog hands it on
+        return repeats.filter(one), one
+
+    assert sum(passed("http_request")[0] for _ in range(1000)) == 50
+    assert passed("unhandled_error")[0], "another complaint is another line"
+    clock[0] += 10
+    passes, one = passed("http_request")
+    assert passes
+    assert one.msg == {"event": "http_request", "request_id": "another each time", "left_out": 950}
 
 
 def test_texts_that_hold_their_values__do_not_pile_up(clock):

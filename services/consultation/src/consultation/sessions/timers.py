@@ -61,6 +61,7 @@ class Timer:
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._after_commit = after_commit
+        TIMER_LATENESS.labels(name)  # at 0 before the first, so that `rate` sees it
         self._backlog = 0
         self._moved_at = time.monotonic()
         self._waiting_for: str | None = None

@@ -6,7 +6,7 @@ import psycopg
 from prometheus_client import Counter, Gauge, Histogram
 
 from booking_process.observed import refreshed
-from notifier.rules import Template
+from notifier.rules import TABLE, Template
 
 OUTCOMES = Counter(
     "notifier_outcomes_total", "Attempts and settlements by what they came to", ["channel", "template", "state"]
@@ -54,6 +54,8 @@ def begin(channel: str) -> None:
     SEND_SECONDS.labels(channel)
     PROVIDER_DOWN.labels(channel).set(0)
     NEEDS_A_PERSON.labels(channel).set(0)
+    for template in {rule.template for rules in TABLE.values() for rule in rules if rule.timer}:
+        LATENESS.labels(template)
     for template in get_args(Template):
         for state in ("sent", "failed", "ambiguous", "skipped", "pending"):
             OUTCOMES.labels(channel, template, state)
