@@ -166,3 +166,47 @@ def test_volumes__are_made_for_the_user_of_the_images():
     (names,) = re.findall(r"for name in ([^;]+);", dockerfile)
     places = {place[0].removeprefix("/run/booking/") for place in mounted("secrets").values()}
     assert set(names.replace("\\", " ").split()) == places
+
+
+OBSERVERS = {"prometheus", "alertmanager", "grafana", "otel-collector", "tempo"}
+
+
+def test_observability__is_started_where_it_is_asked_for_alone():
+    assert {name for name in CONTAINERS if CONTAINERS[name].get("profiles") == ["observability"]} == OBSERVERS
+    assert {name for name in CONTAINERS if "profiles" in CONTAINERS[name]} == OBSERVERS
+    for name in OBSERVERS:
+        ours = [volume for volume in CONTAINERS[name].get("volumes", []) if volume.startswith("./")]
+        assert ours
+        assert all((ROOT / volume.split(":")[0]).is_dir() and volume.endswith(":ro") for volume in ours)
+        named = {volume.split(":")[0] for volume in CONTAINERS[name]["volumes"]} - {one.split(":")[0] for one in ours}
+        assert named <= set(COMPOSE["volumes"])
+
+
+def test_observability__each_finds_the_others_under_their_names():
+    folder = ROOT / "deploy/observability"
+    read = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("*.yml")}
+    commands = " ".join(" ".join(CONTAINERS[name].get("command", [])) for name in OBSERVERS)
+    assert {f"/etc/booking/{name}.yml" for name in read} <= set(re.findall(r"=(/etc/booking/\S+?\.yml)", commands))
+    jobs = read["prometheus"]["scrape_configs"]
+    assert {job["job_name"] for job in jobs} == SERVICES  # the rules' `job`
+    assert all(job["dns_sd_configs"][0]["names"] == [job["job_name"]] for job in jobs)
+    (managers,) = read["prometheus"]["alerting"]["alertmanagers"][0]["static_configs"]
+    assert managers["targets"] == ["alertmanager:8000"]
+    assert read["otel-collector"]["exporters"]["otlp/tempo"]["endpoint"] == "tempo:4317"
+    assert read["tempo"]["distributor"]["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"].endswith(":4317")
+    sources = yaml.safe_load((folder / "grafana/provisioning/datasources/booking.yml").read_text("utf-8"))
+    assert {one["url"] for one in sources["datasources"]} == {"http://prometheus:8000", "http://tempo:8000"}
+    assert "otel-collector:4318" in (ROOT / "docker-compose.yml").read_text("utf-8")
+    assert read["otel-collector"]["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(":4318")
+
+
+def test_collector__hands_traces_through_what_is_declared_and_samples_them_whole():
+    config = yaml.safe_load((ROOT / "deploy/observability/otel-collector.yml").read_text("utf-8"))
+    for pipeline in config["service"]["pipelines"].values():
+        for kind in ("receivers", "processors", "exporters"):
+            assert set(pipeline[kind]) <= set(config[kind])
+    steps = config["service"]["pipelines"]["traces"]["processors"]
+    assert steps.index("memory_limiter") < steps.index("tail_sampling") < steps.index("batch")
+    policies = config["processors"]["tail_sampling"]["policies"]
+    assert all(policy["type"] in policy for policy in policies)
+    assert {policy["name"] for policy in policies} >= {"failed", "slow", "a-tenth"}

@@ -48,8 +48,7 @@ class Repeats(logging.Filter):
         ours = record.name.partition(".")[0] not in self.LIBRARIES
         if ours and record.levelno < logging.WARNING:
             return True
-        said: Any = record.msg  # structlog's is a dict on its way to the renderer
-        what = (record.name, str(said.get("event") if isinstance(said, dict) else said))
+        what = (record.name, str(_fields(record).get("event", record.msg)))
         until, times = self._seen.get(what, (0.0, 0))
         now, most = time.monotonic(), self.OURS if ours else 1
         if now < until:
@@ -65,11 +64,16 @@ class Repeats(logging.Filter):
     @staticmethod
     def _tell(record: logging.LogRecord, left_out: int) -> None:
         """In the first line that passes again."""
-        said: Any = record.msg
-        if isinstance(said, dict):
-            record.msg = {**cast("dict[str, Any]", said), "left_out": left_out}
+        if fields := _fields(record):
+            record.msg = {**fields, "left_out": left_out}
         else:
             record.msg, record.args = f"{record.getMessage()} ({left_out} more like this were left out)", ()
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Of a line of structlog's, on its way to the renderer; of another none."""
+    said: object = record.msg
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 
 def configure(level: str = "info", *, service: str = "") -> None:
