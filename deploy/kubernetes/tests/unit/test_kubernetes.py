@@ -192,7 +192,8 @@ def _kinds(annotation):
 
 
 DEVELOPMENT = {"JWT_ALLOW_HTTP", "RATE_LIMIT_PER_MINUTE", "OIDC_INTERNAL_URL"}
-"""Compose alone: an identity provider over http, and no limit for those who try."""
+DEVELOPMENT |= {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER"}
+"""Compose alone: an identity provider over http, no limit for those who try, and a profile's collector to send to."""
 CLUSTER = {
     *("SHUTDOWN_GRACE_SECONDS", "SHUTDOWN_DRAIN_SECONDS", "JWT_AUDIENCE", "PLATFORM_TIMEZONE"),
     *("SMTP_USERNAME", "SMTP_PASSWORD", "KAFKA_SECURITY_PROTOCOL", "KAFKA_USERNAME", "KAFKA_PASSWORD", "KAFKA_CA_FILE"),
