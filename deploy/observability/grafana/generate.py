@@ -3,6 +3,7 @@
 Run by the Python of sdk.txt's environment. What a panel means stands in its description; what to do, in
 docs/operations.md.
 """
+# pyright: reportMissingImports=false, reportUnknownMemberType=false
 
 import sys
 from dataclasses import dataclass
