@@ -5,7 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BROWSER := tests/e2e/test_gateway_in_a_browser.py tests/e2e/test_gateway_live.py
 
-.PHONY: help setup demo up down test browser analytics analytics-test quick docs lint generate bench pictures chaos clean
+.PHONY: help setup demo up down test browser analytics analytics-test quick docs lint generate release bench pictures chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -58,6 +58,9 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 
 docs: setup ## the pages as a site, in .site/html; broken links and loads from elsewhere are refused
 	@$(BIN)/python -m docs.site.build
+
+release: setup ## wheels, npm packages, SBOM, licences, audit and checksums of what is committed, in dist/
+	@$(BIN)/python -m deploy.release.make
 
 bench: setup ## measure against the floors of docs/benchmarks.md (never part of the tests)
 	@./booking bench
