@@ -1,10 +1,12 @@
-"""What of the contract comes into the lake, and what of a person never does."""
+"""What of the contract comes into the lake, what of a person never does, and a record as a row."""
 
 import json
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from booking_contracts.decode import Record, decode
+from booking_contracts.errors import NewerVersion, Undecodable
 from booking_contracts.topics import TOPICS
 
 LANDED = [topic for topic in TOPICS if topic.analytics]
@@ -50,3 +52,23 @@ def personal_topics() -> list[str]:
     """The topics whose rows are a person's own: keyed by the person, and gone with them."""
     people = [(topic, schema_of(topic.events[0])["properties"][topic.key]) for topic in LANDED if topic.state]
     return [topic.name for topic, key in people if key.get("x-personal-data") == "pseudonym"]
+
+
+def read(record: Record) -> tuple[tuple | None, str]:
+    """The record as a row of `landed.event`; None, and why, if this release of the contracts can't read it."""
+    try:
+        decoded = decode(record)
+    except (Undecodable, NewerVersion) as why:
+        return None, f"{type(why).__name__}: {why}"
+    if decoded.kind == "unknown":
+        return None, f"{decoded.meta.type} is newer than this release"
+    meta, event, (name, version) = decoded.meta, decoded.event, decoded.meta.type.rsplit(".", 2)[1:]
+    data = None
+    if event is not None:
+        version = f"v{event.TYPE_VERSION}"  # an older one was turned into today's
+        data = event.model_dump_json(exclude_none=True, exclude=left_out(type(event)))
+    times = (meta.time.isoformat(), record.recorded_at.isoformat())
+    return (
+        *(record.topic, meta.subject, str(meta.id), meta.sequence, name, int(version[1:]), *times),
+        *(meta.actor, meta.correlation_id, meta.causation_id, data),
+    ), ""

@@ -18,8 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 import contract
 import lake as lakes
-from booking_contracts.decode import Record, decode
-from booking_contracts.errors import NewerVersion, Undecodable
+from booking_contracts.decode import Record
 from booking_contracts.records import from_confluent
 from booking_contracts.topics import ERASURES, topic_named
 
@@ -151,7 +150,7 @@ class Landing:
         for message in messages:
             record, (topic_id, _) = from_confluent(message, self.prefix), ids[message.topic()]
             positions[record.topic, record.partition] = (record.topic, record.partition, topic_id, record.offset + 1)
-            event, why = read(record)
+            event, why = contract.read(record)
             if event:
                 events.append(event)
             else:
@@ -187,7 +186,7 @@ class Landing:
         found = []
         for topic, topic_id, partition, offset, key, headers, value, timestamp_ms, _ in rows:
             pairs = tuple((name, text.encode("latin-1")) for name, text in json.loads(headers))
-            event, _ = read(Record(topic, partition, offset, key, value, pairs, timestamp_ms))
+            event, _ = contract.read(Record(topic, partition, offset, key, value, pairs, timestamp_ms))
             if event:
                 found.append((event, (topic, topic_id, partition, offset)))
         if found:
@@ -197,26 +196,6 @@ class Landing:
                 self.con.executemany(delete, [place for _, place in found])
         if left := len(rows) - len(found):
             say(f"{left:,} records can't be read by this release of the contracts: SELECT * FROM landed.unread")
-
-
-def read(record: Record) -> tuple[tuple | None, str]:
-    """The record as a row of `landed.event`; None, and why, if this release of the contracts can't read it."""
-    try:
-        decoded = decode(record)
-    except (Undecodable, NewerVersion) as why:
-        return None, f"{type(why).__name__}: {why}"
-    if decoded.kind == "unknown":
-        return None, f"{decoded.meta.type} is newer than this release"
-    meta, event, (name, version) = decoded.meta, decoded.event, decoded.meta.type.rsplit(".", 2)[1:]
-    data = None
-    if event is not None:
-        version = f"v{event.TYPE_VERSION}"  # an older one was turned into today's
-        data = event.model_dump_json(exclude_none=True, exclude=contract.left_out(type(event)))
-    times = (meta.time.isoformat(), record.recorded_at.isoformat())
-    return (
-        *(record.topic, meta.subject, str(meta.id), meta.sequence, name, int(version[1:]), *times),
-        *(meta.actor, meta.correlation_id, meta.causation_id, data),
-    ), ""
 
 
 def say(sentence: str) -> None:
