@@ -131,7 +131,7 @@ class People:
         phone = None if random.random() < phoneless else f"+1{area}55501{last:02}"
         zone, locale = random.choice(_ZONES), "en" if random.random() < 0.12 else "id"
         channels = chose_at = None
-        if random.random() < 0.45:
+        if random.random() < 0.7:
             channels = random.choices(((True, False), (False, True), (True, True), (False, False)), (50, 34, 12, 4))[0]
             chose_at = min(joined_at + timedelta(minutes=random.lognormvariate(3, 1.5)), self._until)
         return Somebody(person, name, address, phone, zone, locale, joined_at, channels, chose_at)
