@@ -47,7 +47,7 @@ def shown(system: System, seeded: dict[str, Any]) -> list[Picture]:
 
     done = until("a session", lambda: found("completed", "user_id", members))
     waiting = until("a request", lambda: found("pending_negotiation", "practitioner_id", practitioners))
-    (gold,) = (one["id"] for one in seeded["products"] if one["tier"] == "gold")
+    gold = next(one["id"] for one in seeded["products"] if one["tier"] == "gold")
     member, practitioner = done["user_id"], waiting["practitioner_id"]
     for role, sub in (("member", member), ("practitioner", practitioner), ("admin", str(HOUSE))):
         someone = system.make_token(role=role, sub=sub)

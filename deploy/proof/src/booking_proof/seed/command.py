@@ -44,14 +44,20 @@ async def fill(endpoints: Mapping[str, Any], size: Size, show: Progress) -> tupl
         show("people", everybody, everybody)
         await write_all(endpoints, databases, platform, done)
         await _settled(databases, show)
+        shown = await databases.much_to_show()
     finally:
         await databases.close()
     return dict(counts), {
         "products": [{"id": str(one.id), "tier": one.tier} for one in platform.products],
         "practitioners": [
-            _named(one.person) | {"name": one.name, "tiers": list(one.tiers)} for one in platform.practitioners
+            _named(one.person) | {"name": one.name, "tiers": list(one.tiers)}
+            for one in sorted(platform.practitioners, key=lambda one: -shown.get(str(one.person.id), 0))
         ],
-        "members": [_named(one) for one in platform.members if one.erased_at is None],
+        "members": [
+            _named(one)
+            for one in sorted(platform.members, key=lambda one: -shown.get(str(one.id), 0))
+            if one.erased_at is None
+        ],
     }
 
 

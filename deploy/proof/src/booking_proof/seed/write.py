@@ -286,6 +286,15 @@ class Databases:
             found += count
         return found
 
+    async def much_to_show(self) -> dict[str, int]:
+        """People by how much there is to see of theirs: who waits for an answer, and who has results."""
+        query = """SELECT practitioner_id::text,
+                          count(*) + 1000 * count(*) FILTER (WHERE status = 'pending_negotiation')
+                   FROM feedback_session GROUP BY 1
+                   UNION ALL SELECT user_id::text, count(*) FILTER (WHERE status = 'completed')
+                   FROM feedback_session GROUP BY 1"""
+        return dict(await (await self["consultation"].execute(query.encode())).fetchall())
+
     async def uncalendared(self) -> int:
         """Sessions of which the calendar has not taken all."""
         (wanted,) = await _one(self["consultation"], "SELECT coalesce(sum(version), 0)::bigint FROM feedback_session")
