@@ -45,7 +45,8 @@ def build(settings: Settings) -> Service:
     waker = Waker(settings.database_url)
     hub = Hub(database)
     secret = settings.feed_secret.get_secret_value()
-    tokens, tickets = Tokens(secret, settings.public_url), Tickets(secret)
+    previous = [one.get_secret_value() for one in settings.feed_previous_secrets]
+    tokens, tickets = Tokens(secret, settings.public_url, previous), Tickets(secret, previous)
     kafka = Kafka(settings.brokers, settings.topic_prefix)
     projector = Projector(
         database=database,

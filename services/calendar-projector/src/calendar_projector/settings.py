@@ -18,6 +18,10 @@ class Settings(ServiceSettings):
             examples=["an-example-of-a-secret"],
         ),
     ]
+    feed_previous_secrets: Annotated[
+        tuple[SecretStr, ...],
+        Field(description="a JSON list of the secrets before: what was made with them is still good"),
+    ] = ()
     public_url: Annotated[
         str,
         StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$", strip_whitespace=True),

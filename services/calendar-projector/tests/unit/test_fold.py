@@ -76,7 +76,21 @@ def test_only_the_tokens_we_made_name_a_feed(raw: bytes, guess: str):
     token = address.removeprefix("https://x.test/calendar/feeds/").removesuffix(".ics")
     assert tokens.feed_of(token) == UUID(bytes=raw)
     assert Tokens("another secret", "https://x.test").feed_of(token) is None
+    assert Tokens("a new secret", "https://x.test", ["older", "a secret"]).feed_of(token) == UUID(bytes=raw)
     assert tokens.feed_of(guess) is None
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_secret_replaced__tickets_of_the_one_before_are_taken_as_long_as_it_is_named(raw: bytes):
+    from uuid import UUID
+
+    from booking_web.problems import Problem
+    from calendar_projector.stream.tickets import Ticket, Tickets
+
+    text = Tickets("a secret").text(Ticket(UUID(bytes=raw)))
+    assert Tickets("a new secret", ["a secret"])._id(text) == UUID(bytes=raw)
+    with pytest.raises(Problem):
+        Tickets("a new secret")._id(text)
 
 
 def test_a_feeds_time_is_in_its_id():

@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,15 +35,15 @@ class Feed:
 
 
 class Tokens:
-    """Makes and checks the secret part of feed addresses."""
+    """Makes and checks the secret part of feed addresses; those made with a `previous` secret are good, too."""
 
-    def __init__(self, secret: str, public_url: str) -> None:
-        self._secret = secret.encode()
+    def __init__(self, secret: str, public_url: str, previous: Sequence[str] = ()) -> None:
+        self._secrets = [one.encode() for one in (secret, *previous)]
         self._public_url = public_url.rstrip("/")
 
     def address(self, feed: UUID) -> str:
         """The whole address. Whoever has it can read the calendar: show it to its owner alone, never log it."""
-        token = base64.urlsafe_b64encode(feed.bytes + self._mac(feed)).decode()
+        token = base64.urlsafe_b64encode(feed.bytes + _mac(self._secrets[0], feed)).decode()
         return f"{self._public_url}/calendar/feeds/{token}.ics"
 
     def feed_of(self, token: str) -> UUID | None:
@@ -54,10 +55,12 @@ class Tokens:
         if len(raw) != 16 + hashlib.sha256().digest_size:
             return None
         feed = UUID(bytes=raw[:16])
-        return feed if hmac.compare_digest(raw[16:], self._mac(feed)) else None
+        good = [hmac.compare_digest(raw[16:], _mac(secret, feed)) for secret in self._secrets]
+        return feed if any(good) else None
 
-    def _mac(self, feed: UUID) -> bytes:
-        return hmac.digest(self._secret, b"booking calendar feed " + feed.bytes, "sha256")
+
+def _mac(secret: bytes, feed: UUID) -> bytes:
+    return hmac.digest(secret, b"booking calendar feed " + feed.bytes, "sha256")
 
 
 class ErasedError(Exception):

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,14 +46,15 @@ class Ticket:
 
 
 class Tickets:
-    """Makes tickets and takes them; every process with the same secret takes every other's."""
+    """Makes tickets and takes them; every process with the same secret, or with it among its `previous`, takes every
+    other's."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+    def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
+        self._secrets = [one.encode() for one in (secret, *previous)]
 
     def text(self, ticket: Ticket) -> str:
         """What opens the stream. Show it to its owner alone, never log it."""
-        return _PREFIX + base64.urlsafe_b64encode(ticket.id.bytes + self._mac(ticket.id)).decode()
+        return _PREFIX + base64.urlsafe_b64encode(ticket.id.bytes + _mac(self._secrets[0], ticket.id)).decode()
 
     async def make(self, conn: psycopg.AsyncConnection[Any], caller: Principal) -> Ticket:
         """A new ticket with the caller's rights. Within a transaction."""
@@ -82,9 +84,11 @@ class Tickets:
         if len(raw) != 16 + hashlib.sha256().digest_size:
             raise INVALID
         ticket = UUID(bytes=raw[:16])
-        if not hmac.compare_digest(raw[16:], self._mac(ticket)):
+        good = [hmac.compare_digest(raw[16:], _mac(secret, ticket)) for secret in self._secrets]
+        if not any(good):
             raise INVALID
         return ticket
 
-    def _mac(self, ticket: UUID) -> bytes:
-        return hmac.digest(self._secret, b"booking stream ticket " + ticket.bytes, "sha256")
+
+def _mac(secret: bytes, ticket: UUID) -> bytes:
+    return hmac.digest(secret, b"booking stream ticket " + ticket.bytes, "sha256")
