@@ -96,9 +96,10 @@ SELECT place, list(name) FILTER (WHERE person), list(name) FILTER (WHERE own) FR
 
 
 def own_columns() -> set[str]:
-    """The fields of the rows that are a person's own, but the key: what must be gone with the person."""
-    topics = [topic for topic in contract.LANDED if topic.name in contract.personal_topics()]
-    return {name for topic in topics for event in topic.events for name in contract.schema_of(event)["properties"]} - {topic.key for topic in topics}
+    """The fields that say who or what the person is: names, words, pictures. A time zone or a tier says it of nobody, and stands in other tables too."""
+    events = [event for topic in contract.LANDED if topic.name in contract.personal_topics() for event in topic.events]
+    fields = [(name, field.get("x-personal-data")) for event in events for name, field in contract.schema_of(event)["properties"].items()]
+    return {name for name, whose in fields if whose not in {None, "pseudonym"}}
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ sent you (`<service> counts` of each owner, in one file).
 The owners count each topic by the last hex digit of the key, each in one snapshot of its store: how many, the sum of their versions, and the
 sum of the last twelve digits of their ids. The lake counts the same. Ranges that differ are named, with both figures; exit code 1.
 On a system that is at work a row changes between their look and ours: what differs is landed and asked again, up to three times, before it
-is believed. `booking.assessments.v1` is another system's, which publishes no counts.
+is believed. `booking.assessments.v1` is another system's and `booking.operations.notices.v1` in no store: of them nobody tells counts.
 """
 
 import argparse
