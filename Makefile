@@ -53,6 +53,7 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 	$(BIN)/python -m booking_gateway.words.catalog
 	$(BIN)/python -m tests.rules.traceability
 	$(BIN)/python -m clients.generate
+	$(BIN)/python -m deploy.kubernetes.generate
 	$(BIN)/python examples/analytics/staging.py
 	$(BIN)/python -m tests.observability.dashboards
 

@@ -1,6 +1,7 @@
 """Writes what follows from other places: `python -m deploy.kubernetes.generate`.
 
 - Kafka's topics and users, from the topic catalogue (booking_contracts.topics, .access).
+- Prometheus' rules as a resource, from deploy/observability/rules.
 - components/external-secrets, from what programs need of secrets (secrets.py).
 - `rendered/`, each overlay as `kustomize build` gives it, where kustomize is found: what is applied can be read, and is
   validated without it.
@@ -44,6 +45,21 @@ def external_secrets() -> str:
     """An ExternalSecret for each Secret that programs and databases need."""
     head = _HEAD.replace("the topic catalogue", "deploy/kubernetes/secrets.py")
     return head + _documents(one for name in secrets.OWN for one in secrets.external(name))
+
+
+def rules() -> str:
+    """A PrometheusRule for each file of rules."""
+    head = _HEAD.replace("the topic catalogue", "deploy/observability/rules")
+    files = sorted((HERE.parent / "observability/rules").glob("*.yml"))
+    return head + _documents(
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": f"booking-{file.stem}"},
+            "spec": {"groups": yaml.safe_load(file.read_text("utf-8"))["groups"]},
+        }
+        for file in files
+    )
 
 
 def kustomize() -> list[str] | None:
@@ -110,9 +126,10 @@ def main() -> int:
     (HERE / "base/kafka/topics.yaml").write_text(topics(), "utf-8")
     (HERE / "base/kafka/users.yaml").write_text(users(), "utf-8")
     (HERE / "components/external-secrets/secrets.yaml").write_text(external_secrets(), "utf-8")
+    (HERE / "components/monitoring/rules.yaml").write_text(rules(), "utf-8")
     if (command := kustomize()) is None:
         print("neither kustomize nor kubectl is found: rendered/ stays as it is", file=sys.stderr)
-        return 1
+        return 0
     for name in OVERLAYS:
         (HERE / "rendered" / f"{name}.yaml").write_text(render(command, HERE / "overlays" / name), "utf-8")
     return 0

@@ -58,6 +58,7 @@ def container(one):
         ("base/kafka/topics.yaml", generate.topics),
         ("base/kafka/users.yaml", generate.users),
         ("components/external-secrets/secrets.yaml", generate.external_secrets),
+        ("components/monitoring/rules.yaml", generate.rules),
     ],
 )
 def test_what_follows_from_elsewhere__is_as_generated(file, made):
@@ -92,6 +93,8 @@ def test_rendered__is_valid_strictly(name):
         ("ScaledObject", "spec.triggers.0.metadata.threshold", 500),
         ("ExternalSecret", "spec.target.templates", {}),
         ("PodMonitor", "spec.podMetricsEndpoints.0.interval", "soon"),
+        ("PrometheusRule", "spec.groups.0.rule", []),
+        ("Pooler", "spec.pgbouncer.poolMode", "statement"),
     ],
 )
 def test_a_wrong_field__is_refused_and_named(kind, path, value):
