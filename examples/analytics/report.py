@@ -89,7 +89,7 @@ def revenue(rows) -> alt.Chart:
 def prices(rows) -> alt.Chart:
     x = alt.X("at:T", title=None, axis=alt.Axis(format="%b %y", grid=False))
     y = alt.Y("price:Q", title=None, axis=alt.Axis(format="~s", tickCount=4))
-    step = {"interpolate": "step-after", "strokeWidth": 2}
+    step = {"interpolate": "step-after", "strokeWidth": 2, "point": alt.OverlayMarkDef(size=24, filled=True)}
     return by_currency(rows, lambda panel: panel.mark_line(**step).encode(x=x, y=y, color=colour("tier"), detail="product_id:N"))
 
 
@@ -146,7 +146,7 @@ ROWS = {
     "assessments": "UNPIVOT (SELECT month, assessments AS completed, requested, held FROM analytics.assessment_conversion) "
     "ON completed, requested, held INTO NAME step VALUE assessments",
     "prices": "SELECT product_id::VARCHAR AS product_id, tier, currency, price_amount AS price, valid_from AS at FROM analytics.price_history UNION ALL "
-    "SELECT product_id::VARCHAR, tier, currency, price_amount, coalesce(valid_to, (SELECT max(recorded_at) FROM landed.event)) FROM analytics.price_history",
+    "SELECT product_id::VARCHAR, tier, currency, price_amount, (SELECT max(recorded_at) FROM landed.event) FROM analytics.price_history WHERE valid_to IS NULL",
 }
 FIGURES = """
 SELECT 'events landed', (SELECT count(*) FROM landed.event)
