@@ -17,9 +17,9 @@ from pathlib import Path
 from benchmarks.system import System, system
 from benchmarks.world import World
 from booking_contracts.topics import SESSIONS
+from booking_ops.audit import rows, topics
+from booking_ops.audit.section import Section
 from booking_outbox import EventTopic, Selection, republish
-from booking_proof.audit import rows, topics
-from booking_proof.audit.section import Section
 
 
 def main(words: Sequence[str]) -> int:

@@ -2,7 +2,7 @@
 
 A stack of its own, filled by `booking seed` with sessions that all go on now, so that every event asks for messages
 (the notifier is made a month older for it, or it would take them for history). Once nothing is due any more, three
-independent records are compared: what the stored events ask for by rule N1 (`booking audit`), the notifier's ledger,
+independent records are compared: what stored events ask for by rule N1 (`booking-ops audit`), the notifier's ledger,
 and what the stand-ins were really handed: mails by Message-ID, WhatsApp by the notification's id that it carries.
 Only WhatsApp's pace per person is switched off, or each practitioner's phone would take hours.
 """

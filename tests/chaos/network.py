@@ -2,7 +2,7 @@
 
 The services reach PostgreSQL and Kafka through toxiproxy: their addresses are settings of the stack, and the broker has
 a second listener that advertises the proxy, since a client goes where the metadata sends it. The rig, the supervisor
-and `booking audit` go straight. Where there is no toxiproxy the services go straight too, and its faults are skipped.
+and `booking-ops audit` go straight. Where there is no toxiproxy the services go straight too, its faults are skipped.
 """
 
 from __future__ import annotations

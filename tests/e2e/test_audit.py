@@ -1,9 +1,10 @@
-"""`booking audit` sees whatever is spoiled, and proves what healed a lost table and a lost topic (I3 to I13)."""
+"""`booking-ops audit` sees whatever is spoiled, and proves what healed a lost table and a lost topic (I3 to I13)."""
 
 import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -230,10 +231,31 @@ def test_lost_table__is_seen_and_the_rebuild_is_proven(own: tuple[Path, System],
     assert code == 1
     lost = found["user_schedule = sessions that ever had a date"]
     assert len(lost) == 2
-    assert all(what.endswith("no row for it → booking calendar rebuild") for what in lost)
-    rebuilt = booking("calendar", "rebuild", state=state)
+    _accepted_and_green_again(state, len(lost))
+    assert all(what.endswith("no row for it → booking-ops rebuild calendar") for what in lost)
+    rebuilt = booking("rebuild", "calendar", state=state)
     assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
     proven(state)
+
+
+def _accepted_and_green_again(state: Path, lost: int) -> None:
+    """What was accepted is listed, and fails no more; a new loss would. The figures tell both, and when."""
+    kept, figures = str(state / "accepted.json"), state / "audit.prom"
+    accepted = booking("audit", "--baseline", kept, "--accept", "--because", "a drill", state=state)
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    entries = json.loads(Path(kept).read_text("utf-8"))["accepted"]
+    assert {one["because"] for one in entries} == {"a drill"}
+    green = booking("audit", "--baseline", kept, "--metrics-file", str(figures), state=state)
+    assert green.returncode == 0, green.stdout + green.stderr
+    assert green.stdout.splitlines()[-1] == f"Proven: nothing lost, nothing doubled besides {len(entries)} accepted."
+    assert green.stderr.count("accepted: ") == len(entries) >= lost
+    lines = [line for line in figures.read_text("utf-8").splitlines() if line[0] != "#"]
+    told = {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines}
+    section = 'section="user_schedule = sessions that ever had a date"'
+    assert float(told[f"booking_audit_accepted{{{section}}}"]) == lost
+    assert float(told[f"booking_audit_differences{{{section}}}"]) == 0
+    assert float(told["booking_audit_proven"]) == 1
+    assert time.time() - float(told["booking_audit_finished_timestamp_seconds"]) < 600
 
 
 def test_lost_topic__is_seen_and_published_again_is_proven(own: tuple[Path, System], played: object) -> None:
@@ -242,7 +264,7 @@ def test_lost_topic__is_seen_and_published_again_is_proven(own: tuple[Path, Syst
     asyncio.run(_made_anew(system.endpoints["kafka"], SESSIONS.name))
     code, found = audited(state)
     assert code == 1
-    assert all("→ booking republish" in what for what in found[SESSIONS.name])
+    assert all("→ booking-ops republish" in what for what in found[SESSIONS.name])
     assert len(found[SESSIONS.name]) == 4
     again = booking("republish", "--service", "consultation", state=state)
     assert again.returncode == 0, again.stdout + again.stderr

@@ -116,7 +116,7 @@ def test_blocks__land_real_events_and_every_question_is_answered(
     row = f"topic = '{PERSONAL}' AND key = '{story.practitioner.sub}'"
     profile = f"SELECT count(*) FROM state WHERE {row} AND data IS NOT NULL"
     assert lake.asked(profile) == [[[1]]]
-    erased = booking("erase", str(story.practitioner.sub), state=state)
+    erased = booking("erase", str(story.practitioner.sub), "--yes", state=state)
     assert erased.returncode == 0, erased.stderr
     lake.land()
     missed = f"UPDATE state SET recorded_at = '2026-01-01', data = '{{}}' WHERE {row}"

@@ -70,7 +70,7 @@ def test_erased__the_canary_occurs_nowhere(quick_state: Path, story: Cast, expor
     assert tables_with(system, traces), "the search finds what is there"
     assert topics_with(system, traces) >= {CONTACTS}
 
-    erased = booking("erase", str(canary.sub), state=quick_state)
+    erased = booking("erase", str(canary.sub), "--yes", state=quick_state)
     assert erased.returncode == 0, erased.stdout + erased.stderr
 
     until("no table of any service to name the canary", lambda: not tables_with(system, traces))

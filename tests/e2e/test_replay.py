@@ -102,7 +102,7 @@ def test_every_position_reset_and_all_published_again__nobody_is_told_again(stat
 
     until("every group to have read everything again", all_read_again, within=300)
     assert booking("republish", state=state).returncode == 0
-    assert booking("calendar", "rebuild", state=state).returncode == 0
+    assert booking("rebuild", "calendar", state=state).returncode == 0
     later = story.request(story.paid())
     until("a later request told", lambda: len(story.system.mails_to(story.practitioner.email)) >= 2)
     until("the later payment told", lambda: len(story.system.mails_to(story.member.email)) >= 3)

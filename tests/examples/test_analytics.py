@@ -26,7 +26,7 @@ from tests.e2e.system import ROOT, System, booking, cast, local_stack, until
 
 from booking_contracts.admin import create_topics
 from booking_contracts.topics import CONTACTS, SESSIONS, TOPICS, TRANSACTIONS, Topic
-from booking_proof.audit.topics import read_topic
+from booking_ops.audit.topics import read_topic
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
 EXAMPLE = ROOT / "examples" / "analytics"
@@ -301,7 +301,7 @@ def test_erased__nothing_of_the_person_is_anywhere_in_the_lake(lake: Lake) -> No
     assert _holding(lake, mark) >= {"lake.duckdb", "parquet"}
     assert _tables_with(lake, mark) >= {"landed.event", "analytics.practitioner_load"}
 
-    erased = booking("erase", str(person), state=lake.state)
+    erased = booking("erase", str(person), "--yes", state=lake.state)
     assert erased.returncode == 0, erased.stdout + erased.stderr
     until("the erasure is landed", lambda: lake.land() and lake.ask(_ERASED.format(person))[0][0] > 0)
     assert "Nothing of the people who were erased" in lake.ran("erase")

@@ -2,12 +2,15 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 import typer.main
 from tests.rules import pages
 
 from booking_local.cli import app as command
+from booking_ops.cli import app as operators
+from booking_ops.deployment import Settings as OperatorSettings
 from calendar_projector.settings import Settings as CalendarSettings
 from checkout.settings import Settings as CheckoutSettings
 from consultation.settings import Settings as ConsultationSettings
@@ -43,7 +46,7 @@ def test_every_id_that_is_named__has_a_row_in_reliability():
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda one: one.__module__)
 def test_every_setting__is_in_the_page_with_its_default(settings):
-    rows = [line for line in API.splitlines() if line.startswith("| `")]
+    rows = [line for line in API.partition("## Settings")[2].splitlines() if line.startswith("| `")]
     for name, field in settings.model_fields.items():
         (row,) = [line for line in rows if f"`{name.upper()}`" in line.split("|")[1]]
         default = row.split("|")[2]
@@ -72,8 +75,35 @@ def test_every_command__is_in_the_page():
     context = typer.Context(table)
     groups = {name: getattr(table.get_command(context, name), "commands", {}) for name in table.list_commands(context)}
     known = {f"{name} {sub}".strip() for name, subs in groups.items() for sub in subs or [""]}
-    assert {"up", "dead-letters replay"} <= known
+    assert {"up", "events tail"} <= known
     assert known <= set(told)
+
+
+def test_every_command_of_operators_and_each_of_its_options__is_in_the_page():
+    section = API.partition("### booking-ops")[2].partition("\n### ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    told = {cell: row for row in rows for cell in re.findall(r"`([a-z][a-z -]*[a-z])", row.split("|")[1])}
+    table = typer.main.get_group(operators)
+    context = typer.Context(table)
+    groups = {name: table.get_command(context, name) for name in table.list_commands(context)}
+    known: dict[str, Any] = {
+        f"{name} {sub}".strip(): one
+        for name, group in groups.items()
+        for sub, one in (getattr(group, "commands", None) or {"": group}).items()
+    }
+    assert {"audit", "held replay"} <= known.keys()
+    assert known.keys() <= {name.partition(" [")[0] for name in told}
+    everywhere = {"--help", "--deadline", "--install-completion", "--show-completion"}
+    for name, known_as in known.items():
+        options = {option for one in known_as.params for option in one.opts if option.startswith("--")} - everywhere
+        row = next(row for cell, row in told.items() if cell == name)
+        assert [option for option in sorted(options) if option not in row] == [], name
+
+
+def test_every_variable_of_operators__is_in_the_page():
+    section = API.partition("### booking-ops")[2].partition("\n### ")[0]
+    told = set(re.findall(r"`([A-Z_]+)`", section))
+    assert {name.upper() for name in OperatorSettings.model_fields} <= told
 
 
 def test_every_metric__is_in_the_operators_page_and_no_other():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.chaos.checker.streams import TOPIC_OF
 from tests.chaos.evidence import Evidence, Position, Published, Stored
 
-from booking_proof.invariants import untaken
+from booking_ops.invariants import untaken
 
 STREAM = "calendar-stream"
 DONE = {"sent", "delivered", "failed", "ambiguous", "skipped"}

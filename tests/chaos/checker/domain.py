@@ -11,7 +11,7 @@ from typing import Any
 from tests.chaos.checker.streams import instant, streams_of
 from tests.chaos.evidence import Evidence, Stored
 
-from booking_proof.invariants import HOLDS_TIME, Claim, next_status, overlaps, stray_claims, too_many
+from booking_ops.invariants import HOLDS_TIME, Claim, next_status, overlaps, stray_claims, too_many
 
 BLURRED_SECONDS = 15.0
 """An event is stamped when its statement begins, which may then wait for the one that frees the time, until the

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.chaos.evidence import Evidence, Published, Stored
 
-from booking_proof.invariants import difference, disordered, gaps, unpublished
+from booking_ops.invariants import difference, disordered, gaps, unpublished
 
 TOPIC_OF = {
     "transaction": "booking.checkout.transactions.v1",

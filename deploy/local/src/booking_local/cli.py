@@ -18,6 +18,18 @@ from typer.core import TyperGroup
 
 from booking_local.failure import Failure, sentence
 
+OPERATOR: dict[str, str] = {
+    "audit": "Prove that nothing is lost and nobody double-booked:",
+    "held": "Records that could not be applied: list, show, replay, discard:",
+    "republish": "Publish again, a key, a time range or everything:",
+    "counts": "What the owners hold of each topic, by the last hex digit of the key:",
+    "topics": "The catalogue's topics on the broker: create, compare, repair:",
+    "rebuild": "Read models, built anew from the log (calendar, ranking):",
+    "projections": "How far each projection is behind, and its rebuild:",
+    "erase": "Delete a person's contact data and free text everywhere (E4):",
+}
+"""The commands of `booking-ops` that are commands of `booking` too, given this stack's addresses."""
+
 COMMANDS: dict[str, str] = {
     "up": "booking_local.commands.stack",
     "down": "booking_local.commands.stack",
@@ -29,18 +41,13 @@ COMMANDS: dict[str, str] = {
     "seed": "booking_proof.seed.command",
     "events": "booking_local.commands.events",
     "webhooks": "booking_local.commands.webhooks",
-    "calendar": "booking_local.commands.operator",
-    "ranking": "booking_local.commands.operator",
-    "projections": "booking_local.commands.operator",
-    "dead-letters": "booking_local.commands.operator",
-    "republish": "booking_local.commands.operator",
-    "counts": "booking_local.commands.operator",
-    "audit": "booking_proof.audit.command",
-    "erase": "booking_local.commands.operator",
+    **dict.fromkeys(OPERATOR, "booking_local.commands.operator"),
     "docs": "booking_proof.docs",
     "bench": "booking_proof.commands",
 }
-"""Name and module. There the command is what has its name: a function, or a Typer of several commands."""
+"""Name and module. There the command is what has its name: a function, or a Typer of several commands; all that are
+`booking-ops`'s go there by one."""
+_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
 class Commands(TyperGroup):
@@ -55,10 +62,14 @@ class Commands(TyperGroup):
         """The command, or None when there is none of that name."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        found = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
+        passed_on = cmd_name in OPERATOR
+        found = getattr(
+            importlib.import_module(COMMANDS[cmd_name]), "operate" if passed_on else cmd_name.replace("-", "_")
+        )
         if not isinstance(found, typer.Typer):
             alone = typer.Typer()
-            alone.command()(found)
+            help_ = f"{OPERATOR[cmd_name]} `booking-ops {cmd_name}` on this stack." if passed_on else None
+            alone.command(help=help_, context_settings=_PASSED_ON if passed_on else None)(found)
             found = alone
         command = typer.main.get_command(found)
         command.name = cmd_name

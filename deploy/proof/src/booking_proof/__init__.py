@@ -1,1 +1,1 @@
-"""What shows that the system works: the audit, the judgement that it shares with the chaos runs, the seed, the demo."""
+"""What shows that the system works: the seed and the demo."""

@@ -21,7 +21,7 @@ from booking_contracts.topics import (
     USER_SCHEDULE,
 )
 from booking_contracts.zones import zone
-from booking_proof.invariants import Claim, next_status, overlaps, too_many
+from booking_ops.invariants import Claim, next_status, overlaps, too_many
 from booking_proof.seed.messages import Ledger, Message
 from booking_proof.seed.people import TIERS
 from booking_proof.seed.rows import Rows

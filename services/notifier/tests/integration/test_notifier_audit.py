@@ -1,4 +1,4 @@
-"""`booking audit` on messages: none missing, none made up (I11), by the very rule that decides them."""
+"""`booking-ops audit` on messages: none missing, none made up (I11), by the very rule that decides them."""
 
 import psycopg
 import pytest
@@ -6,7 +6,7 @@ from services.notifier.tests.given import Case
 
 from booking_contracts.decode import decode
 from booking_contracts.envelope import metadata
-from booking_proof.audit.consumers import audit_messages
+from booking_ops.audit.consumers import audit_messages
 
 pytestmark = pytest.mark.servers
 

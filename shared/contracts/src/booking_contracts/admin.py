@@ -1,11 +1,12 @@
-"""Making the catalogue's topics on a broker, and seeing that they are as it says; it needs the extra `kafka`."""
+"""The catalogue's topics on a broker: making them, comparing them, setting them right; it needs the extra `kafka`."""
 # aiokafka's admin client has no types, hence not strict here.
 # pyright: standard
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -17,6 +18,9 @@ from booking_contracts.topics import TOPICS, Topic
 
 _PATIENCE = 15.0
 """Seconds that a broker may take to answer."""
+_IN_SYNC = "min.insync.replicas"
+_OF_THE_TOPIC = 1
+"""Where a config was set, in Kafka's numbers (DescribeConfigs): of the topic itself, not of the broker, no default."""
 
 
 class TopicMismatch(Exception):
@@ -46,6 +50,31 @@ async def assert_topics(bootstrap: str, prefix: str = "", topics: Sequence[Topic
         raise TopicMismatch("; ".join(found))
 
 
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One way in which a topic is not as catalogued. ``topic`` is its name on the broker; ``name`` is a config's,
+    ``partitions``, or None for a topic that is missing."""
+
+    topic: str
+    name: str | None
+    found: str | None
+    expected: str
+
+    @property
+    def repairable(self) -> bool:
+        """Whether Kafka can set it right without moving a record: a topic is made, a config is set."""
+        return self.name != "partitions"
+
+    @property
+    def sentence(self) -> str:
+        """What to tell people."""
+        if self.name is None:
+            return f"{self.topic} is missing"
+        if self.name == "partitions":
+            return f"{self.topic} has {self.found} partitions, not {self.expected}"
+        return f"{self.topic} has {self.name}={self.found}, not {self.expected}"
+
+
 async def compare_topics(
     bootstrap: str, prefix: str = "", topics: Sequence[Topic] = TOPICS, *, patience: float = _PATIENCE
 ) -> tuple[list[str], list[str]]:
@@ -53,23 +82,58 @@ async def compare_topics(
 
     Raises KafkaConnectionError if no broker answers within so many seconds.
     """
+    found = await drift(bootstrap, prefix, topics, patience=patience)
+    missing = [one.topic for one in found if one.name is None]
+    return missing, [one.sentence for one in found if one.name not in (None, _IN_SYNC)]
+
+
+async def drift(
+    bootstrap: str, prefix: str = "", topics: Sequence[Topic] = TOPICS, *, patience: float = _PATIENCE
+) -> list[Drift]:
+    """Each way in which the broker's topics are not as catalogued; one of three replicas or more also where fewer than
+    two must acknowledge. Raises KafkaConnectionError if no broker answers within so many seconds."""
     async with _admin(bootstrap, patience) as admin:
-        found = await _partitions(admin)
-        missing = [prefix + topic.name for topic in topics if prefix + topic.name not in found]
-        there = [topic for topic in topics if prefix + topic.name in found]
-        wrong = [
-            f"{prefix}{topic.name} has {found[prefix + topic.name]} partitions, not {topic.partitions}"
-            for topic in there
-            if found[prefix + topic.name] != topic.partitions
-        ]
+        described = {row["topic"]: row["partitions"] for row in await admin.describe_topics() if not row["error_code"]}
+        there = [topic for topic in topics if prefix + topic.name in described]
         configs = await _configs(admin, [prefix + topic.name for topic in there])
-        wrong += [
-            f"{prefix}{topic.name} has {name}={configs[prefix + topic.name].get(name)}, not {value}"
-            for topic in there
-            for name, value in topic.config.items()
-            if configs[prefix + topic.name].get(name) != value
-        ]
-    return missing, wrong
+    found = [Drift(prefix + topic.name, None, None, "a topic") for topic in topics if topic not in there]
+    for topic in there:
+        name = prefix + topic.name
+        partitions, now = described[name], configs[name]
+        if len(partitions) != topic.partitions:
+            found.append(Drift(name, "partitions", str(len(partitions)), str(topic.partitions)))
+        wanted = dict(topic.config)
+        if min(len(one["replicas"]) for one in partitions) >= 3:
+            wanted[_IN_SYNC] = max("2", now.get(_IN_SYNC) or "", key=lambda text: int(text or "0"))
+        found += [Drift(name, key, now.get(key), value) for key, value in wanted.items() if now.get(key) != value]
+    return found
+
+
+async def set_configs(bootstrap: str, prefix: str, names: Collection[str], topics: Sequence[Topic] = TOPICS) -> None:
+    """Set the catalogue's configs of these topics (names as on the broker); what else was set of them stays."""
+    chosen = [topic for topic in topics if prefix + topic.name in names]
+    if not chosen:
+        return
+    async with _admin(bootstrap) as admin:
+        replicas = {
+            row["topic"]: min(len(one["replicas"]) for one in row["partitions"])
+            for row in await admin.describe_topics()
+            if not row["error_code"]
+        }
+        own = await _configs(admin, [prefix + topic.name for topic in chosen], own=True)
+        # This call of Kafka sets all that it names and takes away all that it doesn't.
+        resources: list[ConfigResource] = []
+        for topic in chosen:
+            name = prefix + topic.name
+            configs = {**own[name], **topic.config}
+            if replicas[name] >= 3 and int(configs.get(_IN_SYNC, "0")) < 2:
+                configs[_IN_SYNC] = "2"
+            resources.append(ConfigResource(ConfigResourceType.TOPIC, name, configs))
+        responses: list[Any] = list(await admin.alter_configs(resources))
+        for response in responses:
+            for code, message, _, name in response.resources:
+                if code:
+                    raise for_code(code)(f"could not set the configs of {name}: {message}")
 
 
 @asynccontextmanager
@@ -115,7 +179,8 @@ def _new(topic: Topic, prefix: str, replication: int) -> NewTopic:
     return NewTopic(prefix + topic.name, topic.partitions, replication, topic_configs=configs)
 
 
-async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+async def _configs(admin: AIOKafkaAdminClient, names: list[str], *, own: bool = False) -> dict[str, dict[str, str]]:
+    """Each topic's configs as they hold, or only its ``own``: those that were set of the topic itself."""
     if not names:
         return {}
     found: dict[str, dict[str, str]] = {}
@@ -123,8 +188,9 @@ async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, di
         await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     )
     for response in responses:
+        set_here = _OF_THE_TOPIC if response.API_VERSION >= 1 else False
         for code, message, _, name, entries in response.resources:
             if code:
                 raise for_code(code)(f"could not read the configs of {name}: {message}")
-            found[name] = {entry[0]: entry[1] for entry in entries}
+            found[name] = {entry[0]: entry[1] for entry in entries if not own or entry[3] == set_here}
     return found

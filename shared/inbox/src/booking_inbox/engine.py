@@ -331,7 +331,7 @@ class Engine(Generic[Work]):
             self.reader.pause(TopicPartition(raw.topic, raw.partition))
             log.error(
                 "consumer %s paused %s[%d]: %d keys wait for a predecessor, so the topic lost records;"
-                " run `booking republish` and start with a higher CONSUMER_GAP_LIMIT until it has caught up",
+                " run `booking-ops republish` and start with a higher CONSUMER_GAP_LIMIT until it has caught up",
                 *(self.name, topic, raw.partition, result.gap_keys),
             )
 
@@ -373,7 +373,7 @@ class Engine(Generic[Work]):
                     # F50, F51: never a silent jump. Versions know what was seen; what is missing shows as held gaps.
                     log.error(
                         "consumer %s, %s[%d]: position %d is outside of the topic (%d to %d), which was recreated or"
-                        " lost records. All that is there is read; `booking republish` and a rebuild prove the rows.",
+                        " lost records. What is there is read; `booking-ops republish` and a rebuild prove the rows.",
                         *(self.name, *place, position, first[partition], end[partition]),
                     )
                     starts[partition] = first[partition]

@@ -56,7 +56,7 @@ async def replay(inbox: Inbox, conn: psycopg.AsyncConnection, held_id: UUID, *, 
 async def discard(inbox: Inbox, conn: psycopg.AsyncConnection, held_id: UUID, *, by: str) -> Report:
     """Give the record up for ever: its version counts as taken, what waited for it follows.
 
-    Earlier held versions of the key are given up with it. The rows stay as what `booking audit` shows as a known
+    Earlier held versions of the key are given up with it. The rows stay as what `booking-ops audit` shows as a known
     difference. Raises HeldNotFound.
     """
     found = await _locked(inbox, conn, held_id)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import datetime
 from random import SystemRandom
 from typing import Any
@@ -24,7 +24,7 @@ from booking_outbox._errors import LeadLost, OutboxError, StoreOlderThanTopic
 from booking_outbox._lead import Lead, connect
 from booking_outbox._metrics import LagWatch, RelayMetrics
 from booking_outbox._reading import EventTopic, Published, mark_again
-from booking_outbox._republish import Republished, Selection, republish
+from booking_outbox._republish import Republished, Selection, lock, republish
 from booking_outbox._restore import check_restore
 from booking_outbox._term import Term
 from booking_outbox._wake import Waker, listen
@@ -102,7 +102,19 @@ class Relay:
     def _turn(self) -> None:
         self._turned_at = time.monotonic()
 
-    async def republish(self, selection: Selection, *, accept_topic: bool = False) -> Republished:
+    @property
+    def topics(self) -> list[str]:
+        """The logical names of what it publishes."""
+        return [topic.topic.name for topic in self._topics]
+
+    async def republish(
+        self,
+        selection: Selection,
+        *,
+        accept_topic: bool = False,
+        only: Collection[str] | None = None,
+        progress: Callable[[str, int], object] = lambda _topic, _sent: None,
+    ) -> Republished:
         """Publish again what this relay publishes, under its own lock (see `republish`)."""
         return await republish(
             database_url=self._url,
@@ -113,11 +125,19 @@ class Relay:
             selection=selection,
             accept_topic=accept_topic,
             kafka_options=self._options,
+            only=only,
+            progress=progress,
         )
 
     async def counts(self, until: datetime) -> list[Count]:
         """What the store holds of what this relay publishes (see `counts`)."""
         return await counts(self._url, self._topics, until)
+
+    @contextlib.asynccontextmanager
+    async def standing_still(self, wait: float = 30.0) -> AsyncGenerator[None]:
+        """For the length of a block nobody publishes these topics. LockBusy when that can't be had within ``wait``."""
+        async with lock(self._url, self._lock_name, wait):
+            yield
 
     async def run(self, stop: asyncio.Event) -> None:
         """Campaign, lead, stand by, until ``stop``; then end within the grace. Survives database and broker."""

@@ -8,7 +8,7 @@ Readers elsewhere are told by notices: before the first copy, after the last, an
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,24 +33,39 @@ WHERE e.type = ANY($1::text[]) AND e.position > $2::bigint
   AND ($3::uuid IS NULL OR e.stream_id = $3::uuid)
   AND ($4::timestamptz IS NULL OR e.recorded_at >= $4::timestamptz)
   AND ($5::timestamptz IS NULL OR e.recorded_at < $5::timestamptz)
+  AND ($7::uuid IS NULL OR e.stream_id >= $7::uuid)
+  AND ($8::uuid IS NULL OR e.stream_id <= $8::uuid)
   AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.topic = $6 AND o.position = e.position)
 ORDER BY e.position
 LIMIT 5000
 """).format(columns=EVENT_COLUMNS)
 
+_ROWS = SQL("""
+INSERT INTO outbox (topic, key) SELECT %(topic)s, key::text FROM ({keys}) everything
+WHERE (%(first)s::uuid IS NULL OR key::text >= %(first)s::uuid::text)
+  AND (%(last)s::uuid IS NULL OR key::text <= %(last)s::uuid::text)
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to publish again; nothing said: everything. The times are of ``recorded_at``, [since, until)."""
+    """What to publish again; nothing said: everything. The times are of ``recorded_at``, [since, until); of a range of
+    keys both ends are meant."""
 
     stream_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
+    first_key: UUID | None = None
+    last_key: UUID | None = None
 
     @property
     def everything(self) -> bool:
-        """Whether state rows are meant too: they have neither stream nor time."""
-        return self.stream_id is None and self.since is None and self.until is None
+        """Whether state rows are meant too, though nobody named their topic: they have no time."""
+        return self == Selection()
+
+    def rows_of(self, named: bool) -> bool:
+        """Whether a state topic's rows are meant; ``named``: somebody asked for this very topic."""
+        return self.everything or (named and self.since is None and self.until is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +87,19 @@ async def republish(
     accept_topic: bool = False,
     wait: float = 30.0,
     kafka_options: dict[str, Any] | None = None,
+    only: Collection[str] | None = None,
+    progress: Callable[[str, int], object] = lambda _topic, _sent: None,
 ) -> Republished:
     """Publish the selection again, in version order per stream; the relay goes on when it is done.
 
-    ``accept_topic`` first accepts what the topics hold though the store doesn't know it (after a restore). Readers
-    elsewhere are told of both by notices, whose topic must be there. Raises LockBusy when the leader doesn't step down
-    within ``wait`` seconds, and Unpublished when Kafka refuses; it is safe to run again.
+    ``only`` names some of the topics; then rows of a state topic may be selected by their keys. ``progress`` is told a
+    topic and how many of its events are sent. ``accept_topic`` first accepts what the topics hold though the store
+    doesn't know it (after a restore). Readers elsewhere are told of both by notices, whose topic must be there. Raises
+    LockBusy when the leader doesn't step down within ``wait`` seconds, and Unpublished when Kafka refuses; it is safe
+    to run again.
     """
     options = kafka_options or {}
-    async with _lock(database_url, lock_name, wait) as lead:
+    async with lock(database_url, lock_name, wait) as lead:
         now = await incarnations(topics, bootstrap=bootstrap, prefix=topic_prefix)
         notices = Notices(lead, now, bootstrap=bootstrap, prefix=topic_prefix, options=options)
         try:
@@ -91,18 +110,22 @@ async def republish(
             events: dict[str, int] = {}
             state_keys: dict[str, int] = {}
             for topic in topics:
+                name = topic.topic.name
+                if only is not None and name not in only:
+                    continue
                 if isinstance(topic, EventTopic):
-                    sender = Sender(bootstrap, topic_prefix + topic.topic.name, options)
-                    events[topic.topic.name] = await _events(lead, topic, selection, sender, notices)
-                elif selection.everything:
-                    state_keys[topic.topic.name] = await _rows(lead, topic, notices)
+                    sender = Sender(bootstrap, topic_prefix + name, options)
+                    events[name] = await _events(lead, topic, selection, sender, notices=notices, progress=progress)
+                elif selection.rows_of(named=only is not None):
+                    state_keys[name] = await _rows(lead, topic, selection, notices)
         finally:
             await notices.close()
     return Republished(events, state_keys)
 
 
 @asynccontextmanager
-async def _lock(url: str, lock_name: str, wait: float) -> AsyncGenerator[Lead]:
+async def lock(url: str, lock_name: str, wait: float) -> AsyncGenerator[Lead]:
+    """The leader's lock, so that nothing is published meanwhile. LockBusy when it isn't given up in time."""
     lead = await Lead.open(url, lock_name)
     try:
         if not await lead.wait_lock(wait):
@@ -117,7 +140,15 @@ async def _lock(url: str, lock_name: str, wait: float) -> AsyncGenerator[Lead]:
         await lead.release()
 
 
-async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: Sender, notices: Notices) -> int:
+async def _events(
+    lead: Lead,
+    topic: EventTopic,
+    selection: Selection,
+    sender: Sender,
+    *,
+    notices: Notices,
+    progress: Callable[[str, int], object],
+) -> int:
     types = "{" + ",".join(event.TYPE for event in topic.topic.events) + "}"
     sent, position, notice = 0, 0, None
     try:
@@ -125,7 +156,16 @@ async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: S
             cursor = psycopg.AsyncRawCursor(lead.conn)
             await cursor.execute(
                 _EVENTS,
-                [types, position, selection.stream_id, selection.since, selection.until, topic.topic.name],
+                [
+                    types,
+                    position,
+                    selection.stream_id,
+                    selection.since,
+                    selection.until,
+                    topic.topic.name,
+                    selection.first_key,
+                    selection.last_key,
+                ],
             )
             rows = await cursor.fetchall()
             lead.heard()
@@ -134,6 +174,7 @@ async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: S
             notice = notice or await notices.began(topic.topic, whole=selection.everything)
             await sender.send([outgoing(topic.topic.source, row) for row in rows], lead)
             sent, position = sent + len(rows), rows[-1][0]
+            progress(topic.topic.name, sent)
     finally:
         await sender.close()
     if notice is not None:
@@ -141,17 +182,20 @@ async def _events(lead: Lead, topic: EventTopic, selection: Selection, sender: S
     return sent
 
 
-async def _rows(lead: Lead, topic: StateTopic, notices: Notices) -> int:
-    notice = await notices.began(topic.topic, whole=True)
-    marked = await _mark_all(lead, topic)
+async def _rows(lead: Lead, topic: StateTopic, selection: Selection, notices: Notices) -> int:
+    notice = await notices.began(topic.topic, whole=selection.everything)
+    marked = await _mark(lead, topic, selection)
     await notices.ended(topic.topic, notice, marked, ())
     return marked
 
 
-async def _mark_all(lead: Lead, topic: StateTopic) -> int:
+async def _mark(lead: Lead, topic: StateTopic, selection: Selection) -> int:
     if not topic.all_keys:
         raise ValueError(f"{topic.topic.name}: its StateTopic needs `all_keys` to be republished")
-    mark = SQL("INSERT INTO outbox (topic, key) SELECT %s, key::text FROM ({keys}) everything")
-    cursor = await lead.conn.execute(mark.format(keys=SQL(topic.all_keys)), [topic.topic.name])
+    first, last = selection.stream_id or selection.first_key, selection.stream_id or selection.last_key
+    cursor = await lead.conn.execute(
+        _ROWS.format(keys=SQL(topic.all_keys)),
+        {"topic": topic.topic.name, "first": first, "last": last},
+    )
     lead.heard()
     return cursor.rowcount

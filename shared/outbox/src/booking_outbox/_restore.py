@@ -57,7 +57,7 @@ async def check_restore(lead: Lead, topics: Sequence[Published], *, bootstrap: s
             place, offset, what = missing[0]
             raise StoreOlderThanTopic(
                 f"{place.topic}/{place.partition}, offset {offset}: {what} ({len(missing)} such records were seen). "
-                "The store seems restored from a copy older than the topic; see `booking republish --accept-topic`"
+                "The store seems restored from a copy older than the topic; see `booking-ops republish --accept-topic`"
             )
 
 

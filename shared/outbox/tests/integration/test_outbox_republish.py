@@ -1,6 +1,7 @@
 """Publishing again, and refusing to publish from a store that is older than its topics (F53)."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -172,6 +173,25 @@ async def test_everything__also_the_current_state_rows(outbox: Outbox):
     states = await outbox.records(PRACTITIONERS.name)
     assert sorted(UUID(key_of(r)) for r in states) == sorted([person, erased] * 2)
     assert_published(await outbox.records(), await outbox.event_ids())
+
+
+async def test_range_of_keys__both_ends_are_meant_and_rows_of_a_named_topic(outbox: Outbox):
+    conn = await outbox.connect()
+    sessions = sorted(await outbox.sessions(conn, 5), key=lambda one: one.id)
+    people = sorted([await put_profile(conn) for _ in range(4)])
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    seen: list[tuple[str, int]] = []
+    events = Selection(first_key=sessions[1].id, last_key=sessions[3].id)
+    done = await _again(outbox, selection=events, progress=lambda *told: seen.append(told))
+    assert (done.events, done.state_keys) == ({SESSIONS.name: 6}, {}), "rows are not meant unless their topic is"
+    assert seen == [(SESSIONS.name, 6)]
+    rows = Selection(first_key=people[1], last_key=people[2])
+    done = await _again(outbox, selection=rows, only=[PRACTITIONERS.name])
+    assert (done.events, done.state_keys) == ({}, {PRACTITIONERS.name: 2})
+    await outbox.until_empty()
+    keys = Counter(key_of(r) for r in await outbox.records(PRACTITIONERS.name))
+    assert keys == {str(one): 2 if one in people[1:3] else 1 for one in people}
 
 
 async def test_unpublished_events__are_left_to_the_relay(outbox: Outbox):

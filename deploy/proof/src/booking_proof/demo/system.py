@@ -16,7 +16,7 @@ from psycopg.rows import AsyncRowFactory, dict_row
 from booking_contracts.brokers import client_options
 from booking_contracts.topics import ERASURES, SESSIONS, TOPICS, TRANSACTIONS, Topic
 from booking_local.failure import Failure
-from booking_proof.audit.topics import read_topic
+from booking_ops.audit.topics import read_topic
 from booking_proof.demo.people import Person
 
 T = TypeVar("T")

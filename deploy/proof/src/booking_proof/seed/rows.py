@@ -17,7 +17,7 @@ from uuid import UUID
 
 from booking_contracts.topics import SESSIONS, TRANSACTIONS, Topic
 from booking_contracts.transactions import TransactionCreated, TransactionPaid
-from booking_proof.audit.consumers import READERS
+from booking_ops.audit.consumers import READERS
 from booking_proof.seed.messages import Ledger, Message, standings
 from booking_proof.seed.people import Somebody
 from booking_proof.seed.streams import Stream, Streams, Told

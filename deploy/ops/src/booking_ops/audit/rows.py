@@ -22,8 +22,8 @@ import consultation.sessions.store
 from booking_contracts.decode import from_store
 from booking_contracts.event import Event
 from booking_contracts.zones import zone_named
-from booking_proof.audit.section import LISTED, Progress, Row, Section, compare, grouped, rows
-from booking_proof.invariants import HOLDS_TIME, Claim, next_status, overlaps, stray_claims, too_many
+from booking_ops.audit.section import LISTED, Progress, Row, Section, compare, grouped, rows
+from booking_ops.invariants import HOLDS_TIME, Claim, next_status, overlaps, stray_claims, too_many
 
 Recorded = tuple[Event, datetime]
 Fold = Callable[[Iterable[Recorded]], Row]

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from booking_proof.audit.rows import changed
-from booking_proof.audit.section import Section
+from booking_ops.audit.rows import changed
+from booking_ops.audit.section import Section
 
 # Nine in the morning of 15 December 2026 in Vancouver is 16:00Z since tz 2026f; before it was 17:00Z.
 ROW = {

@@ -1,6 +1,6 @@
 """What must hold, as pure functions over the rows of one thing: a stream, a record, a session, a person, a consumer.
 
-Two bring the rows and say in their own words what follows: `booking audit`, from a running system and in constant
+Two bring the rows and say in their own words what follows: `booking-ops audit`, from a running system and in constant
 memory, and the checker of tests/chaos, from the evidence that it gathered when all had come to rest.
 """
 

@@ -17,9 +17,9 @@ from psycopg import sql
 
 from booking_contracts.decode import from_store
 from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TRANSACTIONS, Topic
-from booking_proof.audit.section import LISTED, Difference, Progress, Section, rows
-from booking_proof.audit.topics import identity, read_topic
-from booking_proof.invariants import untaken
+from booking_ops.audit.section import LISTED, Difference, Progress, Section, rows
+from booking_ops.audit.topics import identity, read_topic
+from booking_ops.invariants import untaken
 from notifier.rules import TABLE, messages_for
 
 PATIENCE = 15.0  # seconds without a step: no lag any more, a stop
@@ -43,12 +43,12 @@ _COUNTS = """
            count(*) FILTER (WHERE outcome = 'discarded') AS discarded
     FROM held WHERE consumer = %(consumer)s AND topic = %(topic)s"""
 _FOUND = {
-    "held": ("{key}: version {published} is held, taken up to {taken}", "booking dead-letters list"),
+    "held": ("{key}: version {published} is held, taken up to {taken}", "booking-ops held list"),
     "not taken": (
         "{key}: version {published} is not taken, taken up to {taken}",
         "wait for the lag to end, then look again",
     ),
-    "ahead": ("{key}: taken up to version {taken}, and the topic ends at {published}", "booking republish"),
+    "ahead": ("{key}: taken up to version {taken}, and the topic ends at {published}", "booking-ops republish"),
 }
 
 READERS = {

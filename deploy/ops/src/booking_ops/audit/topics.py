@@ -19,10 +19,10 @@ from psycopg import sql
 
 from booking_contracts.brokers import client_options
 from booking_contracts.topics import Topic
-from booking_local.failure import Failure
+from booking_ops.audit.section import Progress, Row, Section, fetch, rows
+from booking_ops.failure import Failure
+from booking_ops.invariants import disordered, gaps, unpublished
 from booking_outbox import StateTopic
-from booking_proof.audit.section import Progress, Row, Section, fetch, rows
-from booking_proof.invariants import disordered, gaps, unpublished
 
 FETCH_MS = 1000
 _TABLE = """
@@ -135,11 +135,11 @@ def _event_row(event: Identity, record: Any) -> Sequence[Any]:
 
 
 _FOUND = {
-    "lost": ("I4", "committed but neither in the topic nor waiting in the outbox", "booking republish"),
+    "lost": ("I4", "committed but neither in the topic nor waiting in the outbox", "booking-ops republish"),
     "phantom": (
         "I4",
         "in the topic but not in the store",
-        "a restore? see docs/operations.md before booking republish --accept-topic",
+        "a restore? see docs/operations.md before booking-ops republish --accept-topic",
     ),
     "disordered": (
         "I5",
@@ -216,7 +216,7 @@ _NEWEST = """
     SELECT DISTINCT ON (key) key, version, value FROM audit_newest
     WHERE key = ANY(%(keys)s) ORDER BY key, version DESC, at DESC"""
 _WAITING = "SELECT DISTINCT key FROM outbox WHERE topic = %(topic)s AND key = ANY(%(keys)s)"
-_LOST, _RESTORED = "booking republish", "a restore? see docs/operations.md"
+_LOST, _RESTORED = "booking-ops republish", "a restore? see docs/operations.md"
 
 
 async def audit_states(

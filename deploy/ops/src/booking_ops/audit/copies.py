@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
 
 from booking_contracts.zones import zone
+from booking_ops.audit.section import Section, compare, rows
 from booking_process.settings import ServiceSettings
-from booking_proof.audit.section import Section, compare, rows
 
 PATIENCE = 5.0  # seconds that copies may lag on a running system: consumers were waited for before
 LOOK_AGAIN = 0.5
@@ -31,7 +32,7 @@ class Copy:
     expected: str
     reader: str
     found: str
-    remedy: str = "booking republish; if it stays, a defect"
+    remedy: str = "booking-ops republish; if it stays, a defect"
 
 
 def _digest(*columns: str) -> str:
@@ -79,7 +80,7 @@ COPIES = (
         "SELECT id, transaction_id, practitioner_id, status, version::bigint, result_id IS NOT NULL AS has_result FROM feedback_session",
         "checkout",
         "SELECT session_id AS id, transaction_id, practitioner_id, status, version::bigint, has_result FROM consulted_session",
-        "booking ranking rebuild",
+        "booking-ops rebuild ranking",
     ),
     Copy(
         "the calendar's versions = sessions", "consultation",
@@ -87,7 +88,7 @@ COPIES = (
         "calendar",
         # Nothing was applied yet of a key at 0: what came of it is held, and no session of ours need have that id.
         "SELECT session_id AS id, version::bigint FROM session_calendar WHERE version > 0",
-        "booking calendar rebuild",
+        "booking-ops rebuild calendar",
     ),
     Copy(
         "ranking's months = events of sessions", "consultation",
@@ -103,7 +104,7 @@ COPIES = (
         "checkout",
         """SELECT practitioner_id || ' ' || to_char(month, 'YYYY-MM') AS id, productivity::bigint, activity::bigint
            FROM practitioner_month WHERE productivity > 0 OR activity > 0""",
-        "booking ranking rebuild",
+        "booking-ops rebuild ranking",
     ),
     Copy(
         "the list = ranking's months", "checkout",
@@ -114,7 +115,7 @@ COPIES = (
         "checkout",
         """SELECT practitioner_id || ' ' || month || ' ' || tier AS id, productivity, activity, completeness
            FROM ranking""",
-        "booking ranking rebuild",
+        "booking-ops rebuild ranking",
     ),
     *(
         Copy(
@@ -149,7 +150,7 @@ COPIES = (
 )  # fmt: skip
 
 
-async def audit_copy(urls: dict[str, str], copy: Copy, until: float) -> Section:
+async def audit_copy(urls: Mapping[str, str], copy: Copy, until: float) -> Section:
     """Compare once more as long as there are differences, until this monotonic time: the reader may only lag."""
     while True:
         section = await _compared(urls, copy)
@@ -158,7 +159,7 @@ async def audit_copy(urls: dict[str, str], copy: Copy, until: float) -> Section:
         await asyncio.sleep(LOOK_AGAIN)
 
 
-async def _compared(urls: dict[str, str], copy: Copy) -> Section:
+async def _compared(urls: Mapping[str, str], copy: Copy) -> Section:
     section = Section(copy.name)
     async with (
         await psycopg.AsyncConnection.connect(urls[copy.owner], autocommit=True) as owner,
@@ -196,5 +197,5 @@ async def audit_calendar(calendar_url: str, consultation_url: str) -> Section:
         await psycopg.AsyncConnection.connect(consultation_url, autocommit=True) as consultation,
     ):
         expected, found = rows(consultation, "expected", _EVER_DATED), rows(calendar, "schedule", _SHOWN)
-        await compare(section, "session_id", expected, found, invariant="I6", remedy="booking calendar rebuild")
+        await compare(section, "session_id", expected, found, invariant="I6", remedy="booking-ops rebuild calendar")
     return section

@@ -2,7 +2,7 @@
 
 import pytest
 
-from booking_proof.invariants import (
+from booking_ops.invariants import (
     Claim,
     Overlap,
     difference,

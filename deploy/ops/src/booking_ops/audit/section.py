@@ -3,6 +3,7 @@ in constant memory."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from booking_proof.invariants import difference
+from booking_ops.invariants import difference
 
 LISTED = 20  # differences printed per kind; the rest are counted
+KEPT = 10_000  # per kind, for a baseline to know them by; the rest are counted too
 _BATCH = 5000
 
 Row = Mapping[str, Any]
@@ -30,9 +32,10 @@ class Difference:
 
 @dataclass(slots=True)
 class Section:
-    """One comparison: its name, what was counted, what differed; `hidden` counts differences beyond the listed ones.
+    """One comparison: its name, what was counted, what differed; `hidden` counts differences beyond those kept.
 
-    `notices` are no differences: what a person should know although everything is as it should be.
+    `notices` are no differences: what a person should know although everything is as it should be. `accepted` are
+    differences that a person has accepted (`baseline`).
     """
 
     name: str
@@ -40,17 +43,36 @@ class Section:
     differences: list[Difference] = field(default_factory=list[Difference])
     hidden: int = 0
     notices: list[str] = field(default_factory=list[str])
+    accepted: list[Difference] = field(default_factory=list[Difference])
+    _kinds: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
 
     @property
     def proven(self) -> bool:
+        """Whether nothing differs but what was accepted."""
         return not self.differences and not self.hidden
 
+    @property
+    def differing(self) -> int:
+        """How many differences there are, accepted ones apart."""
+        return len(self.differences) + self.hidden
+
     def differ(self, invariant: str, what: str, remedy: str) -> None:
-        """One more difference: listed, or counted once there are LISTED of its kind."""
-        if sum((one.invariant, one.remedy) == (invariant, remedy) for one in self.differences) < LISTED:
+        """One more difference: kept, or counted once there are KEPT of its kind."""
+        self._kinds[invariant, remedy] += 1
+        if self._kinds[invariant, remedy] <= KEPT:
             self.differences.append(Difference(invariant, what, remedy))
         else:
             self.hidden += 1
+
+    def listed(self) -> list[Difference]:
+        """The first LISTED of each kind."""
+        shown: Counter[tuple[str, str]] = Counter()
+        found: list[Difference] = []
+        for one in self.differences:
+            shown[one.invariant, one.remedy] += 1
+            if shown[one.invariant, one.remedy] <= LISTED:
+                found.append(one)
+        return found
 
 
 async def rows(conn: psycopg.AsyncConnection[Any], name: str, query: Any, params: Any = None) -> AsyncIterator[Row]:

@@ -1,0 +1,161 @@
+"""What every command of `booking-ops` does before it asks anybody: a sentence, exit code 2, never a traceback."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+import typer.main
+
+from booking_ops.audit.baseline import Baseline
+from booking_ops.audit.figures import Figures
+from booking_ops.audit.section import KEPT, LISTED, Section
+from booking_ops.cli import app, main
+from booking_ops.deployment import Settings
+
+SOMEBODY = str(uuid.uuid4())
+ARGUMENTS = {
+    ("held", "show"): ["1"],
+    ("held", "replay"): ["1"],
+    ("held", "discard"): ["1", "--yes"],
+    ("erase",): [SOMEBODY, "--yes"],
+    ("serve",): ["--port", "1"],
+}
+AWAY = {
+    **{f"{name}_DATABASE_URL": "postgresql://owner@127.0.0.1:1/x" for name in ("CHECKOUT", "CONSULTATION", "NOTIFIER")},
+    "CALENDAR_DATABASE_URL": "postgresql://owner@127.0.0.1:1/x",
+    **{f"{name}_URL": "http://127.0.0.1:1" for name in ("CHECKOUT", "CONSULTATION", "NOTIFIER", "CALENDAR")},
+    "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    "OPERATOR_TOKEN": "secret-token",
+}
+
+
+def every_command():
+    root = typer.main.get_group(app)
+    context = typer.Context(root)
+    found = []
+    for name in root.list_commands(context):
+        inner = getattr(root.get_command(context, name), "commands", None)
+        found += [(name, one) for one in inner] if inner else [(name,)]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch):
+    for name in (*Settings.model_fields, "secrets_dir", "booking_traceback"):
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def said(words, capfd):
+    code = main(words)
+    out, err = capfd.readouterr()
+    assert "Traceback" not in out + err
+    return code, err.strip()
+
+
+@pytest.mark.parametrize("command", [one for one in every_command() if one != ("serve",)], ids=" ".join)
+def test_nothing_is_set__names_the_variable_and_what_it_should_be(command, capfd):
+    code, err = said([*command, *ARGUMENTS.get(command, [])], capfd)
+    assert code == 2
+    assert " is not set; set it to " in err
+
+
+@pytest.mark.parametrize(
+    "command", [("held", "list"), ("erase",), ("projections",), ("rebuild", "calendar")], ids=" ".join
+)
+def test_service_that_is_away__a_sentence_without_the_token(command, capfd, monkeypatch):
+    for name, value in AWAY.items():
+        monkeypatch.setenv(name, value)
+    code, err = said([*command, *ARGUMENTS.get(command, [])], capfd)
+    assert code == 2
+    assert err.startswith("A service can't be used: ")
+    assert "secret-token" not in err
+
+
+def test_setting_that_cannot_be__is_named_and_not_shown(capfd, monkeypatch):
+    monkeypatch.setenv("CHECKOUT_DATABASE_URL", "mysql://me:hidden@host/x")
+    code, err = said(["audit"], capfd)
+    assert (code, err) == (2, "CHECKOUT_DATABASE_URL is wrong (not a postgresql:// address).")
+
+
+def test_settings__come_from_files_too(capfd, monkeypatch, tmp_path):
+    (tmp_path / "checkout_database_url").write_text("not an address")
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    assert said(["audit"], capfd) == (2, "CHECKOUT_DATABASE_URL is wrong (not a postgresql:// address).")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["erase", SOMEBODY], ["republish", "--accept-topic"]],
+    ids=lambda words: words[0],
+)
+def test_what_cannot_be_taken_back__is_not_done_where_nobody_can_be_asked(words, capfd, monkeypatch):
+    for name, value in AWAY.items():
+        monkeypatch.setenv(name, value)
+    code, err = said(words, capfd)
+    assert code == 2
+    assert err.endswith("give --yes.")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["held", "discard"], "Give ids, or choose by"),
+        (["held", "discard", "1", "--key", "2"], "Give ids, or choose by"),
+        (["held", "list", "--reason", "poison"], "There is no reason poison"),
+        (["held", "list", "--service", "gateway"], "There is no service gateway"),
+        (["topics", "create", "--topic", "sessions"], "There is no topic sessions"),
+        (["republish", "--key", SOMEBODY, "--from-key", SOMEBODY], "Give --key, or --from-key"),
+        (["audit", "--accept"], "--accept needs --baseline"),
+        (["audit", "--baseline", "/nowhere/at-all"], "There is no baseline"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+)
+def test_choice_that_means_nothing__is_refused(words, sentence, capfd):
+    code, err = said(words, capfd)
+    assert code == 2
+    assert err.startswith(sentence)
+
+
+def spoilt(count):
+    section = Section("topic")
+    for number in range(count):
+        section.differ("I4", f"event {number}: lost", "booking-ops republish")
+    return section
+
+
+def test_differences__are_listed_up_to_twenty_of_a_kind_and_counted_beyond_what_is_kept():
+    section = spoilt(KEPT + 7)
+    section.differ("I5", "disordered", "report it")
+    assert len(section.listed()) == LISTED + 1
+    assert (len(section.differences), section.hidden, section.differing) == (KEPT + 1, 7, KEPT + 8)
+    assert not section.proven
+
+
+def test_baseline__accepts_word_for_word_what_it_was_told_and_nothing_new(tmp_path):
+    file, at = tmp_path / "accepted.json", datetime(2026, 12, 1, tzinfo=UTC)
+    known = Baseline.read(file, must_exist=False)
+    assert known.accept([spoilt(3)], because="a disk", at=at) == 3
+    known.write(file)
+    assert {one["because"] for one in json.loads(file.read_text())["accepted"]} == {"a disk"}
+    section = spoilt(4)
+    Baseline.read(file).apply(section)
+    assert [one.what for one in section.differences] == ["event 3: lost"]
+    assert (len(section.accepted), section.proven) == (3, False)
+    elsewhere = Section("another topic", differences=list(spoilt(1).differences))
+    Baseline.read(file).apply(elsewhere)
+    assert not elsewhere.proven
+
+
+def test_figures__are_of_the_last_audit_and_counted_over_all(tmp_path):
+    figures, at = Figures(), datetime(2026, 12, 1, tzinfo=UTC)
+    figures.tell([spoilt(3)], at=at, seconds=2, proven=False)
+    figures.tell([spoilt(0)], at=at, seconds=2, proven=True)
+    figures.write(tmp_path / "audit.prom")
+    lines = (tmp_path / "audit.prom").read_text().splitlines()
+    assert 'booking_audit_differences{section="topic"} 0.0' in lines
+    assert "booking_audit_proven 1.0" in lines
+    (finished,) = [line for line in lines if line.startswith("booking_audit_finished_timestamp_seconds ")]
+    assert float(finished.split()[1]) == at.timestamp()
+    assert 'booking_audit_runs_total{outcome="different"} 1.0' in lines
+    assert 'booking_audit_runs_total{outcome="impossible"} 0.0' in lines
