@@ -3,6 +3,10 @@
 with latest as (
     select distinct on (review_id) *, min(happened_at) over (partition by review_id) as opened_at
     from {{ ref('stg_payment_needs_review') }} order by review_id, ce_sequence desc
+),
+-- Settled again where the refund failed: the last word counts.
+settled as (
+    select distinct on (review_id) review_id, happened_at, outcome from {{ ref('stg_payment_review_settled') }} order by review_id, ce_sequence desc
 )
 select
     latest.review_id,
@@ -16,4 +20,4 @@ select
     settled.happened_at as settled_at,
     settled.outcome
 from latest
-left join {{ ref('stg_payment_review_settled') }} as settled on settled.review_id = latest.review_id
+left join settled on settled.review_id = latest.review_id
