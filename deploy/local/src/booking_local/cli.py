@@ -26,6 +26,7 @@ OPERATOR: dict[str, str] = {
     "topics": "The catalogue's topics on the broker: create, compare, repair:",
     "rebuild": "Read models, built anew from the log (calendar, ranking):",
     "projections": "How far each projection is behind, and its rebuild:",
+    "restore": "A store that was restored from before its topics, brought back:",
     "erase": "Delete a person's contact data and free text everywhere (E4):",
 }
 """The commands of `booking-ops` that are commands of `booking` too, given this stack's addresses."""

@@ -34,6 +34,7 @@ ARGUMENTS = {
     ("held",): ["list"],
     ("topics",): ["compare"],
     ("rebuild",): ["ranking"],
+    ("restore",): ["recover", "checkout", "--report", "/dev/null/report", "--yes"],
     ("seed",): ["--practitioners", "1", "--members", "1", "--sessions", "1"],
 }
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "rebuild": "booking_ops.rebuild",
     "projections": "booking_ops.rebuild",
     "erase": "booking_ops.erase",
+    "restore": "booking_ops.restore.command",
 }
 """Name and module. There the command is what has its name: a function, or a Typer of several commands."""
 

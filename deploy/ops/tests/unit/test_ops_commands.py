@@ -20,6 +20,7 @@ ARGUMENTS = {
     ("held", "discard"): ["1", "--yes"],
     ("erase",): [SOMEBODY, "--yes"],
     ("serve",): ["--port", "1"],
+    ("restore", "recover"): ["checkout", "--report", "/dev/null/report", "--yes"],
 }
 AWAY = {
     **{f"{name}_DATABASE_URL": "postgresql://owner@127.0.0.1:1/x" for name in ("CHECKOUT", "CONSULTATION", "NOTIFIER")},
@@ -101,6 +102,8 @@ def test_what_cannot_be_taken_back__is_not_done_where_nobody_can_be_asked(words,
     ("words", "sentence"),
     [
         (["held", "discard"], "Give ids, or choose by"),
+        (["restore", "recover", "calendar", "--report", "r"], "There is nothing to recover of calendar"),
+        (["restore", "recover", "checkout", "--report", "/dev/null", "--yes"], "/dev/null is there already"),
         (["held", "discard", "1", "--key", "2"], "Give ids, or choose by"),
         (["held", "list", "--reason", "poison"], "There is no reason poison"),
         (["held", "list", "--service", "gateway"], "There is no service gateway"),
