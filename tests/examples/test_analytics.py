@@ -116,7 +116,7 @@ def system(state: Path) -> Iterator[System]:
 @pytest.fixture(scope="module")
 def lake(python: Path, state: Path, system: System, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A stack with some months behind it, and an empty lake beside it."""
-    words = ("--sessions", str(PURCHASES), "--members", "40", "--practitioners", "8")
+    words = ("--sessions", str(PURCHASES), "--members", "40", "--practitioners", "8", "--seed", "16")
     seeded = booking("seed", *words, state=state)
     assert seeded.returncode == 0, seeded.stdout + seeded.stderr
     return Lake(python, tmp_path_factory.mktemp("lake"), system, state)
