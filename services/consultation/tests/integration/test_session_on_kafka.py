@@ -11,9 +11,18 @@ from services.consultation.tests.rig import Rig, Sold, rig_of, schedule, setting
 from tests.rigs.records import record_of
 from tests.rigs.waiting import until
 
-from booking_contracts.decode import Record, decode
+from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.ids import partition_of
-from booking_contracts.topics import ASSESSMENTS, CONTACTS, PRACTITIONERS, SESSIONS, TRANSACTIONS
+from booking_contracts.sessions import SessionState
+from booking_contracts.topics import (
+    ASSESSMENTS,
+    CONTACTS,
+    PRACTITIONERS,
+    SESSION_STATES,
+    SESSIONS,
+    TRANSACTIONS,
+    Topic,
+)
 
 pytestmark = pytest.mark.servers
 
@@ -41,26 +50,24 @@ async def send(bootstrap: str, prefix: str, *records: Record) -> None:
         await producer.stop()
 
 
-def _record(message: Any) -> Record:
+def _record(topic: Topic, message: Any) -> Record:
     headers = tuple(message.headers)
-    return Record(
-        SESSIONS.name, message.partition, message.offset, message.key, message.value, headers, message.timestamp
-    )
+    return Record(topic.name, message.partition, message.offset, message.key, message.value, headers, message.timestamp)
 
 
-async def published(bootstrap: str, topic: str, key: str, count: int) -> list[Record]:
-    """The first `count` records of a key."""
+async def published(bootstrap: str, prefix: str, topic: Topic, key: str, last: int) -> list[Decoded]:
+    """The records of a key, up to the one of version `last`."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
-        partition = TopicPartition(topic, partition_of(key.encode(), 6))
+        partition = TopicPartition(prefix + topic.name, partition_of(key.encode(), 6))
         consumer.assign([partition])
-        found: list[Record] = []
+        found: list[Decoded] = []
 
         async def enough() -> bool:
             messages = (await consumer.getmany(timeout_ms=200)).get(partition, [])
-            found.extend(_record(message) for message in messages if message.key == key.encode())
-            return len(found) >= count
+            found.extend(decode(_record(topic, message)) for message in messages if message.key == key.encode())
+            return any(one.meta.sequence == last for one in found)
 
         await until(enough)
         return found
@@ -106,14 +113,18 @@ async def test_sale_from_kafka__a_request_waits_for_it_and_its_events_go_out(run
     id_ = session.json()["id"]
     done = await rig.practitioner_of(sold).post(f"/v1/sessions/{id_}/schedule", schedule())
     assert done.status_code == 200, done.text
-    records = await published(kafka.bootstrap, prefix + SESSIONS.name, id_, 2)
-    decoded = [decode(record) for record in records]
+    decoded = await published(kafka.bootstrap, prefix, SESSIONS, id_, 2)
     assert [(d.meta.sequence, d.meta.type.split(".")[-2]) for d in decoded] == [
         (1, "ScheduleRequested"),
         (2, "SessionScheduled"),
     ]
     assert decoded[0].meta.actor == f"member:{sold.member}"
     assert decoded[1].meta.actor == f"practitioner:{sold.practitioner}"
+    state = (await published(kafka.bootstrap, prefix, SESSION_STATES, id_, 2))[-1]
+    assert isinstance(state.event, SessionState)
+    assert (state.event.status, state.event.meeting_host) == ("scheduled", "meet.google.com")
+    assert (state.meta.actor, state.meta.correlation_id) == (decoded[1].meta.actor, decoded[1].meta.correlation_id)
+    assert (state.meta.causation_id, state.meta.time) == (str(decoded[1].meta.id), decoded[1].meta.time)
 
 
 async def test_assessment_from_kafka__with_an_agents_headers_and_in_capitals_is_the_members_to_name(running, kafka):

@@ -18,7 +18,7 @@ from booking_outbox._encoding import Outgoing
 from booking_outbox._errors import LeadLost, Unpublished
 from booking_outbox._metrics import RelayMetrics
 from booking_outbox._publisher import Packed, Publisher
-from booking_outbox._reading import Published, StateTopic
+from booking_outbox._reading import EventTopic, Published, StateTopic
 from booking_outbox._worker import crash_point
 
 log = logging.getLogger("booking_outbox.relay")
@@ -35,6 +35,7 @@ class Lane:
         self.published = published
         self.name = published.topic.name
         self.physical = physical
+        self.states = published.states if isinstance(published, EventTopic) else None
         self.window = WINDOW
         self.failed: dict[int, BaseException] = {}
         self._is_state = isinstance(published, StateTopic)

@@ -27,9 +27,14 @@ log = logging.getLogger("booking_outbox.relay")
 @dataclass(frozen=True)
 class EventTopic:
     """The events of ``topic``'s types: the records in their marks, or made from the table ``events`` where a mark has
-    none."""
+    none.
+
+    ``states`` is the state topic with a row for each of these streams, if there is one. The statement that deletes an
+    event's mark leaves a mark of its key there: each row follows its events, and no append writes a mark for it.
+    """
 
     topic: Topic
+    states: Topic | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,11 @@ class StateTopic:
 
 
 Published = EventTopic | StateTopic
+
+
+def instant(column: LiteralString) -> LiteralString:
+    """SQL for a `timestamptz` as events write it, UTC with `Z`, for a ``query``'s JSON; null stays null."""
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
 EVENT_COLUMNS = SQL(
@@ -92,7 +102,7 @@ async def read(
 ) -> list[Outgoing]:
     """The records of the lowest ``limit`` marks of this topic but those of ``skip``, on the leader's connection."""
     match published:
-        case EventTopic(topic):
+        case EventTopic(topic=topic):
             return await _read_events(conn, topic, limit, skip)
         case StateTopic(topic):
             return await _read_states(conn, published, await _marks(conn, _KEYS, topic.name, limit, skip))
@@ -173,11 +183,25 @@ async def versions(conn: psycopg.AsyncConnection[Any], published: StateTopic, ke
     return {key.decode(): int(row["version"]) for key, row in (await _rows(conn, published, keys)).items()}
 
 
-async def settle(conn: psycopg.AsyncConnection[Any], topic: str, marks: Sequence[bytes]) -> None:
-    """Delete exactly these marks. Never a range: one committed meanwhile, its id among theirs, would go unsent."""
+_SETTLE = "DELETE FROM outbox WHERE topic = $1 AND id = ANY($2::bigint[])"
+_SETTLE_AND_MARK = f"""
+WITH sent AS ({_SETTLE} RETURNING key)
+INSERT INTO outbox (topic, key) SELECT DISTINCT $3::text, key FROM sent"""  # noqa: S608 - a constant
+
+
+async def settle(
+    conn: psycopg.AsyncConnection[Any], topic: str, marks: Sequence[bytes], states: Topic | None = None
+) -> None:
+    """Delete exactly these marks. Never a range: one committed meanwhile, its id among theirs, would go unsent.
+
+    With ``states`` their keys are marked there, once each, by the same statement: should a crash undo the deletion, it
+    undoes these marks too, and the events that are then sent again leave them again.
+    """
     cursor = psycopg.AsyncRawCursor(conn)
-    delete = "DELETE FROM outbox WHERE topic = $1 AND id = ANY($2::bigint[])"
-    await cursor.execute(delete, [topic, _array(marks)], prepare=True)
+    if states is None:
+        await cursor.execute(_SETTLE, [topic, _array(marks)], prepare=True)
+    else:
+        await cursor.execute(_SETTLE_AND_MARK, [topic, _array(marks), states.name], prepare=True)
 
 
 async def mark_again(conn: psycopg.AsyncConnection[Any], keys: dict[str, list[bytes]]) -> None:

@@ -9,9 +9,8 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from shared.outbox.tests.conftest import (
-    EVENTS,
     LOCK,
-    PROFILES,
+    TOPICS,
     Outbox,
     assert_published,
     firsts,
@@ -36,7 +35,7 @@ pytestmark = pytest.mark.servers
 
 
 def _again(outbox: Outbox, **kwargs):
-    options = {"topics": [EVENTS, PROFILES], "lock_name": LOCK, "topic_prefix": outbox.prefix, **kwargs}
+    options = {"topics": TOPICS, "lock_name": LOCK, "topic_prefix": outbox.prefix, **kwargs}
     return republish(database_url=outbox.url, bootstrap=outbox.kafka.bootstrap, **options)
 
 
