@@ -18,7 +18,7 @@ from psycopg.sql import SQL
 
 from booking_contracts import envelope, wire
 from booking_contracts.ids import state_id
-from booking_contracts.topics import Topic
+from booking_contracts.topics import Program, Topic
 from booking_outbox._encoding import Outgoing, outgoing
 
 log = logging.getLogger("booking_outbox.relay")
@@ -45,12 +45,18 @@ class StateTopic:
     restarting) and ``value`` (JSON text; null is a tombstone, whose row must stay with its version), and where wanted
     ``type`` (the event's name; default the topic's only one), ``type_version``, ``occurred_at``, ``actor``,
     ``correlation_id``, ``causation_id``, ``traceparent``. ``all_keys`` selects every ``key`` there is, for
-    republishing everything.
+    republishing everything. ``writer`` is who sends them, where that is not the topic's first writer.
     """
 
     topic: Topic
     query: LiteralString
     all_keys: LiteralString = ""
+    writer: Program | None = None
+
+    @property
+    def source(self) -> str:
+        """Their ``ce_source``."""
+        return self.topic.source_of(self.writer or self.topic.writers[0])
 
 
 Published = EventTopic | StateTopic
@@ -147,7 +153,9 @@ async def _read_states(
         log.error("%s: marked keys without a row, nothing was sent: %s", topic.name, sorted(orphans)[:10])
         await settle(conn, topic.name, [mark for key in orphans for mark in marks[key]])
     now = int(time.time() * 1000)
-    return [Outgoing(ids[0], _record(topic, key, rows[key]), now, ids[1:]) for key, ids in marks.items() if key in rows]
+    return [
+        Outgoing(ids[0], _record(published, key, rows[key]), now, ids[1:]) for key, ids in marks.items() if key in rows
+    ]
 
 
 async def _rows(
@@ -158,14 +166,15 @@ async def _rows(
     return {_bytes(row["key"]): row for row in await cursor.fetchall()}
 
 
-def _record(topic: Topic, key: bytes, row: dict[str, Any]) -> bytes:
+def _record(published: StateTopic, key: bytes, row: dict[str, Any]) -> bytes:
+    topic = published.topic
     (only, *_), version = topic.events, int(row["version"])
     id_ = str(state_id(topic.name, key.decode(), version))
     actor, correlation, causation, trace = (
         _text(row.get(name)) for name in ("actor", "correlation_id", "causation_id", "traceparent")
     )
     return wire.record(
-        topic.source,
+        published.source,
         _text(row.get("type")) or only.TYPE,
         int(row.get("type_version") or only.TYPE_VERSION),
         key=key,
