@@ -67,7 +67,7 @@ async def test_state__from_the_sale_over_the_payment_to_the_refund(shop: Shop):
 async def test_state__of_one_that_nobody_paid_says_when_it_was_over(shop: Shop):
     """P3."""
     bought = await shop.bought()
-    canceled = await shop.member.post(f"/v1/transactions/{bought['id']}/cancel", {})
+    canceled = await shop.member.post(f"/v1/transactions/{bought['id']}/cancel")
     assert canceled.status_code == 200, canceled.text
     state = await as_shown(shop, bought["id"])
     assert (state.status, state.closed_at is not None, state.settled_at) == ("canceled", True, None)
