@@ -71,7 +71,7 @@ async def published(bootstrap: str, prefix: str, topic: Topic, key: str, last: i
         async def enough() -> bool:
             messages = (await consumer.getmany(timeout_ms=200)).get(partition, [])
             found.extend(decode(_record(topic, message)) for message in messages if message.key == key.encode())
-            return any(one.meta.sequence == last for one in found)
+            return any(dict(one.record.headers)["ce_sequence"] == str(last).encode() for one in found)
 
         await until(enough)
         return found

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from shared.outbox.tests.conftest import LOCK, PROFILES, TOPICS, Outbox, Running, header, key_of, put_profile, until
 
-from booking_contracts.topics import PRACTITIONERS, SESSIONS
+from booking_contracts.topics import PRACTITIONERS, SESSION_STATES, SESSIONS
 from booking_outbox import Selection, republish
 
 pytestmark = pytest.mark.servers
@@ -153,7 +153,7 @@ async def _published(outbox: Outbox) -> None:
 
 async def _wide_topics(outbox: Outbox) -> None:
     async with _admin(outbox) as admin:
-        topics = [NewTopic(outbox.prefix + t.name, PARTITIONS, 1) for t in (SESSIONS, PRACTITIONERS)]
+        topics = [NewTopic(outbox.prefix + t.name, PARTITIONS, 1) for t in (SESSIONS, SESSION_STATES, PRACTITIONERS)]
         await admin.create_topics(topics)
         names = {topic.name for topic in topics}
         await until(lambda: _all_there(admin, names))
