@@ -17,6 +17,7 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from benchmarks import topics
 from benchmarks.append import Ours
 from benchmarks.harness import Line, Report, Scale
 from benchmarks.projector import EACH, told
@@ -38,7 +39,8 @@ Weights = Mapping[str, tuple[int, int]]
 
 
 async def measure(system: System, scale: Scale, _rounds: int) -> list[Report]:
-    """A table for the disk, one for a command, one for the wire; once, as sizes are the same in every round."""
+    """A table for the disk, one for a command, one for the wire, one for a million sessions; once, as sizes are the
+    same in every round."""
     sessions = SESSIONS_WEIGHED[scale]
     empty = _weighed(system.database("consultation"))
     place, prefix = await told(system, sessions)
@@ -47,6 +49,7 @@ async def measure(system: System, scale: Scale, _rounds: int) -> list[Report]:
         _report(f"On disk: a session of {EACH} events, bytes", _grown(empty, _weighed(place), sessions)),
         _report("On disk: one more command, bytes", await _command(system, sessions)),
         _report("On the wire: one event, bytes", _parts(records) | await _batches(system, records)),
+        await topics.measure(system, scale),
     ]
     for report in reports:
         print(report.markdown(), end="\n\n", flush=True)

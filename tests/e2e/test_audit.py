@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -64,6 +65,24 @@ SPOILED = (
         "UPDATE product SET amount = amount + 1 WHERE id = (SELECT product_id FROM transaction WHERE id = %(sale)s)",
         "booking.checkout.products.v1 = its rows",
         "differs in the topic from its row",
+    ),
+    Spoiled(
+        "checkout",
+        "UPDATE transaction SET product_name = 'x' WHERE id = %(other_sale)s",
+        "booking.checkout.transaction-states.v1 = its rows",
+        "differs in the topic from its row",
+    ),
+    Spoiled(
+        "consultation",
+        "UPDATE feedback_session SET respond_by = respond_by + interval '1 day' WHERE id = %(session)s",
+        "booking.consultation.session-states.v1 = its rows",
+        "differs in the topic from its row",
+    ),
+    Spoiled(
+        "consultation",
+        "UPDATE told_assessment SET version = version + 1 WHERE user_id = %(member)s",
+        "booking.assessments.v1 = its rows",
+        "the topic ends at version 1, the row has 2",
     ),
     Spoiled(
         "notifier",
@@ -181,6 +200,8 @@ def played(own: tuple[Path, System]) -> tuple[Cast, dict[str, str]]:
     chosen = {"channels": {"email": True, "whatsapp": True}}
     story.system.put(story.member, "checkout", "/v1/me", {"locale": "en"})
     story.system.put(story.member, "notifier", "/v1/preferences", chosen)
+    done = {"user_id": str(story.member.sub), "completed_at": "2026-11-20T08:00:00Z"}
+    story.system.put(story.admin, "consultation", f"/v1/assessments/{uuid4()}", done)
     sales = [story.paid(), story.paid()]
     sessions: list[dict[str, Any]] = []
     for number, sale in enumerate(sales):

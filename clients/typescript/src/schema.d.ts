@@ -58,7 +58,8 @@ export interface paths {
         get: operations["get_assessment"];
         /**
          * Create or change an assessment; its member is written once
-         * @description Create (201) or change (200) it, for the assessment service, where that does not write its topic (R1).
+         * @description Create (201) or change (200) it, for the assessment service, where that does not write its topic (R1). What
+         *     it changes is told there.
          */
         put: operations["put_assessment"];
         post?: never;

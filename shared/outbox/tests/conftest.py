@@ -19,7 +19,7 @@ from shared.store.tests.sample.session import Session, append
 from tests.plugins.servers import Databases, KafkaServer, PostgresServer
 from tests.rigs.topics import read
 
-from booking_contracts.topics import NOTICES, PRACTITIONERS, SESSIONS
+from booking_contracts.topics import NOTICES, PRACTITIONERS, SESSION_STATES, SESSIONS
 from booking_outbox import EventTopic, Relay, StateTopic
 
 LOCK = "sample relay"
@@ -32,7 +32,14 @@ PROFILES = StateTopic(
     query="SELECT id::text AS key, version, value FROM profile WHERE id::text = ANY(%(keys)s::text[])",
     all_keys="SELECT id AS key FROM profile",
 )
-EVENTS = EventTopic(SESSIONS)
+EVENTS = EventTopic(SESSIONS, states=SESSION_STATES)
+STATES = StateTopic(
+    SESSION_STATES,
+    query="SELECT stream_id::text AS key, max(version) AS version, json_agg(id ORDER BY version)::text AS value "
+    "FROM events WHERE stream_id = ANY(%(keys)s::text[]::uuid[]) GROUP BY stream_id",
+    all_keys="SELECT DISTINCT stream_id AS key FROM events",
+)
+TOPICS = (EVENTS, STATES, PROFILES)
 
 
 def _migrate(databases: Databases) -> None:
@@ -67,7 +74,7 @@ class Outbox:
         return made
 
     def relay(self, **kwargs) -> Relay:
-        options = {"topics": [EVENTS, PROFILES], "lock_name": LOCK, "topic_prefix": self.prefix, **kwargs}
+        options = {"topics": TOPICS, "lock_name": LOCK, "topic_prefix": self.prefix, **kwargs}
         return Relay(database_url=self.url, **{"bootstrap": self.kafka.bootstrap, **options})
 
     async def start(self, relay: Relay) -> "Running":
@@ -132,7 +139,7 @@ def outbox_database(postgres: PostgresServer) -> Databases:
 @pytest.fixture
 async def outbox(outbox_database: Databases, kafka: KafkaServer) -> AsyncIterator[Outbox]:
     prefix = kafka.prefix()
-    kafka.create_topics(prefix, [SESSIONS.name, PRACTITIONERS.name, NOTICES.name])
+    kafka.create_topics(prefix, [NOTICES.name, *(one.topic.name for one in TOPICS)])
     async with contextlib.AsyncExitStack() as stack:
         outbox = Outbox(outbox_database, kafka, prefix, stack)
         yield outbox
@@ -211,6 +218,14 @@ def assert_published(records: list[ConsumerRecord], ids: list[UUID]) -> None:
     assert {UUID(header(r, "ce_id")) for r in records} == set(ids)
     for key, versions in firsts(records).items():
         assert versions == list(range(1, len(versions) + 1)), key
+
+
+def assert_states(states: list[ConsumerRecord], events: list[ConsumerRecord]) -> None:
+    """The newest state record of each stream is of its last version."""
+    newest: dict[str, int] = {}
+    for record in states:
+        newest[key_of(record)] = max(newest.get(key_of(record), 0), int(header(record, "ce_sequence")))
+    assert newest == {key: max(versions) for key, versions in firsts(events).items()}
 
 
 async def put_profile(conn, id_: UUID | None = None, version: int = 1, value: str | None = '{"name":"a"}') -> UUID:

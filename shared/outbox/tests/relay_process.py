@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 
-from shared.outbox.tests.conftest import EVENTS, LOCK, PROFILES
+from shared.outbox.tests.conftest import LOCK, TOPICS
 
 from booking_outbox import Relay
 
@@ -16,7 +16,7 @@ async def main() -> None:
         database_url=os.environ["DATABASE_URL"],
         bootstrap=os.environ["KAFKA_BOOTSTRAP"],
         topic_prefix=os.environ["TOPIC_PREFIX"],
-        topics=[EVENTS, PROFILES],
+        topics=TOPICS,
         lock_name=LOCK,
     )
     await relay.run(stop)

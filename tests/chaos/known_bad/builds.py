@@ -33,7 +33,7 @@ def relay_cursor(reading):
 def relay_deletes_a_range(reading):
     """The relay deletes every mark up to the highest acknowledged one, also those that are still to be sent."""
 
-    async def settle(conn, topic, marks):
+    async def settle(conn, topic, marks, states=None):
         highest = max(int(mark) for mark in marks)
         await asyncio.sleep(0.2)  # a database that takes its time: what commits meanwhile was never read
         await conn.execute("DELETE FROM outbox WHERE topic = %s AND id <= %s", [topic, highest])

@@ -865,7 +865,8 @@ class Caller(Calls):
         if_none_match: str | None = None,
         idempotency_key: str | None = None,
     ) -> Versioned[models.Assessment]:
-        """Create (201) or change (200) it, for the assessment service, where that does not write its topic (R1).
+        """Create (201) or change (200) it, for the assessment service, where that does not write its topic (R1). What
+        it changes is told there.
 
         Also refused as `idempotency_key_reused`, `invalid_idempotency_key`, `invalid_text`, `malformed_json`,
         `number_too_large`, `other_owner`, `stale_version`, `timeout`, `too_large`, `unsupported_media_type`.

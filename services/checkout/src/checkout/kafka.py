@@ -10,7 +10,7 @@ import psycopg
 
 from booking_contracts.decode import Decoded
 from booking_contracts.sessions import ResultUploaded, SessionStarted
-from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS
+from booking_contracts.topics import ERASURES, SESSIONS
 from booking_inbox import InboxRouter
 from booking_outbox import EventTopic, Published
 from booking_store import Cause, CommandContext, Refused, handle
@@ -19,6 +19,7 @@ from checkout.people import store
 from checkout.ranking import figures
 from checkout.ranking.figures import Consulted
 from checkout.ranking.listing import Months
+from checkout.transactions import published
 from checkout.transactions.commands import FollowSession
 from checkout.transactions.decider import BEGUN
 from checkout.transactions.store import TRANSACTION
@@ -71,7 +72,7 @@ async def follow(conn: psycopg.AsyncConnection[Any], item: Decoded) -> None:
 
 
 PUBLISHED: tuple[Published, ...] = (
-    EventTopic(TRANSACTIONS),
+    *published.PUBLISHED,
     EventTopic(ERASURES),
     catalogue.PUBLISHED,
     *store.PUBLISHED,

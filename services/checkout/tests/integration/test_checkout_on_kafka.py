@@ -23,7 +23,17 @@ from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.ids import partition_of
 from booking_contracts.money import Money
 from booking_contracts.sessions import SessionStarted
-from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, PRODUCTS, TRANSACTIONS, Topic, topic_named
+from booking_contracts.topics import (
+    CONTACTS,
+    ERASURES,
+    PRACTITIONERS,
+    PRODUCTS,
+    TRANSACTION_STATES,
+    TRANSACTIONS,
+    Topic,
+    topic_named,
+)
+from booking_contracts.transactions import TransactionState
 from booking_contracts.zones import zone
 from checkout.ranking.listing import Months
 from checkout.ranking.rebuild import rebuild
@@ -97,6 +107,15 @@ async def test_every_event_is_published_in_order(live: Rig, kafka, prefix: str) 
     assert [one.meta.sequence for one in records] == [1, 2, 3]
     assert [type(one.event).__name__ for one in records] == await live.types(bought["id"])
     assert records[2].meta.actor == "service:manual"
+
+    async def state() -> list[Decoded]:
+        states = await read_topic(kafka.bootstrap, prefix, TRANSACTION_STATES)
+        return [one for one in states if (one.meta.subject, one.meta.sequence) == (bought["id"], 3)]
+
+    now = (await until(state))[-1]
+    assert isinstance(now.event, TransactionState)
+    assert (now.event.status, now.meta.actor) == ("paid", "service:manual")
+    assert (now.meta.causation_id, now.meta.time) == (str(records[2].meta.id), records[2].meta.time)
     assert {one.record.partition for one in records} == {partition_of(bought["id"].encode(), TRANSACTIONS.partitions)}
 
 

@@ -1,19 +1,19 @@
 """The composition root of consultation: the only place that reads settings and wires things. No I/O happens here."""
 
-from booking_contracts.topics import SESSIONS
 from booking_inbox import Consumer, Tuning, held_records_router
 from booking_inbox.http import ENUMERATIONS as HELD
 from booking_inbox.http import TAGS as HELD_TAGS
-from booking_outbox import EventTopic, Relay, Waker
+from booking_outbox import Relay, Waker
 from booking_process.database import Database
 from booking_process.service import Service
 from booking_store import Busy
 from consultation.dependencies import CONSUMER, SERVICE, Dependencies, now
+from consultation.entitlements import told
 from consultation.entitlements.http import assessments_router
 from consultation.entitlements.products import SoldProducts
 from consultation.kafka import router
 from consultation.links import MeetingLinks, ResultLinks
-from consultation.sessions import timers
+from consultation.sessions import published, timers
 from consultation.sessions.http import commands_router, requests_router
 from consultation.sessions.models import ENUMERATIONS, OPEN_ENUMERATIONS
 from consultation.sessions.problems import PROBLEMS
@@ -35,7 +35,7 @@ def build(settings: Settings) -> Service:
         database_url=settings.database_url,
         bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
-        topics=[EventTopic(SESSIONS)],
+        topics=(*published.PUBLISHED, told.PUBLISHED),
         lock_name=SERVICE,
         wake=waker,
         kafka_options={"compression_type": settings.relay_compression},

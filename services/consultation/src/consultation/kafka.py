@@ -18,6 +18,7 @@ from booking_store import Cause, CommandContext, Connection, Refused, handle
 from consultation import people
 from consultation.dependencies import now
 from consultation.entitlements import store as entitlements
+from consultation.entitlements import told
 from consultation.sessions.commands import ChangePractitioner, Fail
 from consultation.sessions.store import SESSION, Draft, by_system
 
@@ -63,9 +64,10 @@ async def erasures(conn: Connection, decoded: Decoded) -> None:
 
 @router.subscriber(ASSESSMENTS)
 async def assessments(conn: Connection, decoded: Decoded) -> None:
-    """R1: whose an assessment is, written once; a record that says another member is held."""
+    """R1: whose an assessment is, written once; a record that says another member is held. Our own records say what was
+    told here by HTTP: they may be older than what has been told since."""
     event = decoded.event
-    if not isinstance(event, AssessmentCompleted):
+    if not isinstance(event, AssessmentCompleted) or decoded.meta.source == told.PUBLISHED.source:
         return
     try:
         await entitlements.keep_assessment(conn, event.assessment_id, event.user_id, event.completed_at)

@@ -103,6 +103,19 @@ assessment = sa.Table(
     sa.Index("assessment_of_member", "user_id", "completed_at", "id"),
     sa.Index("assessment_completed", "completed_at", "id"),
 )
+told_assessment = sa.Table(
+    "told_assessment",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("user_id", sa.Uuid, nullable=False),
+    sa.Column("completed_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("told_at", TIMESTAMPTZ, nullable=False),
+    sa.Column("actor", sa.Text),
+    sa.Column("correlation_id", sa.Text),
+    sa.Column("causation_id", sa.Text),
+    sa.Column("traceparent", sa.Text),
+)
 practitioner = sa.Table(
     "practitioner",
     metadata,

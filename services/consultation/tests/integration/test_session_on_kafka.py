@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -11,9 +13,20 @@ from services.consultation.tests.rig import Rig, Sold, rig_of, schedule, setting
 from tests.rigs.records import record_of
 from tests.rigs.waiting import until
 
-from booking_contracts.decode import Record, decode
+from booking_contracts.assessments import AssessmentCompleted
+from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.ids import partition_of
-from booking_contracts.topics import ASSESSMENTS, CONTACTS, PRACTITIONERS, SESSIONS, TRANSACTIONS
+from booking_contracts.sessions import SessionState
+from booking_contracts.topics import (
+    ASSESSMENTS,
+    CONTACTS,
+    PRACTITIONERS,
+    SESSION_STATES,
+    SESSIONS,
+    TRANSACTIONS,
+    Topic,
+)
+from consultation.entitlements import told
 
 pytestmark = pytest.mark.servers
 
@@ -41,26 +54,24 @@ async def send(bootstrap: str, prefix: str, *records: Record) -> None:
         await producer.stop()
 
 
-def _record(message: Any) -> Record:
+def _record(topic: Topic, message: Any) -> Record:
     headers = tuple(message.headers)
-    return Record(
-        SESSIONS.name, message.partition, message.offset, message.key, message.value, headers, message.timestamp
-    )
+    return Record(topic.name, message.partition, message.offset, message.key, message.value, headers, message.timestamp)
 
 
-async def published(bootstrap: str, topic: str, key: str, count: int) -> list[Record]:
-    """The first `count` records of a key."""
+async def published(bootstrap: str, prefix: str, topic: Topic, key: str, last: int) -> list[Decoded]:
+    """The records of a key, up to the one of version `last`."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
-        partition = TopicPartition(topic, partition_of(key.encode(), 6))
+        partition = TopicPartition(prefix + topic.name, partition_of(key.encode(), 6))
         consumer.assign([partition])
-        found: list[Record] = []
+        found: list[Decoded] = []
 
         async def enough() -> bool:
             messages = (await consumer.getmany(timeout_ms=200)).get(partition, [])
-            found.extend(_record(message) for message in messages if message.key == key.encode())
-            return len(found) >= count
+            found.extend(decode(_record(topic, message)) for message in messages if message.key == key.encode())
+            return any(dict(one.record.headers)["ce_sequence"] == str(last).encode() for one in found)
 
         await until(enough)
         return found
@@ -106,14 +117,18 @@ async def test_sale_from_kafka__a_request_waits_for_it_and_its_events_go_out(run
     id_ = session.json()["id"]
     done = await rig.practitioner_of(sold).post(f"/v1/sessions/{id_}/schedule", schedule())
     assert done.status_code == 200, done.text
-    records = await published(kafka.bootstrap, prefix + SESSIONS.name, id_, 2)
-    decoded = [decode(record) for record in records]
+    decoded = await published(kafka.bootstrap, prefix, SESSIONS, id_, 2)
     assert [(d.meta.sequence, d.meta.type.split(".")[-2]) for d in decoded] == [
         (1, "ScheduleRequested"),
         (2, "SessionScheduled"),
     ]
     assert decoded[0].meta.actor == f"member:{sold.member}"
     assert decoded[1].meta.actor == f"practitioner:{sold.practitioner}"
+    state = (await published(kafka.bootstrap, prefix, SESSION_STATES, id_, 2))[-1]
+    assert isinstance(state.event, SessionState)
+    assert (state.event.status, state.event.meeting_host) == ("scheduled", "meet.google.com")
+    assert (state.meta.actor, state.meta.correlation_id) == (decoded[1].meta.actor, decoded[1].meta.correlation_id)
+    assert (state.meta.causation_id, state.meta.time) == (str(decoded[1].meta.id), decoded[1].meta.time)
 
 
 async def test_assessment_from_kafka__with_an_agents_headers_and_in_capitals_is_the_members_to_name(running, kafka):
@@ -184,3 +199,64 @@ async def test_contact_and_profile_from_kafka__are_shown_and_their_tombstone_era
         return shown["member_name"] is None and shown["erased"] == ["member_name"]
 
     await until(erased)
+
+
+async def test_assessment_by_http__is_on_its_topic_once_and_what_the_topic_tells_is_not_sent_again(running, kafka):
+    """R1: whoever reads the topic has them all; our own record, read back, changes nothing."""
+    rig, prefix = running
+    member, mine, theirs = uuid4(), uuid4(), uuid4()
+    service, path = rig.caller("service"), f"/v1/assessments/{mine}"
+    for at in ("2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z", "2026-11-21T08:00:00Z"):
+        answer = await service.put(path, {"user_id": str(member), "completed_at": at})
+        assert answer.status_code in {200, 201}, answer.text
+    value = {"assessment_id": str(theirs), "user_id": str(member), "completed_at": "2026-11-22T08:00:00Z"}
+    headers: list[tuple[str, Any]] = [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_source", b"/booking/assessments"),
+        ("ce_type", b"com.booking.assessments.AssessmentCompleted.v1"),
+        ("ce_id", b"42"),
+        ("ce_time", b"2026-11-22T08:00:00Z"),
+    ]
+    written = Record(ASSESSMENTS.name, 0, 0, str(theirs).encode(), json.dumps(value).encode(), tuple(headers), 0)
+    await send(kafka.bootstrap, prefix, written)
+    sent = await published(kafka.bootstrap, prefix, ASSESSMENTS, str(mine), 2)
+    assert {one.meta.source for one in sent} == {"/booking/assessments/consultation"}
+    assert {one.meta.actor for one in sent} == {f"service:{service.id}"}
+    ids = [one.meta.id for one in sent]
+    assert len(set(ids)) == len(ids)
+    last = sent[-1].event
+    assert isinstance(last, AssessmentCompleted)
+    assert (last.user_id, last.completed_at.day) == (member, 21)
+
+    async def read_back() -> bool:
+        taken = await rig.rows("SELECT key FROM inbox WHERE topic = %s", ASSESSMENTS.name)
+        return {key for (key,) in taken} == {str(mine), str(theirs)}
+
+    await until(read_back)
+    kept = await rig.rows("SELECT id, version FROM assessment ORDER BY version DESC")
+    assert kept == [(mine, 2), (theirs, 1)]
+    assert await rig.rows("SELECT id FROM told_assessment") == [(mine,)]
+
+
+async def test_assessment__our_own_record_of_before_does_not_undo_what_was_told_since(fresh_database):
+    """R1: it was on its way when HTTP told more."""
+    async with rig_of(settings(fresh_database("consultation"))) as rig:
+        member, id_ = uuid4(), uuid4()
+        service, path = rig.caller("service"), f"/v1/assessments/{id_}"
+        for day in (20, 21):
+            await service.put(path, {"user_id": str(member), "completed_at": f"2026-11-{day}T08:00:00Z"})
+        old = AssessmentCompleted(assessment_id=id_, user_id=member, completed_at=datetime(2026, 11, 20, 8, tzinfo=UTC))
+        record = record_of(ASSESSMENTS, id_, old, 1)
+        ours = [
+            (name, b"/booking/assessments/consultation" if name == "ce_source" else value)
+            for name, value in record.headers
+        ]
+        await rig.take(replace(record, headers=tuple(ours)))
+        kept = await rig.rows("SELECT version, extract(day FROM completed_at AT TIME ZONE 'UTC')::int FROM assessment")
+        assert kept == [(2, 21)]
+        await rig.take(record)  # the assessment service's own word counts
+        assert await rig.rows("SELECT version FROM assessment") == [(3,)]
+        assert await rig.rows("SELECT key FROM outbox WHERE topic = %s", ASSESSMENTS.name) == [(str(id_),)] * 2
+        again = await rig.rows(told.PUBLISHED.all_keys)
+        assert again == []

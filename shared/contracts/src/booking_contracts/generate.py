@@ -172,7 +172,7 @@ def _operation(topic: Topic) -> dict[str, Any]:
     return {
         "action": "send",
         "channel": {"$ref": f"#/channels/{_channel_id(topic)}"},
-        "summary": f"Written by {topic.source} alone.",
+        "summary": f"Written by {' and '.join(sources(topic))} alone.",
         "messages": [{"$ref": f"#/channels/{_channel_id(topic)}/messages/{event.TYPE}"} for event in topic.events],
     }
 
@@ -290,7 +290,7 @@ AsyncAPI document are in `shared/contracts/src/booking_contracts/`, and in the p
 | --- | --- |
 | `content-type` | `application/json`; absent with a tombstone at the writer's choice |
 | `ce_specversion` | `1.0` |
-| `ce_source` | who wrote it: one for each topic, below |
+| `ce_source` | who wrote it: one for each topic and writer, below |
 | `ce_type` | `com.booking.<owner>.<Type>.v<N>` |
 | `ce_id` | a UUID, the event's identity for ever; on state topics UUIDv5 of key and version |
 | `ce_time` | when it happened, RFC 3339 |
@@ -319,11 +319,16 @@ so it never falls within the events of one key.
 Batches are packed with zstd unless the service was told otherwise (`RELAY_COMPRESSION`). Java's client and those built
 on librdkafka read it as they are; aiokafka with its extra (`aiokafka[zstd]`), kafkajs with a decoder from `node:zlib`.
 
+Whoever needs how Transactions and sessions are, not how they came about, reads their state topics and no history: a
+state record of `ce_sequence` n holds every event of its key up to n, so of the events only later ones are still to be
+applied. Its `causation_id` is the `ce_id` of event n. Nothing in it is erased later: it has no name, word or link.
+
 A UUID may come in capitals, as key, in a header or in the value: it is the same UUID (RFC 9562 §4). Of our own headers,
 by exactly these names, none may be null, doubled or malformed, or the record is held; any other header is ignored,
 whatever it holds. A `traceparent` that is malformed, or one of several different ones, is as none.
 `booking.assessments.v1` is another system's: there `ce_id` is any text, `ce_metadata` may be missing, and `ce_sequence`
-is ignored.
+is ignored. What was told to consultation by HTTP instead is there too, under a `ce_source` of its own; of two records
+of one key the later one counts, whoever wrote it.
 
 | topic | key | kind | kept | written by | read by |
 | --- | --- | --- | --- | --- | --- |
@@ -364,7 +369,16 @@ def page() -> str:
 
 def _row(topic: Topic) -> str:
     kind = "the row as it is now" if topic.state else "events, versions 1, 2, 3"
-    return f"| `{topic.name}` | `{topic.key}` | {kind} | {_kept(topic)} | `{topic.source}` | {_readers(topic)} |\n"
+    return f"| `{topic.name}` | `{topic.key}` | {kind} | {_kept(topic)} | {_writers(topic)} | {_readers(topic)} |\n"
+
+
+def sources(topic: Topic) -> list[str]:
+    """Each `ce_source` that its records have."""
+    return list(dict.fromkeys(map(topic.source_of, topic.writers)))
+
+
+def _writers(topic: Topic) -> str:
+    return ", ".join(f"`{source}`" for source in sources(topic))
 
 
 def _readers(topic: Topic) -> str:

@@ -88,7 +88,8 @@ class Topic:
 
     `readers` are the programs of ours that subscribe to it (tests/rules/test_topic_readers.py), `analytics` whether a
     data team may read it beside them, `writers` who writes: the one that `source` names, but for what operators tell of
-    topics, each by the service whose topic it is. A broker's permissions follow from these.
+    topics, each by the service whose topic it is, and for assessments, of which consultation sends some (`source_of`).
+    A broker's permissions follow from these.
     """
 
     name: str
@@ -103,6 +104,11 @@ class Topic:
     readers: tuple[Program, ...] = ()
     analytics: bool = True
     writers: tuple[str, ...] = ()
+
+    def source_of(self, writer: str) -> str:
+        """The `ce_source` of what this writer sends: `source`, or one of its own beside the owner whom that names."""
+        owner = self.source.rpartition("/")[2]
+        return f"{self.source}/{writer}" if owner in self.writers and writer != owner else self.source
 
     @property
     def compacted(self) -> bool:
@@ -127,7 +133,7 @@ def _topic(
     state: bool = False,
     sequenced: bool = True,
     partitions: int = 6,
-    writers: tuple[Program, ...] = (),
+    writers: tuple[str, ...] = (),
 ) -> Topic:
     frozen, named = MappingProxyType(dict(config)), writers or (source.rpartition("/")[2],)
     return Topic(name, key, source, state, partitions, frozen, events, sequenced, about, readers, analytics, named)
@@ -272,8 +278,10 @@ ASSESSMENTS = _topic(
     state=True,
     sequenced=False,
     config={**_APPENDED, **_FOR_EVER},
-    about="Completed assessments, written by the assessment service; `user_id` is written once.",
+    about="Completed assessments, written by the assessment service, and by consultation those that were told by HTTP; "
+    "`user_id` is written once.",
     readers=("consultation",),
+    writers=("assessments", "consultation"),
     events=(AssessmentCompleted,),
 )
 NOTICES = _topic(

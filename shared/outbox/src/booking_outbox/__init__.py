@@ -7,7 +7,7 @@ from booking_outbox._encoding import Outgoing
 from booking_outbox._errors import LeadLost, LockBusy, OutboxError, StoreOlderThanTopic, Unpublished
 from booking_outbox._metrics import RelayMetrics
 from booking_outbox._publisher import Publisher
-from booking_outbox._reading import EventTopic, Published, StateTopic
+from booking_outbox._reading import EventTopic, Published, StateTopic, instant
 from booking_outbox._relay import Relay
 from booking_outbox._republish import Republished, Selection, republish
 from booking_outbox._wake import Waker
@@ -34,6 +34,7 @@ __all__ = [
     "counts",
     "crash_point",
     "ddl",
+    "instant",
     "republish",
 ]
 

@@ -49,7 +49,8 @@ class Count:
 
 
 async def counts(database_url: str, topics: Sequence[Published], until: datetime) -> list[Count]:
-    """All ranges of all these topics, empty ones too, as one snapshot of the store has them."""
+    """All ranges of all these topics, empty ones too, as one snapshot of the store has them. None of a topic that
+    another system writes too, the one without a sequence: nobody's store holds all of it."""
     found: list[Count] = []
     async with (
         await psycopg.AsyncConnection.connect(database_url, autocommit=True) as conn,
@@ -58,6 +59,8 @@ async def counts(database_url: str, topics: Sequence[Published], until: datetime
         await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         for published in topics:
             topic = published.topic
+            if not topic.sequenced:
+                continue
             since = _since(topic, until)
             match published:
                 case EventTopic():

@@ -18,7 +18,7 @@ from booking_outbox._encoding import Outgoing
 from booking_outbox._errors import LeadLost, Unpublished
 from booking_outbox._metrics import RelayMetrics, Times
 from booking_outbox._publisher import Packed, Publisher
-from booking_outbox._reading import Published, StateTopic
+from booking_outbox._reading import EventTopic, Published, StateTopic
 from booking_outbox._tracing import trace_published
 from booking_outbox._worker import crash_point
 
@@ -36,6 +36,7 @@ class Lane:
         self.published = published
         self.name = published.topic.name
         self.physical = physical
+        self.states = published.states if isinstance(published, EventTopic) else None
         self.window = WINDOW
         self.failed: dict[int, BaseException] = {}
         self._is_state = isinstance(published, StateTopic)

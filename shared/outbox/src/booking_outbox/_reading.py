@@ -18,7 +18,7 @@ from psycopg.sql import SQL
 
 from booking_contracts import envelope, wire
 from booking_contracts.ids import state_id
-from booking_contracts.topics import Topic
+from booking_contracts.topics import Program, Topic
 from booking_outbox._encoding import Outgoing, outgoing
 
 log = logging.getLogger("booking_outbox.relay")
@@ -27,9 +27,14 @@ log = logging.getLogger("booking_outbox.relay")
 @dataclass(frozen=True)
 class EventTopic:
     """The events of ``topic``'s types: the records in their marks, or made from the table ``events`` where a mark has
-    none."""
+    none.
+
+    ``states`` is the state topic with a row for each of these streams, if there is one. The statement that deletes an
+    event's mark leaves a mark of its key there: each row follows its events, and no append writes a mark for it.
+    """
 
     topic: Topic
+    states: Topic | None = None
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,26 @@ class StateTopic:
     restarting) and ``value`` (JSON text; null is a tombstone, whose row must stay with its version), and where wanted
     ``type`` (the event's name; default the topic's only one), ``type_version``, ``occurred_at``, ``actor``,
     ``correlation_id``, ``causation_id``, ``traceparent``. ``all_keys`` selects every ``key`` there is, for
-    republishing everything.
+    republishing everything. ``writer`` is who sends them, where that is not the topic's first writer.
     """
 
     topic: Topic
     query: LiteralString
     all_keys: LiteralString = ""
+    writer: Program | None = None
+
+    @property
+    def source(self) -> str:
+        """Their ``ce_source``."""
+        return self.topic.source_of(self.writer or self.topic.writers[0])
 
 
 Published = EventTopic | StateTopic
+
+
+def instant(column: LiteralString) -> LiteralString:
+    """SQL for a `timestamptz` as events write it, UTC with `Z`, for a ``query``'s JSON; null stays null."""
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
 EVENT_COLUMNS = SQL(
@@ -92,7 +108,7 @@ async def read(
 ) -> list[Outgoing]:
     """The records of the lowest ``limit`` marks of this topic but those of ``skip``, on the leader's connection."""
     match published:
-        case EventTopic(topic):
+        case EventTopic(topic=topic):
             return await _read_events(conn, topic, limit, skip)
         case StateTopic(topic):
             return await _read_states(conn, published, await _marks(conn, _KEYS, topic.name, limit, skip))
@@ -137,7 +153,9 @@ async def _read_states(
         log.error("%s: marked keys without a row, nothing was sent: %s", topic.name, sorted(orphans)[:10])
         await settle(conn, topic.name, [mark for key in orphans for mark in marks[key]])
     now = int(time.time() * 1000)
-    return [Outgoing(ids[0], _record(topic, key, rows[key]), now, ids[1:]) for key, ids in marks.items() if key in rows]
+    return [
+        Outgoing(ids[0], _record(published, key, rows[key]), now, ids[1:]) for key, ids in marks.items() if key in rows
+    ]
 
 
 async def _rows(
@@ -148,14 +166,15 @@ async def _rows(
     return {_bytes(row["key"]): row for row in await cursor.fetchall()}
 
 
-def _record(topic: Topic, key: bytes, row: dict[str, Any]) -> bytes:
+def _record(published: StateTopic, key: bytes, row: dict[str, Any]) -> bytes:
+    topic = published.topic
     (only, *_), version = topic.events, int(row["version"])
     id_ = str(state_id(topic.name, key.decode(), version))
     actor, correlation, causation, trace = (
         _text(row.get(name)) for name in ("actor", "correlation_id", "causation_id", "traceparent")
     )
     return wire.record(
-        topic.source,
+        published.source,
         _text(row.get("type")) or only.TYPE,
         int(row.get("type_version") or only.TYPE_VERSION),
         key=key,
@@ -173,11 +192,25 @@ async def versions(conn: psycopg.AsyncConnection[Any], published: StateTopic, ke
     return {key.decode(): int(row["version"]) for key, row in (await _rows(conn, published, keys)).items()}
 
 
-async def settle(conn: psycopg.AsyncConnection[Any], topic: str, marks: Sequence[bytes]) -> None:
-    """Delete exactly these marks. Never a range: one committed meanwhile, its id among theirs, would go unsent."""
+_SETTLE = "DELETE FROM outbox WHERE topic = $1 AND id = ANY($2::bigint[])"
+_SETTLE_AND_MARK = f"""
+WITH sent AS ({_SETTLE} RETURNING key)
+INSERT INTO outbox (topic, key) SELECT DISTINCT $3::text, key FROM sent"""  # noqa: S608 - a constant
+
+
+async def settle(
+    conn: psycopg.AsyncConnection[Any], topic: str, marks: Sequence[bytes], states: Topic | None = None
+) -> None:
+    """Delete exactly these marks. Never a range: one committed meanwhile, its id among theirs, would go unsent.
+
+    With ``states`` their keys are marked there, once each, by the same statement: should a crash undo the deletion, it
+    undoes these marks too, and the events that are then sent again leave them again.
+    """
     cursor = psycopg.AsyncRawCursor(conn)
-    delete = "DELETE FROM outbox WHERE topic = $1 AND id = ANY($2::bigint[])"
-    await cursor.execute(delete, [topic, _array(marks)], prepare=True)
+    if states is None:
+        await cursor.execute(_SETTLE, [topic, _array(marks)], prepare=True)
+    else:
+        await cursor.execute(_SETTLE_AND_MARK, [topic, _array(marks), states.name], prepare=True)
 
 
 async def mark_again(conn: psycopg.AsyncConnection[Any], keys: dict[str, list[bytes]]) -> None:

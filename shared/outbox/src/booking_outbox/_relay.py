@@ -23,7 +23,7 @@ from booking_outbox._encoding import codec
 from booking_outbox._errors import LeadLost, OutboxError, StoreOlderThanTopic
 from booking_outbox._lead import Lead, connect
 from booking_outbox._metrics import LagWatch, RelayMetrics
-from booking_outbox._reading import EventTopic, Published, mark_again
+from booking_outbox._reading import EventTopic, Published, StateTopic, mark_again
 from booking_outbox._republish import Republished, Selection, lock, republish
 from booking_outbox._restore import check_restore
 from booking_outbox._term import Term
@@ -41,7 +41,8 @@ class Relay:
 
     ``lock_name`` names the leader's lock, one per service. ``deadline`` is how long a batch may take to be
     acknowledged, in seconds; ``grace`` how long a stop waits for batches in flight. ``kafka_options`` go to
-    aiokafka's producer, but for ``compression_type``, ``none``, ``gzip`` or ``zstd``: ValueError for another one.
+    aiokafka's producer, but for ``compression_type``, ``none``, ``gzip`` or ``zstd``: ValueError for another one, and
+    for an event topic whose ``states`` are not among ``topics``.
     ``bootstrap`` may carry what it takes to be let in (`Brokers`).
     """
 
@@ -65,7 +66,7 @@ class Relay:
         self._url = database_url
         self._bootstrap = bootstrap
         self._prefix = topic_prefix
-        self._topics = tuple(topics)
+        self._topics = _complete(topics)
         self._lock_name = lock_name
         self._deadline = deadline
         self._grace = grace
@@ -251,6 +252,14 @@ class Relay:
             async with await connect(self._url, "relay-remark") as conn:
                 await mark_again(conn, self._in_doubt)
             self._in_doubt = {}
+
+
+def _complete(topics: Sequence[Published]) -> tuple[Published, ...]:
+    rows = {one.topic.name for one in topics if isinstance(one, StateTopic)}
+    for one in topics:
+        if isinstance(one, EventTopic) and one.states is not None and one.states.name not in rows:
+            raise ValueError(f"nobody sends {one.states.name}, whose keys the events of {one.topic.name} mark")
+    return tuple(topics)
 
 
 async def _until(stop: asyncio.Event, seconds: float) -> None:

@@ -22,7 +22,6 @@ from booking_contracts.brokers import client_options
 from booking_contracts.envelope import Envelope, read_headers
 from booking_contracts.errors import Undecodable
 from booking_contracts.ids import state_id
-from booking_contracts.topics import Topic
 from booking_outbox._errors import StoreOlderThanTopic, Unpublished
 from booking_outbox._lead import Lead
 from booking_outbox._reading import EventTopic, Published, StateTopic, versions
@@ -127,7 +126,7 @@ async def _last_of_ours(
     prefix: str,
 ) -> _Places:
     """Offsets and envelopes of our records among the last of each partition, without those that were accepted."""
-    catalogue = {prefix + topic.topic.name: topic.topic for topic in topics}
+    catalogue = {prefix + topic.topic.name: topic for topic in topics}
     found: _Places = {}
     async with _consumer(bootstrap) as consumer:
         partitions = await _partitions(consumer, list(catalogue))
@@ -136,7 +135,7 @@ async def _last_of_ours(
             place: max(
                 firsts[place],
                 ends[place] - LOOK_BACK,
-                accepted.get((catalogue[place.topic].name, place.partition), -1) + 1,
+                accepted.get((catalogue[place.topic].topic.name, place.partition), -1) + 1,
             )
             for place in partitions
         }
@@ -154,14 +153,16 @@ async def _last_of_ours(
     return found
 
 
-def _ours(topic: Topic, record: _Record) -> Envelope | None:
+def _ours(published: Published, record: _Record) -> Envelope | None:
     """The envelope of a record that we wrote: it decodes and has our source; on a state topic its id is the one that we
     give a key's version."""
+    topic = published.topic
+    source = published.source if isinstance(published, StateTopic) else topic.source
     try:
         envelope = read_headers(record.headers, record.key)
     except Undecodable:
         return None
-    if envelope.source != topic.source or record.key != envelope.subject.encode():  # we write no capitals
+    if envelope.source != source or record.key != envelope.subject.encode():  # we write no capitals
         return None
     if topic.state and envelope.id != state_id(topic.name, envelope.subject, envelope.sequence or 0):
         return None

@@ -110,7 +110,7 @@ class Term:
         moved = False
         for lane in self._lanes:
             if marks := lane.acknowledged():
-                await settle(self._lead.conn, lane.name, marks)
+                await settle(self._lead.conn, lane.name, marks, lane.states)
                 lane.settled(marks)
                 self._lead.heard()
                 self.moved_at = time.monotonic()
@@ -211,7 +211,7 @@ class Term:
     async def _settle_all(self) -> None:
         for lane in self._lanes:
             if marks := lane.acknowledged():
-                await settle(self._lead.conn, lane.name, marks)
+                await settle(self._lead.conn, lane.name, marks, lane.states)
                 lane.settled(marks)
         self._lead.heard()
 

@@ -5,9 +5,9 @@ import signal
 from collections import Counter
 
 import pytest
-from shared.outbox.tests.conftest import Outbox, assert_published, header, put_profile, until
+from shared.outbox.tests.conftest import Outbox, assert_published, assert_states, header, put_profile, until
 
-from booking_contracts.topics import PRACTITIONERS
+from booking_contracts.topics import PRACTITIONERS, SESSION_STATES
 from booking_outbox._publisher import Publisher
 
 pytestmark = pytest.mark.servers
@@ -35,6 +35,7 @@ async def test_crash_after_ack__only_duplicates_come_of_it(outbox: Outbox, spawn
     assert_published(records, await outbox.event_ids())
     copies = Counter(header(record, "ce_id") for record in records)
     assert 1 < max(copies.values()) <= 2
+    assert_states(await outbox.records(SESSION_STATES.name), records)
 
 
 async def test_two_relays__one_leads(outbox: Outbox):

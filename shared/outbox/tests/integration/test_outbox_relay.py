@@ -7,14 +7,25 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from shared.outbox.tests.conftest import Outbox, assert_published, firsts, header, key_of, put_profile, until
+from shared.outbox.tests.conftest import (
+    EVENTS,
+    Outbox,
+    assert_published,
+    assert_states,
+    firsts,
+    header,
+    key_of,
+    put_profile,
+    until,
+)
 from shared.store.tests.sample.session import Session, append
 
 from booking_contracts.decode import Record, decode
 from booking_contracts.ids import partition_of, state_id
-from booking_contracts.topics import PRACTITIONERS, SESSIONS
-from booking_outbox import Waker
+from booking_contracts.topics import PRACTITIONERS, SESSION_STATES, SESSIONS
+from booking_outbox import Relay, Waker
 from booking_outbox._encoding import Batch, Outgoing
+from booking_outbox._errors import Unpublished
 from booking_outbox._publisher import MAX_BATCH_BYTES, Publisher
 from booking_outbox._reading import settle
 
@@ -96,6 +107,54 @@ async def test_state_row__is_sent_as_it_is_when_the_relay_comes_to_it(outbox: Ou
     assert header(records[erased], "ce_sequence") == "3"
 
 
+async def test_events__leave_a_mark_of_their_stream_when_they_are_acknowledged(outbox: Outbox):
+    """The row as it is then, once for all events of a stream that went together; nobody marked it at the append."""
+    conn = await outbox.connect()
+    made = await outbox.sessions(conn, 20)
+    marked = await (await conn.execute("SELECT DISTINCT topic FROM outbox")).fetchall()
+    assert marked == [(SESSIONS.name,)]
+    running = await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    states = await outbox.records(SESSION_STATES.name)
+    assert_states(states, await outbox.records())
+    assert len(states) == len(made)
+    await append(conn, made[0].at(2), [made[0].requested()])
+    await outbox.until_empty()
+    assert_states(await outbox.records(SESSION_STATES.name), await outbox.records())
+    await running.stop()
+
+
+async def test_events_that_kafka_does_not_take__leave_no_mark_yet(outbox: Outbox, monkeypatch):
+    """A row never waits in a topic before the events that made it are in theirs."""
+    send = Publisher.send
+
+    async def refused(self, topic, partition, batch):
+        if topic.endswith(SESSIONS.name):
+            raise Unpublished("not now")
+        await send(self, topic, partition, batch)
+
+    monkeypatch.setattr(Publisher, "send", refused)
+    conn = await outbox.connect()
+    await outbox.sessions(conn, 3)
+    running = await outbox.start(outbox.relay())
+    failed = running.relay.metrics.failed_batches
+    await until(lambda: _true(failed[SESSIONS.name] > 1), why="nothing was tried")
+    assert await (await conn.execute("SELECT DISTINCT topic FROM outbox")).fetchall() == [(SESSIONS.name,)]
+    monkeypatch.setattr(Publisher, "send", send)
+    await outbox.until_empty()
+    assert_states(await outbox.records(SESSION_STATES.name), await outbox.records())
+
+
+async def _true(condition: bool) -> bool:
+    return condition
+
+
+def test_relay__knows_the_rows_that_its_events_mark():
+    """Marks that nobody sends would wait for ever."""
+    with pytest.raises(ValueError, match="nobody sends booking"):
+        Relay(database_url="postgresql://nowhere", bootstrap="nowhere:1", topics=[EVENTS], lock_name="x")
+
+
 async def test_marked_key_without_row__does_not_block_the_topic(outbox: Outbox):
     conn = await outbox.connect()
     await conn.execute("INSERT INTO outbox (topic, key) VALUES (%s, 'nobody')", [PRACTITIONERS.name])
@@ -157,11 +216,11 @@ async def test_mark_that_commits_while_a_batch_is_in_flight__is_not_deleted_with
     await outbox.sessions(conn, 3)
     committed = asyncio.Event()
 
-    async def settle_after_the_commit(conn, topic, marks):
+    async def settle_after_the_commit(conn, topic, marks, states):
         if not committed.is_set() and max(int(mark) for mark in marks) > row[0]:
             await slow.commit()
             committed.set()
-        await settle(conn, topic, marks)
+        await settle(conn, topic, marks, states)
 
     monkeypatch.setattr("booking_outbox._term.settle", settle_after_the_commit)
     await outbox.start(outbox.relay())

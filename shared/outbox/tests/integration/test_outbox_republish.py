@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from shared.outbox.tests.conftest import (
-    EVENTS,
     LOCK,
     PROFILES,
+    TOPICS,
     Outbox,
     assert_published,
     firsts,
@@ -26,8 +26,8 @@ from shared.store.tests.sample.session import Session, append
 from booking_contracts.decode import decode
 from booking_contracts.notices import NoticeEvent, RepublishBegan, RepublishEnded, RestoreAccepted
 from booking_contracts.records import from_aiokafka
-from booking_contracts.topics import NOTICES, PRACTITIONERS, SESSIONS
-from booking_outbox import LockBusy, Selection, republish
+from booking_contracts.topics import NOTICES, PRACTITIONERS, SESSION_STATES, SESSIONS
+from booking_outbox import EventTopic, LockBusy, Selection, republish
 from booking_outbox._errors import Unpublished
 from booking_outbox._lead import Lead
 from booking_outbox._publisher import Publisher
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.servers
 
 
 def _again(outbox: Outbox, **kwargs):
-    options = {"topics": [EVENTS, PROFILES], "lock_name": LOCK, "topic_prefix": outbox.prefix, **kwargs}
+    options = {"topics": [EventTopic(SESSIONS), PROFILES], "lock_name": LOCK, "topic_prefix": outbox.prefix, **kwargs}
     return republish(database_url=outbox.url, bootstrap=outbox.kafka.bootstrap, **options)
 
 
@@ -231,9 +231,9 @@ async def test_restored_store__refuses_to_publish_until_the_topic_is_accepted(ou
     assert str(new.id) not in firsts(await outbox.records())
 
     ends = {r.partition: r.offset for r in await outbox.records()}
-    await _again(outbox, accept_topic=True, selection=Selection(stream_id=new.id))
+    await _again(outbox, topics=TOPICS, accept_topic=True, selection=Selection(stream_id=new.id))
     told = [one for one in await _notices(outbox) if isinstance(one, RestoreAccepted)]
-    assert [one.topic for one in told] == [SESSIONS.name, PRACTITIONERS.name]
+    assert [one.topic for one in told] == [SESSIONS.name, SESSION_STATES.name, PRACTITIONERS.name]
     assert {one.partition: (one.first, one.last) for one in told[0].stretches} == {
         p: (0, end) for p, end in ends.items()
     }

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
-from shared.outbox.tests.conftest import EVENTS, LOCK, PROFILES, Outbox, Running, header, key_of, put_profile, until
+from shared.outbox.tests.conftest import LOCK, PROFILES, TOPICS, Outbox, Running, header, key_of, put_profile, until
 
-from booking_contracts.topics import PRACTITIONERS, SESSIONS
+from booking_contracts.topics import PRACTITIONERS, SESSION_STATES, SESSIONS
 from booking_outbox import Selection, republish
 
 pytestmark = pytest.mark.servers
@@ -133,7 +133,7 @@ async def test_republished__the_lead_is_back_in_under_a_second(outbox: Outbox):
         await republish(
             database_url=outbox.url,
             bootstrap=outbox.kafka.bootstrap,
-            topics=[EVENTS, PROFILES],
+            topics=TOPICS,
             lock_name=LOCK,
             topic_prefix=outbox.prefix,
             selection=Selection(stream_id=session.id),
@@ -153,7 +153,7 @@ async def _published(outbox: Outbox) -> None:
 
 async def _wide_topics(outbox: Outbox) -> None:
     async with _admin(outbox) as admin:
-        topics = [NewTopic(outbox.prefix + t.name, PARTITIONS, 1) for t in (SESSIONS, PRACTITIONERS)]
+        topics = [NewTopic(outbox.prefix + t.name, PARTITIONS, 1) for t in (SESSIONS, SESSION_STATES, PRACTITIONERS)]
         await admin.create_topics(topics)
         names = {topic.name for topic in topics}
         await until(lambda: _all_there(admin, names))

@@ -235,7 +235,7 @@ async def audit_states(
             await conn.execute("SELECT 1 FROM outbox LIMIT 1")  # the snapshot is taken here, before the topic's ends
             records = read_topic(bootstrap, prefix + topic.name, progress)
             async with conn.cursor().copy("COPY audit_newest FROM STDIN") as copy:
-                await _copy(copy, records, section, topic.source, _state_row)
+                await _copy(copy, records, section, published.source, _state_row)
             await conn.execute("CREATE INDEX ON audit_newest (key, version DESC, at DESC)")
             await conn.execute("ANALYZE audit_newest")
             async for keys in _keys(conn, published.all_keys):

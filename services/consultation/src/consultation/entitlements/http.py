@@ -4,21 +4,22 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-import psycopg
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from booking_contracts.event import Instant
+from booking_store import Cause, Connection
 from booking_web.auth import Principal, require
 from booking_web.conditions import Conditions
 from booking_web.consistency import stamp
+from booking_web.context import Context
 from booking_web.idempotency import Written
 from booking_web.instants import InstantIn
 from booking_web.pages import Page, PageOf, decode_cursor, encode_cursor, page_of
 from booking_web.problems import conflict, not_found, problem_responses
 from booking_web.writes import WriteCall
 from consultation.dependencies import SERVICE, Dependencies
-from consultation.entitlements import store
+from consultation.entitlements import store, told
 
 Teller = Annotated[Principal, Depends(require("service", "admin"))]
 Reader = Annotated[Principal, Depends(require("member", "service", "admin"))]
@@ -59,15 +60,18 @@ def assessments_router(deps: Dependencies) -> APIRouter:
     async def put_assessment(
         assessment_id: UUID,
         body: AssessmentIn,
-        _caller: Teller,
+        caller: Teller,
         call: WriteCall,
     ) -> AssessmentOut:
-        """Create (201) or change (200) it, for the assessment service, where that does not write its topic (R1)."""
+        """Create (201) or change (200) it, for the assessment service, where that does not write its topic (R1). What
+        it changes is told there."""
 
-        async def change(conn: psycopg.AsyncConnection) -> Written:
-            return await _change(conn, assessment_id, body, call.conditions)
+        async def change(conn: Connection) -> Written:
+            cause = _cause(caller, call.context)
+            return await _change(conn, assessment_id, body, call.conditions, cause=cause, at=deps.clock())
 
         written, _ = await call.idempotency.once(deps.database, change)
+        deps.committed()
         answer = written.body(AssessmentOut)
         if answer is None:  # an answer that was not kept
             async with deps.database.autocommit() as conn:
@@ -122,8 +126,13 @@ def _sees_all(caller: Principal) -> bool:
     return caller.has("service", "admin")
 
 
+def _cause(caller: Principal, context: Context) -> Cause:
+    actor = caller.actor("service" if caller.has("service") else "admin")
+    return Cause(actor, context.correlation_id, context.request_id, context.traceparent)
+
+
 async def _change(
-    conn: psycopg.AsyncConnection, assessment_id: UUID, body: AssessmentIn, conditions: Conditions
+    conn: Connection, assessment_id: UUID, body: AssessmentIn, conditions: Conditions, *, cause: Cause, at: datetime
 ) -> Written:
     before = await store.assessment_of(conn, assessment_id, locked=True)
     conditions.check(before.version if before else None)
@@ -133,6 +142,8 @@ async def _change(
         raise conflict("other_owner", "The assessment belongs to another member; that never changes.") from None
     if before is None and not kept.created:
         conditions.check(kept.version)  # another was first since: no row could be locked
+    if before is None or kept.version != before.version:
+        await told.tell(conn, kept, cause, at)
     return Written(201 if kept.created else 200, assessment_id, kept.version, _view(kept))
 
 
