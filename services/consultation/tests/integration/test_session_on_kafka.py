@@ -244,7 +244,7 @@ async def test_assessment__our_own_record_of_before_does_not_undo_what_was_told_
     async with rig_of(settings(fresh_database("consultation"))) as rig:
         member, id_ = uuid4(), uuid4()
         service, path = rig.caller("service"), f"/v1/assessments/{id_}"
-        for day in (20, 21):
+        for day in (20, 20, 21):
             await service.put(path, {"user_id": str(member), "completed_at": f"2026-11-{day}T08:00:00Z"})
         old = AssessmentCompleted(assessment_id=id_, user_id=member, completed_at=datetime(2026, 11, 20, 8, tzinfo=UTC))
         record = record_of(ASSESSMENTS, id_, old, 1)
