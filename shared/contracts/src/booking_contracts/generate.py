@@ -66,7 +66,7 @@ def main() -> int:
     return 0
 
 
-VERSION = "2.5.0"
+VERSION = "2.6.0"
 """Of the whole contract, semantic: a break raises the first number, an addition the second."""
 
 _UUID = {"type": "string", "format": "uuid"}

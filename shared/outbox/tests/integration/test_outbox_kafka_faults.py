@@ -16,7 +16,7 @@ from shared.store.tests.sample.session import Session, append
 from tests.plugins.servers import KafkaServer
 
 from booking_contracts.ids import partition_of
-from booking_contracts.topics import PRACTITIONERS, SESSIONS
+from booking_contracts.topics import PRACTITIONERS, SESSION_STATES, SESSIONS
 from booking_local.servers.kafka import Kafka
 from booking_outbox import Unpublished
 from booking_outbox._publisher import Publisher
@@ -136,7 +136,8 @@ async def test_missing_topic__is_asked_for_now_and_then_and_says_so(outbox: Outb
     await outbox.sessions(conn, 2)
     running = await outbox.start(outbox.relay(deadline=1))
     await until(lambda: _waits_for_kafka(running))
-    await asyncio.to_thread(outbox.kafka.create_topics, outbox.prefix, [SESSIONS.name, PRACTITIONERS.name])
+    topics = [SESSIONS.name, SESSION_STATES.name, PRACTITIONERS.name]
+    await asyncio.to_thread(outbox.kafka.create_topics, outbox.prefix, topics)
     await outbox.until_empty()
     assert [line for line in caplog.messages if "relay" in line and SESSIONS.name in line]
 

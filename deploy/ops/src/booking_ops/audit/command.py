@@ -25,6 +25,8 @@ from booking_ops.manners import AsJson, Bar, Deadline, done
 from booking_outbox import StateTopic
 from calendar_projector.projection.slot import ROWS
 from checkout.kafka import PUBLISHED as DIRECTORY
+from consultation.entitlements.told import PUBLISHED as TOLD
+from consultation.sessions.published import STATES
 from notifier.ledger.store import PUBLISHED as MESSAGES
 from notifier.people import PUBLISHED as PREFERENCES
 
@@ -76,7 +78,14 @@ async def _fold(url: str, name: str, fold: rows.Fold, watch: Watch) -> Section:
 def _states() -> list[tuple[str, StateTopic]]:
     """Each state topic that is ours, with the service whose rows it says."""
     directory = [("checkout", one) for one in DIRECTORY if isinstance(one, StateTopic)]
-    return [*directory, ("notifier", MESSAGES), ("notifier", PREFERENCES), ("calendar", ROWS)]
+    return [
+        *directory,
+        ("consultation", STATES),
+        ("consultation", TOLD),
+        ("notifier", MESSAGES),
+        ("notifier", PREFERENCES),
+        ("calendar", ROWS),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
