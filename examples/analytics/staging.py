@@ -1,13 +1,15 @@
 """Write dbt's staging models from the contract: one view for each type of event, its fields as typed columns, told and tested as the schema
 says. `python staging.py` after a new release of the contracts; `--check` says which files differ.
 
-A field of an object is a column of its own (`product_tier`), an amount of money two (`amount`, `currency`; `price_amount`, `price_currency`).
+A field of an object is a column of its own, however deep (`product_tier`), an amount of money two (`amount`, `currency`; `price_amount`, `price_currency`;
+`refund_amount`, `refund_currency`).
 What never comes into the lake has no column.
 """
 
 # pyright: reportMissingModuleSource=false
 import argparse
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -23,28 +25,22 @@ ENVELOPE = ["ce_id", "ce_sequence", "happened_at", "recorded_at", "actor", "corr
 
 def columns(event) -> list[tuple[str, str, str, dict]]:
     """Of each column its name, the way to its value, its type, and what the schema says of it."""
-    schema, out = contract.schema_of(event), contract.left_out(event)
-    shared = schema.get("$defs", {})
-    found = []
-    for name, field in schema["properties"].items():
-        part = shared.get(field.get("$ref", "").rpartition("/")[2], field)
-        if out.get(name) is True:
+    schema = contract.schema_of(event)
+    return [*_columns(schema["properties"], schema.get("$defs", {}), contract.left_out(event), (), schema.get("required", ()))]
+
+
+def _columns(fields: dict, shared: dict, out: dict, above: tuple[str, ...], required: Sequence[str]) -> Iterator[tuple[str, str, str, dict]]:
+    """Those of the fields of one object, `above` which its own names stand; what is within another may be missing with it."""
+    for name, field in fields.items():
+        part, left_out = shared.get(field.get("$ref", "").rpartition("/")[2], field), out.get(name, {})
+        if left_out is True:
             continue
-        if "properties" not in part:
-            found.append(
-                (
-                    NAMES.get(name, name),
-                    f"data->>'{name}'",
-                    kind(part),
-                    field | {"needed": name in schema.get("required", ())},
-                )
-            )
+        if "properties" in part:
+            yield from _columns(part["properties"], shared, left_out, (*above, name), ())
             continue
-        for inner, deep in part["properties"].items():
-            if out.get(name, {}).get(inner) is not True:
-                column = inner if name == "amount" else f"{name}_{inner}"
-                found.append((column, f"data->'{name}'->>'{inner}'", kind(deep), deep | {"needed": False}))
-    return found
+        column = "_".join([*(word for word in above if word != "amount"), name])
+        way = "->".join(["data", *(f"'{word}'" for word in above)])
+        yield NAMES.get(column, column), f"{way}->>'{name}'", kind(part), field | {"needed": name in required}
 
 
 def kind(field: dict) -> str:

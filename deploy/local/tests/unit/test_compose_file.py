@@ -137,6 +137,11 @@ def test_container__can_change_nothing_of_its_image_and_gain_no_right(name):
     assert not container.get("privileged")
 
 
+def test_broker__may_execute_what_it_unpacks():
+    """Its library of zstd is loaded of /tmp, and a tmpfs of Docker's executes nothing: no record of ours was taken."""
+    assert "/tmp:exec" in CONTAINERS["kafka"]["tmpfs"]
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_stop__docker_waits_longer_than_a_stop_may_take(name):
     """Docker's own ten seconds were less than ours."""

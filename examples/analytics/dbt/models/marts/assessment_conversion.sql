@@ -4,7 +4,7 @@ with used as (
     from {{ ref('sessions') }} where assessment_id is not null group by assessment_id
 ),
 assessments as (
-    select distinct on (assessment_id) assessment_id, completed_at from {{ ref('stg_assessment_completed') }} order by assessment_id, recorded_at
+    select distinct on (assessment_id) assessment_id, completed_at from {{ ref('stg_assessment_completed') }} order by assessment_id, recorded_at desc
 )
 select
     {{ month('assessments.completed_at') }} as month,

@@ -30,7 +30,8 @@ select
     (data->>'closed_at')::timestamptz as closed_at,
     (data->'refund'->>'refund_id')::uuid as refund_refund_id,
     (data->'refund'->>'status')::varchar as refund_status,
-    (data->'refund'->>'amount')::varchar as refund_amount,
+    (data->'refund'->'amount'->>'amount')::bigint as refund_amount,
+    (data->'refund'->'amount'->>'currency')::varchar as refund_currency,
     (data->'refund'->>'requested_at')::timestamptz as refund_requested_at,
     (data->'refund'->>'settled_at')::timestamptz as refund_settled_at
 from {{ source('landed', 'event') }}
