@@ -16,10 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from psycopg.rows import dict_row
 from tests.chaos.evidence import Delivery, Evidence, HeldRow, Notice, Position, Published, Remembered, Stored, Version
 from tests.chaos.history import Operation
-from tests.chaos.kafka import started
 from tests.chaos.stack import SERVICES, Stack
 from tests.rigs.databases import opened
 
+from booking_contracts.deadlines import connected
 from booking_contracts.decode import Record, decode
 from booking_contracts.errors import ContractError, NewerVersion
 from booking_contracts.topics import TOPICS
@@ -100,7 +100,7 @@ _OWN = {
 
 async def _from_topics(evidence: Evidence, stack: Stack, injected: dict[tuple[str, int, int], str]) -> None:
     made = AIOKafkaConsumer(bootstrap_servers=stack.endpoints["kafka"], enable_auto_commit=False)
-    async with started(made) as consumer:
+    async with connected(made) as consumer:
         partitions = [TopicPartition(topic.name, n) for topic in TOPICS for n in range(topic.partitions)]
         ends = await consumer.end_offsets(partitions)
         consumer.assign([p for p in partitions if ends[p]])
@@ -146,8 +146,8 @@ async def positions(stack: Stack, versions: Iterable[Version] = ()) -> list[Posi
     address = stack.endpoints["kafka"]
     found: list[Position] = []
     async with (
-        started(AIOKafkaAdminClient(bootstrap_servers=address)) as admin,
-        started(AIOKafkaConsumer(bootstrap_servers=address)) as client,
+        connected(AIOKafkaAdminClient(bootstrap_servers=address)) as admin,
+        connected(AIOKafkaConsumer(bootstrap_servers=address)) as client,
     ):
         groups = [
             group for group, _ in await admin.list_consumer_groups() if not group.startswith("calendar-projector.g")

@@ -17,10 +17,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from tests.chaos.faults import SERVICES, Fault
 from tests.chaos.history import Recorder
-from tests.chaos.kafka import started
 from tests.chaos.network import KINDS, Network
 from tests.chaos.stack import Stack
 from tests.rigs.databases import opened
+
+from booking_contracts.deadlines import connected
 
 EVENT_TOPICS = ("booking.checkout.transactions.v1", "booking.consultation.sessions.v1")
 _LOOK_BACK = 400
@@ -239,7 +240,7 @@ class Injector:
             made = AIOKafkaProducer(
                 bootstrap_servers=self._stack.endpoints["kafka"], acks="all", max_request_size=2_000_000
             )
-            async with started(made) as producer:
+            async with connected(made) as producer:
                 sent = await producer.send_and_wait(
                     raw.topic, raw.value, key=raw.key, partition=raw.partition, headers=raw.headers
                 )
@@ -251,7 +252,7 @@ class Injector:
         found: list[Any] = []
         async with asyncio.timeout(10):
             made = AIOKafkaConsumer(bootstrap_servers=self._stack.endpoints["kafka"], enable_auto_commit=False)
-            async with started(made) as consumer:
+            async with connected(made) as consumer:
                 partitions = [TopicPartition(topic, n) for n in range(6)]
                 ends = await consumer.end_offsets(partitions)
                 consumer.assign([p for p in partitions if ends[p]])

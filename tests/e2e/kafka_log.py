@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from tests.rigs.topics import read
 
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import topic_named
 
 
@@ -48,27 +49,21 @@ async def _everything(bootstrap: str) -> list[Raw]:
 
 async def _partitions(bootstrap: str) -> list[TopicPartition]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         described = await admin.describe_topics()
-    finally:
-        await admin.close()
     ours = [topic for topic in described if not topic["topic"].startswith("__")]
     return [TopicPartition(topic["topic"], one["partition"]) for topic in ours for one in topic["partitions"]]
 
 
 async def _append(bootstrap: str, topic: str, records: Sequence[tuple[str, bytes | None]]) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
+    async with connected(AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")) as producer:
         for key, value in records:
             await producer.send_and_wait(topic, value, key=key.encode())
 
 
 async def _configure(bootstrap: str, topic: str, settings: Mapping[str, str]) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         # This call of Kafka sets all that it names and resets all that it doesn't.
         whole = {**topic_named(topic).config, **settings}
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, whole)])
-    finally:
-        await admin.close()

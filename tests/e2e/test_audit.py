@@ -18,6 +18,7 @@ from tests.e2e.conftest import system_of
 from tests.e2e.system import Cast, System, booking, cast, local_stack, until
 
 from booking_contracts.admin import create_topics
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import SESSIONS
 from booking_local.layout import Layout
 from booking_local.stack.secrets import load
@@ -351,12 +352,9 @@ def _stopped(system: System, service: str) -> Iterator[None]:
 
 async def _made_anew(bootstrap: str, topic: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         await admin.delete_topics([topic])
         async with asyncio.timeout(30):
             while topic in await admin.list_topics():  # noqa: ASYNC110 - a broker tells nobody
                 await asyncio.sleep(0.05)
-    finally:
-        await admin.close()
     await create_topics(bootstrap)

@@ -17,6 +17,7 @@ from tests.e2e.system import ROOT, Cast, System, booking, until
 from tests.rigs.topics import read
 
 from booking_contracts.admin import create_topics
+from booking_contracts.deadlines import connected
 from booking_contracts.generate import PACKAGE
 from booking_contracts.topics import SESSIONS
 from booking_local.packages import UnavailableError, python_with
@@ -187,7 +188,7 @@ async def _told_otherwise(bootstrap: str, topic: str, key: str) -> None:
     records = await read(bootstrap, [TopicPartition(topic, number) for number in range(SESSIONS.partitions)])
     last = [record for record in records if (record.key or b"").decode() == key][-1]
     headers = [(name, str(uuid4()).encode() if name == "ce_id" else value) for name, value in last.headers]
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+    async with connected(AIOKafkaProducer(bootstrap_servers=bootstrap)) as producer:
         await producer.send_and_wait(
             topic, last.value, last.key, partition=last.partition, headers=headers, timestamp_ms=last.timestamp
         )
@@ -225,12 +226,9 @@ async def _published(system: System, prefix: str, selection: Selection = EVERYTH
 
 async def _made_again(bootstrap: str, topic: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         await admin.delete_topics([topic])
         async with asyncio.timeout(30):
             while topic in await admin.list_topics():  # noqa: ASYNC110 - a broker tells nobody
                 await asyncio.sleep(0.05)
-    finally:
-        await admin.close()
     await create_topics(bootstrap, topic.removesuffix(SESSIONS.name), topics=[SESSIONS])

@@ -13,6 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from tests.e2e.system import Cast, booking, until
 from tests.e2e.test_crash import frozen, pid_of
 
+from booking_contracts.deadlines import connected
+
 pytestmark = [pytest.mark.servers, pytest.mark.e2e]
 SERVICES = ("checkout", "consultation", "notifier", "calendar")
 Positions = dict[str, dict[TopicPartition, int]]
@@ -39,30 +41,24 @@ def waiting_of(story: Cast) -> int:
 async def positions(bootstrap: str) -> Positions:
     """Where each group stands."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         found: Positions = {}
         for group, _ in await admin.list_consumer_groups():
             offsets = await admin.list_consumer_group_offsets(group)
             found[str(group)] = {place: meta.offset for place, meta in offsets.items()}
         return found
-    finally:
-        await admin.close()
 
 
 async def put_back(bootstrap: str, group: str, places: list[TopicPartition]) -> bool:
     """Set a group without members to the beginning; False while it still has some."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with connected(consumer):
         consumer.assign(places)
-        await consumer.commit(dict.fromkeys(places, 0))
-    except Exception:  # noqa: BLE001 - the broker refuses a stranger's commit as long as the group has members
-        return False
-    else:
+        try:
+            await consumer.commit(dict.fromkeys(places, 0))
+        except Exception:  # noqa: BLE001 - the broker refuses a stranger's commit as long as the group has members
+            return False
         return True
-    finally:
-        await consumer.stop()
 
 
 def rewind(story: Cast, stood: Positions) -> None:

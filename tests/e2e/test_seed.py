@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from tests.e2e.system import booking, local_stack
 
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import EVENTS, NOTICES, TOPICS
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -16,8 +17,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
 async def types_in(bootstrap: str) -> set[str]:
     """The short names of all events that are in the topics."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
+    async with connected(consumer):
         parts = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
         consumer.assign(parts)
         ends, found = await consumer.end_offsets(parts), set[str]()
@@ -28,8 +28,6 @@ async def types_in(bootstrap: str) -> set[str]:
                 found |= {dict(one.headers)["ce_type"].decode().split(".")[-2] for one in records if one.value}
             waiting = {part for part in waiting if await consumer.position(part) < ends[part]}
         return found
-    finally:
-        await consumer.stop()
 
 
 def test_seeded__every_type_is_in_its_topic_and_nothing_differs(tmp_path: Path) -> None:

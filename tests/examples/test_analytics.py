@@ -25,6 +25,7 @@ from tests.e2e.kafka_log import append
 from tests.e2e.system import ROOT, System, booking, cast, local_stack, until
 
 from booking_contracts.admin import create_topics
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import CONTACTS, SESSIONS, TOPICS, TRANSACTIONS, Topic
 from booking_ops.audit.topics import read_topic
 
@@ -233,14 +234,11 @@ def test_verify__agrees_with_the_owners_and_names_the_range_that_differs(lake: L
 
 async def _made_anew(bootstrap: str, topics: list[str]) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         await admin.delete_topics(topics)
         async with asyncio.timeout(60):
             while set(topics) & set(await admin.list_topics()):  # noqa: ASYNC110 - a broker tells nobody
                 await asyncio.sleep(0.05)
-    finally:
-        await admin.close()
     await create_topics(bootstrap)
 
 

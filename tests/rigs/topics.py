@@ -1,7 +1,8 @@
 """A topic as it is now, read to its end.
 
 aiokafka may fall silent with the position that it has (docs/reliability.md, K3): a client that gets nothing for a while
-is thrown away, and a new one reads from the beginning.
+is thrown away, and a new one reads from the beginning. It may also hang for good, even in its stop (K9): no client is
+waited for longer than `_MOST_SECONDS`.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-_SECONDS = 20.0
+from booking_contracts.deadlines import connected, within
+
+_SECONDS, _MOST_SECONDS = 20.0, 100.0
 _CLIENTS = 8
 
 
@@ -21,23 +24,19 @@ async def read(bootstrap: str, partitions: Sequence[TopicPartition]) -> list[Con
     """
     for _ in range(_CLIENTS):
         with contextlib.suppress(TimeoutError):
-            return await _read(bootstrap, partitions)
+            return await within(_MOST_SECONDS, _read(bootstrap, partitions))
     raise AssertionError(f"no client read {partitions} to their ends")
 
 
 async def _read(bootstrap: str, partitions: Sequence[TopicPartition]) -> list[ConsumerRecord]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with connected(consumer, start=_SECONDS), asyncio.timeout(_SECONDS) as quiet:
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         found: list[ConsumerRecord] = []
-        async with asyncio.timeout(_SECONDS) as quiet:
-            while any([await consumer.position(one) < ends[one] for one in partitions]):
-                batches = (await consumer.getmany(timeout_ms=200)).values()
-                if batches:
-                    quiet.reschedule(asyncio.get_running_loop().time() + _SECONDS)
-                found += [record for batch in batches for record in batch]
-        return sorted(found, key=lambda record: (record.topic, record.partition, record.offset))
-    finally:
-        await consumer.stop()
+        while any([await consumer.position(one) < ends[one] for one in partitions]):
+            batches = (await consumer.getmany(timeout_ms=200)).values()
+            if batches:
+                quiet.reschedule(asyncio.get_running_loop().time() + _SECONDS)
+            found += [record for batch in batches for record in batch]
+    return sorted(found, key=lambda record: (record.topic, record.partition, record.offset))

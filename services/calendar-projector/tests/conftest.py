@@ -20,6 +20,7 @@ from tests.rigs.service import Caller, Served, Tables, served
 from tests.rigs.waiting import until
 
 from booking_contracts import sessions as told
+from booking_contracts.deadlines import connected
 from booking_contracts.decode import Record
 from booking_contracts.event import Event
 from booking_contracts.ids import partition_of, uuid7
@@ -272,11 +273,8 @@ async def world(fresh_database, kafka) -> AsyncIterator[World]:
     )
     settings = settings_for(databases, kafka.bootstrap, prefix)
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
-    await producer.start()
-    try:
+    async with connected(producer):
         yield World(databases.owner_url, settings, prefix, producer)
-    finally:
-        await producer.stop()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from tests.rigs.records import record_of
 
 from booking_contracts.assessments import AssessmentCompleted
+from booking_contracts.deadlines import connected
 from booking_contracts.decode import Decoded
 from booking_contracts.directory import PractitionerProfile
 from booking_contracts.event import Event
@@ -203,11 +204,8 @@ class Rig:
         client = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap, group_id=self.prefix + self.name, enable_auto_commit=False
         )
-        await client.start()
-        try:
+        async with connected(client):
             yield client
-        finally:
-            await client.stop()
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from shared.store.tests.sample.session import Session, append
 from tests.plugins.servers import Databases, KafkaServer, PostgresServer
 from tests.rigs.topics import read
 
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import NOTICES, PRACTITIONERS, SESSION_STATES, SESSIONS
 from booking_outbox import EventTopic, Relay, StateTopic
 
@@ -178,12 +179,9 @@ async def spawn(outbox: Outbox) -> AsyncIterator[Callable[..., Awaitable[RelayPr
 
 async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="none")
-    await consumer.start()
-    try:
+    async with connected(consumer):
         await consumer._client._wait_on_metadata(topic)
         partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
-    finally:
-        await consumer.stop()
     return await read(bootstrap, partitions)
 
 

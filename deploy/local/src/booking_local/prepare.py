@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import connected, within
 from booking_local.failure import Failure
 from booking_local.servers import jars
 from booking_local.servers.jars import startup_cache
@@ -77,18 +78,15 @@ def _until_ready(broker: Kafka, process: subprocess.Popen[bytes]) -> bool:
 
 async def _exercise(bootstrap: str) -> None:
     """What every start of a stack does next, so that its classes are in the cache too."""
-    admin = AIOKafkaAdminClient(**client_options(bootstrap))
-    await admin.start()
-    compacted = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"}
-    await admin.create_topics([NewTopic("training", 2, 1, topic_configs=compacted)])
-    await admin.close()
-    async with AIOKafkaProducer(**client_options(bootstrap), acks="all") as producer:
+    async with connected(AIOKafkaAdminClient(**client_options(bootstrap))) as admin:
+        compacted = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"}
+        await admin.create_topics([NewTopic("training", 2, 1, topic_configs=compacted)])
+    async with connected(AIOKafkaProducer(**client_options(bootstrap), acks="all")) as producer:
         await producer.send_and_wait("training", b"{}", key=b"k")
     consumer = AIOKafkaConsumer("training", **client_options(bootstrap), group_id="g", auto_offset_reset="earliest")
-    await consumer.start()
-    await consumer.getone()
-    await consumer.commit()
-    await consumer.stop()
+    async with connected(consumer):
+        await within(60, consumer.getone())
+        await consumer.commit()
 
 
 if __name__ == "__main__":

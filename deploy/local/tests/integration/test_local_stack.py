@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from deploy.local.tests.command import booking
 
+from booking_contracts.deadlines import connected
 from booking_local.layout import Layout
 from booking_local.servers import process
 from booking_local.stack import control, supervisor
@@ -46,7 +47,7 @@ async def append(endpoints):
     with psycopg.connect(endpoints["postgres"]["checkout"]) as owner:
         owner.execute("CREATE TABLE IF NOT EXISTS kept (id int)")
         owner.execute("INSERT INTO kept VALUES (7)")
-    async with AIOKafkaProducer(bootstrap_servers=endpoints["kafka"], acks="all") as producer:
+    async with connected(AIOKafkaProducer(bootstrap_servers=endpoints["kafka"], acks="all")) as producer:
         await producer.send_and_wait(TOPIC, b"{}", partition=0)
 
 
@@ -241,11 +242,8 @@ def test_topic_missing__audit_says_so_in_one_sentence(folder):
 
     async def delete():
         admin = AIOKafkaAdminClient(bootstrap_servers=endpoints["kafka"])
-        await admin.start()
-        try:
+        async with connected(admin):
             await admin.delete_topics([TOPIC])
-        finally:
-            await admin.close()
 
     asyncio.run(delete())
     done = until("it is missing", lambda: (done := booking("audit", "--state", str(folder))).stderr and done)

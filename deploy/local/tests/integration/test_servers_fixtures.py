@@ -4,6 +4,8 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from booking_contracts.deadlines import connected
+
 pytestmark = pytest.mark.servers
 
 
@@ -32,6 +34,6 @@ def test_clone__each_test_gets_the_templates_tables_and_none_of_anothers_rows(po
 async def test_kafka__a_record_is_acknowledged_in_a_topic_with_a_prefix(kafka):
     prefix = kafka.prefix()
     kafka.create_topics(prefix, ["booking.checkout.transactions.v1"])
-    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all") as producer:
+    async with connected(AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")) as producer:
         sent = await producer.send_and_wait(f"{prefix}booking.checkout.transactions.v1", b"{}", key=b"k")
     assert sent.offset == 0

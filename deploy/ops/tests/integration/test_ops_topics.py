@@ -9,6 +9,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import SESSIONS, TOPICS, TRANSACTIONS
 from booking_ops.cli import main
 
@@ -26,27 +27,21 @@ def prefix(kafka, monkeypatch):
 async def spoil(bootstrap, prefix):
     """Sessions expire after a day and flush; transactions have too few partitions; the others are missing."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         await admin.create_topics(
             [NewTopic(prefix + SESSIONS.name, SESSIONS.partitions, 1, topic_configs=SESSIONS.config)]
         )
         await admin.create_topics([NewTopic(prefix + TRANSACTIONS.name, 1, 1, topic_configs=TRANSACTIONS.config)])
         configs = {**SESSIONS.config, "retention.ms": "86400000", "flush.messages": "7"}
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, prefix + SESSIONS.name, configs)])
-    finally:
-        await admin.close()
 
 
 async def flushes(bootstrap, name):
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         response: Any
         (response,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
         return {entry[0]: entry[1] for entry in response.resources[0][4]}["flush.messages"]
-    finally:
-        await admin.close()
 
 
 async def test_topics__are_compared_and_set_right_but_for_their_partitions(kafka, prefix, capfd):

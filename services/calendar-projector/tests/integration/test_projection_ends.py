@@ -5,6 +5,7 @@ import time
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import SESSIONS
 from booking_process.database import Database
 from calendar_projector.projection.projector import Ends
@@ -37,8 +38,5 @@ async def test_topic_lost_and_made_again__its_new_end_is_known_soon(world, story
 
 async def _delete(bootstrap: str, topic: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         await admin.delete_topics([topic])
-    finally:
-        await admin.close()

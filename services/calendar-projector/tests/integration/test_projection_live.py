@@ -7,6 +7,7 @@ import random
 import pytest
 
 from booking_contracts.calendar import UserScheduleRow
+from booking_contracts.deadlines import connected
 from booking_contracts.decode import Record, decode
 from booking_contracts.topics import USER_SCHEDULE
 from booking_process.database import Database
@@ -166,12 +167,9 @@ async def _published(world, at_least: int) -> list[Record]:
 
     topic = world.prefix + USER_SCHEDULE.name
     consumer = AIOKafkaConsumer(bootstrap_servers=world.settings.kafka_bootstrap, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
+    async with connected(consumer):
         consumer.assign([TopicPartition(topic, partition) for partition in range(6)])
         found = [r for rows in (await consumer.getmany(timeout_ms=1000)).values() for r in rows]
-    finally:
-        await consumer.stop()
     records = [
         Record(USER_SCHEDULE.name, r.partition, r.offset, r.key, r.value, tuple(r.headers), r.timestamp) for r in found
     ]

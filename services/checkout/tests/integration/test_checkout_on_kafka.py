@@ -19,6 +19,7 @@ from tests.rigs.topics import read
 from tests.rigs.waiting import until
 
 from booking_contracts.catalogue import CatalogueProduct
+from booking_contracts.deadlines import connected
 from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.ids import partition_of
 from booking_contracts.money import Money
@@ -76,8 +77,7 @@ def _record(topic: Topic, partition: TopicPartition, raw: Any) -> Record:
 async def send(kafka, prefix: str, *records: Record) -> None:
     """Put records on their topic as the owner's relay does."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
-    await producer.start()
-    try:
+    async with connected(producer):
         for record in records:
             topic = topic_named(record.topic)
             assert record.key is not None
@@ -88,8 +88,6 @@ async def send(kafka, prefix: str, *records: Record) -> None:
                 headers=[(name, value or b"") for name, value in record.headers],
                 partition=partition_of(record.key, topic.partitions),
             )
-    finally:
-        await producer.stop()
 
 
 async def test_every_event_is_published_in_order(live: Rig, kafka, prefix: str) -> None:

@@ -14,6 +14,7 @@ from tests.rigs.records import record_of
 from tests.rigs.waiting import until
 
 from booking_contracts.assessments import AssessmentCompleted
+from booking_contracts.deadlines import connected
 from booking_contracts.decode import Decoded, Record, decode
 from booking_contracts.ids import partition_of
 from booking_contracts.sessions import SessionState
@@ -43,15 +44,12 @@ async def running(fresh_database, kafka) -> AsyncGenerator[tuple[Rig, str]]:
 async def send(bootstrap: str, prefix: str, *records: Record) -> None:
     """The records as other services' relays send them."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=False)
-    await producer.start()
-    try:
+    async with connected(producer):
         for record in records:
             partition = partition_of(record.key or b"", 6)
             await producer.send_and_wait(
                 prefix + record.topic, record.value, key=record.key, partition=partition, headers=list(record.headers)
             )
-    finally:
-        await producer.stop()
 
 
 def _record(topic: Topic, message: Any) -> Record:
@@ -62,8 +60,7 @@ def _record(topic: Topic, message: Any) -> Record:
 async def published(bootstrap: str, prefix: str, topic: Topic, key: str, last: int) -> list[Decoded]:
     """The records of a key, up to the one of version `last`."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with connected(consumer):
         partition = TopicPartition(prefix + topic.name, partition_of(key.encode(), 6))
         consumer.assign([partition])
         found: list[Decoded] = []
@@ -75,8 +72,6 @@ async def published(bootstrap: str, prefix: str, topic: Topic, key: str, last: i
 
         await until(enough)
         return found
-    finally:
-        await consumer.stop()
 
 
 async def test_sales_told_before_their_product_was_kept__get_it_from_the_topic(fresh_database, kafka):

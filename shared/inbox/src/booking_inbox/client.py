@@ -26,7 +26,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import IllegalStateError, KafkaConnectionError, KafkaError
 
-from booking_inbox.patience import within
+from booking_contracts.deadlines import within
 
 log = logging.getLogger("booking.consumer")
 

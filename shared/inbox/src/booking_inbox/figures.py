@@ -24,12 +24,13 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from prometheus_client import Counter, Gauge
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import within
 from booking_contracts.decode import Record
 from booking_contracts.envelope import traceparent_in
 from booking_contracts.records import from_aiokafka
 from booking_inbox import held
 from booking_inbox.client import Assignment, OffsetCommits
-from booking_inbox.patience import Tuning, within
+from booking_inbox.patience import Tuning
 from booking_outbox import Progress
 
 log = logging.getLogger("booking.consumer")

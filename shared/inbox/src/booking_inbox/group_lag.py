@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import Gauge
 
 from booking_contracts.brokers import client_options
-from booking_inbox.patience import within
+from booking_contracts.deadlines import within
 
 log = logging.getLogger("booking.consumer")
 

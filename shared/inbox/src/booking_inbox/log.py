@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition  # pyright: ignore[reportMissingTypeStubs]
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import connected
 from booking_contracts.decode import Decoded, decode
 from booking_contracts.errors import ContractError
 from booking_contracts.records import from_aiokafka
@@ -51,12 +52,9 @@ async def log_of(topic: Topic, bootstrap: str, prefix: str, *, only: int | None 
     consumer: Any = AIOKafkaConsumer(
         **client_options(bootstrap), auto_offset_reset="earliest", enable_auto_commit=False
     )
-    await consumer.start()
-    try:
+    async with connected(consumer):
         numbers = range(topic.partitions) if only is None else [only]
         partitions = [TopicPartition(prefix + topic.name, number) for number in numbers]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         yield Log(consumer, partitions, prefix)
-    finally:
-        await consumer.stop()

@@ -1,4 +1,4 @@
-"""How long a consumer waits and for what: its knobs, what passes by itself, the pauses, deadlines that hold.
+"""How long a consumer waits and for what: its knobs, what passes by itself, the pauses.
 
 A transient failure (database, network) is tried again for ever, in order, and never holds a record (F46). Everything
 else is tried a few times and then held (F45): guessing wrong here either loses the order or blocks a partition.
@@ -6,16 +6,14 @@ else is tried a few times and then held (F45): guessing wrong here either loses 
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import cast
 
 import psycopg
 
 from booking_process.backoff import doubled
 from booking_process.database import DatabaseDownError
-
-T = TypeVar("T")
 
 _JITTER = random.SystemRandom()
 
@@ -129,36 +127,3 @@ async def answers(url: str, *, deadline: int = 2) -> bool:
     except (psycopg.Error, OSError):
         return False
     return True
-
-
-async def within(seconds: float, work: Coroutine[Any, Any, T], *, unless: asyncio.Event | None = None) -> T:
-    """The work's outcome. Raises TimeoutError when it takes longer; it is cancelled then, and not waited for.
-
-    A deadline that ends a wait whatever is waited for. `asyncio.timeout` cancels once and then waits for the
-    cancellation to arrive. aiokafka swallows one in several places (its `stop()` and its fetcher suppress
-    CancelledError) and goes on waiting for what never comes (K9). Elsewhere it lets one out that nobody sent: its
-    `stop()` cancels its own tasks and awaits them, and a worker would end by it without a word, as if told to.
-
-    Likewise TimeoutError as soon as `unless` is set, and when the work was cancelled by itself: CancelledError comes
-    from the caller's caller alone.
-    """
-    task = asyncio.ensure_future(work)
-    ended = asyncio.ensure_future((unless or asyncio.Event()).wait())
-    try:
-        await asyncio.wait({task, ended}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    except asyncio.CancelledError:
-        _abandon(task)
-        raise
-    finally:
-        ended.cancel()
-    if not task.done():
-        _abandon(task)
-        raise TimeoutError
-    if task.cancelled():
-        raise TimeoutError("it was cancelled from inside")
-    return task.result()
-
-
-def _abandon(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())

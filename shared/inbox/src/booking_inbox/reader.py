@@ -17,9 +17,10 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from booking_contracts.deadlines import within
 from booking_inbox.client import PAUSE, PAUSE_WHERE_NOBODY_RETURNS, Assignment, OffsetCommits, TolerantConsumer
 from booking_inbox.figures import Monitor
-from booking_inbox.patience import Backoff, Tuning, within
+from booking_inbox.patience import Backoff, Tuning
 from booking_outbox import Progress
 
 log = logging.getLogger("booking.consumer")

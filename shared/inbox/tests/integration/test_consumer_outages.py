@@ -29,6 +29,7 @@ from shared.process.tests.proxy import Loss, proxied
 from tests.rigs.waiting import until
 
 from booking_contracts.admin import create_topics
+from booking_contracts.deadlines import connected
 from booking_contracts.decode import Decoded
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import ASSESSMENTS, SESSIONS
@@ -370,37 +371,28 @@ def _allow_connections(admin_url: str, database: str, *, allow: bool) -> None:
 async def _produce(bootstrap: str, messages) -> None:
     from aiokafka import AIOKafkaProducer
 
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
+    async with connected(AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")) as producer:
         for m in messages:
             await producer.send_and_wait(m.topic.name, key=m.key, value=m.value, headers=m.headers, partition=m.to)
 
 
 async def _delete_records(rig: Rig, partition: int, *, before: int) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=rig.bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         where = TopicPartition(rig.prefix + SESSIONS.name, partition)
         await admin.delete_records({where: RecordsToDelete(before_offset=before)})
-    finally:
-        await admin.close()
 
 
 async def _delete_topic(rig: Rig) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=rig.bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         await admin.delete_topics([rig.prefix + SESSIONS.name])
-    finally:
-        await admin.close()
 
 
 async def _raise_partitions(rig: Rig, count: int) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=rig.bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         await admin.create_partitions({rig.prefix + SESSIONS.name: NewPartitions(total_count=count)})
-    finally:
-        await admin.close()
     await rig.producer.client.force_metadata_update()
     await until(lambda: _partitions(rig, count))
 

@@ -11,8 +11,9 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.admin import ApiVersionRequest
 
+from booking_contracts.deadlines import connected, within
 from booking_inbox.client import TolerantConsumer
-from booking_inbox.patience import Tuning, within
+from booking_inbox.patience import Tuning
 from booking_inbox.reader import Reader
 
 
@@ -61,6 +62,39 @@ async def test_within__lets_no_stray_cancellation_out():
     await asyncio.sleep(0)
     with pytest.raises(TimeoutError, match="inside"):
         await within(5, client.stop())
+
+
+class _Hanging:
+    """A client whose start never ends, or whose stop neither ends nor heeds its cancellation."""
+
+    def __init__(self, *, starts: bool) -> None:
+        self.starts, self.asked_to_stop = starts, False
+
+    async def start(self) -> None:
+        if not self.starts:
+            await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        self.asked_to_stop = True
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait_for(asyncio.Event().wait(), 5)
+                return
+
+
+async def test_connected__leaves_a_stop_behind_that_hangs():
+    async with connected(_Hanging(starts=True), stop=0.05) as client:
+        began = time.monotonic()
+    assert client.asked_to_stop
+    assert time.monotonic() - began < 4
+
+
+async def test_connected__ends_a_start_that_hangs_and_still_closes_what_was_opened():
+    client = _Hanging(starts=False)
+    with pytest.raises(TimeoutError):
+        async with connected(client, start=0.05, stop=0.05):
+            raise AssertionError("it never started")
+    assert client.asked_to_stop
 
 
 async def test_within__cancels_the_work_with_its_caller():

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import within
 from booking_outbox._encoding import Batch, Compression, Outgoing, codec
 from booking_outbox._errors import Unpublished
 
@@ -100,8 +101,7 @@ class Publisher:
     async def stop(self) -> None:
         """Close a producer that has nothing in hand; it may hang (K9), so not for long."""
         try:
-            async with asyncio.timeout(2):
-                await self._producer.stop()
+            await within(2, self._producer.stop())
         except (KafkaError, OSError, TimeoutError):
             await self.discard()
 
@@ -121,8 +121,7 @@ class _Producer(AIOKafkaProducer):
         if sender is not None:
             sender.cancel()
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(1):
-                await self.client.close()
+            await within(1, self.client.close())
         if sender is not None:
             with contextlib.suppress(Exception, asyncio.CancelledError):
                 await asyncio.wait([sender], timeout=1)

@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import within
 from booking_contracts.envelope import Envelope, read_headers
 from booking_contracts.errors import Undecodable
 from booking_contracts.ids import state_id
@@ -109,8 +110,7 @@ async def _consumer(bootstrap: str) -> AsyncGenerator[Any]:
         raise Unpublished(f"the topics' last records could not be read: {error!r}") from error
     finally:
         with suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(2):  # it may hang (K9)
-                await consumer.stop()
+            await within(2, consumer.stop())  # it may hang (K9)
 
 
 async def _partitions(consumer: Any, names: Sequence[str]) -> list[TopicPartition]:

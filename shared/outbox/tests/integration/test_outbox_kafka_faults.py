@@ -15,6 +15,7 @@ from shared.outbox.tests.conftest import Outbox, assert_published, until
 from shared.store.tests.sample.session import Session, append
 from tests.plugins.servers import KafkaServer
 
+from booking_contracts.deadlines import connected
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import PRACTITIONERS, SESSION_STATES, SESSIONS
 from booking_local.servers.kafka import Kafka
@@ -182,8 +183,7 @@ def _restart(broker: Kafka) -> None:
 async def _largest_batch(outbox: Outbox, number: int) -> None:
     """The broker refuses batches of more bytes."""
     admin = AIOKafkaAdminClient(bootstrap_servers=outbox.kafka.bootstrap)
-    await admin.start()
-    try:
+    async with connected(admin):
         topic, name = outbox.prefix + SESSIONS.name, "max.message.bytes"
         config = {**SESSIONS.config, name: str(number)}
         altered: Any = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])
@@ -195,8 +195,6 @@ async def _largest_batch(outbox: Outbox, number: int) -> None:
             return {e[0]: e[1] for e in response.resources[0][4]}.get(name) == str(number)
 
         await until(taken)
-    finally:
-        await admin.close()
 
 
 async def _waits_for_kafka(running) -> bool:

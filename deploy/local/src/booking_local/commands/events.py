@@ -68,6 +68,7 @@ async def _records(bootstrap: str, names: list[str], since: str, *, follow: bool
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
     from booking_contracts.brokers import client_options
+    from booking_contracts.deadlines import connected
     from booking_contracts.topics import TOPICS
 
     topics = [topic for topic in TOPICS if any(name in topic.name for name in names)]
@@ -75,8 +76,7 @@ async def _records(bootstrap: str, names: list[str], since: str, *, follow: bool
         raise Failure(f"No topic is named {names[0]}: {', '.join(topic.name for topic in TOPICS)}.")
     partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
     consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
-    try:
-        await consumer.start()
+    async with connected(consumer):
         consumer.assign(partitions)
         await _seek(consumer, partitions, since)
         ends = await consumer.end_offsets(partitions)
@@ -88,8 +88,6 @@ async def _records(bootstrap: str, names: list[str], since: str, *, follow: bool
                         yield _readable(record)
                 if await consumer.position(partition) >= ends[partition]:
                     left.discard(partition)
-    finally:
-        await consumer.stop()
 
 
 async def _seek(consumer: Any, partitions: list[Any], since: str) -> None:

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from psycopg import sql
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import Topic
 from booking_ops.audit.section import Progress, Row, Section, fetch, rows
 from booking_ops.failure import Failure
@@ -60,8 +61,7 @@ async def read_topic(bootstrap: str, name: str, progress: Progress | None = None
     consumer = AIOKafkaConsumer(
         name, **client_options(bootstrap), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
     )
-    try:
-        await consumer.start()
+    async with connected(consumer):
         parts = [TopicPartition(name, number) for number in sorted(consumer.partitions_for_topic(name) or ())]
         if not parts:
             raise missing([name])
@@ -80,8 +80,6 @@ async def read_topic(bootstrap: str, name: str, progress: Progress | None = None
             waiting = {part for part in waiting if await consumer.position(part) < ends[part]}
             if progress:
                 progress(min(done, total), total)
-    finally:
-        await consumer.stop()
 
 
 def missing(names: list[str]) -> Failure:

@@ -14,6 +14,7 @@ from aiokafka.structs import ConsumerRecord
 from psycopg.rows import AsyncRowFactory, dict_row
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import ERASURES, SESSIONS, TOPICS, TRANSACTIONS, Topic
 from booking_local.failure import Failure
 from booking_ops.audit.topics import read_topic
@@ -75,8 +76,7 @@ async def opened(endpoints: dict[str, Any]) -> AsyncGenerator["System"]:
         consumer = AIOKafkaConsumer(
             **client_options(endpoints["kafka"]), enable_auto_commit=False, fetch_max_wait_ms=100
         )
-        stack.push_async_callback(consumer.stop)
-        await consumer.start()
+        await stack.enter_async_context(connected(consumer))
         partitions = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)

@@ -23,6 +23,7 @@ from psycopg import sql
 from booking_contracts import envelope, wire
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import connected
 from booking_contracts.ids import partition_of, state_id
 from booking_contracts.topics import (
     ASSESSMENTS,
@@ -257,9 +258,7 @@ class Databases:
     async def assessments(self, chapter: Chapter, seed: int) -> None:
         """What another system tells: records alone."""
         random = Random(f"records of assessments {seed} {chapter.number}")  # noqa: S311 - a story, no key
-        producer = AIOKafkaProducer(**client_options(self._bootstrap), acks="all")
-        await producer.start()
-        try:
+        async with connected(AIOKafkaProducer(**client_options(self._bootstrap), acks="all")) as producer:
             for one in chapter.assessments:
                 event = AssessmentCompleted(
                     assessment_id=one.id, user_id=one.user_id, completed_at=one.completed_at
@@ -273,8 +272,7 @@ class Databases:
                     ASSESSMENTS.name, event.to_json().encode(), key=said.subject.encode(), headers=said.headers(),
                     partition=partition_of(said.subject.encode(), ASSESSMENTS.partitions),
                 )  # fmt: skip
-        finally:
-            await producer.stop()
+            await producer.flush()
 
     # Until all is settled -------------------------------------------------------------------------------------------
 

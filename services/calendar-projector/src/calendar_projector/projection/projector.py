@@ -12,10 +12,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import within
 from booking_contracts.topics import SESSIONS
 from booking_inbox import Engine, Tuning
 from booking_inbox.figures import publish_held
-from booking_inbox.patience import is_transient, within
+from booking_inbox.patience import is_transient
 from booking_outbox import Progress
 from booking_process.database import Database, DatabaseDownError
 from booking_process.logs import described
