@@ -58,6 +58,7 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 	$(BIN)/python -m tests.rules.traceability
 	$(BIN)/python -m clients.generate
 	$(BIN)/python -m deploy.kubernetes.generate
+	$(BIN)/python -m booking_ops.access.page docs/access.md
 	$(BIN)/python examples/analytics/staging.py
 	$(BIN)/python -m tests.observability.dashboards
 

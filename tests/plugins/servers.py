@@ -155,6 +155,15 @@ def kafka(server_folder: Path) -> Iterator[KafkaServer]:
     _kill(server, signal.SIGKILL)
 
 
+@pytest.fixture(scope="session")
+def secured_kafka(server_folder: Path) -> Iterator[Kafka]:
+    """Another Kafka, which lets in by TLS and who it knows alone: `admin`, `as_user`, `as_certified` are its addresses.
+    Its permissions are of the whole run: a test begins by taking them all away."""
+    server = Kafka(server_folder / "secured-kafka", secured=True).start()
+    yield server
+    _kill(server, signal.SIGKILL)
+
+
 def _kill(server: Postgres | Kafka, how: signal.Signals) -> None:
     """End a server whose data nobody will read: Kafka would say farewell for each of some thousand partitions."""
     if server.pid is not None:

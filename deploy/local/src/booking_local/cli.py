@@ -24,6 +24,7 @@ OPERATOR: dict[str, str] = {
     "republish": "Publish again, a key, a time range or everything:",
     "counts": "What the owners hold of each topic, by the last hex digit of the key:",
     "topics": "The catalogue's topics on the broker: create, compare, repair:",
+    "access": "Who may do what at the broker and in the databases: show, compare, apply, passwords:",
     "rebuild": "Read models, built anew from the log (calendar, ranking):",
     "projections": "How far each projection is behind, and its rebuild:",
     "restore": "A store that was restored from before its topics, brought back:",

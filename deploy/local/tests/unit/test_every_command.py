@@ -33,6 +33,7 @@ ARGUMENTS = {
     ("erase",): [str(uuid.uuid4()), "--yes"],
     ("held",): ["list"],
     ("topics",): ["compare"],
+    ("access",): ["compare"],
     ("rebuild",): ["ranking"],
     ("restore",): ["recover", "checkout", "--report", "/dev/null/report", "--yes"],
     ("seed",): ["--practitioners", "1", "--members", "1", "--sessions", "1"],

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "republish": "booking_ops.republish",
     "counts": "booking_ops.counts",
     "topics": "booking_ops.topics",
+    "access": "booking_ops.access.command",
     "rebuild": "booking_ops.rebuild",
     "projections": "booking_ops.rebuild",
     "erase": "booking_ops.erase",

@@ -2,10 +2,12 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import typer.main
 
+from booking_ops.access.page import written
 from booking_ops.audit.baseline import Baseline
 from booking_ops.audit.figures import Figures
 from booking_ops.audit.section import KEPT, LISTED, Section
@@ -18,6 +20,8 @@ ARGUMENTS = {
     ("held", "replay"): ["1"],
     ("held", "discard"): ["1", "--yes"],
     ("erase",): [SOMEBODY, "--yes"],
+    ("access", "password"): ["checkout"],
+    ("access", "forget"): ["checkout", "--yes"],
     ("serve",): ["--port", "1"],
     ("restore", "recover"): ["checkout", "--report", "/dev/null/report", "--yes"],
 }
@@ -53,7 +57,10 @@ def said(words, capfd):
     return code, err.strip()
 
 
-@pytest.mark.parametrize("command", [one for one in every_command() if one != ("serve",)], ids=" ".join)
+ASK_NOBODY = {("serve",), ("access", "show")}
+
+
+@pytest.mark.parametrize("command", [one for one in every_command() if one not in ASK_NOBODY], ids=" ".join)
 def test_nothing_is_set__names_the_variable_and_what_it_should_be(command, capfd):
     code, err = said([*command, *ARGUMENTS.get(command, [])], capfd)
     assert code == 2
@@ -107,6 +114,9 @@ def test_what_cannot_be_taken_back__is_not_done_where_nobody_can_be_asked(words,
         (["held", "list", "--reason", "poison"], "There is no reason poison"),
         (["held", "list", "--service", "gateway"], "There is no service gateway"),
         (["topics", "create", "--topic", "sessions"], "There is no topic sessions"),
+        (["access", "compare", "--only", "gateway"], "There is no gateway: it is one of kafka, checkout"),
+        (["access", "password", "somebody"], "There is nobody named somebody: it is one of analytics"),
+        (["access", "forget", "checkout", "--mechanism", "PLAIN"], "There is no mechanism PLAIN"),
         (["republish", "--key", SOMEBODY, "--from-key", SOMEBODY], "Give --key, or --from-key"),
         (["audit", "--accept"], "--accept needs --baseline"),
         (["audit", "--baseline", "/nowhere/at-all"], "There is no baseline"),
@@ -117,6 +127,11 @@ def test_choice_that_means_nothing__is_refused(words, sentence, capfd):
     code, err = said(words, capfd)
     assert code == 2
     assert err.startswith(sentence)
+
+
+def test_page_of_access__has_the_tables_as_they_are():
+    page = (Path(__file__).parents[4] / "docs/access.md").read_text("utf-8")
+    assert page == written(page), "run `make generate`"
 
 
 def spoilt(count):

@@ -34,7 +34,7 @@ async def create_topics(
 
     With three replicas two must acknowledge (`min.insync.replicas`), with one the one.
     """
-    async with _admin(bootstrap) as admin:
+    async with admin_client(bootstrap) as admin:
         response: Any = await admin.create_topics([_new(topic, prefix, replication) for topic in topics])
         for name, code, *message in response.topic_errors:
             error = for_code(code)
@@ -92,7 +92,7 @@ async def drift(
 ) -> list[Drift]:
     """Each way in which the broker's topics are not as catalogued; one of three replicas or more also where fewer than
     two must acknowledge. Raises KafkaConnectionError if no broker answers within so many seconds."""
-    async with _admin(bootstrap, patience) as admin:
+    async with admin_client(bootstrap, patience) as admin:
         described = {row["topic"]: row["partitions"] for row in await admin.describe_topics() if not row["error_code"]}
         there = [topic for topic in topics if prefix + topic.name in described]
         configs = await _configs(admin, [prefix + topic.name for topic in there])
@@ -114,7 +114,7 @@ async def set_configs(bootstrap: str, prefix: str, names: Collection[str], topic
     chosen = [topic for topic in topics if prefix + topic.name in names]
     if not chosen:
         return
-    async with _admin(bootstrap) as admin:
+    async with admin_client(bootstrap) as admin:
         replicas = {
             row["topic"]: min(len(one["replicas"]) for one in row["partitions"])
             for row in await admin.describe_topics()
@@ -137,7 +137,7 @@ async def set_configs(bootstrap: str, prefix: str, names: Collection[str], topic
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str, patience: float = _PATIENCE) -> AsyncGenerator[AIOKafkaAdminClient]:
+async def admin_client(bootstrap: str, patience: float = _PATIENCE) -> AsyncGenerator[AIOKafkaAdminClient]:
     admin = await _connected(bootstrap, patience)
     try:
         yield admin

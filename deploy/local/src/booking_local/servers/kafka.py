@@ -6,6 +6,8 @@ The broker's session, shorter than Kafka's nine seconds, is for the start after 
 broker in once the old one's session ended. Not much shorter: a broker that a busy machine leaves standing for as long
 is fenced, and its consumers need up to six seconds more to find it again (seen at 1.5 s, a load of 12 on two cores).
 Consumers may have short sessions too, so that one that was killed is missed soon.
+Secured, programs come by TLS and a SCRAM password, whoever looks after the broker by a certificate, and what the
+authorizer has no permission for is refused.
 Your own Java is used when `BOOKING_JAVA` names its program.
 """
 
@@ -17,20 +19,22 @@ import signal
 import socket
 import struct
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from booking_contracts.brokers import Brokers, Mechanism, Security, security_of
 from booking_local.failure import Failure
 from booking_local.servers import jars, ports
+from booking_local.servers.certificates import Certificates
 from booking_local.servers.process import Command, Server
 
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 offsets.topic.num.partitions=1
@@ -49,6 +53,33 @@ log.cleaner.dedupe.buffer.size=16777216
 broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=300
 """
+_PLAIN = """\
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+inter.broker.listener.name=PLAINTEXT
+"""
+_SECURED = """\
+listeners=PROGRAMS://127.0.0.1:{port},ADMIN://127.0.0.1:{admin},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PROGRAMS://127.0.0.1:{port},ADMIN://127.0.0.1:{admin}
+listener.security.protocol.map=PROGRAMS:SASL_SSL,ADMIN:SSL,CONTROLLER:SSL
+inter.broker.listener.name=ADMIN
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={truststore}
+listener.name.admin.ssl.client.auth=required
+listener.name.controller.ssl.client.auth=required
+ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/
+sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256
+listener.name.programs.scram-sha-512.sasl.jaas.config={scram}
+listener.name.programs.scram-sha-256.sasl.jaas.config={scram}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:{broker};User:{administrator}
+allow.everyone.if.no.acl.found=false
+"""
+_SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+BROKER, ADMINISTRATOR = "broker", "admin"
+"""The names in the certificates of who may do everything: the broker itself, and who makes topics and permissions."""
 
 
 _OPTIONS = (
@@ -69,7 +100,15 @@ class Kafka(Server):
 
     name = "Kafka"
 
-    def __init__(self, folder: Path, *, port: int | None = None, controller_port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        controller_port: int | None = None,
+        admin_port: int | None = None,
+        secured: bool = False,
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "kafka.log"
@@ -77,11 +116,31 @@ class Kafka(Server):
         """Properties of somebody's own, appended to ours if the file is there: the last line of a name counts."""
         self.port = port or ports.free_port()
         self.controller_port = controller_port or ports.free_port(but_not={self.port})
+        self.admin_port = admin_port or ports.free_port(but_not={self.port, self.controller_port})
+        self.secured = secured
+        self.certificates = Certificates(folder / "certificates")
 
     @property
     def bootstrap(self) -> str:
         """The address for clients; a number, since `localhost` may mean IPv6."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def admin(self) -> Brokers:
+        """The address of who may do everything, which is anybody's where the broker is not secured."""
+        return self.as_certified(ADMINISTRATOR) if self.secured else Brokers(self.bootstrap)
+
+    def as_certified(self, name: str) -> Brokers:
+        """A secured broker's address for who comes with the certificate of this name; it is made if there is none."""
+        self.certificates.make(name)
+        made = self.certificates
+        security = Security("SSL", None, None, None, made.ca, made.certificate(name), made.key(name))
+        return Brokers(f"127.0.0.1:{self.admin_port}", security)
+
+    def as_user(self, name: str, password: str, mechanism: Mechanism = "SCRAM-SHA-512") -> Brokers:
+        """A secured broker's address for who comes with a password."""
+        security = Security("SASL_SSL", mechanism, name, SecretStr(password), self.certificates.ca)
+        return Brokers(self.bootstrap, security)
 
     def prepare(self) -> None:
         """Fetches the jars if needed and writes the configuration; a new folder gets its identity. Raises Failure."""
@@ -93,12 +152,26 @@ class Kafka(Server):
             half = identity.with_suffix(".new")
             half.write_text(f"version=1\ncluster.id={cluster}\nnode.id=1\n", "ascii")
             half.replace(identity)
-        escaped = str(self.data).replace("\\", "\\\\")
-        text = _PROPERTIES.format(port=self.port, controller=self.controller_port, data=escaped)
+        text = _PROPERTIES.format(controller=self.controller_port, data=_escaped(self.data)) + self._listeners()
         if self.more is not None and self.more.exists():
             text += self.more.read_text("utf-8")
         (self.folder / "server.properties").write_text(text, "utf-8")
         (self.folder / "java.options").write_text(java_options(), "utf-8")
+
+    def _listeners(self) -> str:
+        if not self.secured:
+            return _PLAIN.format(port=self.port, controller=self.controller_port)
+        self.certificates.make(BROKER, ADMINISTRATOR)
+        return _SECURED.format(
+            port=self.port,
+            controller=self.controller_port,
+            admin=self.admin_port,
+            keystore=_escaped(self.certificates.both(BROKER)),
+            truststore=_escaped(self.certificates.ca),
+            scram=_SCRAM,
+            broker=BROKER,
+            administrator=ADMINISTRATOR,
+        )
 
     def command(self) -> Command:
         cache = jars.startup_cache()
@@ -119,21 +192,38 @@ class Kafka(Server):
 
     def is_ready(self) -> bool:
         """Whether the broker answers: it has joined its controller by then."""
-        return answers(self.bootstrap)
+        return answers(self.admin)
 
 
 def answers(bootstrap: str) -> bool:
-    """Whether one of these brokers answers an ApiVersions request. A TCP connect would not do: a stopped one's kernel
-    still accepts."""
+    """Whether one of these brokers answers an ApiVersions request, which one does before it asks for a password. A TCP
+    connect would not do: a stopped one's kernel still accepts."""
     request = struct.pack(">hhih", 18, 0, 1, -1)
     for address in bootstrap.split(","):
         host, _, port = address.strip().rpartition(":")
-        with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as connection:
+        with contextlib.suppress(OSError), _connected(host.strip("[]"), int(port), bootstrap) as connection:
             connection.sendall(struct.pack(">i", len(request)) + request)
-            head = connection.recv(10, socket.MSG_WAITALL)
+            head = b""
+            while len(head) < 10 and (more := connection.recv(10 - len(head))):
+                head += more
             if len(head) == 10 and struct.unpack(">h", head[8:])[0] == 0:
                 return True
     return False
+
+
+@contextlib.contextmanager
+def _connected(host: str, port: int, bootstrap: str) -> Iterator[socket.socket]:
+    context = security_of(bootstrap).context()
+    with socket.create_connection((host, port), 2) as plain:
+        if context is None:
+            yield plain
+        else:
+            with context.wrap_socket(plain, server_hostname=host) as wrapped:
+                yield wrapped
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("\\", "\\\\")
 
 
 def java() -> Path:
