@@ -46,7 +46,7 @@ WIDTH, HEIGHT = 460, 220
 def colour(field: str, order: list[str] | None = None) -> alt.Color:
     """One colour for each name; in the order given, else by the alphabet, so that a name has the same in every plot that has the same names."""
     scale = alt.Scale(range=SERIES, domain=order) if order else alt.Scale(range=SERIES)
-    return alt.Color(f"{field}:N", title=None, scale=scale, legend=alt.Legend(orient="top", symbolType="square", symbolStrokeWidth=0))
+    return alt.Color(f"{field}:N", title=None, scale=scale, legend=alt.Legend(orient="top", symbolType="square", symbolStrokeWidth=0, columnPadding=22))
 
 
 def funnel(rows) -> alt.Chart:
@@ -112,7 +112,7 @@ PLOTS = [
     ("Revenue by currency", "What paid, by the provider's day, and what went back of it. Currencies are never added up.", "revenue", revenue),
     ("Time to schedule", "Hours from a request to its first date.", "waiting", lambda rows: lines(rows, "hours", "hours", "quantile", ["median", "90 of 100"])),
     ("Practitioners in demand", "Booked hours of all months, the fifteen who had most.", "load", lambda rows: ranked(rows, "hours", "booked hours", "name")),
-    ("Cancellations", "By month and who called it off.", "cancellations", lambda rows: stacked(rows, "sessions", "sessions", "reason_code")),
+    ("Cancellations", "By month and who called it off.", "cancellations", lambda rows: stacked(rows, "sessions", "sessions", "who")),
     ("Nobody came", "Of the sessions that were due: in which one side was absent.", "no_shows", lambda rows: shares(rows, "due", "who")),
     ("Messages", "How they ended, without those that were no longer useful.", "messages", lambda rows: stacked(rows, "messages", "messages", "outcome")),
     ("Lateness of messages", "Minutes between due and gone, of 100 the 95th.", "lateness", lambda rows: ranked(rows, "minutes", "minutes late", "message")),
@@ -134,7 +134,7 @@ ROWS = {
     "SELECT month, '90 of 100', quantile_cont(hours, 0.9) FROM w GROUP BY month",
     "load": "SELECT coalesce(name, left(practitioner_id::VARCHAR, 8)) AS name, sum(booked_hours) AS hours FROM analytics.practitioner_load "
     "GROUP BY practitioner_id, name ORDER BY hours DESC LIMIT 15",
-    "cancellations": "SELECT month, reason_code, sum(sessions) AS sessions FROM analytics.cancellations GROUP BY ALL",
+    "cancellations": "SELECT month, replace(reason_code, 'canceled_by_', '') AS who, sum(sessions) AS sessions FROM analytics.cancellations GROUP BY ALL",
     "no_shows": "SELECT month, who, sum(absent) / sum(due) AS share FROM (SELECT month, due, 'member' AS who, member_absent AS absent FROM "
     "analytics.no_shows UNION ALL SELECT month, due, 'practitioner', practitioner_absent FROM analytics.no_shows) GROUP BY month, who",
     "messages": "SELECT month, outcome, sum(messages) AS messages FROM (UNPIVOT (SELECT month, waiting, sent, delivered, failed, ambiguous FROM "

@@ -3,14 +3,19 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from tests.rigs.topics import read
 
+from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.deadlines import connected
-from booking_contracts.topics import topic_named
+from booking_contracts.envelope import Envelope
+from booking_contracts.ids import partition_of
+from booking_contracts.topics import ASSESSMENTS, topic_named
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,31 @@ def everything(bootstrap: str) -> list[Raw]:
 def append(bootstrap: str, topic: str, records: Sequence[tuple[str, bytes | None]]) -> None:
     """Put these keys and values at the end of a topic, with no header at all: nothing of ours can read them."""
     asyncio.run(_append(bootstrap, topic, records))
+
+
+def tell_assessment(bootstrap: str, about: AssessmentCompleted, *times: datetime, prefix: str = "") -> None:
+    """Words of the assessment service on one assessment, in one batch: it was completed then, no, then."""
+    asyncio.run(tell_assessment_now(bootstrap, about, *times, prefix=prefix))
+
+
+async def tell_assessment_now(bootstrap: str, about: AssessmentCompleted, *times: datetime, prefix: str = "") -> None:
+    """The same, where a loop runs."""
+    key = str(about.assessment_id).encode()
+    partition = partition_of(key, ASSESSMENTS.partitions)
+    async with connected(AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")) as producer:
+        batch, now = producer.create_batch(), datetime.now(UTC)
+        for number, completed_at in enumerate(times):
+            event = about.model_copy(update={"completed_at": completed_at})
+            said = Envelope(
+                id=uuid4(), source=ASSESSMENTS.source, type=event.full_type(), subject=key.decode(),
+                time=now + timedelta(milliseconds=number),
+                sequence=None, actor="service:assessments", correlation_id=key.decode(), causation_id=None,
+                traceparent=None,
+            )  # fmt: skip
+            taken = batch.append(key=key, value=event.to_json().encode(), timestamp=None, headers=said.headers())
+            assert taken is not None, "too much for a batch"
+        sent = await producer.send_batch(batch, prefix + ASSESSMENTS.name, partition=partition)
+        await sent
 
 
 def configure(bootstrap: str, topic: str, settings: Mapping[str, str]) -> None:

@@ -5,6 +5,8 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,13 +15,15 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from tests.e2e.kafka_log import tell_assessment_now
 from tests.e2e.system import ROOT, Cast, System, booking, until
 from tests.rigs.topics import read
 
 from booking_contracts.admin import create_topics
+from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.deadlines import connected
 from booking_contracts.generate import PACKAGE
-from booking_contracts.topics import SESSIONS
+from booking_contracts.topics import ASSESSMENTS, SESSIONS
 from booking_local.packages import UnavailableError, python_with
 from booking_outbox import EventTopic, Selection, republish
 
@@ -181,6 +185,32 @@ async def test_topic_made_again__nothing_is_lost_and_nothing_twice(story: Cast, 
     assert twice == [[SESSIONS.name, session["id"], 19, 2]]
     assert [row[:3] for row in lost] == [[SESSIONS.name, session["id"], 19]]
     assert same_ids == [[2]], "the topic's before and after it was made again"
+
+
+async def test_assessment_told_again__the_later_word_counts(system: System, outsider: Path, tmp_path: Path):
+    """No version says which is later: the time of the broker does, and within a batch the place."""
+    bootstrap, prefix = system.endpoints["kafka"], f"later-word-{uuid4()}."
+    await create_topics(bootstrap, prefix)
+    days = [datetime(2026, 8, day, tzinfo=UTC) for day in range(1, 10)]
+    told = [AssessmentCompleted(assessment_id=uuid4(), user_id=uuid4(), completed_at=days[0]) for _ in range(3)]
+    lake = Lake(tmp_path, outsider, bootstrap, prefix)
+
+    async def words(*of_each: Sequence[datetime]) -> None:
+        for one, times in zip(told, of_each, strict=True):
+            await tell_assessment_now(bootstrap, one, *times, prefix=prefix)
+
+    def counted() -> list[datetime]:
+        rows = lake.asked(f"SELECT key, data->>'$.completed_at' FROM state WHERE topic = '{ASSESSMENTS.name}'")[0]
+        kept = {key: datetime.fromisoformat(at) for key, at in rows}
+        assert len(kept) == len(rows), "one row each"
+        return [kept[str(one.assessment_id)] for one in told]
+
+    await words([days[1]], [days[3], days[2]], [days[4], days[5]])
+    lake.land()
+    assert counted() == [days[1], days[2], days[5]]
+    await words([days[0], days[0]], [days[6]], [days[8], days[7]])
+    lake.land()
+    assert counted() == [days[0], days[6], days[7]]
 
 
 async def _told_otherwise(bootstrap: str, topic: str, key: str) -> None:
