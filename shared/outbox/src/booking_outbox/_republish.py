@@ -18,6 +18,7 @@ from uuid import UUID
 import psycopg
 from psycopg.sql import SQL
 
+from booking_contracts.topics import Topic
 from booking_outbox._encoding import outgoing
 from booking_outbox._errors import LockBusy
 from booking_outbox._lead import Lead
@@ -26,8 +27,7 @@ from booking_outbox._reading import EVENT_COLUMNS, EventTopic, Published, StateT
 from booking_outbox._restore import accept, incarnations
 from booking_outbox._sender import Sender
 
-_EVENTS = SQL("""
-SELECT e.position, e.stream_id::text, {columns}
+_SELECTED = SQL("""
 FROM events e
 WHERE e.type = ANY($1::text[]) AND e.position > $2::bigint
   AND ($3::uuid IS NULL OR e.stream_id = $3::uuid)
@@ -36,9 +36,13 @@ WHERE e.type = ANY($1::text[]) AND e.position > $2::bigint
   AND ($7::uuid IS NULL OR e.stream_id >= $7::uuid)
   AND ($8::uuid IS NULL OR e.stream_id <= $8::uuid)
   AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.topic = $6 AND o.position = e.position)
-ORDER BY e.position
-LIMIT 5000
-""").format(columns=EVENT_COLUMNS)
+""")
+_EVENTS = SQL("SELECT e.position, e.stream_id::text, {columns} {selected} ORDER BY e.position LIMIT 5000").format(
+    columns=EVENT_COLUMNS, selected=_SELECTED
+)
+_STATES = SQL("INSERT INTO outbox (topic, key) SELECT DISTINCT $9::text, e.stream_id::text {selected}").format(
+    selected=_SELECTED
+)
 
 _ROWS = SQL("""
 INSERT INTO outbox (topic, key) SELECT %(topic)s, key::text FROM ({keys}) everything
@@ -92,6 +96,9 @@ async def republish(
 ) -> Republished:
     """Publish the selection again, in version order per stream; the relay goes on when it is done.
 
+    The rows of a state topic that follows an event topic (`EventTopic.states`) go with the events of their streams,
+    unless ``only`` leaves them out.
+
     ``only`` names some of the topics; then rows of a state topic may be selected by their keys. ``progress`` is told a
     topic and how many of its events are sent. ``accept_topic`` first accepts what the topics hold though the store
     doesn't know it (after a restore). Readers elsewhere are told of both by notices, whose topic must be there. Raises
@@ -116,6 +123,8 @@ async def republish(
                 if isinstance(topic, EventTopic):
                     sender = Sender(bootstrap, topic_prefix + name, options)
                     events[name] = await _events(lead, topic, selection, sender, notices=notices, progress=progress)
+                    if topic.states is not None and only is None and events[name] and not selection.everything:
+                        state_keys[topic.states.name] = await _states(lead, topic, topic.states, selection, notices)
                 elif selection.rows_of(named=only is not None):
                     state_keys[name] = await _rows(lead, topic, selection, notices)
         finally:
@@ -149,24 +158,11 @@ async def _events(
     notices: Notices,
     progress: Callable[[str, int], object],
 ) -> int:
-    types = "{" + ",".join(event.TYPE for event in topic.topic.events) + "}"
     sent, position, notice = 0, 0, None
     try:
         while True:
             cursor = psycopg.AsyncRawCursor(lead.conn)
-            await cursor.execute(
-                _EVENTS,
-                [
-                    types,
-                    position,
-                    selection.stream_id,
-                    selection.since,
-                    selection.until,
-                    topic.topic.name,
-                    selection.first_key,
-                    selection.last_key,
-                ],
-            )
+            await cursor.execute(_EVENTS, _parameters(topic, selection, position))
             rows = await cursor.fetchall()
             lead.heard()
             if not rows:
@@ -180,6 +176,23 @@ async def _events(
     if notice is not None:
         await notices.ended(topic.topic, notice, sent, sender.stretches)
     return sent
+
+
+def _parameters(topic: EventTopic, selection: Selection, position: int) -> list[Any]:
+    types = "{" + ",".join(event.TYPE for event in topic.topic.events) + "}"
+    times = (selection.since, selection.until)
+    keys = (selection.first_key, selection.last_key)
+    return [types, position, selection.stream_id, *times, topic.topic.name, *keys]
+
+
+async def _states(lead: Lead, topic: EventTopic, states: Topic, selection: Selection, notices: Notices) -> int:
+    """Mark the rows of the streams whose events were selected; how many."""
+    notice = await notices.began(states, whole=False)
+    cursor = psycopg.AsyncRawCursor(lead.conn)
+    await cursor.execute(_STATES, [*_parameters(topic, selection, 0), states.name])
+    lead.heard()
+    await notices.ended(states, notice, cursor.rowcount, ())
+    return cursor.rowcount
 
 
 async def _rows(lead: Lead, topic: StateTopic, selection: Selection, notices: Notices) -> int:

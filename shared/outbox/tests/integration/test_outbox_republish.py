@@ -15,6 +15,7 @@ from shared.outbox.tests.conftest import (
     TOPICS,
     Outbox,
     assert_published,
+    assert_states,
     firsts,
     header,
     key_of,
@@ -108,6 +109,45 @@ async def test_republish__tells_where_the_copies_lie(outbox: Outbox):
     assert began.topic_id == ended.topic_id != rows.topic_id
     assert (ended.records, rows.records, rows.stretches) == (6, 1, ())
     assert {(one.partition, at) for one in ended.stretches for at in range(one.first, one.last + 1)} == copies
+
+
+async def test_states__go_with_the_events_of_their_streams(outbox: Outbox):
+    """Of one stream, of a range, of a time: whoever lacks the events of a stream lacks its row."""
+    conn = await outbox.connect()
+    early = await outbox.sessions(conn, 3)
+    await put_profile(conn)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    (since,) = await (await conn.execute("SELECT clock_timestamp()")).fetchone() or (None,)
+    (late,) = await outbox.sessions(conn, 1)
+    await outbox.until_empty()
+    ids = sorted(one.id for one in (*early, late))
+    asked = [Selection(stream_id=ids[0]), Selection(first_key=ids[1], last_key=ids[2]), Selection(since=since)]
+    meant = [{ids[0]}, {ids[1], ids[2]}, {late.id}]
+    for selection, streams in zip(asked, meant, strict=True):
+        before = Counter(key_of(r) for r in await outbox.records(SESSION_STATES.name))
+        done = await _again(outbox, topics=TOPICS, selection=selection)
+        assert done.state_keys == {SESSION_STATES.name: len(streams)}
+        await outbox.until_empty()
+        after = Counter(key_of(r) for r in await outbox.records(SESSION_STATES.name))
+        assert after - before == {str(one): 1 for one in streams}
+    told = [(type(one), one.topic) for one in await _notices(outbox)]
+    assert (
+        told
+        == [(kind, topic.name) for topic in (SESSIONS, SESSION_STATES) for kind in (RepublishBegan, RepublishEnded)] * 3
+    )
+    assert_states(await outbox.records(SESSION_STATES.name), await outbox.records())
+
+
+async def test_states__stay_where_only_the_events_topic_is_named(outbox: Outbox):
+    conn = await outbox.connect()
+    session, _ = await outbox.sessions(conn, 2)
+    await outbox.start(outbox.relay())
+    await outbox.until_empty()
+    done = await _again(outbox, topics=TOPICS, selection=Selection(stream_id=session.id), only=[SESSIONS.name])
+    assert (done.events, done.state_keys) == ({SESSIONS.name: 2}, {})
+    done = await _again(outbox, topics=TOPICS, selection=Selection(stream_id=uuid4()))
+    assert (done.events, done.state_keys) == ({SESSIONS.name: 0}, {}), "nothing of nobody's"
 
 
 async def test_republish_of_nothing__is_no_notice_and_of_a_part_one_that_says_so(outbox: Outbox):
