@@ -8,8 +8,9 @@ The promise is `shared/contracts/schemas.published/`, which no generation touche
 each version of each type, and `history.json`, which says of each version when it was published, what it added, why it
 broke what, and the sum of the files, so that nobody moves them by hand. An addition needs a higher version (1.0.0 →
 1.1.0, `VERSION` in booking_contracts.generate) and a line that tells readers of it, a break a higher first number,
-`--breaking-in` with it, and a reason. The pages that tell of it are written anew. `--check` publishes nothing. Exit
-codes: 0 published (or kept), 1 refused, 2 misused.
+`--breaking-in` with it, and a reason. Each version is in the history once: published again it takes other words in, and
+is refused where it would tell readers of more. The pages that tell of it are written anew. `--check` publishes nothing.
+Exit codes: 0 published (or kept), 1 refused, 2 misused.
 """
 
 import argparse
@@ -57,12 +58,18 @@ def total(folder: Path = PUBLISHED) -> str:
 
 
 def refusal(
-    old: Contract | None, new: Contract, breaking_in: str | None, because: str | None, adds: str | None = None
+    old: Contract | None,
+    new: Contract,
+    breaking_in: str | None,
+    because: str | None,
+    adds: str | None = None,
+    *,
+    told: str | None = None,
 ) -> str | None:
-    """Why `new` may not take the place of `old`; None when it may."""
+    """Why `new` may not take the place of `old`, of which readers were `told`; None when it may."""
     if old is None:
         return None
-    found = breaks(old, new)
+    found, same = breaks(old, new), new.version == old.version
     higher_first, higher = _numbers(new)[0] > _numbers(old)[0], _numbers(new)[:2] > _numbers(old)[:2]
     rules = (
         (
@@ -80,6 +87,11 @@ def refusal(
             added(old, new) and not adds,
             f"An addition needs --adds: a line that tells readers of {', '.join(added(old, new))}.",
         ),
+        (_numbers(new) < _numbers(old), f"Version {old.version} is published: {new.version} would be a step back."),
+        (
+            same and adds is not None and adds != told,
+            f"Version {old.version} is published already, and nothing was added: raise VERSION to tell readers more.",
+        ),
     )
     return next((why for broken, why in rules if broken), None)
 
@@ -88,19 +100,22 @@ def publish(
     package: Path, folder: Path, breaking_in: str | None = None, because: str | None = None, adds: str | None = None
 ) -> str | None:
     """Move the promise to what is committed, or return why not."""
-    old, new = published(folder), committed(package)
-    if (why_not := refusal(old, new, breaking_in, because, adds)) is not None:
+    old, new, before = published(folder), committed(package), history(folder)
+    last = before[-1] if before else None
+    told = last["adds"] if last else None
+    if (why_not := refusal(old, new, breaking_in, because, adds, told=told)) is not None:
         return why_not
     nothing = Contract({**new.document, "channels": {}, "components": {"messages": {}}}, {})
     broke, more = breaks(old, new) if old else [], added(old or nothing, new)
     folder.mkdir(exist_ok=True)
-    before = history(folder)
     for file in folder.glob("*.json"):
         file.unlink()
     for file in [package / "asyncapi.json", *(package / "schemas").glob("*.json")]:
         shutil.copyfile(file, folder / file.name)
     entry = {"version": new.version, "date": f"{datetime.now(UTC):%Y-%m-%d}", "adds": adds, "added": more}
     entry |= {"broke": broke, "because": because}
+    if last is not None and last["version"] == new.version:
+        before, entry = before[:-1], last
     text = json.dumps([*before, {**entry, "sum": total(folder)}], indent=2, ensure_ascii=False)
     (folder / HISTORY).write_text(text + "\n", "utf-8")
     return None

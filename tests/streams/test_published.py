@@ -268,6 +268,28 @@ def test_addition__needs_a_higher_version(contracts):
     assert "room" in found.schemas["SessionStarted.v1.json"]["properties"]
 
 
+def test_version_published_again__is_in_the_history_once(contracts):
+    _rewrite(contracts, version=_next(major=False), add="room")
+    for _ in range(2):
+        assert publish(*_places(contracts), adds="Rooms.") is None
+        assert publish(*_places(contracts)) is None
+    before = history(contracts / PUBLISHED.name)
+    assert [entry["version"] for entry in before] == [*(entry["version"] for entry in history()), _next(major=False)]
+    assert before[-1]["added"] == ["`SessionStarted.v1` `room`"], "as it was first told"
+    assert "is published already" in (publish(*_places(contracts), adds="Halls.") or "")
+    assert history(contracts / PUBLISHED.name) == before
+
+    schema = contracts / "schemas/SessionStarted.v1.json"
+    schema.write_text(json.dumps(json.loads(schema.read_text("utf-8")) | {"description": "It began."}), "utf-8")
+    assert publish(*_places(contracts)) is None, "words may change"
+    after = history(contracts / PUBLISHED.name)
+    assert after == [*before[:-1], before[-1] | {"sum": after[-1]["sum"]}]
+    assert problems(*_places(contracts)) is None
+
+    _rewrite(contracts, version=committed().version)
+    assert "a step back" in (publish(*_places(contracts)) or "")
+
+
 def test_first_time__is_published(contracts):
     shutil.rmtree(contracts / "schemas.published")
     assert publish(*_places(contracts)) is None
@@ -283,7 +305,7 @@ def _places(contracts: Path) -> tuple[Path, Path]:
 
 def test_history__says_of_each_version_what_it_added_and_why_it_broke():
     told = history()
-    assert [entry["version"] for entry in told] == sorted((entry["version"] for entry in told), key=_numbers)
+    assert [entry["version"] for entry in told] == sorted({entry["version"] for entry in told}, key=_numbers)
     for entry in told:
         assert entry["adds"], entry["version"]
         assert bool(entry["broke"]) is bool(entry["because"]), entry["version"]
