@@ -83,7 +83,10 @@ def test_pages__hold_in_a_browser(program, system: System, story: Cast, windows:
     windows.practitioner.send(theirs, r"/sessions/[^/]+/schedule", **times(5))
     month = times(5)["scheduled_date"][:7]
     waiting = path(ask(windows.member, story))
-    both = [session, f"/calendar?month={month}", "/calendar/feeds"]
+    done = path(ask(windows.member, story))
+    for step, typed in (("schedule", times(6)), ("start", {}), ("result", {"result_notes": "Sampai jumpa."})):
+        windows.practitioner.send(windows.practitioner.open(done), rf"/sessions/[^/]+/{step}", **typed)
+    both = [session, done, f"/calendar?month={month}", "/calendar/feeds"]
     of_member = ["/services", f"/services/{story.product}", "/orders", order, "/sessions", "/profile", *both]
     found: list[Any] = []
     admin = Browser(system.endpoints["gateway"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -12,6 +12,8 @@ import pytest
 from tests.e2e.gateway import Browser, Page
 from tests.e2e.system import Cast, System, today, until
 from tests.e2e.test_crash import frozen, pid_of
+
+from booking_contracts.zones import zone
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e]
 LINK = "https://meet.google.com/abc-defg-hij"
@@ -131,6 +133,51 @@ def test_pages__play_the_product_from_the_services_to_the_result(windows: Window
     assert "Terima kasih, Sari." in result.words
     for step in ("A schedule was asked for", "The session began", "The result was uploaded"):
         assert step in result.words
+
+
+def test_result__may_say_when_they_parted_and_what_cannot_be_is_told_beside_the_field(windows: Windows, story: Cast):
+    """S8, in the zone of who says it."""
+    window, session = windows.practitioner, path(ask(windows.member, story))
+    window.send(window.open(session), r"/sessions/[^/]+/schedule", **times(28))
+    begun = window.send(window.open(session), r"/sessions/[^/]+/start")
+    assert "You need not say it. WIB (GMT+07:00, Asia/Jakarta)" in begun.words
+
+    def parted(shown: Page, ended_at: str, notes: str = "Sampai jumpa.") -> Page:
+        return window.send(shown, r"/sessions/[^/]+/result", result_notes=notes, ended_at=ended_at)
+
+    def local(away: timedelta = timedelta()) -> str:
+        return (datetime.now(UTC) + away).astimezone(zone("Asia/Jakarta")).replace(tzinfo=None).isoformat()
+
+    wrong, unread = (
+        "You parted after the session began, and not later than now.",
+        "This is not written as it should be.",
+    )
+    told = {local(timedelta(hours=1)): wrong, local(timedelta(hours=-1)): wrong}
+    told |= {"kemarin": unread, "0001-01-01T00:00": unread}
+    for typed, said in told.items():
+        refused = parted(begun, typed)
+        assert (refused.status, 'id="ended_at-wrong"' in refused.text, said in refused.words) == (422, True, True), (
+            typed
+        )
+        assert (
+            dict(refused.form(r"/sessions/[^/]+/result").fields).items()
+            >= {
+                "ended_at": typed,
+                "result_notes": "Sampai jumpa.",
+            }.items()
+        )
+    end = local()
+    done = parted(begun, end)
+    assert (done.status, "Completed" in done.words, "left empty, it stays so" in done.words) == (200, True, True)
+
+    def ended() -> datetime:
+        kept = story.session(session.rpartition("/")[2])["ended_at"]
+        return datetime.fromisoformat(kept).astimezone(zone("Asia/Jakarta")).replace(tzinfo=None)
+
+    assert ended() == datetime.fromisoformat(end)
+    replaced = parted(done, "", notes="Sampai jumpa lagi.")
+    assert (replaced.status, "Sampai jumpa lagi." in replaced.words) == (200, True), replaced.words
+    assert ended() == datetime.fromisoformat(end)
 
 
 def test_payment_on_its_way__is_told_as_that_and_no_error(windows: Windows, story: Cast, state: Path):

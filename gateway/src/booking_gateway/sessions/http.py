@@ -1,6 +1,7 @@
 """The routes of sessions."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from booking_client import Refused, models
 from booking_client.problems import Overlap, StaleVersion
+from booking_contracts.zones import Zone
 from booking_gateway.calls.calls import Calls
 from booking_gateway.pages.forms import Posted, Text, refused
 from booking_gateway.pages.page import page
@@ -17,6 +19,7 @@ from booking_gateway.sessions.file import IN_CALENDARS, file_of
 from booking_gateway.sessions.schedule import ScheduleForm
 from booking_gateway.sessions.shown import shown
 from booking_gateway.signin.viewer import Practitioner, Viewer
+from booking_gateway.words.words import words_of
 
 router = APIRouter()
 OPEN = ("pending_negotiation", "scheduled", "on_progress")
@@ -104,10 +107,25 @@ async def start(
 
 
 class ResultForm(Posted):
-    """A link, notes, or both."""
+    """A link, notes, or both; and when they parted, in the viewer's zone, or nothing (S8)."""
 
     result_link: Text = ""
     result_notes: Text = ""
+    ended_at: Text = ""
+
+    def body(self, local: Zone) -> models.SessionResult:
+        """What the service is sent. A time that means nothing goes as it was typed: the service says what is wrong."""
+        body: models.SessionResult = {
+            "result_link": self.result_link or None,
+            "result_notes": self.result_notes or None,
+        }
+        if self.ended_at:
+            try:
+                ended = datetime.fromisoformat(self.ended_at).replace(tzinfo=local).astimezone(UTC).isoformat()
+            except (ValueError, OverflowError):
+                ended = self.ended_at
+            body["ended_at"] = ended
+        return body
 
 
 @router.post("/sessions/{session_id}/result")
@@ -115,10 +133,7 @@ async def upload_result(
     request: Request, session_id: UUID, viewer: Practitioner, calls: Calls, form: Annotated[ResultForm, Form()]
 ) -> Response:
     """Complete the session with its result, or replace it."""
-    body: models.SessionResult = {
-        "result_link": form.result_link or None,
-        "result_notes": form.result_notes or None,
-    }
+    body = form.body(words_of(request).zone)
     try:
         await calls.do.upload_session_result(session_id, body, idempotency_key=form.key)
     except Refused as refusal:
