@@ -3,7 +3,9 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from tests.e2e.system import booking, local_stack
@@ -40,5 +42,30 @@ def test_seeded__every_type_is_in_its_topic_and_nothing_differs(tmp_path: Path) 
         # Nothing writes states, and nobody published a topic again here.
         unwritten = {event.TYPE for event in NOTICES.events}
         assert asyncio.run(types_in(endpoints["kafka"])) | unwritten == set(EVENTS)
+        _told_again(state, endpoints, json.loads(seeded.stdout))
         audited = booking("audit", state=state)
         assert audited.returncode == 0, audited.stdout + audited.stderr
+
+        (state / "seeds.json").unlink()  # as where an earlier release told it: known only once it is half told
+        unkept = booking("seed", "--sessions", "500", state=state)
+        assert unkept.returncode == 1, unkept.stdout
+        assert "Something of seed 1 is here already" in unkept.stderr
+
+
+def _told_again(state: Path, endpoints: dict[str, Any], first: dict[str, Any]) -> None:
+    """The same goes on, and has nothing to do; another size of the same number is refused; another number adds."""
+
+    def stored() -> int:
+        with psycopg.connect(endpoints["postgres"]["checkout"]) as conn:
+            return conn.execute("SELECT count(*) FROM events WHERE type = 'TransactionCreated'").fetchall()[0][0]
+
+    before = stored()
+    again = booking("seed", "--json", state=state)
+    assert again.returncode == 0, again.stderr
+    assert (json.loads(again.stdout)["until"], stored()) == (first["until"], before)
+    otherwise = booking("seed", "--sessions", "30", state=state)
+    assert (otherwise.returncode, stored()) == (1, before)
+    assert "Seed 1 was told here otherwise" in otherwise.stderr
+    another = booking("seed", "--json", "--seed", "2", "--sessions", "30", state=state)
+    assert another.returncode == 0, another.stderr
+    assert stored() == before + 30

@@ -20,6 +20,8 @@ class Layout:
         """The public half of the signing key."""
         self.people = folder / "people.json"
         """Whom the local identity provider offers to choose: `booking demo` and `booking seed` write it."""
+        self.seeds = folder / "seeds.json"
+        """How each seed was told here (`booking seed`), so that none is told in two ways."""
         self.ports = folder / "ports.json"
         """The ports used last: taken again where they are free."""
         self.migrated = folder / "migrated.json"

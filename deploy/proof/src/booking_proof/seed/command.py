@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import psycopg
 import typer
 from rich import progress
 
@@ -15,6 +16,7 @@ from booking_local.commands import AsJson, State, layout_of
 from booking_local.failure import Failure
 from booking_local.stack import control
 from booking_local.stack.people import offer
+from booking_proof.seed import before
 from booking_proof.seed.people import HOUSE, Somebody
 from booking_proof.seed.share import months, write_all
 from booking_proof.seed.story import Platform, Size
@@ -25,8 +27,11 @@ _OFFERED = 5
 Progress = Callable[[str, int, int], None]
 
 
-async def fill(endpoints: Mapping[str, Any], size: Size, show: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Make everything, and wait until it is published and in the calendar; how many, and who."""
+async def fill(
+    endpoints: Mapping[str, Any], size: Size, show: Progress, begun: Callable[[], object] = lambda: None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make everything, and wait until it is published and in the calendar; how many, and who. `begun` is called before
+    the first of it is written."""
     platform = Platform(size)
     counts = Counter({"practitioners": size.practitioners, "members": size.members})
     everybody = size.practitioners + size.members
@@ -37,6 +42,7 @@ async def fill(endpoints: Mapping[str, Any], size: Size, show: Progress) -> tupl
 
     databases = await Databases.open(endpoints)
     try:
+        begun()
         await databases.products(platform.products)
         await databases.practitioners(platform.practitioners, months())
         show("people", size.practitioners, everybody)
@@ -121,6 +127,7 @@ def seed(
         number,
         ended,
     )
+    size = before.alike(layout, size, whenever=until is None)
     bars = progress.Progress(
         progress.TextColumn("{task.description:<14}"),
         progress.BarColumn(),
@@ -137,13 +144,19 @@ def seed(
 
     with bars:
         try:
-            made, people = asyncio.run(fill(endpoints, size, show))
+            made, people = asyncio.run(fill(endpoints, size, show, lambda: before.keep(layout, size)))
         except NoTimeError as error:
             raise Failure(str(error)) from error
+        except psycopg.errors.UniqueViolation as error:  # by a release that kept nothing, or elsewhere
+            before.forget(layout, size)
+            raise Failure(
+                f"Something of seed {number} is here already, told otherwise: take another --seed, or the options that"
+                " it was told by."
+            ) from error
     offer(layout, _offered(people))
     seconds = time.monotonic() - began
     if as_json:
-        print(json.dumps({**made, "seconds": round(seconds, 1), "until": ended.isoformat(), "people": people}))
+        print(json.dumps({**made, "seconds": round(seconds, 1), "until": size.until.isoformat(), "people": people}))
     else:
         told_of = ", ".join(f"{count:,} {what}" for what, count in made.items())
-        print(f"Made {told_of} in {seconds:.1f} s, until {ended:%Y-%m-%dT%H:%M}.")
+        print(f"Made {told_of} in {seconds:.1f} s, until {size.until:%Y-%m-%dT%H:%M:%S}.")

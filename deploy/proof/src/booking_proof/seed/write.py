@@ -86,7 +86,8 @@ class Databases:
             conns: dict[str, Connection] = {}
             for name in ("checkout", "consultation", "notifier", "calendar"):
                 conn = await psycopg.AsyncConnection.connect(endpoints["postgres"][name], autocommit=True)
-                conns[name] = await stack.enter_async_context(conn)
+                stack.push_async_callback(conn.close)  # whatever it is at: of what broke off nothing is committed
+                conns[name] = conn
                 await conn.execute("SET synchronous_commit = off")  # who is cut off tells it again
             publisher = await Publisher.start(endpoints["kafka"], deadline=60)
             stack.push_async_callback(publisher.stop)
