@@ -1,4 +1,5 @@
-"""Many records in one transaction: one read and one write of the version rows, one apply.
+"""Many records in one transaction: one read and one write of the version rows, one apply. And many that are known
+already, by one look at the version rows.
 
 The rules are those of `Inbox.receive`, word for word: whatever is not plainly next in turn goes through it, one by one.
 """
@@ -23,6 +24,12 @@ WHERE i.consumer = %s ORDER BY i.topic, i.key FOR UPDATE OF i
 _WITH_HELD = """
 SELECT DISTINCT topic, key FROM held JOIN unnest(%s::text[], %s::text[]) AS k (topic, key) USING (topic, key)
 WHERE consumer = %s AND settled_at IS NULL
+"""
+
+_KNOWN = """
+SELECT i.topic, i.key, i.version FROM inbox i JOIN unnest(%s::text[], %s::text[]) AS k (topic, key) USING (topic, key)
+WHERE i.consumer = %s AND NOT EXISTS (
+    SELECT FROM held h WHERE h.consumer = i.consumer AND h.topic = i.topic AND h.key = i.key AND h.settled_at IS NULL)
 """
 
 _INSERT = """
@@ -68,6 +75,30 @@ async def receive_all(
     for index in batch.one_by_one:
         batch.results[index] = await inbox.receive(conn, items[index])
     return [batch.results[index] for index in range(len(items))]
+
+
+async def known(inbox: Inbox, conn: psycopg.AsyncConnection, items: Sequence[Decoded | Poison]) -> list[Result | None]:
+    """What became of each record whose version its key has passed; None for any other, of which nothing is said.
+
+    Reads only, and locks nothing: a version never falls, so what is known now is known for good.
+    """
+    places = sorted({_place(item) for item in items if not isinstance(item, Poison)})
+    if not places:
+        return [None for _ in items]
+    cursor = await conn.execute(_KNOWN, (*_columns(places), inbox.consumer))
+    stored = {(topic, key): version for topic, key, version in await cursor.fetchall()}
+    return [_known(inbox, item, stored) for item in items]
+
+
+def _known(inbox: Inbox, item: Decoded | Poison, stored: dict[_Place, int]) -> Result | None:
+    if isinstance(item, Poison):
+        return None
+    topic = inbox.topics[item.record.topic]
+    match verdict(topic, stored.get(_place(item), 0), version_of(topic, item), b"", ()):
+        case "duplicate" | "ignored" as outcome:
+            return Result(outcome)
+        case _:
+            return None
 
 
 def _sort(inbox: Inbox, items: Sequence[Decoded | Poison], stored: dict[_Place, int], closely: set[_Place]) -> _Batch:

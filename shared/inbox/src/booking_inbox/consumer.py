@@ -94,10 +94,11 @@ class Consumer:
         self.inbox = Inbox(name, router.subscribers, transient=transient)
         self.tuning = tuning or Tuning()
         self._prefix, self._database = topic_prefix, database
+        receiving = Receiving(self.inbox, topic_prefix, router.batch, after_commit)
         self.engine = Engine(
             name,
             list(self.inbox.topics),
-            Receiving(self.inbox, topic_prefix, router.batch, after_commit),
+            receiving,
             together=router.batch is not None,
             database=database,
             bootstrap=bootstrap,
@@ -105,6 +106,7 @@ class Consumer:
             group_id=group_id,
             transient=transient,
             positions=positions,
+            known=receiving.known,
             tuning=self.tuning,
         )
 

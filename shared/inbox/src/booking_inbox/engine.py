@@ -1,6 +1,7 @@
 """The engine of every consumer: records from the reader into database transactions, by one of two strategies.
 
-    record by record   each in a transaction of its own, several keys side by side in lanes
+    record by record   each in a transaction of its own, several keys side by side in lanes; while they turn out to be
+                       known already (a replay, a seed), many by one look first
     many at once       all that has been fetched in one transaction; one by one only if a record of them fails
 
 and with the place in each partition kept in one of two stores: Kafka, after the commit; or the service's own database,
@@ -25,7 +26,7 @@ from aiokafka import TopicPartition
 from booking_contracts.decode import Decoded
 from booking_contracts.records import from_aiokafka
 from booking_inbox import figures
-from booking_inbox.batch import ApplyAll, receive_all
+from booking_inbox.batch import ApplyAll, known, receive_all
 from booking_inbox.group_lag import GroupLag
 from booking_inbox.inbox import Failure, Hold, Inbox, Result
 from booking_inbox.patience import Backoff, Tuning, answers, is_transient
@@ -43,6 +44,8 @@ Place = tuple[str, int]
 
 _PER_LANE = 8
 """Records in hand for each lane: enough that a key with several of them leaves no other lane idle."""
+_LOOK = 256
+"""Records that are looked at together while most are known: more would keep the loop from the API beside us."""
 
 
 class Handling(Protocol[Work]):
@@ -88,6 +91,9 @@ class Receiving:
         if self._after_commit is not None and any(one.outcome == "applied" or one.drained for one in results):
             self._after_commit()
 
+    async def known(self, conn: psycopg.AsyncConnection, work: list[Decoded | Poison]) -> list[Result | None]:
+        return await known(self._inbox, conn, work)
+
 
 class PositionLost(Exception):
     """A stored position is not the expected one: another copy owns the partition, so roll back all and seek again."""
@@ -121,6 +127,14 @@ class Positions(Protocol):
         ...
 
 
+class Known(Protocol[Work_contra]):
+    """A look at many records before they are taken one by one."""
+
+    async def __call__(self, conn: psycopg.AsyncConnection, work: Work_contra) -> Sequence[Result | None]:
+        """What became of each that needs nothing more, in order; None for any other. Writes nothing."""
+        ...
+
+
 class ShortWay(Protocol[Work_contra]):
     """The whole batch in one statement that commits by itself: one round trip instead of a transaction's four.
 
@@ -138,7 +152,7 @@ class Engine(Generic[Work]):
     """One member of a consumer group. `transient` names the service's own exceptions that waiting cures.
 
     `positions` want `together`: records of one partition that commit side by side have no one place. `short_way` is
-    tried first wherever several records may go together.
+    tried first wherever several records may go together. `known` spares records that go one by one their transactions.
     """
 
     def __init__(
@@ -155,14 +169,16 @@ class Engine(Generic[Work]):
         transient: tuple[type[Exception], ...] = (),
         positions: Positions | None = None,
         short_way: ShortWay[Work] | None = None,
+        known: Known[Work] | None = None,
         tuning: Tuning,
     ) -> None:
         self.name = name
         self.tuning = tuning if together else replace(tuning, batch_size=_PER_LANE * tuning.lanes)
         self._prefix, self._handling, self._together = topic_prefix, handling, together
         self._database, self._transient, self._positions = database, transient, positions
-        self._short_way = short_way
+        self._short_way, self._known = short_way, known
         self._failing = False
+        self._met_known = 0
         self._make_reader = partial(
             Reader,
             name=name,
@@ -213,6 +229,34 @@ class Engine(Generic[Work]):
             return False
 
     async def _in_lanes(self, batch: Sequence[Any]) -> bool:
+        self._met_known = 0
+        if self._known is None:
+            return await self._lanes(batch)
+        looks = self.reader.most > self.tuning.batch_size
+        settled = await self._lanes(await self._without_known(batch, self._known) if looks else batch)
+        # Most of what is new would only pay for the look.
+        self.reader.most = _LOOK if 2 * self._met_known >= len(batch) else self.tuning.batch_size
+        return settled
+
+    async def _without_known(self, batch: Sequence[Any], known: Known[Work]) -> Sequence[Any]:
+        """What is left when those are settled that are known already."""
+        began_at = time.time_ns()
+        work = await self._handling.read(batch, alone=False)
+        try:
+            async with asyncio.timeout(self.tuning.apply_deadline), self._database.autocommit() as conn:
+                found = await known(conn, work)
+        except Exception as error:  # noqa: BLE001 -- as in `_settle`; there whatever it is has its way of going on
+            self._note(batch[0], error)
+            return batch
+        done = [(raw, result) for raw, result in zip(batch, found, strict=True) if result is not None]
+        raws, results = [raw for raw, _ in done], [result for _, result in done]
+        self._count(raws, results)
+        figures.trace_together(self.name, self._prefix, raws, [one.outcome for one in results], began_at)
+        self.reader.settled(*raws)
+        self._met_known += len(raws)
+        return [raw for raw, result in zip(batch, found, strict=True) if result is None]
+
+    async def _lanes(self, batch: Sequence[Any]) -> bool:
         keys: dict[tuple[str, str | None], list[Any]] = {}
         for raw in batch:
             keys.setdefault((raw.topic, key_text(raw.key)), []).append(raw)
@@ -232,6 +276,7 @@ class Engine(Generic[Work]):
                     figures.note(span, results[0].outcome if results else "released")
                 if results is None:
                     return False
+                self._met_known += results[0].outcome in _KNOWN
                 self.reader.settled(raw)
         return True
 
@@ -382,3 +427,4 @@ class Engine(Generic[Work]):
 
 
 _HELD = frozenset({"gap", "undecodable", "failed"})
+_KNOWN = frozenset({"duplicate", "ignored"})

@@ -74,6 +74,8 @@ class Reader:
         )
         self.monitor = Monitor(self)
         self.in_hand: list[Any] = []
+        self.most = tuning.batch_size
+        """Records that are handed over together, at most."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._broker: Any = None
@@ -126,10 +128,12 @@ class Reader:
         if self._starts is not None and self.assignment.partitions:
             self._start_seeking(self.assignment.partitions)
 
-    def settled(self, raw: Any) -> None:
-        """One record of the batch in hand is done, whatever becomes of the others."""
-        self.in_hand = [record for record in self.in_hand if record is not raw]
-        self.monitor.moved(raw)
+    def settled(self, *raws: Any) -> None:
+        """These records of the batch in hand are done, whatever becomes of the others."""
+        done = {id(raw) for raw in raws}
+        self.in_hand = [record for record in self.in_hand if id(record) not in done]
+        for raw in {(raw.topic, raw.partition): raw for raw in raws}.values():
+            self.monitor.moved(raw)
 
     async def touch(self) -> None:
         """Tell the group that a long handler is alive (F28, K4): aiokafka leaves it for want of polls, unasked.
@@ -246,10 +250,10 @@ class Reader:
         Partition by partition: aiokafka would lose what it took from the others when it cannot unpack one's records.
         """
         batch, epoch, consumer = [raw], self.assignment.epoch, self.consumer
-        if self.tuning.batch_size == 1 or consumer is None:
+        if self.most == 1 or consumer is None:
             return batch, epoch
         for partition in consumer.buffered():
-            wanted = self.tuning.batch_size - len(batch)
+            wanted = self.most - len(batch)
             if wanted < 1:
                 break
             try:
