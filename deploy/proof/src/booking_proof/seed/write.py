@@ -20,6 +20,9 @@ import psycopg
 from aiokafka import AIOKafkaProducer
 from psycopg import sql
 
+import calendar_projector.people
+import consultation.people
+import notifier.people
 from booking_contracts import envelope, wire
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.brokers import client_options
@@ -37,9 +40,11 @@ from booking_contracts.topics import (
     TRANSACTIONS,
     Topic,
 )
+from booking_ops.audit.consumers import READERS
 from booking_outbox import Outgoing, Publisher
+from booking_people.copies import People
 from booking_proof.seed.people import HOUSE, Practitioner, Product, Somebody
-from booking_proof.seed.rows import COLUMNS, EVENTS, Chunk
+from booking_proof.seed.rows import COLUMNS, EVENTS, Chunk, line
 from booking_proof.seed.story import Chapter, Step, uuid4_of
 from booking_proof.seed.streams import Stream
 from checkout.people.erasure import PERSON
@@ -69,6 +74,12 @@ SELECT %s, stream_id::text, position, recorded_at FROM ev ORDER BY position"""
 _UNPAID = """
 INSERT INTO unpaid AS u (user_id, open) SELECT * FROM unnest(%s::uuid[], %s::int[])
 ON CONFLICT (user_id) DO UPDATE SET open = u.open + excluded.open"""
+_KEEPERS: Mapping[str, People] = {
+    "consultation": consultation.people.PEOPLE,
+    "notifier": notifier.people.PEOPLE,
+    "calendar": calendar_projector.people.PEOPLE,
+}
+"""Who keeps a copy of contacts."""
 _BY: Mapping[str, Any] = {"actor": f"admin:{HOUSE}", "correlation_id": str(HOUSE)}
 
 
@@ -181,7 +192,7 @@ class Databases:
         async with conn.transaction():
             await listing.lock(conn, [one.person.id for one in found])
             for one in found:
-                await self._person(one.person, claimed=False)
+                await self._insert("checkout", "person", _person_row(one.person, claimed=False), CONTACTS)
                 row = {
                     "id": one.person.id, "name": one.name, "photo_url": one.photo_url, "bio": one.bio,
                     "profession": one.profession, "tiers": list(one.tiers), "timezone": one.person.timezone,
@@ -192,25 +203,28 @@ class Databases:
         await self._choices([one.person for one in found])
 
     async def members(self, people: Sequence[Somebody], seed: int) -> None:
-        """Contacts, those of who was erased empty (E4); and what people chose."""
+        """Contacts, those of who was erased empty (E4), also where readers keep them; and what people chose."""
         random = Random(f"erasures {seed}")  # noqa: S311 - a story, no key
+        living = [one for one in people if one.erased_at is None]
+        await asyncio.gather(*(self._contacts(service, kept, living) for service, kept in _KEEPERS.items()))
         async with self["checkout"].transaction():
+            rows = [_person_row(one, claimed=True) for one in people]
+            made = await self._insert_all("checkout", "person", rows, CONTACTS)
             for one in people:
-                made = await self._person(one, claimed=True)
-                if one.erased_at is not None and made:
+                if one.erased_at is not None and str(one.id) in made:
                     await self._erased(one.id, one.erased_at, random)
         await self._choices(people)
 
-    async def _person(self, one: Somebody, *, claimed: bool) -> bool:
-        gone = one.erased_at is not None
-        row = {
-            "id": one.id, "name": None if gone else one.name, "email": None if gone else one.email,
-            "phone": None if gone else one.phone, "locale": "id" if gone else one.locale,
-            "timezone": "Asia/Jakarta" if gone else one.timezone, "claimed": claimed or gone,
-            "version": 1 + gone, "erased_at": one.erased_at, "updated_at": one.erased_at or one.joined_at,
-        }  # fmt: skip
-        by = {**_BY, "actor": f"member:{one.id}"} if claimed and not gone else _BY
-        return await self._insert("checkout", "person", {**row, **by}, CONTACTS)
+    async def _contacts(self, service: str, kept: People, people: Sequence[Somebody]) -> None:
+        """What a reader has taken of the contacts, with their first versions."""
+        conn, (copy,) = self[service], [one for one in kept.copies if one.topic == CONTACTS]
+        consumers = [consumer for consumer, topics in READERS[service].items() if CONTACTS in topics]
+        versions = [line((consumer, CONTACTS.name, one.id, 1)) for one in people for consumer in consumers]
+        async with conn.transaction():
+            if versions and await _new(conn, versions[0]):
+                await _copy(conn, "inbox", COLUMNS["inbox"], versions)
+                lines = [line((one.id, *(getattr(one, name) for name in copy.fields))) for one in people]
+                await _copy(conn, copy.table, (copy.topic.key, *copy.fields), lines)
 
     async def _erased(self, person: UUID, at: datetime, random: Random) -> None:
         stream: Stream[Any, Any] = Stream.of(PERSON, person)
@@ -232,16 +246,35 @@ class Databases:
         )  # fmt: skip
 
     async def _choices(self, people: Iterable[Somebody]) -> None:
-        async with self["notifier"].transaction():
-            for one in people:
-                if one.channels is None:
-                    continue
+        rows: list[Mapping[str, Any]] = []
+        for one in people:
+            if one.channels is not None:
                 gone = one.erased_at is not None
                 email, whatsapp = (None, None) if gone else one.channels
                 row = {"person_id": one.id, "email": email, "whatsapp": whatsapp, "version": 1 + gone}
-                await self._insert(
-                    "notifier", "preference", {**row, "updated_at": one.erased_at or one.chose_at}, PREFERENCES
-                )  # fmt: skip
+                rows.append({**row, "updated_at": one.erased_at or one.chose_at})
+        async with self["notifier"].transaction():
+            await self._insert_all("notifier", "preference", rows, PREFERENCES)
+
+    async def _insert_all(self, service: str, table: str, rows: Sequence[Mapping[str, Any]], topic: Topic) -> set[str]:
+        """Rows of the same columns, those that weren't there, and their marks; their keys. Within a transaction."""
+        if not rows:
+            return set()
+        conn, columns = self[service], tuple(rows[0])
+        names = {
+            "table": sql.Identifier(table), "told": sql.Identifier(f"told_{table}"),
+            "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+            "key": sql.Identifier("person_id" if "person_id" in columns else "id"), "topic": sql.Literal(topic.name),
+        }  # fmt: skip
+        made = "CREATE TEMP TABLE {told} ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
+        await conn.execute(sql.SQL(made).format(**names))
+        await _copy(conn, f"told_{table}", columns, [line(row.values()) for row in rows])
+        statement = sql.SQL(
+            "WITH made AS (INSERT INTO {table} ({columns}) SELECT {columns} FROM {told}"
+            " ON CONFLICT DO NOTHING RETURNING {key}::text AS key)"
+            " INSERT INTO outbox (topic, key) SELECT {topic}, key FROM made RETURNING key"
+        ).format(**names)
+        return {key for (key,) in await (await conn.execute(statement)).fetchall()}
 
     async def _insert(self, service: str, table: str, row: Mapping[str, Any], topic: Topic) -> bool:
         """A row that wasn't there, and its mark; False where it was."""
@@ -299,6 +332,18 @@ class Databases:
         (wanted,) = await _one(self["consultation"], "SELECT coalesce(sum(version), 0)::bigint FROM feedback_session")
         (found,) = await _one(self["calendar"], "SELECT coalesce(sum(version), 0)::bigint FROM session_calendar")
         return max(0, wanted - found)
+
+
+def _person_row(one: Somebody, *, claimed: bool) -> dict[str, Any]:
+    gone = one.erased_at is not None
+    row: dict[str, Any] = {
+        "id": one.id, "name": None if gone else one.name, "email": None if gone else one.email,
+        "phone": None if gone else one.phone, "locale": "id" if gone else one.locale,
+        "timezone": "Asia/Jakarta" if gone else one.timezone, "claimed": claimed or gone,
+        "version": 1 + gone, "erased_at": one.erased_at, "updated_at": one.erased_at or one.joined_at,
+    }  # fmt: skip
+    by = {**_BY, "actor": f"member:{one.id}"} if claimed and not gone else _BY
+    return {**row, **by}
 
 
 async def _one(conn: Connection, query: str) -> Any:
