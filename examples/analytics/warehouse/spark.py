@@ -40,6 +40,7 @@ def main() -> None:
         return found
 
     spark = SparkSession.builder.appName("booking-landing").config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    spark.sparkContext.addPyFile(contract.__file__)  # to whoever decodes; booking-contracts is installed there
     source = spark.readStream.format("kafka").option("kafka.bootstrap.servers", chosen.bootstrap)
     source = source.option("subscribe", ",".join(prefix + topic.name for topic in contract.LANDED))
     source = source.option("startingOffsets", "earliest").option("includeHeaders", "true").option("groupIdPrefix", "analytics-spark")
