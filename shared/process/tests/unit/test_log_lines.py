@@ -44,6 +44,20 @@ def test_line__says_which_service_and_which_trace(lines):
     assert "trace_id" not in untraced
 
 
+def test_complaint_that_repeats__is_written_fifty_times(lines):
+    """The limit is in the way of what leaves the process, whoever logs."""
+    for _ in range(60):
+        logging.getLogger("lines.library").error("It failed")
+        structlog.get_logger("lines.ours").error("it_failed")
+        structlog.get_logger("lines.ours").info("it_goes_on")
+    written = [line["event"] for line in lines()]
+    assert {event: written.count(event) for event in set(written)} == {
+        "It failed": 50,
+        "it_failed": 50,
+        "it_goes_on": 60,
+    }
+
+
 def _by_structlog(error: Exception) -> None:
     try:
         raise error
