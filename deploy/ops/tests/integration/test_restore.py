@@ -12,9 +12,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+import notifier.people
 from booking_contracts.ids import uuid7
 from booking_contracts.money import Money
-from booking_contracts.topics import CONTACTS, SESSIONS, TRANSACTIONS
+from booking_contracts.topics import CONTACTS, PREFERENCES, SESSIONS, TRANSACTIONS
 from booking_contracts.transactions import ProductSnapshot
 from booking_ops.audit import rows, topics
 from booking_ops.cli import main
@@ -136,6 +137,12 @@ async def pay(conn, transaction, payment, amount=PRICE):
     await handle(conn, TRANSACTION, transaction, said, CommandContext(Cause("service:midtrans", payment), at))
 
 
+async def choose(here, person, *, email, whatsapp):
+    """By which channels a person wants to be told, as the notifier keeps it, and its mark."""
+    async with await here.connect() as conn:
+        await conn.execute(notifier.people.CHOOSE, {"person": person, "email": email, "whatsapp": whatsapp})
+
+
 async def contact(conn, person, name, version):
     """A person as checkout keeps them, and their mark."""
     cause = Cause("system", str(person))
@@ -246,6 +253,35 @@ class Booked:
     async def schedule(self, conn, hour):
         times = LocalTimes(date.today() + timedelta(days=30), time(hour), time(hour + 1), "Asia/Jakarta")  # noqa: DTZ011
         await self.give(conn, session.Schedule(self.practitioner, datetime.now(UTC), times, LINK))
+
+
+async def test_choices_made_since__come_back_and_an_older_word_does_not(drill, capfd):
+    """The notifier's: rows of a state topic alone."""
+    here, chose_again, chose_since, chose_before = drill("notifier"), uuid4(), uuid4(), uuid4()
+    for person in (chose_again, chose_before):
+        await choose(here, person, email=True, whatsapp=False)
+    await here.published()
+    backup = here.copy()
+    await choose(here, chose_again, email=False, whatsapp=True)
+    await choose(here, chose_since, email=False, whatsapp=False)
+    await here.published()
+    lost = await here.state("preference")
+    assert len(lost["preference"]) == 3
+
+    here.restore(backup)
+    code, told, _ = await here.recovered(capfd, "dry", "--dry-run")
+    assert (code, told["rows_brought_back"]) == (0, {PREFERENCES.name: 2})
+    assert await here.state("preference") != lost
+    code, told, _ = await here.recovered(capfd)
+    assert (code, told["left"], told["rows_brought_back"]) == (0, 0, {PREFERENCES.name: 2})
+    assert await here.state("preference") == lost
+
+    await choose(here, chose_before, email=False, whatsapp=True)
+    await here.published()  # its relay does not refuse
+    audited = await topics.audit_states(
+        here.databases.owner_url, here.kafka.bootstrap, notifier.people.PUBLISHED, prefix=here.prefix
+    )
+    assert audited.proven
 
 
 async def test_sessions_written_since__the_topics_times_stand_and_what_cannot_stand_is_ended(drill, capfd):
