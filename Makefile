@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BROWSER := tests/e2e/test_gateway_in_a_browser.py tests/e2e/test_gateway_live.py
 STREAMS := tests/e2e/test_seed.py tests/e2e/test_consuming_page.py
 
-.PHONY: help setup demo up down test browser streams analytics analytics-test quick docs lint generate release bench pictures chaos clean
+.PHONY: help setup demo up down test browser streams analytics analytics-test upgrade quick docs lint generate release bench pictures chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -23,9 +23,9 @@ up: ## start the system and leave it running
 down: ## stop it
 	@./booking down
 
-test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, the streams', chaos and benchmarks run apart): what CI runs
+test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, the streams', the upgrade, chaos and benchmarks run apart): what CI runs
 	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks --ignore tests/examples/test_analytics.py \
-		$(addprefix --ignore ,$(BROWSER) $(STREAMS))
+		--ignore tests/upgrade/test_rolling_upgrade.py $(addprefix --ignore ,$(BROWSER) $(STREAMS))
 
 browser: setup ## the gateway's pages in a real browser, which comes from npm
 	$(BIN)/pytest $(BROWSER)
@@ -38,6 +38,9 @@ analytics: setup ## the example of a data team on the running stack: from the to
 
 analytics-test: setup ## the same in small, on a stack of its own: killed, a topic replaced, somebody erased
 	$(BIN)/pytest tests/examples/test_analytics.py
+
+upgrade: setup ## the release before and this one side by side under load: forwards, back, forwards again
+	$(BIN)/pytest tests/upgrade
 
 quick: setup ## lint and, beside it, the tests that need no server: within two minutes
 	@$(MAKE) --no-print-directory lint & lint=$$!; \

@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
@@ -43,8 +44,9 @@ class Stack:
     @property
     def admin_url(self) -> str:
         """PostgreSQL's superuser, for cutting connections."""
-        host = self.endpoints["postgres"]["checkout"].rpartition("@")[2].partition("/")[0]
-        return f"postgresql://postgres:{self.secrets.postgres_superuser}@{host}/postgres"
+        parts = urlsplit(self.endpoints["postgres"]["checkout"])
+        netloc = f"postgres:{self.secrets.postgres_superuser}@{parts.netloc.rpartition('@')[2]}"
+        return parts._replace(netloc=netloc, path="/postgres").geturl()
 
     def processes(self) -> dict[str, int]:
         """Names and pids of what runs now."""
@@ -86,10 +88,15 @@ class Stack:
 
 
 @contextmanager
-def own_stack(folder: Path, known_bad: str = "") -> Iterator[Stack]:
-    """`booking up` in a folder of its own, brought down at the end; as a known-bad build if one is named."""
+def own_stack(
+    folder: Path, known_bad: str = "", *, words: Sequence[str] = (), given: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """`booking up` in a folder of its own, brought down at the end; as a known-bad build if one is named.
+
+    `words` are further ones of the command's, `given` what its environment has more (servers of one's own).
+    """
     bad = {"KNOWN_BAD": known_bad, "PYTHONPATH": str(ROOT / "tests" / "chaos" / "known_bad")} if known_bad else {}
-    up = _booking("up", "--detach", state=folder, **bad)
+    up = _booking("up", "--detach", *words, state=folder, **bad, **(given or {}))
     try:
         assert up.returncode == 0, f"booking up: {up.stdout}\n{up.stderr}"
         stack = Stack(folder)
@@ -109,6 +116,13 @@ def audit(folder: Path) -> dict[str, Any]:
         return json.loads(done.stdout)
     except ValueError:
         return {"proven": False, "error": done.stderr[-2000:]}
+
+
+def republish(folder: Path, topics: Sequence[str]) -> None:
+    """`booking republish` of these topics."""
+    if topics:
+        done = _booking("republish", *(word for topic in topics for word in ("--topic", topic)), state=folder)
+        assert done.returncode == 0, f"booking republish: {done.stdout}\n{done.stderr}"
 
 
 def _booking(*words: str, state: Path, **environment: str) -> subprocess.CompletedProcess[str]:
