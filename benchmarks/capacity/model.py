@@ -4,6 +4,7 @@ A command is followed by its events (relayed, projected), its messages, and peop
 in commands a second at which it has nothing left; the lowest one breaks first.
 """
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,6 +58,14 @@ class Topics:
 
 
 @dataclass(frozen=True)
+class Zones:
+    """Seconds between two zones, there and back; the sizes, in booked sessions a day, that are looked at."""
+
+    seconds: float
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Deployment:
     """Cores by what runs on them, or `cores` that all share; copies of each api process; megabytes a second."""
 
@@ -85,6 +94,7 @@ class Assumptions:
     topics: Topics
     flush: float
     network: float
+    zones: Zones
     deployments: tuple[Deployment, ...]
 
 
@@ -98,6 +108,7 @@ def assumptions(path: Path = FILE) -> Assumptions:
         Topics(**found["topics"]),
         disk["flush_seconds"],
         disk["network_seconds"],
+        Zones(found["zones"]["seconds"], tuple(found["zones"]["sizes"])),
         tuple(Deployment(**one) for one in found["deployment"]),
     )
 
@@ -171,6 +182,53 @@ def ceilings(costs: Costs, given: Assumptions, one: Deployment) -> dict[str, flo
 def sessions_a_day(commands: float, given: Assumptions) -> float:
     """Booked sessions of a day whose busiest minute has so many commands a second."""
     return commands / given.use.peak / given.life.commands * 86_400
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a load asks for: copies and cores in all zones together, those of PostgreSQL for each server."""
+
+    commands: float
+    """A second, in the busiest minute."""
+    apis: int
+    """Processes of each service."""
+    notifiers: int
+    service_cores: float
+    servers: int
+    """Of PostgreSQL, a primary and its replicas; and as many brokers."""
+    postgres_cores: float
+    terabytes: float
+    """A year, of tables and topics, with all copies."""
+    between: float
+    """Megabytes a second from zone to zone, in the busiest minute."""
+
+
+def size(costs: Costs, given: Assumptions, sessions: float, zones: int) -> Size:
+    """For so many booked sessions a day, such that without any one of several zones no resource is fuller than it
+    should be. Each zone has a server of PostgreSQL and a broker; one that is alone keeps one copy of everything."""
+    life, of, full = given.life, demand(costs, given), given.use.full
+    commands = sessions * life.commands / 86_400 * given.use.peak
+    spare = zones / (zones - 1) if zones > 1 else 1.0
+
+    def copies(seconds: float) -> int:
+        """Processes of one core each, for so many seconds of work a command; as many in each zone."""
+        return zones * max(1, math.ceil(commands * seconds / full * spare / zones))
+
+    day = growth(costs, given, commands, 1.0)
+    topics = day.topics / given.topics.replicas
+    wire = costs.bytes["record on the broker's disk"] * life.events / life.commands
+    # Each replica gets the log. A record goes to the other brokers, and to a reader that is elsewhere, as most are.
+    crossing = (zones - 1) * (of.wal + wire) + (zones - 1) / zones * given.topics.readers * wire
+    return Size(
+        commands=commands,
+        apis=copies(of.api * max(life.consultation_commands, life.checkout_commands) / life.commands),
+        notifiers=copies(costs[MESSAGE].of("service") * life.messages / life.commands),
+        service_cores=commands * of.services / full * spare,
+        servers=zones,
+        postgres_cores=commands * of.postgres / full,
+        terabytes=YEAR * zones * (day.tables + topics) / 1000,
+        between=commands * crossing / MEGA,
+    )
 
 
 @dataclass(frozen=True)

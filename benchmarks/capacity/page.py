@@ -1,5 +1,6 @@
 """docs/capacity.md: what people wrote stays; the tables between the marks and the pictures are made anew."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from benchmarks.capacity.model import (
     demand,
     growth,
     sessions_a_day,
+    size,
 )
 from benchmarks.capacity.queues import Answer, answers, predicted
 from benchmarks.page import between
@@ -48,6 +50,7 @@ def tables(costs: Costs, given: Assumptions) -> dict[str, str]:
         "demand": _demand(costs, given),
         "copies": _table(["with two copies, of one's cost per operation", ""], costs.copies.items()),
         "ceilings": _ceilings(costs, given),
+        "sizing": _sizing(costs, given),
         "growth": _growth(costs, given),
         "changes": _changes(costs, given),
     }
@@ -122,6 +125,21 @@ def _growth(costs: Costs, given: Assumptions) -> str:
         rows.append([one.name, load, day.tables, day.log, day.topics, YEAR * day.tables / 1000, day.days_in_memory])
     head = ["at the load to plan for", "commands/s", "tables, GB a day", "log, GB a day", "topics, GB a day",
             "tables, TB a year", "days until the events' indexes fill their share of memory"]  # fmt: skip
+    return _table(head, rows)
+
+
+def _sizing(costs: Costs, given: Assumptions) -> str:
+    rows: list[Sequence[object]] = []
+    for sessions in given.zones.sizes:
+        for zones in (1, 3):
+            of = size(costs, given, sessions, zones)
+            where = "one zone" if zones == 1 else f"{zones} zones"
+            cores = f"{of.servers} × {_number(math.ceil(of.postgres_cores))}"
+            rows.append([f"{sessions:,}", where, of.commands, of.apis, of.notifiers, of.service_cores, cores,
+                         of.servers, of.terabytes, of.between if zones > 1 else ""])  # fmt: skip
+    head = ["booked sessions a day", "", "commands/s at the peak", "api processes a service", "notifiers",
+            "cores of services", "PostgreSQL, servers × cores", "brokers", "TB a year, all copies",
+            "MB/s between zones"]  # fmt: skip
     return _table(head, rows)
 
 

@@ -74,6 +74,20 @@ def test_ceiling__is_what_there_is_by_what_a_command_takes() -> None:
     assert apart["the write-ahead log's disk"] == pytest.approx(three.wal_megabytes * 1e6 / 10_000, rel=0.02)
 
 
+@pytest.mark.parametrize("sessions", model.assumptions().zones.sizes)
+def test_three_zones__carry_the_load_without_any_one_of_them(sessions: int) -> None:
+    given = model.assumptions()
+    one, three = (model.size(round_costs(), given, sessions, zones) for zones in (1, 3))
+    busiest = 0.001 * given.life.consultation_commands / given.life.commands  # seconds of an api process a command
+    assert one.apis >= one.commands * busiest / given.use.full
+    assert three.apis * 2 / 3 >= three.commands * busiest / given.use.full
+    assert three.apis % 3 == 0, "as many in each"
+    assert one.commands == three.commands
+    assert three.postgres_cores == pytest.approx(one.postgres_cores), "each server can be the primary alone"
+    assert (one.servers, three.servers) == (1, 3)
+    assert one.between == 0 < three.between
+
+
 def test_latency__rises_with_the_load_and_more_so_near_the_ceiling() -> None:
     given = model.assumptions()
     one = given.deployments[0]
