@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BROWSER := tests/e2e/test_gateway_in_a_browser.py tests/e2e/test_gateway_live.py
 STREAMS := tests/e2e/test_seed.py tests/e2e/test_consuming_page.py
 
-.PHONY: help setup demo up down test browser streams analytics analytics-test upgrade quick docs lint generate release bench pictures chaos clean
+.PHONY: help setup demo up down test browser streams analytics analytics-test upgrade machines quick docs lint generate release bench pictures chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -23,9 +23,9 @@ up: ## start the system and leave it running
 down: ## stop it
 	@./booking down
 
-test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, the streams', the upgrade, chaos and benchmarks run apart): what CI runs
+test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, the streams', the upgrade, lost machines, chaos and benchmarks run apart): what CI runs
 	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks --ignore tests/examples/test_analytics.py \
-		--ignore tests/upgrade/test_rolling_upgrade.py $(addprefix --ignore ,$(BROWSER) $(STREAMS))
+		--ignore tests/upgrade/test_rolling_upgrade.py --ignore tests/machines/test_failover.py $(addprefix --ignore ,$(BROWSER) $(STREAMS))
 
 browser: setup ## the gateway's pages in a real browser, which comes from npm
 	$(BIN)/pytest $(BROWSER)
@@ -41,6 +41,9 @@ analytics-test: setup ## the same in small, on a stack of its own: killed, a top
 
 upgrade: setup ## the release before and this one side by side under load: forwards, back, forwards again
 	$(BIN)/pytest tests/upgrade
+
+machines: setup ## three brokers and a PostgreSQL with a replica: two brokers and the primary are lost under load
+	$(BIN)/pytest tests/machines
 
 quick: setup ## lint and, beside it, the tests that need no server: within two minutes
 	@$(MAKE) --no-print-directory lint & lint=$$!; \

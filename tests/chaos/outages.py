@@ -54,6 +54,9 @@ class Steady(Story):
     The rig's other stories wait for Kafka within themselves, so that in an outage of it they would give no command.
     """
 
+    pause = (0.1, 0.5)
+    """Seconds, at least and at most, between one sale and the next."""
+
     def take(self, number: int) -> None:
         """People of one's own, so that times never collide."""
         self.member, self.practitioner = self.cast.members[number], self.cast.practitioners[number]
@@ -74,7 +77,7 @@ class Steady(Story):
             if sale := await self._buy():
                 await self._pay(sale)
             await self._move(self.held[0], self._slot())
-            await asyncio.sleep(self.chance.uniform(0.1, 0.5))
+            await asyncio.sleep(self.chance.uniform(*self.pause))
 
 
 def kafka_dead(seconds: float) -> Outage:
@@ -101,7 +104,7 @@ def postgres_killed(times: int) -> Outage:
             killed = time.monotonic()
             assert stack.kill("postgres", signal.SIGKILL)
             await _away(stack)
-            await _all_ready(stack)
+            await all_ready(stack)
             figures.recoveries.append(round(time.monotonic() - killed, 2))
             print(f"all ready {figures.recoveries[-1]} s after a kill", file=sys.stderr, flush=True)
 
@@ -178,7 +181,7 @@ async def _away(stack: Stack) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _all_ready(stack: Stack) -> None:
+async def all_ready(stack: Stack) -> None:
     async with asyncio.timeout(_PATIENCE_SECONDS), httpx2.AsyncClient(timeout=5.0, trust_env=False) as http:
         while not all([await _ready(http, stack, name) for name in SERVICES]):  # noqa: ASYNC110 - likewise
             await asyncio.sleep(_LOOK_SECONDS)

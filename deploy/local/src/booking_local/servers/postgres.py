@@ -132,6 +132,10 @@ class Postgres(Server):
         except psycopg.OperationalError:
             return False
 
+    def processes(self) -> list[int]:
+        """Those that work in its folder now: the server and what it started."""
+        return self._identity.working_in(self.data)
+
     def _initdb(self) -> None:
         """Marked until done, so that an initdb that was killed halfway is begun again, not taken for a database."""
         assert self._programs is not None

@@ -126,11 +126,19 @@ class Server(ABC):
 
     def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> Self:
         """Runs it and waits until it is ready. Raises Failure with the log's last lines."""
+        return self.launch(die_with_parent=die_with_parent).await_ready(timeout=timeout)
+
+    def launch(self, *, die_with_parent: bool = True) -> Self:
+        """Runs it and waits for nothing: one of several that get ready together. Raises Failure."""
         self.prepare()
         self._process = spawn(self.command(), die_with_parent=die_with_parent)
+        return self
+
+    def await_ready(self, *, timeout: float = 60) -> Self:
+        """Waits until what was launched is ready. Raises Failure with the log's last lines."""
         deadline = time.monotonic() + timeout
         while not self.is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise Failure(f"{self.name} didn't start: {last_lines(self.log)}")
             time.sleep(0.02)

@@ -1,8 +1,9 @@
 """Servers of your own that the settings name, used instead of those that the stack starts by itself.
 
 `BOOKING_POSTGRES_URL` is a superuser's address of a running PostgreSQL (`postgresql://postgres:...@host:5432/postgres`),
-`BOOKING_KAFKA_BOOTSTRAP` a running broker (`host:9092`). Neither is started, stopped or configured by the stack, which
-makes its own roles, databases and topics there.
+`BOOKING_KAFKA_BOOTSTRAP` a running broker (`host:9092`). Several machines are given as libpq and Kafka have them:
+`...@one:5432,two:5432/postgres?target_session_attrs=read-write`, `one:9092,two:9092`. None is started, stopped or
+configured by the stack, which makes its own roles, databases and topics there.
 """
 
 import os
@@ -24,7 +25,12 @@ class External:
 
     @property
     def postgres(self) -> str | None:
-        return None if self.postgres_url is None else _address(urlsplit(self.postgres_url).netloc, 5432)
+        """Host and port, and behind a `?` what else libpq is told: services are told the same."""
+        if self.postgres_url is None:
+            return None
+        parts = urlsplit(self.postgres_url)
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        return ",".join(_address(host, 5432) for host in hosts) + (f"?{parts.query}" if parts.query else "")
 
     def check(self) -> None:
         """Raises Failure with a sentence when one of them doesn't answer, or doesn't let us in."""
@@ -46,8 +52,7 @@ def from_environment() -> External:
     return External(url, kafka)
 
 
-def _address(netloc: str, usual_port: int) -> str:
-    host = netloc.rpartition("@")[2]
+def _address(host: str, usual_port: int) -> str:
     return host if host.rpartition(":")[2].isdigit() else f"{host}:{usual_port}"
 
 

@@ -43,7 +43,7 @@ class Stack:
     secrets: Secrets
     ports: Mapping[str, int]
     postgres: str
-    """Host and port of the PostgreSQL, ours or a given one."""
+    """Host and port of the PostgreSQL, ours or a given one: that may be several hosts, and parameters behind a `?`."""
     kafka: str
     """Likewise of the broker."""
 

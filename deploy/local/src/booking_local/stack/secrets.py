@@ -55,9 +55,11 @@ class Secrets:
         }
 
     def database_url(self, host: str, name: str, role: str) -> str:
-        """One service's database, as `owner` or `app`."""
+        """One service's database, as `owner` or `app`. `host`: host and port, several of them with commas between;
+        what libpq shall know besides behind a `?`."""
         user = f"{name}_{role}"
-        return f"postgresql://{user}:{self.postgres_roles[user]}@{host}/{name}"
+        hosts, mark, parameters = host.partition("?")
+        return f"postgresql://{user}:{self.postgres_roles[user]}@{hosts}/{name}{mark}{parameters}"
 
 
 def load_or_make(layout: Layout, issuer: str | None = None) -> Secrets:
