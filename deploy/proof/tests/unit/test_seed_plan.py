@@ -240,6 +240,15 @@ def test_agenda__gives_no_time_twice():
     assert all(slot.starts_at > UNTIL for slot in slots)
 
 
+def test_agenda__that_is_full_for_long_is_told_so():
+    made = Platform(size(1))
+    one, agenda, random = made.practitioners[0].person.id, Agenda(), Random(1)
+    month = 30 * 24 * 60
+    with pytest.raises(NoTimeError, match="no time for 300 days"):
+        for _ in range(12):
+            agenda.take([one], month, UNTIL, "Asia/Jakarta", random)
+
+
 def test_impossible_story__is_refused_by_the_decider():
     story = next(Platform(size(1)).stories())
     story.steps = story.steps[1:] or [story.steps[0]]
