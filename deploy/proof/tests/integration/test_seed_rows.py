@@ -45,6 +45,13 @@ async def events_of(conn: psycopg.AsyncConnection[Any]) -> list[Any]:
     return await (await conn.execute(query)).fetchall()
 
 
+async def by_the_clock_of_now(conn: psycopg.AsyncConnection[Any]) -> int:
+    """Events and their marks whose times are those of the writing: readers load by them, and lags are counted so."""
+    query = """SELECT count(*) FROM events e JOIN outbox o USING (position)
+               WHERE e.recorded_at <> e.occurred_at OR o.created_at <> e.occurred_at"""
+    return (await (await conn.execute(query)).fetchall())[0][0]
+
+
 async def connected(fresh_database: Any) -> dict[str, psycopg.AsyncConnection[Any]]:
     urls = {service: fresh_database(service).owner_url for service in OWN}
     return {s: await psycopg.AsyncConnection.connect(url, autocommit=True) for s, url in urls.items()}
@@ -79,6 +86,7 @@ async def test_bulk__is_what_the_commands_leave(fresh_database):
 
         for service, tables in OWN.items():
             assert await events_of(bulk[service]) == await events_of(one_by_one[service])
+            assert await by_the_clock_of_now(bulk[service]) == 0, "recorded and marked when it happened"
             for table in tables:
                 expected = await rows_of(one_by_one[service], table)
                 assert expected, f"{table}: the stories fill each"

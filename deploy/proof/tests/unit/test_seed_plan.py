@@ -156,9 +156,16 @@ def test_purchases__follow_the_week_the_day_and_a_trend():
 
 
 def test_practitioners__are_not_asked_for_alike():
-    _, streams, _ = platform(size())
-    load = Counter(each.sale.state.sale.practitioner_id for each in streams).most_common()
-    assert load[0][1] > 3 * load[-1][1]
+    """Not even those who offer the same."""
+    made, streams, _ = platform(size())
+    load = Counter(each.sale.state.sale.practitioner_id for each in streams)
+    alike = defaultdict(list)
+    for one in made.practitioners:
+        if one.active:
+            alike[one.tiers].append(load[one.person.id])
+    several = [loads for loads in alike.values() if len(loads) >= 5]
+    assert len(several) >= 2
+    assert all(max(loads) > 4 * min(loads) for loads in several)
 
 
 def test_delays__are_those_of_people():
@@ -207,7 +214,7 @@ def test_messages__are_told_as_the_notifier_tells_them():
         assert gone is None or one.changed_at < gone
     sent = [one.sent_at - max(one.planned.due_at, one.queued_at) for one in messages if one.sent_at]
     assert timedelta(0) < min(sent) < middle(sent) < timedelta(seconds=10)
-    assert max(sent) > timedelta(minutes=5), "a provider was down at times"
+    assert sum(one > timedelta(minutes=30) for one in sent) >= 5, "a provider was down at times"
 
 
 def test_people__are_fictional():
@@ -243,10 +250,13 @@ def test_agenda__gives_no_time_twice():
 def test_agenda__that_is_full_for_long_is_told_so():
     made = Platform(size(1))
     one, agenda, random = made.practitioners[0].person.id, Agenda(), Random(1)
-    month = 30 * 24 * 60
-    with pytest.raises(NoTimeError, match="no time for 300 days"):
+
+    def months() -> None:
         for _ in range(12):
-            agenda.take([one], month, UNTIL, "Asia/Jakarta", random)
+            agenda.take([one], 30 * 24 * 60, UNTIL, "Asia/Jakarta", random)
+
+    with pytest.raises(NoTimeError, match="no time for 300 days"):
+        months()
 
 
 def test_impossible_story__is_refused_by_the_decider():
