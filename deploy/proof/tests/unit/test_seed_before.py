@@ -48,11 +48,15 @@ def test_another_seed__is_told_beside_it(layout: Layout):
     another = replace(TOLD, seed=2, purchases=30)
     assert alike(layout, another, whenever=True) == another
     keep(layout, another)
-    assert alike(layout, another, whenever=True) == another
-    assert alike(layout, TOLD, whenever=True) == TOLD
+    for one in (another, TOLD):
+        assert alike(layout, replace(one, until=one.until + timedelta(hours=3)), whenever=True) == one
 
 
 def test_forgotten__may_be_told_otherwise(layout: Layout):
+    another = replace(TOLD, seed=2)
+    keep(layout, another)
     forget(layout, TOLD)
     other = replace(TOLD, purchases=30)
     assert alike(layout, other, whenever=True) == other
+    with pytest.raises(Failure):
+        alike(layout, replace(another, purchases=30), whenever=True)
