@@ -61,3 +61,32 @@ async def test_audit__who_switched_everything_off_misses_nothing(notifier, fresh
     section = await audit_messages(running.owner_url, [owner])
     assert section.proven
     assert section.counts["by choice of none"] == 1
+
+
+@pytest.mark.parametrize("present", ["true, true", "NULL, NULL"], ids=["switched on again", "erased since"])
+async def test_audit__what_came_while_everything_was_off_is_no_difference_later(notifier, fresh_database, present):
+    """N2, E4: the choice of then is not kept; one that is as it was then hides nothing."""
+    case, running = Case(), await notifier(sending=False)
+    owner = fresh_database("checkout").owner_url
+    sale = [case.created(), case.assigned(), case.paid()]
+    await running.execute_as_owner("INSERT INTO preference VALUES (%s, false, false, 1)", case.member)
+    await store(owner, "transaction", sale)
+    await running.tell(*sale)
+    await running.execute_as_owner(
+        f"UPDATE preference SET (email, whatsapp) = ROW ({present}), version = 2, updated_at = now()"
+    )
+    section = await audit_messages(running.owner_url, [owner])
+    assert section.proven, section.differences
+    assert (section.counts["by choice of none"], section.counts["before another choice"]) == (0, 1)
+
+
+async def test_audit__what_is_missing_since_the_present_choice_is_a_difference(notifier, fresh_database):
+    case, running = Case(), await notifier(sending=False)
+    owner = fresh_database("checkout").owner_url
+    sale = [case.created(), case.assigned(), case.paid()]
+    await running.execute_as_owner(
+        "INSERT INTO preference VALUES (%s, true, true, 2, now() - interval '1 day')", case.member
+    )
+    await store(owner, "transaction", sale)  # and the notifier was never told
+    section = await audit_messages(running.owner_url, [owner])
+    assert [one.what.split(" has no ")[1].split(" to ")[0] for one in section.differences] == ["transaction_paid"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -122,8 +122,25 @@ _LATE = """
 _HOW_MANY_LATE = f"SELECT count(*) {_LATE}"
 _WHICH_LATE = f"SELECT id, template, channel, due_at {_LATE} ORDER BY due_at, id LIMIT {LISTED}"
 _STATES = "SELECT state, count(*) FROM notification GROUP BY state ORDER BY state"
-# Who switched every channel off gets no row: the present choice is the only one that is known.
-_SILENT = "SELECT person_id::text FROM preference WHERE NOT email AND NOT whatsapp"
+# Who switched every channel off gets no row. Only the present choice is kept, and since when (an erasure empties it):
+# what happened after it was made by it, and of what happened before nobody knows the choice any more.
+_CHOSEN = """
+    SELECT person_id::text, NOT email AND NOT whatsapp AS silent, version > 1 AS changed, updated_at FROM preference
+    WHERE (NOT email AND NOT whatsapp) OR version > 1"""
+
+
+class _Chosen(NamedTuple):
+    """Somebody whose choice may be why there is no message."""
+
+    silent: bool | None
+    changed: bool
+    since: datetime
+
+    def explains(self, occurred_at: datetime) -> str | None:
+        """What it is counted as that an event of then has no message; None where that is a difference."""
+        if self.silent:
+            return "by choice of none"
+        return "before another choice" if self.changed and occurred_at <= self.since else None
 
 
 class _Stored(NamedTuple):
@@ -139,13 +156,16 @@ class _Stored(NamedTuple):
 
 async def audit_messages(notifier_url: str, owner_urls: Sequence[str]) -> Section:
     """Compare what all stored events ask for with the ledger."""
-    section = Section("messages asked for = ledger", {"asked for": 0, "by choice of none": 0})
+    section = Section(
+        "messages asked for = ledger", {"asked for": 0, "by choice of none": 0, "before another choice": 0}
+    )
     async with await psycopg.AsyncConnection.connect(notifier_url, autocommit=True) as ledger:
-        silent = {person for (person,) in await (await ledger.execute(_SILENT)).fetchall()}
+        rows = await (await ledger.execute(_CHOSEN)).fetchall()
+        chosen = {person: _Chosen(*row) for person, *row in rows}
         causes = 0
         for url in owner_urls:
             async for batch in _stored(url):
-                causes += await _compare(ledger, batch, silent, section)
+                causes += await _compare(ledger, batch, chosen, section)
         row: Any = await (await ledger.execute("SELECT count(DISTINCT cause_event_id) FROM notification")).fetchone()
         if row[0] > causes:
             section.differ("I11", f"{row[0] - causes} causes in the ledger are no stored events", _REMEDY)
@@ -172,7 +192,7 @@ async def _stored(url: str) -> AsyncIterator[list[_Stored]]:
 
 
 async def _compare(
-    ledger: psycopg.AsyncConnection[Any], batch: Sequence[_Stored], silent: set[str], section: Section
+    ledger: psycopg.AsyncConnection[Any], batch: Sequence[_Stored], chosen: Mapping[str, _Chosen], section: Section
 ) -> int:
     """Compare one batch; return how many of its events the ledger knows."""
     cursor = await ledger.execute(_LEDGER, [[stored.id for stored in batch]])
@@ -187,8 +207,9 @@ async def _compare(
                     what = f"{wanted.template} to {wanted.recipient_id} is due at {due_at}, not {wanted.due_at}"
                     section.differ("I11", f"{stored.type} {stored.id}: {what}", _REMEDY)
                 continue
-            if wanted.recipient_id in silent:
-                section.counts["by choice of none"] += 1
+            choice = chosen.get(wanted.recipient_id)
+            if choice is not None and (why := choice.explains(stored.occurred_at)):
+                section.counts[why] += 1
             else:
                 section.differ(
                     "I11", f"{stored.type} {stored.id} has no {wanted.template} to {wanted.recipient_id}", _REMEDY
