@@ -4,9 +4,10 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 BROWSER := tests/e2e/test_gateway_in_a_browser.py tests/e2e/test_gateway_live.py
+SECURE := tests/e2e/test_secure.py
 STREAMS := tests/e2e/test_seed.py tests/e2e/test_consuming_page.py
 
-.PHONY: help setup demo up down test browser streams analytics analytics-test upgrade machines quick docs lint generate release bench pictures chaos clean
+.PHONY: help setup demo up down test browser streams secure analytics analytics-test upgrade machines quick docs lint generate release bench pictures chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -23,15 +24,18 @@ up: ## start the system and leave it running
 down: ## stop it
 	@./booking down
 
-test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, the streams', the upgrade, lost machines, chaos and benchmarks run apart): what CI runs
+test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, the streams', the secured, the upgrade, lost machines, chaos and benchmarks run apart): what CI runs
 	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks --ignore tests/examples/test_analytics.py \
-		--ignore tests/upgrade/test_rolling_upgrade.py --ignore tests/machines/test_failover.py $(addprefix --ignore ,$(BROWSER) $(STREAMS))
+		--ignore tests/upgrade/test_rolling_upgrade.py --ignore tests/machines/test_failover.py $(addprefix --ignore ,$(BROWSER) $(STREAMS) $(SECURE))
 
 browser: setup ## the gateway's pages in a real browser, which comes from npm
 	$(BIN)/pytest $(BROWSER)
 
 streams: setup ## what a data team meets: docs/consuming.md block by block, and a seed with every type of event
 	$(BIN)/pytest $(STREAMS)
+
+secure: setup ## the whole flow on a stack with TLS, passwords and permissions
+	$(BIN)/pytest $(SECURE)
 
 analytics: setup ## the example of a data team on the running stack: from the topics to a report in .booking-lake
 	examples/analytics/run

@@ -236,9 +236,9 @@ def booking(*words: str, state: Path, timeout: float = 400.0) -> subprocess.Comp
 
 
 @contextmanager
-def local_stack(state: Path) -> Iterator[None]:
+def local_stack(state: Path, *options: str) -> Iterator[None]:
     """Have a stack of one's own for the length of a block; always brought down, and its logs named when it fails."""
-    up = booking("up", "--detach", state=state)
+    up = booking("up", "--detach", *options, state=state)
     try:
         assert up.returncode == 0, f"booking up: {up.stdout}\n{up.stderr}"
         yield

@@ -57,7 +57,7 @@ def tail(
     endpoints = control.endpoints(layout_of(state))
 
     async def run() -> None:
-        async for record in _records(endpoints["kafka"], topic or [""], since, follow=follow):
+        async for record in _records(control.brokers(endpoints), topic or [""], since, follow=follow):
             if key is None or record["key"] == key:
                 print(json.dumps(record) if as_json else _published(record), flush=True)
 

@@ -17,30 +17,42 @@ from booking_local.layout import Layout
 from booking_local.stack import control, secrets
 from booking_local.stack.secrets import DATABASES
 
+ABOVE = ("access", "republish", "restore")
+
 
 def operate(context: typer.Context, state: State = None) -> None:
     """A command of `booking-ops`, on this stack: `--help` shows its own."""
     command, words = str(context.info_name), context.args
     layout = layout_of(state)
-    known = {} if {"--help", "-h"} & set(words) else settings(layout)
+    known = {} if {"--help", "-h"} & set(words) else settings(layout, command)
     done = subprocess.run(
         [sys.executable, "-m", "booking_ops", command, *words], env={**os.environ, **known}, check=False
     )
     raise typer.Exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)
 
 
-def settings(layout: Layout) -> dict[str, str]:
-    """What `booking-ops` must know of a stack that is up. Failure when it isn't."""
+def settings(layout: Layout, command: str = "") -> dict[str, str]:
+    """What `booking-ops` must know of a stack that is up. Failure when it isn't. What makes roles and permissions, or
+    writes topics for their owners, comes as who may do everything; the rest, to a secured broker, as the operator."""
     endpoints = control.endpoints(layout)
     known = {f"{name.upper()}_DATABASE_URL": endpoints["postgres"][name] for name in DATABASES}
     known |= {f"{name.upper()}_URL": endpoints[name] for name in DATABASES}
+    as_operator = "kafka_operator" in endpoints and command not in ABOVE
+    if command == "access":
+        known |= {f"{name.upper()}_DATABASE_URL": _as_superuser(layout, endpoints, name) for name in DATABASES}
     return {
         **known,
-        "KAFKA_BOOTSTRAP": endpoints["kafka"],
+        **endpoints["kafka_operator" if as_operator else "kafka_admin"],
         "TOPIC_PREFIX": "",
         "OPERATOR_TOKEN": token(layout),
         "SECRETS_DIR": "",
     }
+
+
+def _as_superuser(layout: Layout, endpoints: dict[str, Any], name: str) -> str:
+    password = secrets.load(layout).postgres_superuser
+    server = endpoints["postgres"][name].rpartition("@")[2]
+    return os.environ.get("BOOKING_POSTGRES_URL") or f"postgresql://postgres:{password}@{server}"
 
 
 def token(layout: Layout) -> str:

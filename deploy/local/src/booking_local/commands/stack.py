@@ -38,17 +38,26 @@ _ADDRESSES = (
 
 
 def up(
+    *,
     state: State = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when every service is ready.")] = False,
     port_base: Annotated[int | None, typer.Option(help="Use the ports from this one on.")] = None,
     split: Annotated[bool, typer.Option("--split", help="Run api and worker of each service apart.")] = False,
+    secure: Annotated[
+        bool,
+        typer.Option("--secure", help="Kafka with TLS, a password for each program, and the catalogue's permissions."),
+    ] = False,
     services: Annotated[bool, typer.Option(help="Start the services, not only servers and stand-ins.")] = True,
 ) -> None:
     """Start the whole system here: PostgreSQL, Kafka, the services, and stand-ins for the outside. No Docker.
 
     Ctrl-C or `booking down` stops everything and loses nothing.
     """
-    flags = [*(["--split"] if split else []), *([] if services else ["--without-services"])]
+    flags = [
+        *(["--split"] if split else []),
+        *(["--secure"] if secure else []),
+        *([] if services else ["--without-services"]),
+    ]
     ensure_up(layout_of(state), detach=detach, port_base=port_base, flags=flags)
 
 
@@ -168,7 +177,7 @@ async def _ready(known: dict[str, Any], ports: dict[str, int], program: str) -> 
     if program == "postgres":
         return await _logs_in(known["postgres"]["checkout"])
     if program == "kafka":
-        return await asyncio.to_thread(kafka.answers, known["kafka"])
+        return await asyncio.to_thread(kafka.answers, control.brokers(known))
     return await ask(ports[program.removesuffix("-api").removesuffix("-all")], "/readyz", seconds=3) == 200
 
 

@@ -22,9 +22,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from booking_contracts.brokers import Brokers, Mechanism, Security, security_of
+from booking_contracts.brokers import Brokers, KafkaAccess, Mechanism, Security, security_of
 from booking_local.failure import Failure
 from booking_local.servers import jars, ports
 from booking_local.servers.certificates import Certificates
@@ -139,8 +137,11 @@ class Kafka(Server):
 
     def as_user(self, name: str, password: str, mechanism: Mechanism = "SCRAM-SHA-512") -> Brokers:
         """A secured broker's address for who comes with a password."""
-        security = Security("SASL_SSL", mechanism, name, SecretStr(password), self.certificates.ca)
-        return Brokers(self.bootstrap, security)
+        told = {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": mechanism, "USERNAME": name, "PASSWORD": password}
+        told |= {"CA_FILE": str(self.certificates.ca)}
+        return Brokers(
+            self.bootstrap, KafkaAccess.of({f"KAFKA_{word}": value for word, value in told.items()}).security
+        )
 
     def prepare(self) -> None:
         """Fetches the jars if needed and writes the configuration; a new folder gets its identity. Raises Failure."""

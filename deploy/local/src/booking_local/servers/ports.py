@@ -30,6 +30,7 @@ NAMES = (
     "notifier-worker",
     "calendar-worker",
     "gateway",
+    "kafka-admin",
 )
 _LOWEST = 1024
 _FIRST, _LAST = 20_000, 32_000

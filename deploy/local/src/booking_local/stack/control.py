@@ -8,11 +8,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from booking_contracts.brokers import Brokers, KafkaAccess
 from booking_local.failure import DISK_FULL, Failure
 from booking_local.layout import Layout, replace
 from booking_local.servers import process
@@ -159,6 +160,12 @@ def endpoints(layout: Layout) -> dict[str, Any]:
         raise
     except ValueError:
         raise Failure(f"{layout.endpoints} can't be read: run `booking down`, then `booking up --detach`.") from None
+
+
+def brokers(endpoints: Mapping[str, Any]) -> Brokers:
+    """The stack's broker, as who looks after it gets there."""
+    known = endpoints["kafka_admin"]
+    return Brokers(known["KAFKA_BOOTSTRAP"], KafkaAccess.of(known).security)
 
 
 def _rotate(logs: Path) -> None:

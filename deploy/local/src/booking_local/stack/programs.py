@@ -10,9 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from booking_contracts.brokers import Brokers
 from booking_local.layout import Layout, tools_folder
 from booking_local.servers.process import MARK, Command
-from booking_local.stack.secrets import AUDIENCE, DATABASES, Secrets
+from booking_local.stack.secrets import AUDIENCE, DATABASES, PRINCIPALS, Secrets
 
 MODULES = {
     "checkout": "checkout",
@@ -46,10 +47,39 @@ class Stack:
     """Host and port of the PostgreSQL, ours or a given one: that may be several hosts, and parameters behind a `?`."""
     kafka: str
     """Likewise of the broker."""
+    ca: Path | None = None
+    """The CA of a secured broker; None for one that asks nobody who comes."""
+    administrator: Brokers | None = None
+    """Its address for who may do everything there; of one that asks nobody, None: it is `kafka`."""
 
     def url(self, name: str) -> str:
         """The HTTP address of a service or stand-in."""
         return f"http://127.0.0.1:{self.ports[name]}"
+
+    def kafka_settings(self, principal: str) -> dict[str, str]:
+        """How a program gets to the broker."""
+        if self.ca is None:
+            return {"KAFKA_BOOTSTRAP": self.kafka}
+        return {
+            "KAFKA_BOOTSTRAP": self.kafka,
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_USERNAME": principal,
+            "KAFKA_PASSWORD": self.secrets.kafka_users[principal],
+            "KAFKA_CA_FILE": str(self.ca),
+        }
+
+    def kafka_admin(self) -> dict[str, str]:
+        """How who looks after the broker gets there."""
+        if self.administrator is None:
+            return {"KAFKA_BOOTSTRAP": self.kafka}
+        of = self.administrator.security
+        return {
+            "KAFKA_BOOTSTRAP": str(self.administrator),
+            "KAFKA_SECURITY_PROTOCOL": of.protocol,
+            "KAFKA_CA_FILE": str(of.ca_file),
+            "KAFKA_CERTIFICATE_FILE": str(of.certificate_file),
+            "KAFKA_KEY_FILE": str(of.key_file),
+        }
 
     def database_url(self, name: str, role: str) -> str:
         """One service's database, as `owner` or `app`."""
@@ -77,7 +107,7 @@ def service_settings(stack: Stack, name: str, *, migrating: bool = False) -> dic
     shared = {
         "DATABASE_URL": stack.database_url(name, "app"),
         **({"DATABASE_OWNER_URL": stack.database_url(name, "owner")} if migrating else {}),
-        "KAFKA_BOOTSTRAP": stack.kafka,
+        **stack.kafka_settings(PRINCIPALS[name]),
         "TOPIC_PREFIX": "",
         "HTTP_HOST": "127.0.0.1",
         "JWT_ISSUER": secrets.issuer,
@@ -159,7 +189,7 @@ def gateway(stack: Stack) -> Program:
         "OIDC_ISSUER": stack.secrets.issuer,
         "OIDC_CLIENT_ID": "booking-web",
         "SESSION_SECRET": stack.secrets.session_secret,
-        "KAFKA_BOOTSTRAP": stack.kafka,
+        **stack.kafka_settings(PRINCIPALS["gateway"]),
         "ASSETS_FOLDER": str(tools_folder() / "gateway-assets"),
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(stack.ports["gateway"]),
@@ -202,6 +232,8 @@ def endpoints(stack: Stack, running: dict[str, int], wanted: list[str]) -> dict[
     return {
         "postgres": {name: stack.database_url(name, "owner") for name in DATABASES},
         "kafka": stack.kafka,
+        "kafka_admin": stack.kafka_admin(),
+        **({} if stack.ca is None else {"kafka_operator": stack.kafka_settings("operator")}),
         **{name: stack.url(name) for name in (*DATABASES, *STANDINS, "gateway")},
         "smtp": f"127.0.0.1:{stack.ports['smtp']}",
         "processes": [{"name": name, "pid": pid} for name, pid in running.items()],

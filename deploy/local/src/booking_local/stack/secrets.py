@@ -7,6 +7,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from booking_contracts.access import principals
 from booking_local.failure import Failure
 from booking_local.layout import Layout, replace_private
 
@@ -14,6 +15,8 @@ ISSUER = "https://identity.booking.local"
 """Of a stack that has not been up yet; then it is the identity provider's address, where clients look for it."""
 AUDIENCE = "booking"
 DATABASES = ("checkout", "consultation", "notifier", "calendar")
+PRINCIPALS = {**{name: name for name in DATABASES}, "calendar": "calendar-projector", "gateway": "gateway"}
+"""Who each program is at a secured broker."""
 
 
 def _word() -> str:
@@ -30,6 +33,7 @@ class Secrets:
     postgres_roles: dict[str, str] = field(
         default_factory=lambda: {f"{name}_{role}": _word() for name in DATABASES for role in ("owner", "app")}
     )
+    kafka_users: dict[str, str] = field(default_factory=lambda: {name: _word() for name in principals()})
     manual_secret: str = field(default_factory=_word)
     midtrans_server_key: str = field(default_factory=lambda: f"SB-Mid-server-{_word()}")
     whatsapp_token: str = field(default_factory=_word)

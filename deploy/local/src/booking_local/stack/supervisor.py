@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
+from booking_contracts.brokers import Brokers
 from booking_local.failure import DISK_FULL, Failure, first_cause
 from booking_local.layout import Layout, replace_private
 from booking_local.servers import ports, process
@@ -43,7 +44,9 @@ Result = TypeVar("Result")
 class Supervisor:
     """Starts, watches and stops everything of one state folder."""
 
-    def __init__(self, layout: Layout, progress: Progress, *, port_base: int | None, modes: tuple[str, ...]) -> None:
+    def __init__(
+        self, layout: Layout, progress: Progress, *, port_base: int | None, modes: tuple[str, ...], secure: bool = False
+    ) -> None:
         self.layout = layout
         self.progress = progress
         self._external = from_environment()
@@ -51,14 +54,17 @@ class Supervisor:
         postgres = self._external.postgres or f"127.0.0.1:{chosen['postgres']}"
         kafka = self._external.kafka or f"127.0.0.1:{chosen['kafka']}"
         made = secrets.load_or_make(layout, issuer=f"http://127.0.0.1:{chosen['identity']}")
-        self.stack = programs.Stack(layout, made, chosen, postgres, kafka)
+        if secure and self._external.kafka is not None:
+            raise Failure("--secure is of the stack's own broker: BOOKING_KAFKA_BOOTSTRAP names another, unset it.")
+        kafka_ports = {"port": chosen["kafka"], "controller_port": chosen["kafka-controller"]}
+        self._kafka = Kafka(layout.folder / "kafka", **kafka_ports, admin_port=chosen["kafka-admin"], secured=secure)
+        self._kafka.log = layout.log_of("kafka")
+        self._kafka.more = layout.kafka_properties
+        administrator, ca = (self._kafka.admin, self._kafka.certificates.ca) if secure else (None, None)
+        self.stack = programs.Stack(layout, made, chosen, postgres, kafka, ca, administrator)
         password = self.stack.secrets.postgres_superuser
         self._postgres = Postgres(layout.folder / "postgres", port=chosen["postgres"], password=password)
         self._postgres.log = layout.log_of("postgres")
-        kafka_folder = layout.folder / "kafka"
-        self._kafka = Kafka(kafka_folder, port=chosen["kafka"], controller_port=chosen["kafka-controller"])
-        self._kafka.log = layout.log_of("kafka")
-        self._kafka.more = layout.kafka_properties
         self._modes = modes
         self._forks = ForkServer()
         self._children: list[Child] = []
@@ -107,10 +113,10 @@ class Supervisor:
             kafka = together.create_task(self._start_kafka())
             for name in programs.STANDINS:
                 together.create_task(self._start_program(partial(programs.standin, self.stack, name)))
-            together.create_task(self._create_topics(kafka))
+            let_in = together.create_task(self._create_topics(kafka))
             if self._modes:
-                together.create_task(self._start_services(postgres))
-                together.create_task(self._start_program(partial(programs.gateway, self.stack)))
+                together.create_task(self._start_services(postgres, let_in))
+                together.create_task(self._start_gateway(let_in))
 
     async def _start_postgres(self) -> None:
         external, passwords = self._external.postgres_url, self.stack.secrets.postgres_roles
@@ -137,14 +143,25 @@ class Supervisor:
         from booking_contracts.admin import create_topics  # imported while Kafka starts
 
         await kafka
-        await create_topics(self.stack.kafka)
+        administrator = self.stack.administrator
+        if administrator is None:
+            await create_topics(self.stack.kafka)
+        else:
+            await asyncio.gather(create_topics(administrator), let_in(administrator, self.stack.secrets.kafka_users))
         self.progress.step(self.layout, "topics")
 
-    async def _start_services(self, postgres: asyncio.Task[None]) -> None:
+    async def _start_gateway(self, let_in: asyncio.Task[None]) -> None:
+        if self.stack.administrator is not None:
+            await let_in
+        await self._start_program(partial(programs.gateway, self.stack))
+
+    async def _start_services(self, postgres: asyncio.Task[None], let_in: asyncio.Task[None]) -> None:
         await postgres
         unknown = self._external.postgres_url is not None
         migrated = await databases.migrate(self.stack, self._forks.launch, unknown=unknown)
         self.progress.step(self.layout, f"migrations ({', '.join(migrated) or 'none new'})")
+        if self.stack.administrator is not None:
+            await let_in  # who is refused tries again, but not at once
         async with asyncio.TaskGroup() as together:
             for name in secrets.DATABASES:
                 for mode in self._modes:
@@ -223,6 +240,17 @@ class Supervisor:
         replace_private(self.layout.endpoints, json.dumps(content, indent=1))
 
 
+async def let_in(administrator: Brokers, users: dict[str, str]) -> None:
+    """The catalogue's permissions and no others at a secured broker, and a password for each of its principals."""
+    from booking_contracts.acls import acl_drift, change_acls, scram_users, set_password
+
+    drift = await acl_drift(administrator)
+    await change_acls(administrator, add=drift.missing, remove=drift.extra)
+    there = await scram_users(administrator)
+    missing = users.keys() - there.keys()
+    await asyncio.gather(*(set_password(administrator, name, users[name]) for name in missing))
+
+
 def _in_thread(blocking: Callable[[], Result]) -> Callable[[], Awaitable[Result]]:
     return partial(asyncio.to_thread, blocking)
 
@@ -233,6 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port-base", type=int)
     parser.add_argument("--split", action="store_true")
+    parser.add_argument("--secure", action="store_true")
     parser.add_argument("--without-services", action="store_true")
     parser.add_argument("--until-stdin-ends", action="store_true")
     options = parser.parse_args(arguments)
@@ -246,7 +275,7 @@ def main(arguments: list[str] | None = None) -> int:
     progress.write(layout)
     try:
         process.end(process.leftovers(layout), seconds=10)
-        supervisor = Supervisor(layout, progress, port_base=options.port_base, modes=modes)
+        supervisor = Supervisor(layout, progress, port_base=options.port_base, modes=modes, secure=options.secure)
         asyncio.run(supervisor.run(watch_stdin=options.until_stdin_ends))
     except BaseException as broken:  # noqa: BLE001  (whatever it is: `booking up` waits for a sentence)
         progress.phase, progress.message = "failed", failed_start(broken, layout)

@@ -8,6 +8,7 @@ from typing import Any
 
 from booking_contracts.topics import Topic
 from booking_local.failure import Failure
+from booking_local.stack.control import brokers
 from booking_proof.demo.output import Output
 from booking_proof.demo.people import PRODUCT, PRODUCT_ID, ZONE, Cast, Person, profile
 from booking_proof.demo.system import EVER_DATED, STORES, Answer, System, count_ids, opened
@@ -215,7 +216,7 @@ class Flow:
             stored = (await self.system.query(database, "SELECT count(*) AS n FROM events"))[0]["n"]
 
             async def in_kafka(topics: tuple[Topic, ...] = topics, stored: int = stored) -> tuple[int, int] | None:
-                distinct, records = await count_ids(self.system.endpoints["kafka"], topics)
+                distinct, records = await count_ids(brokers(self.system.endpoints), topics)
                 return (distinct, records) if distinct >= stored else None
 
             distinct, records = await self.system.until(f"all {stored} events of {database} in Kafka", in_kafka)

@@ -17,6 +17,7 @@ from booking_contracts.brokers import client_options
 from booking_contracts.deadlines import connected
 from booking_contracts.topics import ERASURES, SESSIONS, TOPICS, TRANSACTIONS, Topic
 from booking_local.failure import Failure
+from booking_local.stack.control import brokers
 from booking_ops.audit.topics import read_topic
 from booking_proof.demo.people import Person
 
@@ -74,7 +75,7 @@ async def opened(endpoints: dict[str, Any]) -> AsyncGenerator["System"]:
             )
             stores[name] = await stack.enter_async_context(await connecting)
         consumer = AIOKafkaConsumer(
-            **client_options(endpoints["kafka"]), enable_auto_commit=False, fetch_max_wait_ms=100
+            **client_options(brokers(endpoints)), enable_auto_commit=False, fetch_max_wait_ms=100
         )
         await stack.enter_async_context(connected(consumer))
         partitions = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]

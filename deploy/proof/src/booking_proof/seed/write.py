@@ -40,6 +40,7 @@ from booking_contracts.topics import (
     TRANSACTIONS,
     Topic,
 )
+from booking_local.stack.control import brokers
 from booking_ops.audit.consumers import READERS
 from booking_outbox import Outgoing, Publisher
 from booking_people.copies import People
@@ -100,9 +101,10 @@ class Databases:
                 stack.push_async_callback(conn.close)  # whatever it is at: of what broke off nothing is committed
                 conns[name] = conn
                 await conn.execute("SET synchronous_commit = off")  # who is cut off tells it again
-            publisher = await Publisher.start(endpoints["kafka"], deadline=60)
+            broker = brokers(endpoints)
+            publisher = await Publisher.start(broker, deadline=60)
             stack.push_async_callback(publisher.stop)
-            made = cls(conns, publisher, endpoints["kafka"])
+            made = cls(conns, publisher, broker)
             made._stack = stack.pop_all()
             return made
 
