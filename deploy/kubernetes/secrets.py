@@ -49,7 +49,7 @@ def contents(name: str, values: Mapping[str, str]) -> dict[str, dict[str, str]]:
         return _ADDRESS.format(name=name, role=role, password=values[f"{role}_password"])
 
     return {
-        f"{name}-app": {"database_url": address("app"), **app},
+        f"{name}-app": {"database_url": address("app"), "database_direct_url": address("app"), **app},
         f"{name}-owner": {"database_owner_url": address("owner")},
         f"{name}-db-app": {"username": f"{name}_app", "password": values["app_password"]},
         f"{name}-db-owner": {"username": f"{name}_owner", "password": values["owner_password"]},

@@ -45,6 +45,7 @@ def write_secret_files(layout: Layout, secrets: Secrets) -> None:
     }
     for name in DATABASES:
         own[name]["DATABASE_URL"] = secrets.database_url(POSTGRES_HOST, name, "app")
+        own[name]["DATABASE_DIRECT_URL"] = own[name]["DATABASE_URL"]  # the one is a pooler's where there is one
         own[f"{name}-migrate"] = own[name] | {"DATABASE_OWNER_URL": secrets.database_url(POSTGRES_HOST, name, "owner")}
     for name, settings in own.items():
         folder = layout.folder.parent / name

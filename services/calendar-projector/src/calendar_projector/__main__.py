@@ -48,7 +48,7 @@ def rebuild(arguments: Sequence[str]) -> int:
 
 
 async def _run(settings: Settings, *, back: bool, abandon: bool, wait: bool) -> int:
-    database = Database(settings.database_url, pool_size=1, application_name="calendar-rebuild")
+    database = Database(settings.direct_url, pool_size=1, application_name="calendar-rebuild")
     try:
         async with database.transaction() as conn:
             if abandon:

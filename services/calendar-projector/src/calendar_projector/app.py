@@ -42,7 +42,7 @@ TAGS = {
 def build(settings: Settings) -> Service:
     """The whole service."""
     database = Database.of(settings, SERVICE)
-    waker = Waker(settings.database_url)
+    waker = Waker(settings.direct_url)
     hub = Hub(database)
     secret = settings.feed_secret.get_secret_value()
     previous = [one.get_secret_value() for one in settings.feed_previous_secrets]
@@ -56,7 +56,7 @@ def build(settings: Settings) -> Service:
         patience=settings.switch_patience_seconds,
     )
     relay = Relay(
-        database_url=settings.database_url,
+        database_url=settings.direct_url,
         bootstrap=kafka.bootstrap,
         topic_prefix=kafka.prefix,
         topics=[ROWS],

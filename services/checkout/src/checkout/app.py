@@ -57,7 +57,7 @@ TAGS = {
 def build(settings: Settings) -> Service:
     """Return the whole service."""
     database = database_of(settings)
-    waker = Waker(settings.database_url)
+    waker = Waker(settings.direct_url)
     providers = providers_of(settings)
     months = Months(zone(settings.platform_timezone))
     provider = providers.get(settings.payment_provider)
@@ -127,7 +127,7 @@ def providers_of(settings: Settings) -> dict[str, Provider]:
 
 def _relay(settings: Settings, waker: Waker) -> Relay:
     return Relay(
-        database_url=settings.database_url,
+        database_url=settings.direct_url,
         bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
         topics=PUBLISHED,

@@ -16,7 +16,6 @@ from booking_process import jobs, logs
 from booking_process.database import Database
 from booking_process.settings import SettingsError, load_settings
 from booking_store import Cause
-from checkout.app import database_of
 from checkout.people import erasure
 from checkout.ranking.listing import Months
 from checkout.ranking.rebuild import RebuildRunningError, rebuild
@@ -55,7 +54,7 @@ def _printed(done: dict[str, Any]) -> int:
 
 
 async def _with_database(settings: Settings, job: Job, arguments: Sequence[str]) -> dict[str, Any]:
-    database = database_of(settings)
+    database = Database.of(settings, "checkout", direct=True)
     try:
         return await job(settings, database, arguments)
     finally:

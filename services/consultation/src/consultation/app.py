@@ -30,9 +30,9 @@ TAGS = {
 def build(settings: Settings) -> Service:
     """The whole service."""
     database = Database.of(settings, SERVICE)
-    waker = Waker(settings.database_url)
+    waker = Waker(settings.direct_url)
     relay = Relay(
-        database_url=settings.database_url,
+        database_url=settings.direct_url,
         bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
         topics=(*published.PUBLISHED, told.PUBLISHED),

@@ -39,7 +39,7 @@ TAGS = {
 def build(settings: Settings) -> Service:
     """The notifier as a service; no I/O."""
     database = Database.of(settings, "notifier")
-    waker = Waker(settings.database_url)
+    waker = Waker(settings.direct_url)
     senders = senders_of(settings, database, waker.poke)
     webhook_sender = webhook_sender_of(settings, database)
 
@@ -58,7 +58,7 @@ def build(settings: Settings) -> Service:
         tuning=Tuning(gap_limit=settings.consumer_gap_limit),
     )
     relay = Relay(
-        database_url=settings.database_url,
+        database_url=settings.direct_url,
         bootstrap=settings.brokers,
         topic_prefix=settings.topic_prefix,
         topics=[MESSAGES, people.PUBLISHED],

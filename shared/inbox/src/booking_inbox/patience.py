@@ -120,8 +120,9 @@ async def answers(url: str, *, deadline: int = 2) -> bool:
         url = "postgresql://" + url.partition("://")[2]  # without SQLAlchemy's driver name
         conn = await psycopg.AsyncConnection.connect(url, connect_timeout=deadline, autocommit=True)
         try:
-            await conn.execute("SELECT set_config('statement_timeout', %s, false)", [f"{deadline}s"])
-            await conn.execute("SELECT 1")
+            async with conn.transaction():  # for its length alone: behind a pooler the session is others' too
+                await conn.execute("SELECT set_config('statement_timeout', %s, true)", [f"{deadline}s"])
+                await conn.execute("SELECT 1")
         finally:  # `async with` leaves it open when it is cancelled while it commits
             await conn.close()
     except (psycopg.Error, OSError):

@@ -23,8 +23,9 @@ class Prepared:
     """A statement in PostgreSQL's own placeholders (``$1``), each of which a cast or a column gives its type.
 
     It runs within whatever transaction the connection is in; on an autocommit connection it is one by itself. The
-    connection must not be in pipeline mode, and psycopg's implicit BEGIN is the caller's to give. ``binary``: all
-    columns come in PostgreSQL's binary format, in which `bytea` is its bytes and `text` its UTF-8.
+    connection must not be in pipeline mode, and psycopg's implicit BEGIN is the caller's to give. On a connection that
+    prepares nothing (``prepare_threshold`` is None: it is a pooler's) it has no name and is planned each time.
+    ``binary``: all columns come in PostgreSQL's binary format, in which `bytea` is its bytes and `text` its UTF-8.
     """
 
     def __init__(self, text: str, *, binary: bool = False) -> None:
@@ -57,6 +58,9 @@ class Prepared:
         self, conn: psycopg.AsyncConnection[Any], values: Sequence[bytes | None], formats: Sequence[int] | None
     ) -> Generator[Any, Any, PGresult]:
         # psycopg's own list: it forgets all names when it deallocates all, as it does after a rollback.
+        if conn.prepare_threshold is None:
+            conn.pgconn.send_query_params(self._text, values, None, formats, self._results)
+            return _checked((yield from generators.execute(conn.pgconn)))
         pgconn, known = conn.pgconn, conn._prepared._names  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         if self._key not in known:
             pgconn.send_prepare(self._name, self._text)

@@ -27,6 +27,8 @@ __all__ = ["Database", "DatabaseDownError", "Deadline", "Filtered", "UnsafeDatab
 Row = TypeVar("Row")
 
 _NEVER = float("inf")
+_PREPARE_AFTER = 5
+"""Times that psycopg runs a statement before it prepares it (its own default)."""
 # SQLSTATE classes: connection lost, out of resources, canceled or shut down, system error; a lock not got; a standby.
 _REFUSED = ("08", "53", "57", "58", "55P03", "25006")
 
@@ -106,20 +108,27 @@ class Database:
         statement_timeout: float = 10.0,
         transaction_deadline: float = 120.0,
         application_name: str = "booking",
+        direct_url: str | None = None,
     ) -> None:
         self.url = str(url)
+        self.direct_url = str(direct_url or url)
+        """Where a session is one's own, for whoever listens or locks."""
+        self._session = _session(statement_timeout)
+        self._pooled = self.direct_url != self.url
         self._pool_timeout = pool_timeout
         self._statement_timeout = statement_timeout
         self._transaction_deadline = transaction_deadline
-        self._arguments = _connect_args(str(url), application_name, statement_timeout)
+        self._arguments = _connect_args(str(url), application_name, None if self._pooled else self._session)
         self.pool = Pool(self._connect, size=pool_size)
         """What /metrics tells of."""
 
     @classmethod
-    def of(cls, settings: ServiceSettings, name: str) -> "Database":
-        """A service's database, as its settings say; `name` is what PostgreSQL shows of its connections."""
+    def of(cls, settings: ServiceSettings, name: str, *, direct: bool = False) -> "Database":
+        """A service's database, as its settings say; `name` is what PostgreSQL shows of its connections. `direct`: past
+        a pooler, for a job that locks by its session."""
         return cls(
-            settings.database_url,
+            settings.direct_url if direct else settings.database_url,
+            direct_url=None if direct else settings.database_direct_url,
             pool_size=settings.database_pool_size,
             pool_timeout=settings.database_pool_timeout_seconds,
             statement_timeout=settings.database_statement_timeout_seconds,
@@ -147,6 +156,7 @@ class Database:
         Asked as the run-time role itself: `synchronous_commit` may be off for a role or a database alone.
         """
         async with self.autocommit() as connection:
+            await self._assert_session(connection)
             rows = await connection.execute(_DURABILITY, [list(_DURABLE)])
             off = [
                 f"{name}={setting} ({_SET_BY.get(source, source)})"
@@ -157,6 +167,27 @@ class Database:
             raise UnsafeDatabaseError(
                 f"PostgreSQL runs with {', '.join(off)}: acknowledged commits could get lost. Set it to on where it "
                 "is set, then start again."
+            )
+
+    async def assert_session(self) -> None:
+        """UnsafeDatabaseError unless a pooler's connections have the settings that ours give themselves."""
+        async with self.autocommit() as connection:
+            await self._assert_session(connection)
+
+    async def _assert_session(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        if not self._pooled:
+            return
+        asked = "SELECT lower(name), setting, current_user::text FROM pg_settings WHERE lower(name) = ANY(%s)"
+        rows = await (await connection.execute(asked, [list(self._session)])).fetchall()
+        wrong = [
+            f"ALTER ROLE {role} SET {name} = '{self._session[name]}'"
+            for name, setting, role in sorted(rows)
+            if setting != self._session[name]
+        ]
+        if wrong:
+            raise UnsafeDatabaseError(
+                "DATABASE_URL is a pooler's (DATABASE_DIRECT_URL is another), which takes no settings of a session: "
+                f"they are the role's. Run as somebody who may, then have the pooler connect anew: {'; '.join(wrong)};"
             )
 
     async def close(self) -> None:
@@ -174,7 +205,9 @@ class Database:
             raise DatabaseDownError("unreachable", reason=_told(error)) from error
 
     async def _connect(self) -> Connection:
-        return await Connection.connect(autocommit=True, **self._arguments)
+        # A pooler hands each transaction to another session, which knows none of our statements by name.
+        threshold = None if self._pooled else _PREPARE_AFTER
+        return await Connection.connect(autocommit=True, prepare_threshold=threshold, **self._arguments)
 
 
 class _Taken:
@@ -249,22 +282,29 @@ def _told(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _connect_args(url: str, application_name: str, statement_timeout: float) -> dict[str, Any]:
-    given = conninfo_to_dict(url)  # libpq's own reading: several hosts, sslmode, target_session_attrs
-    session = {
-        "statement_timeout": int(statement_timeout * 1000),
-        "lock_timeout": 5000,
+def _session(statement_timeout: float) -> dict[str, str]:
+    """What a session of ours has set, as pg_settings shows it."""
+    return {
+        "statement_timeout": str(int(statement_timeout * 1000)),
+        "lock_timeout": "5000",
         # A process stopped in mid-transaction keeps its row locks; who took over its partitions waits so long (F14).
-        "idle_in_transaction_session_timeout": 15000,
+        "idle_in_transaction_session_timeout": "15000",
         "timezone": "UTC",
         "jit": "off",
         # A prepared statement keeps the plan that it got: on the empty tables of a fresh deployment that would be to
         # read them whole, for hours, while they grow. Everything that a request asks has its index.
         "enable_seqscan": "off",
     }
-    options = " ".join(f"-c {name}={value}" for name, value in session.items())
+
+
+def _connect_args(url: str, application_name: str, session: dict[str, str] | None) -> dict[str, Any]:
+    """`session` is None where a pooler refuses settings in the start-up packet."""
+    given = conninfo_to_dict(url)  # libpq's own reading: several hosts, sslmode, target_session_attrs
+    options = " ".join(f"-c {name}={value}" for name, value in (session or {}).items())
+    options = f"{given.pop('options', None) or ''} {options}".strip()
     return {
         **given,
+        **({"options": options} if options else {}),
         "application_name": application_name,
         "connect_timeout": 5,
         "keepalives": 1,
@@ -272,5 +312,4 @@ def _connect_args(url: str, application_name: str, statement_timeout: float) -> 
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 15000,
-        "options": f"{given.get('options') or ''} {options}".strip(),
     }

@@ -102,7 +102,7 @@ async def _check_database(service: Service, health: Health) -> None:
     while True:
         try:
             if service.settings.database_allow_unsafe:
-                await service.database.ping()
+                await service.database.assert_session()
             else:
                 await service.database.assert_durable()
         except DatabaseDownError as error:

@@ -170,6 +170,13 @@ class ServiceSettings(KafkaAccess, BaseSettings):
             examples=["postgresql://checkout_app@127.0.0.1:5432/checkout"],
         ),
     ]
+    database_direct_url: Annotated[
+        Dsn | None,
+        Field(
+            description="the PostgreSQL address of the same role past the pooler that DATABASE_URL names: for the "
+            "relay, for what listens and for session locks"
+        ),
+    ] = None
     database_owner_url: Annotated[
         Dsn | None, Field(description="the PostgreSQL address of the role that migrates (only `migrate` needs it)")
     ] = None
@@ -309,6 +316,11 @@ class ServiceSettings(KafkaAccess, BaseSettings):
         if self.jwt_jwks_max_age_seconds < self.jwt_jwks_ttl_seconds:
             raise ValueError("JWT_JWKS_MAX_AGE_SECONDS must be at least JWT_JWKS_TTL_SECONDS")
         return self
+
+    @property
+    def direct_url(self) -> Dsn:
+        """The database itself, never a pooler: for what belongs to a session (LISTEN, advisory locks, settings)."""
+        return self.database_direct_url or self.database_url
 
     @property
     def brokers(self) -> Brokers:

@@ -183,6 +183,7 @@ def build(settings: ServiceSettings) -> Service:
         pool_size=settings.database_pool_size,
         pool_timeout=settings.database_pool_timeout_seconds,
         statement_timeout=settings.database_statement_timeout_seconds,
+        direct_url=settings.database_direct_url,
     )
     return Service(
         name="sample",

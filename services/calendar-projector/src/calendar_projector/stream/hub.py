@@ -124,7 +124,7 @@ class Hub:
     async def _run(self) -> None:
         while True:
             try:
-                async with await _connect(self._database.url) as conn:
+                async with await _connect(self._database.direct_url) as conn:
                     await conn.execute(f"LISTEN {CHANNEL}".encode())
                     await self._begin(conn)
                     async for notification in conn.notifies():
