@@ -131,6 +131,17 @@ def test_stack_that_was_ready_and_has_a_dead_server__is_not_called_ready(closed,
         assert (code, json.loads(out)["phase"]) == (1, "not ready")
 
 
+def test_stack_that_is_up_in_plain_text__is_not_called_secure(closed, capfd):
+    with closed.lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        Progress("ready").write(closed)
+        code, out, err = said(("up", "--secure", "--detach"), closed.folder, capfd)
+        assert (code, out, "up without --secure" in err) == (1, "", True)
+        assert said(("up", "--detach"), closed.folder, capfd)[0] in (0, None)
+
+
 INTERRUPTED = """
 import runpy, sys
 class Finder:

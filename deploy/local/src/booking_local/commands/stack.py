@@ -66,6 +66,8 @@ def ensure_up(layout: Layout, *, detach: bool, port_base: int | None = None, fla
     began = time.monotonic()
     if control.supervisor_pid(layout) is not None:
         _wait_for_another(layout)
+        if "--secure" in flags and "kafka_operator" not in control.endpoints(layout):
+            raise Failure(f"The stack in {layout.folder} is up without --secure: run `booking down` first.")
         _print_addresses(layout, "is up already")
         return
     started = _start(layout, detach=detach, port_base=port_base, flags=flags)
