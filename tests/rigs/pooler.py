@@ -78,25 +78,19 @@ class Pooler:
         return True
 
     async def _carry(self, client: "_Client", first: bytes) -> None:
-        async with self._free:
-            session = self._idle.popleft()
-            try:
-                await session.carry(client, first)
-                self.transactions += 1
-            except BaseException:
-                session.close()  # with a transaction left open, as PgBouncer does
-                self._free_one_less()
-                raise
-            self._idle.append(session)
-
-    def _free_one_less(self) -> None:
-        adding = asyncio.get_running_loop().create_task(self._replaced())
-        _TASKS.add(adding)
-        adding.add_done_callback(_TASKS.discard)
-
-    async def _replaced(self) -> None:
         await self._free.acquire()
-        await self.add_session()
+        session = self._idle.popleft()
+        try:
+            await session.carry(client, first)
+        except BaseException:
+            session.close()  # with whatever is open in it, as PgBouncer does; another takes its place
+            adding = asyncio.get_running_loop().create_task(self.add_session())
+            _TASKS.add(adding)
+            adding.add_done_callback(_TASKS.discard)
+            raise
+        self.transactions += 1
+        self._idle.append(session)
+        self._free.release()
 
     def close(self) -> None:
         """Ends the sessions."""

@@ -9,6 +9,7 @@ from shared.web.tests.conftest import running, settings_for
 from shared.web.tests.sample.app import build
 from tests.rigs.pooler import pooled
 
+from booking_outbox._lead import connect_leader
 from booking_postgres import Prepared
 from booking_process.database import Database, DatabaseDownError, UnsafeDatabaseError
 from booking_process.settings import ServiceSettings
@@ -118,6 +119,24 @@ async def test_service__answers_through_it(settled):
                     await asyncio.sleep(0.02)
         assert issuer
         assert pooler.refused == []
+
+
+def _behind_a_dead_one(url):
+    before, _, after = url.rpartition("@")
+    host, _, name = after.partition("/")
+    return f"{before}@127.0.0.1:1,{host}/{name}"
+
+
+async def test_several_hosts__each_address_finds_the_one_that_answers(settled):
+    async with pooled(settled.app_url) as pooler:
+        direct = f"{_behind_a_dead_one(settled.app_url)}?target_session_attrs=read-write"
+        database = Database(_behind_a_dead_one(pooler.url), direct_url=direct)
+        await database.assert_session()
+        await database.close()
+        leader = await connect_leader(database.direct_url, by_index=True)
+        found = await (await leader.execute("SELECT pg_try_advisory_lock(7)")).fetchone()
+        assert found == (True,)
+        await leader.close()
 
 
 def test_direct_address__is_the_pooled_one_where_none_is_given():
