@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
+from booking_ops.audit.figures import Figures
 from booking_outbox import RelayMetrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +43,8 @@ _SUFFIXES = {
 
 @cache
 def exposed() -> Mapping[str, frozenset[str]]:
-    """Each series that any process of ours may expose, with its labels: of every module of every service."""
+    """Each series that any process of ours may expose, with its labels: of every module of every service, and of an
+    audit."""
     importlib.import_module("booking_web.application")  # what each service's program is made of
     for service in SERVICES:
         package = importlib.import_module(service)
@@ -51,9 +54,10 @@ def exposed() -> Mapping[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for collector in list(REGISTRY._collector_to_names):
         if isinstance(collector, MetricWrapperBase):
-            described: Any = collector
-            for suffix, more in _SUFFIXES[described._type].items():
-                found[described._name + suffix] = frozenset(described._labelnames) | TARGET | more
+            found |= _series(collector)
+    audited = Figures().tell([], at=datetime.now(UTC), seconds=0, proven=True)
+    for collector in list(audited.registry._collector_to_names):
+        found |= _series(collector)
     relay = CollectorRegistry()
     relay.register(RelayMetrics())
     for family in relay.collect():
@@ -61,6 +65,11 @@ def exposed() -> Mapping[str, frozenset[str]]:
         for suffix, more in _SUFFIXES[family.type].items():
             found[family.name + suffix] = frozenset(named._labelnames) | TARGET | more
     return found
+
+
+def _series(collector: Any) -> dict[str, frozenset[str]]:
+    labels = frozenset(collector._labelnames) | TARGET
+    return {collector._name + suffix: labels | more for suffix, more in _SUFFIXES[collector._type].items()}
 
 
 @cache
