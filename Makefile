@@ -6,8 +6,9 @@ unexport PYTHONDONTWRITEBYTECODE
 BROWSER := tests/e2e/test_gateway_in_a_browser.py tests/e2e/test_gateway_live.py
 SECURE := tests/e2e/test_secure.py
 STREAMS := tests/e2e/test_seed.py tests/e2e/test_consuming_page.py
+GAMEDAY := tests/e2e/test_gameday.py
 
-.PHONY: help setup demo up down test browser streams secure analytics analytics-test upgrade machines quick docs lint generate release bench pictures chaos clean
+.PHONY: help setup demo up down test browser streams secure analytics analytics-test upgrade machines gameday gameday-test quick docs lint generate release bench pictures chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -26,7 +27,7 @@ down: ## stop it
 
 test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, the streams', the secured, the upgrade, lost machines, chaos and benchmarks run apart): what CI runs
 	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks --ignore tests/examples/test_analytics.py \
-		--ignore tests/upgrade/test_rolling_upgrade.py --ignore tests/machines/test_failover.py $(addprefix --ignore ,$(BROWSER) $(STREAMS) $(SECURE))
+		--ignore tests/upgrade/test_rolling_upgrade.py --ignore tests/machines/test_failover.py $(addprefix --ignore ,$(BROWSER) $(STREAMS) $(SECURE) $(GAMEDAY))
 
 browser: setup ## the gateway's pages in a real browser, which comes from npm
 	$(BIN)/pytest $(BROWSER)
@@ -48,6 +49,12 @@ upgrade: setup ## the release before and this one side by side under load: forwa
 
 machines: setup ## three brokers and a PostgreSQL with a replica: two brokers and the primary are lost under load
 	$(BIN)/pytest tests/machines
+
+gameday: setup ## play the incidents on a stack of its own, and write the table of docs/runbooks/gameday.md: half an hour
+	@./booking gameday --write
+
+gameday-test: setup ## three quick incidents of it, and that it can lose
+	$(BIN)/pytest $(GAMEDAY)
 
 quick: setup ## lint and, beside it, the tests that need no server: within two minutes
 	@$(MAKE) --no-print-directory lint & lint=$$!; \

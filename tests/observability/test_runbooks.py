@@ -1,5 +1,6 @@
 """Each alarm has its runbook: its rule as it is, the same headings, and commands that the programs take."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.observability.promql import ROOT, rules
 from booking_local.cli import OPERATOR
 from booking_local.cli import app as local
 from booking_ops.cli import app as operators
+from booking_proof.gameday.command import page as gameday_page
+from booking_proof.gameday.incidents import INCIDENTS
 
 FOLDER = ROOT / "docs/runbooks"
 ALERTS = {rule["alert"]: rule for rule in rules() if "alert" in rule}
@@ -104,3 +107,13 @@ def test_commands__are_found_and_wrong_ones_refused():
 def test_table__names_every_page():
     linked = set(re.findall(r"\((\w+)\.md\)", (FOLDER / "README.md").read_text("utf-8")))
     assert ALERTS.keys() <= linked
+
+
+def test_game_day__shows_what_was_measured_of_every_incident():
+    figures = json.loads((FOLDER / "gameday.json").read_text("utf-8"))
+    assert list(figures) == [incident.name for incident in INCIDENTS]
+    shown = (FOLDER / "gameday").with_suffix(".md").read_text("utf-8")
+    assert shown == gameday_page(figures), "./booking gameday --write"
+    for incident in INCIDENTS:
+        assert figures[incident.name]["alarm"] == incident.alarm
+        assert incident.alarm in ALERTS

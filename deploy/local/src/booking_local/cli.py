@@ -46,6 +46,7 @@ COMMANDS: dict[str, str] = {
     **dict.fromkeys(OPERATOR, "booking_local.commands.operator"),
     "docs": "booking_proof.docs",
     "bench": "booking_proof.commands",
+    "gameday": "booking_proof.gameday.command",
 }
 """Name and module. There the command is what has its name: a function, or a Typer of several commands; all that are
 `booking-ops`'s go there by one."""

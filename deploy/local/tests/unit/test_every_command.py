@@ -23,7 +23,7 @@ from booking_local.servers.ports import choose, free_port
 from booking_local.stack import programs, secrets
 from booking_local.stack.control import Progress
 
-STARTING = {("up",), ("demo",), ("bench",), ("docs",)}
+STARTING = {("up",), ("demo",), ("bench",), ("docs",), ("gameday",)}
 """They start what is missing, or have no stack at all."""
 
 ARGUMENTS = {
