@@ -161,6 +161,7 @@ async def on_stage(folder: Path) -> AsyncIterator[Stage]:
     finally:
         stage.thaw()
         await asyncio.to_thread(control.stop, layout)
+        await asyncio.to_thread(started.communicate)  # closes its standard input, which would have stopped it too
 
 
 @asynccontextmanager
