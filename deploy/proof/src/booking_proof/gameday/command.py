@@ -24,6 +24,7 @@ from booking_proof.gameday.incidents import INCIDENTS, Incident
 from booking_proof.gameday.play import HOLD_MOST_SECONDS, Told, play
 
 _PAGE, _FIGURES = "docs/runbooks/gameday.md", "docs/runbooks/gameday.json"
+_PROMISES = "promises.md"
 
 
 def gameday(
@@ -125,7 +126,7 @@ whole of its `for`, as a Prometheus waits. *Off after* and *proven after* count 
 What is played otherwise than it is elsewhere:
 
 - PostgreSQL is one server here: it is killed, kept dead and started again. That a replica is promoted instead is played by `make machines`
-  ([measured](../promises.md#measured)); what one may lack that was not in sync is the incident of the restore.
+  ([measured](../{_PROMISES}#measured)); what one may lack that was not in sync is the incident of the restore.
 - The certificate is the mail server's, by a TLS server before the local mailbox. A broker's or a database's is not played.
 - The full disk is a volume of its own below PostgreSQL, which only root can mount, and it is measured as the kubelet measures one.
 - Only expressions that become true within a minute or two are played; those that ask for hours or a day are seen in [promtool's tests](../../deploy/observability/rules/tests) alone.
