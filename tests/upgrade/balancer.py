@@ -25,16 +25,19 @@ class Balancer:
         self.port = port
         self.answers: Counter[tuple[int, int]] = Counter()
         self._ready: dict[int, bool] = {}
+        self._asking: dict[int, asyncio.Task[None]] = {}
         self._turn = 0
         self._serving: set[asyncio.Task[None]] = set()
 
     def add(self, copy: int) -> None:
         """One more copy, at this port; it gets requests once it says that it is ready."""
         self._ready[copy] = False
+        self._asking[copy] = asyncio.create_task(self._ask(copy))
 
     def remove(self, copy: int) -> None:
         """The copy is gone."""
-        self._ready.pop(copy, None)
+        self._asking.pop(copy).cancel()
+        self._ready.pop(copy)
 
     def is_ready(self, copy: int) -> bool:
         """Whether this copy gets requests."""
@@ -44,20 +47,16 @@ class Balancer:
     async def standing(self) -> AsyncIterator[Balancer]:
         """Until the block ends."""
         server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
-        asking = asyncio.create_task(self._ask())
         try:
             async with server:
                 yield self
         finally:
-            asking.cancel()
+            for asking in self._asking.values():
+                asking.cancel()
 
-    async def _ask(self) -> None:
+    async def _ask(self, copy: int) -> None:
         while True:
-            copies = list(self._ready)
-            statuses = await asyncio.gather(*(ask(copy, "/readyz") for copy in copies))
-            for copy, status in zip(copies, statuses, strict=True):
-                if copy in self._ready:
-                    self._ready[copy] = status == 200
+            self._ready[copy] = await ask(copy, "/readyz") == 200
             await asyncio.sleep(ASK_SECONDS)
 
     def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -51,7 +51,8 @@ BOTH = 8
 _READY_SECONDS = 90.0
 _BESIDE_SECONDS = 60.0
 _END_SECONDS = 40.0
-_DRAIN_SECONDS = 1.0
+_DRAIN_SECONDS = 3.0
+"""The services' default. Longer than a request here waits for what it asked for: else it is cut short by a 503."""
 _FROM = datetime.now(UTC).date()
 _READS = {
     "checkout": "/v1/transactions",
@@ -226,7 +227,7 @@ class Readers:
             await asyncio.sleep(0.1)
 
 
-def run(folder: Path, commit: str = UPGRADE_FROM, *, parallel: int = 4) -> Outcome:
+def run(folder: Path, commit: str = UPGRADE_FROM, *, parallel: int = 3) -> Outcome:
     """The whole of it; histories, logs and evidence are left in `folder`. Raises NoHistory, Stuck."""
     folder.mkdir(parents=True, exist_ok=True)
     state = Path(tempfile.mkdtemp(prefix="bku-"))
