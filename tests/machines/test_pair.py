@@ -95,7 +95,7 @@ def test_synchronous__what_the_replica_lacks_was_never_acknowledged(tmp_path: Pa
 
 
 def test_asynchronous__what_was_acknowledged_behind_the_broken_line_is_lost(tmp_path: Path):
-    """Why docs/promises.md asks for a synchronous replica: nobody is told that anything is missing."""
+    """Why docs/promises.md asks for a synchronous replica: PostgreSQL tells nobody that anything is missing."""
     with pair_of(tmp_path, synchronous=False) as pair:
         writer = Writer(pair.url)
         writer.start()
