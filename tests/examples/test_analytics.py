@@ -28,7 +28,7 @@ from tests.e2e.system import ROOT, System, booking, cast, local_stack, until
 from booking_contracts.admin import create_topics
 from booking_contracts.assessments import AssessmentCompleted
 from booking_contracts.deadlines import connected
-from booking_contracts.topics import CONTACTS, PRACTITIONERS, SESSIONS, TOPICS, TRANSACTIONS, Topic
+from booking_contracts.topics import CONTACTS, ERASURES, PRACTITIONERS, SESSIONS, TOPICS, TRANSACTIONS, Topic
 from booking_ops.audit.topics import read_topic
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -387,6 +387,29 @@ def test_erased__nothing_of_the_person_is_anywhere_in_the_lake(lake: Lake) -> No
     assert _tables_with(lake, mark) == set(), "what comes again is forgotten again"
 
 
+def test_erasure_alone__is_enough_where_compaction_took_the_tombstone(python: Path, tmp_path: Path) -> None:
+    """A landing that stood still never sees one. Who came back since, and everybody else, is kept."""
+    words = [python, "-c", _FORGET, EXAMPLE, tmp_path / "lake", PRACTITIONERS.name, ERASURES.name]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [1, ["back", "erased", "other"]]
+
+
+_FORGET = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import lake as lakes
+con, profiles, erasures = lakes.opened(Path(sys.argv[2])), sys.argv[3], sys.argv[4]
+told = [(profiles, 1, 1, "gone"), (erasures, 1, 2, "erased"), (profiles, 1, 3, "back"), (profiles, 2, 1, "other")]
+for topic, person, month, said in told:
+    query = "INSERT INTO landed.event BY NAME SELECT ? AS topic, ?::UUID AS key, uuid() AS ce_id, ? AS ce_sequence"
+    query += ", ?::TIMESTAMPTZ AS happened_at, happened_at AS recorded_at, json_quote(?) AS data"
+    con.execute(query, [topic, f"{person:032x}", month, f"2026-0{month}-01", said])
+gone = lakes.forget(con)
+kept = con.execute("SELECT data->>'$' AS said FROM landed.event ORDER BY said").fetchall()
+print(json.dumps([gone, [said for said, in kept]]))
+"""
 _DATED = "SELECT count(*) FROM landed.event WHERE type = 'SessionScheduled' AND data->>'practitioner_id' = '{}'"
 _ERASED = "SELECT count(*) FROM landed.event WHERE type = 'PersonErased' AND key = '{}'"
 
