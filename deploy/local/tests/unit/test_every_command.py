@@ -18,6 +18,7 @@ import pytest
 import typer.main
 
 from booking_local.cli import COMMANDS, OPERATOR, app, main
+from booking_local.commands import operator
 from booking_local.layout import Layout
 from booking_local.servers.ports import choose, free_port
 from booking_local.stack import programs, secrets
@@ -222,3 +223,16 @@ def test_env__is_what_a_shell_takes_and_names_no_server_of_the_stack(closed, cap
     assert known["BOOKING_CLIENT_SECRET"] == secrets.load(closed).client_secret
     assert all(uuid.UUID(value) for name, value in known.items() if name.endswith("_ID") and "CLIENT" not in name)
     assert not {name for name in known if name in ("BOOKING_STATE", "BOOKING_POSTGRES_URL", "BOOKING_KAFKA_BOOTSTRAP")}
+
+
+def test_access__comes_to_each_database_as_who_makes_roles(closed, monkeypatch):
+    monkeypatch.delenv("BOOKING_POSTGRES_URL", raising=False)
+    known = json.loads(closed.endpoints.read_text())["postgres"]
+    ours = operator.settings(closed, "access")["CHECKOUT_DATABASE_URL"]
+    assert ours.startswith("postgresql://postgres:")
+    assert ours.rpartition("@")[2] == known["checkout"].rpartition("@")[2]
+    monkeypatch.setenv("BOOKING_POSTGRES_URL", "postgresql://root:word@elsewhere:5432/postgres")
+    assert (
+        operator.settings(closed, "access")["NOTIFIER_DATABASE_URL"] == "postgresql://root:word@elsewhere:5432/notifier"
+    )
+    assert operator.settings(closed, "audit")["NOTIFIER_DATABASE_URL"] == known["notifier"]

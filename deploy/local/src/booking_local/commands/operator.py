@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
@@ -52,7 +53,8 @@ def settings(layout: Layout, command: str = "") -> dict[str, str]:
 def _as_superuser(layout: Layout, endpoints: dict[str, Any], name: str) -> str:
     password = secrets.load(layout).postgres_superuser
     server = endpoints["postgres"][name].rpartition("@")[2]
-    return os.environ.get("BOOKING_POSTGRES_URL") or f"postgresql://postgres:{password}@{server}"
+    url = os.environ.get("BOOKING_POSTGRES_URL") or f"postgresql://postgres:{password}@{server}"
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 def token(layout: Layout) -> str:
