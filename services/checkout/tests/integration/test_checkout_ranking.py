@@ -4,13 +4,13 @@ import asyncio
 import statistics
 import time
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from services.checkout.tests.rig import Rig, Shop
-from services.checkout.tests.sessions import LAST_MONTH, THIS_MONTH, Session
+from services.checkout.tests.sessions import LAST_MONTH, Session
 from tests.rigs.waiting import until
 
 from booking_contracts.decode import decode
@@ -109,21 +109,24 @@ async def test_pages_over_a_months_turn__go_on_in_the_month_of_the_first(shop: S
     people = [uuid4() for _ in range(5)]
     for person in people:
         await shop.introduce(person)
-    october = Months(JAKARTA, lambda: datetime(2026, 11, 30, 16, tzinfo=UTC))
-    november = Months(JAKARTA, lambda: datetime(2026, 11, 30, 18, tzinfo=UTC))
+    now = datetime.now(JAKARTA)  # the consumer goes by this clock, and counts for the month before and this one
+    this_month = now.replace(day=15).astimezone(UTC)
+    month_before = (now.replace(day=1) - timedelta(days=1)).replace(day=15).astimezone(UTC)
+    next_month = (now.replace(day=28) + timedelta(days=4)).replace(day=1)
+    before, after = Months(JAKARTA, lambda: now), Months(JAKARTA, lambda: next_month)
     async with shop.rig.service.database.autocommit() as conn:
-        await listing.prepare(conn, october)
-        for number, person in enumerate(people):  # in October the first is first, in November the last
-            await shop.rig.take(*[r for _ in range(5 - number) for r in Session(person).whole(LAST_MONTH)])
-            await shop.rig.take(*[r for _ in range(number + 1) for r in Session(person).whole(THIS_MONTH)])
+        await listing.prepare(conn, before)
+        for number, person in enumerate(people):  # before the turn the first is first, after it the last
+            await shop.rig.take(*[r for _ in range(5 - number) for r in Session(person).whole(month_before)])
+            await shop.rig.take(*[r for _ in range(number + 1) for r in Session(person).whole(this_month)])
         seen: list[Any] = []
         cursor = None
-        for months in (october, november, november):
+        for months in (before, after, after):
             month = month_of(cursor, months, shop.tier)
             page = await page_after(conn, month, shop.tier, cursor, 2)
             seen += [one.id for one in page]
             cursor = cursor_of(page[-1], month, shop.tier)
-            await listing.prepare(conn, november)
+            await listing.prepare(conn, after)
     assert seen == [*people, shop.practitioner.id]
 
 
