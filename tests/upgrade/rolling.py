@@ -299,7 +299,7 @@ async def _each(deployment: Deployment, release: Release) -> list[float]:
 
 
 def differences(audit: dict[str, Any]) -> list[Any]:
-    """What the system's own audit did not find as it should be."""
+    """What the system's own audit did not find as it should be; of each kind the first twenty."""
     return [one for section in audit.get("sections", ()) for one in section["differences"]]
 
 
