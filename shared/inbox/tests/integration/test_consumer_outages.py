@@ -67,8 +67,10 @@ async def test_nobody_reads__what_waits_for_the_group_is_seen_all_the_same(rig: 
     def shown(figure: str) -> float | None:
         return REGISTRY.get_sample_value(f"booking_group_lag_{figure}", {"consumer": "outside", "topic": SESSIONS.name})
 
+    # In the first partition alone: what waits there is not hidden by those after it, where nothing does.
+    keys = (key for key in iter(uuid4, None) if partition_of(str(key).encode(), SESSIONS.partitions) == 0)
     try:
-        await rig.send(*(session_event(uuid4(), 1) for _ in range(5)))
+        await rig.send(*(session_event(next(keys), 1) for _ in range(5)))
         await until(lambda: shown("events") == 5)
         await until(lambda: (shown("seconds") or 0) > 1)
         async with rig.consuming():
