@@ -8,7 +8,7 @@ SECURE := tests/e2e/test_secure.py
 STREAMS := tests/e2e/test_seed.py tests/e2e/test_consuming_page.py
 GAMEDAY := tests/e2e/test_gameday.py
 
-.PHONY: help setup demo up down test browser streams secure analytics analytics-test upgrade machines gameday gameday-test quick docs lint generate release bench pictures chaos clean
+.PHONY: help setup demo up down test e2e browser streams secure analytics analytics-test upgrade machines gameday gameday-test quick docs lint generate release bench pictures chaos clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -25,9 +25,11 @@ up: ## start the system and leave it running
 down: ## stop it
 	@./booking down
 
-test: setup ## every test, on real servers, in four processes with servers of their own (the browser's, the streams', the secured, the upgrade, lost machines, chaos and benchmarks run apart): what CI runs
-	$(BIN)/pytest -n 4 --dist loadfile --ignore tests/chaos/test_chaos.py --ignore tests/chaos/test_outages.py --ignore tests/benchmarks --ignore tests/examples/test_analytics.py \
-		--ignore tests/upgrade/test_rolling_upgrade.py --ignore tests/machines/test_failover.py $(addprefix --ignore ,$(BROWSER) $(STREAMS) $(SECURE) $(GAMEDAY))
+test: setup ## the tests of each part on real servers, in four processes with servers of their own; what starts a whole stack is in the targets below
+	$(BIN)/pytest -n 4 --dist loadfile -m "not e2e" --ignore tests/benchmarks
+
+e2e: setup ## the whole system through HTTP: the flow, crashes, replays, poison, erasure, the audit, the gateway's pages
+	$(BIN)/pytest -n 3 --dist loadfile tests/e2e $(addprefix --ignore ,$(BROWSER) $(STREAMS) $(SECURE) $(GAMEDAY))
 
 browser: setup ## the gateway's pages in a real browser, which comes from npm
 	$(BIN)/pytest $(BROWSER)

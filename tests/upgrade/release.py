@@ -34,7 +34,10 @@ def unpack(commit: str, folder: Path) -> list[Path]:
             "Fetch the whole history (git fetch --unshallow), then try again."
         )
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(folder, filter="data")
+        else:  # Python before 3.11.4
+            archive.extractall(folder)
     return sorted(path for part in _PACKAGES for path in (folder / part).glob("*/src"))
 
 
