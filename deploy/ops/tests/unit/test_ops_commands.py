@@ -57,7 +57,7 @@ def said(words, capfd):
     return code, err.strip()
 
 
-ASK_NOBODY = {("serve",), ("access", "show")}
+ASK_NOBODY = {("access", "show")}
 
 
 def test_gameday__is_there_in_a_checkout_and_names_its_incidents(capfd):

@@ -38,6 +38,7 @@ def serve(
     An audit that could not look is tried again after a minute: the age of the last one grows meanwhile.
     """
     where, figures = deployment(), Figures()
+    _ = where.databases(), where.kafka  # what is not set will not be: it is said now, once, and by the exit code
     if baseline is not None:
         Baseline.read(baseline)
     server, _ = start_http_server(port, host, figures.registry)
