@@ -4,8 +4,9 @@
 - components/external-secrets takes the same out of a secret store (`python -m deploy.kubernetes.generate` writes it).
 
 A program finds its own as files in SECRETS_DIR, each named as its setting. A service's app Secret is its api's and
-worker's; the owner's address is the migration's alone; PostgreSQL's operator gets both passwords. Kafka's operator
-makes those of its users itself.
+worker's; the owner's address is the migration's alone; the audit has each service's address in a Secret of its own,
+which names that server's CA among the four; PostgreSQL's operator gets both passwords. Kafka's operator makes those of
+its users itself.
 """
 
 import json
@@ -29,7 +30,7 @@ RANDOM = frozenset(
 )
 """What nobody else gives us."""
 
-_SERVER = "{name}-db-rw:5432/{name}?sslmode=verify-full&sslrootcert=/run/postgres/ca.crt"
+_SERVER = "{name}-db-rw:5432/{name}?sslmode=verify-full&sslrootcert=/run/postgres/{ca}"
 _ADDRESS = "postgresql://{name}_{role}:{password}@" + _SERVER
 _NAMESPACE = "booking"
 
@@ -45,12 +46,13 @@ def contents(name: str, values: Mapping[str, str]) -> dict[str, dict[str, str]]:
     if name not in SERVICES:
         return {f"{name}-app": app}
 
-    def address(role: str) -> str:
-        return _ADDRESS.format(name=name, role=role, password=values[f"{role}_password"])
+    def address(role: str, ca: str = "ca.crt") -> str:
+        return _ADDRESS.format(name=name, role=role, password=values[f"{role}_password"], ca=ca)
 
     return {
         f"{name}-app": {"database_url": address("app"), "database_direct_url": address("app"), **app},
         f"{name}-owner": {"database_owner_url": address("owner")},
+        f"{name}-audit": {f"{name}_database_url": address("app", f"{name}/ca.crt")},
         f"{name}-db-app": {"username": f"{name}_app", "password": values["app_password"]},
         f"{name}-db-owner": {"username": f"{name}_owner", "password": values["owner_password"]},
     }

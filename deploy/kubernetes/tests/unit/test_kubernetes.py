@@ -1,5 +1,6 @@
 """deploy/kubernetes: what is committed is what is generated, valid strictly, and what the programs need."""
 
+import json
 import os
 import re
 from copy import deepcopy
@@ -12,10 +13,15 @@ import pytest
 import yaml
 from deploy.kubernetes import generate, secrets
 from deploy.kubernetes.check import documents, problems
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
+from typer.main import get_command
 
 from booking_contracts.topics import TOPICS, topic_named
 from booking_local.stack.programs import MODULES
+from booking_ops.cli import app as operators
+from booking_ops.deployment import SERVICES, Settings
+from booking_ops.deployment import deployment as deployed
 from booking_process.settings import Dsn, load_settings
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -29,11 +35,13 @@ PODS = [
     for one in found
     if one["kind"] in {"Deployment", "Job"}
 ]
+AUDIT = "ops-audit"
+"""It watches over the services, and nobody waits for it: one copy, never scaled, no budget, nothing routed to it."""
 LASTING = [
     pytest.param(name, one, id=f"{name}-{one['metadata']['name']}")
     for name, found in RENDERED.items()
     for one in found
-    if one["kind"] == "Deployment"
+    if one["kind"] == "Deployment" and one["metadata"]["name"] != AUDIT
 ]
 PROGRAMS = [*secrets.SERVICES, "gateway"]
 GIVEN = {name: "given" for names in secrets.OWN.values() for name in names if name not in secrets.RANDOM}
@@ -262,7 +270,7 @@ def test_stop__is_waited_for_and_probes_ask_for_progress(overlay, one):
 
 @pytest.mark.parametrize("overlay", generate.OVERLAYS)
 def test_each_deployment__has_a_budget_and_in_production_what_scales_it(overlay):
-    deployments = of_kind(overlay, "Deployment")
+    deployments = {name: one for name, one in of_kind(overlay, "Deployment").items() if name != AUDIT}
 
     def covered(selector):
         return {
@@ -342,8 +350,8 @@ def allowed(overlay, direction, pod, port):
 
 @pytest.mark.parametrize("overlay", generate.OVERLAYS)
 @pytest.mark.parametrize("service", secrets.SERVICES)
-def test_a_database__is_reached_by_its_own_service_alone(overlay, service):
-    own = {f"{service}-api", f"{service}-worker", f"{service}-migrate"}
+def test_a_database__is_reached_by_its_own_service_and_the_audit_alone(overlay, service):
+    own = {f"{service}-api", f"{service}-worker", f"{service}-migrate", AUDIT}
     database = f"{service}-db"
     others = pods_of(overlay).keys() - of_kind(overlay, "Cluster").keys()
     assert allowed(overlay, "ingress", database, 5432) & others == own
@@ -360,4 +368,73 @@ def test_network__is_closed_but_for_what_is_named(overlay):
         assert allowed(overlay, "ingress", name, 8000) == {"gateway-api"}
     (port,) = {found["port"] for found in of_kind(overlay, "Kafka")["booking"]["spec"]["kafka"]["listeners"]}
     talking = {name for name in pods_of(overlay) if "kafka" in allowed(overlay, "egress", name, port)}
-    assert talking - {"kafka"} == services | {"gateway-api"}
+    assert talking - {"kafka"} == services | {"gateway-api", AUDIT}
+    assert allowed(overlay, "egress", AUDIT, 8000) == allowed(overlay, "ingress", AUDIT, 8000) == set()
+
+
+@pytest.mark.parametrize("overlay", generate.OVERLAYS)
+def test_audit__has_whole_settings_names_those_of_the_code_and_of_compose(overlay, tmp_path, monkeypatch):
+    one = of_kind(overlay, "Deployment")[AUDIT]
+    maps = of_kind(overlay, "ConfigMap")
+    config = {
+        key: value
+        for source in container(one)["envFrom"]
+        for key, value in maps[source["configMapRef"]["name"]]["data"].items()
+    }
+    files = files_of(one, GIVEN)
+    names = {name.lower() for name in config} | files.keys()
+    assert names - {"secrets_dir"} <= Settings.model_fields.keys()
+    assert {name.lower() for name in COMPOSE["ops"]["environment"]} <= names
+    assert {f"{service}_database_url" for service in SERVICES} == files.keys() - {"kafka_password"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    for name, value in config.items():
+        monkeypatch.setenv(name, value)
+    assert config["KAFKA_CA_FILE"].startswith(mounts(one)["kafka"])
+    monkeypatch.setenv("KAFKA_CA_FILE", certifi.where())  # the cluster's own is not here
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    where = deployed()
+    assert where.kafka.security
+    assert config["KAFKA_USERNAME"] in of_kind(overlay, "KafkaUser")
+    (volume,) = [found for found in template(one)["spec"]["volumes"] if found["name"] == "postgres"]
+    authorities = {
+        f"{mounts(one)['postgres']}/{item['path']}": source["secret"]["name"]
+        for source in volume["projected"]["sources"]
+        for item in source["secret"]["items"]
+    }
+    for service, address in where.databases().items():
+        told = conninfo_to_dict(address)
+        assert authorities[told["sslrootcert"]] == f"{service}-db-ca"
+        assert (told["host"], told["user"], told["sslmode"]) == (f"{service}-db-rw", f"{service}_app", "verify-full")
+
+
+def operators_command(name):
+    group: Any = get_command(operators)
+    return group.get_command(None, name)
+
+
+@pytest.mark.parametrize("overlay", generate.OVERLAYS)
+def test_audit__serves_figures_of_a_baseline_that_is_there_in_one_copy(overlay):
+    one = of_kind(overlay, "Deployment")[AUDIT]
+    program = container(one)
+    name, *words = program["args"]
+    given = operators_command(name).make_context(name, words).params
+    folder, _, file = str(given["baseline"]).rpartition("/")
+    assert folder == mounts(one)["baseline"]
+    (volume,) = [found for found in template(one)["spec"]["volumes"] if found["name"] == "baseline"]
+    kept = of_kind(overlay, "ConfigMap")[volume["configMap"]["name"]]["data"][file]
+    assert json.loads(kept) == {"accepted": []}
+    assert one["spec"]["strategy"] == {"type": "Recreate"}
+    assert "replicas" not in one["spec"]
+    assert program["livenessProbe"]["httpGet"]["path"] == program["startupProbe"]["httpGet"]["path"] == "/metrics"
+
+
+def test_every_lasting_pod__is_scraped_under_the_job_that_the_rules_ask_for():
+    monitor = of_kind("production", "PodMonitor")["booking"]["spec"]
+    for name, one in of_kind("production", "Deployment").items():
+        labels = template(one)["metadata"]["labels"]
+        assert matches(monitor["selector"], labels) == (name != "gateway-api")
+        assert labels[monitor["jobLabel"]] == name.split("-")[0]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    ports = [container(one)["ports"][0]["name"] for one in of_kind("production", "Deployment").values()]
+    assert set(ports) == {endpoint["port"]}

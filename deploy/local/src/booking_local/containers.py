@@ -23,8 +23,8 @@ KAFKA_BOOTSTRAP = "kafka:9092"
 def write_secret_files(layout: Layout, secrets: Secrets) -> None:
     """One file per secret setting, named as the setting, in a folder beside the installation's per container.
 
-    The run-time role alone goes to a service, its owner's address to its migration; the superuser's password to the
-    server, the signing key to the identity.
+    The run-time role alone goes to a service and to the audit, which looks into all four; its owner's address to its
+    migration; the superuser's password to the server, the signing key to the identity.
     """
     own: dict[str, dict[str, str]] = {
         "postgres": {"POSTGRES_PASSWORD": secrets.postgres_superuser},
@@ -42,10 +42,12 @@ def write_secret_files(layout: Layout, secrets: Secrets) -> None:
         "notifier": secrets.whatsapp,
         "calendar": {"FEED_SECRET": secrets.feed_secret},
         "gateway": {"SESSION_SECRET": secrets.session_secret},
+        "ops": {},
     }
     for name in DATABASES:
         own[name]["DATABASE_URL"] = secrets.database_url(POSTGRES_HOST, name, "app")
         own[name]["DATABASE_DIRECT_URL"] = own[name]["DATABASE_URL"]  # the one is a pooler's where there is one
+        own["ops"][f"{name.upper()}_DATABASE_URL"] = own[name]["DATABASE_URL"]
         own[f"{name}-migrate"] = own[name] | {"DATABASE_OWNER_URL": secrets.database_url(POSTGRES_HOST, name, "owner")}
     for name, settings in own.items():
         folder = layout.folder.parent / name

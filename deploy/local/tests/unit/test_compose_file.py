@@ -4,15 +4,18 @@ import os
 import re
 import stat
 from importlib import import_module
+from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import yaml
 
-from booking_local.containers import write_secret_files
+from booking_local.containers import POSTGRES_HOST, write_secret_files
 from booking_local.layout import Layout
 from booking_local.stack.programs import MODULES
 from booking_local.stack.secrets import DATABASES, load, load_or_make
+from booking_ops.deployment import deployment
 from booking_process.settings import ServiceSettings, load_settings
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -73,7 +76,7 @@ def test_folders__hold_what_their_container_needs(installation):
     assert {path for path, text in texts.items() if "PRIVATE KEY" in text} == {Path("identity/secrets.json")}
     for name in DATABASES:
         assert who_knows(made.postgres_roles[f"{name}_owner"]) == {f"{name}-migrate"}
-        assert who_knows(made.postgres_roles[f"{name}_app"]) == {name, f"{name}-migrate"}
+        assert who_knows(made.postgres_roles[f"{name}_app"]) == {name, f"{name}-migrate", "ops"}
     assert who_knows(made.feed_secret) == {"calendar", "calendar-migrate"}
     others_may = {path.parts[0] for path in texts if stat.S_IMODE((folder / path).stat().st_mode) != 0o600}
     assert others_may == {"postgres"}
@@ -114,6 +117,46 @@ def test_gateway__has_whole_settings_and_its_own_secret_alone(installation, monk
     assert settings.session_secret.get_secret_value() == made.session_secret
     assert [one.name for one in (folder / "gateway").iterdir()] == ["session_secret"]
     assert settings.public_url in environment("checkout")["RETURN_ORIGINS"]
+
+
+def test_audit__has_whole_settings_and_enters_databases_as_the_programs_do(installation, monkeypatch):
+    folder, made = installation
+    for variable in list(os.environ):
+        monkeypatch.delenv(variable)
+    for variable, value in environment("ops").items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("SECRETS_DIR", str(folder / "ops"))
+    where = deployment()
+    assert str(where.kafka) == environment("checkout")["KAFKA_BOOTSTRAP"]
+    assert where.databases() == {name: made.database_url(POSTGRES_HOST, name, "app") for name in DATABASES}
+    migrated = {f"{name}-migrate" for name in DATABASES}
+    assert CONTAINERS["ops"]["depends_on"].keys() == migrated
+
+
+BUILT = {name: CONTAINERS[name]["build"] for name in sorted(CONTAINERS) if "build" in CONTAINERS[name]}
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_image__is_of_a_package_with_its_program_and_told_its_commit(name):
+    told = BUILT[name]["args"]
+    assert told["BUILD_REVISION"] == "${BUILD_REVISION:-unknown}"
+    assert distribution(told["PACKAGE"])
+    program = find_spec(told["PROGRAM"])
+    assert program is not None
+    assert program.submodule_search_locations is None or find_spec(f"{told['PROGRAM']}.__main__")
+
+
+def test_commit__goes_to_what_booking_build_info_reads_and_on_the_image():
+    """The variable was never set, and every image said `unknown`."""
+    last = (ROOT / "deploy/docker/Dockerfile").read_text("utf-8").rpartition("\nFROM ")[2]
+    lines = last.splitlines()
+    given = lines.index("ARG BUILD_REVISION=unknown")
+    assert "build_revision" in ServiceSettings.model_fields
+    assert lines.index("ENV BUILD_REVISION=${BUILD_REVISION}") > given
+    assert lines.index("LABEL org.opencontainers.image.revision=${BUILD_REVISION}") > given
+    for page in ("docs/releasing.md", "docs/kubernetes.md"):
+        for command in re.findall(r"docker build (?:.*\\\n)*.*", (ROOT / page).read_text("utf-8")):
+            assert "--build-arg BUILD_REVISION=" in command, page
 
 
 @pytest.mark.parametrize("name", sorted(CONTAINERS))
@@ -178,7 +221,8 @@ OBSERVERS = {"prometheus", "alertmanager", "grafana", "otel-collector", "tempo"}
 
 def test_observability__is_started_where_it_is_asked_for_alone():
     assert {name for name in CONTAINERS if CONTAINERS[name].get("profiles") == ["observability"]} == OBSERVERS
-    assert {name for name in CONTAINERS if "profiles" in CONTAINERS[name]} == OBSERVERS
+    assert {name for name in CONTAINERS if "profiles" in CONTAINERS[name]} == OBSERVERS | {"ops"}
+    assert CONTAINERS["ops"]["profiles"] == ["ops", "observability"]
     for name in OBSERVERS:
         ours = [volume for volume in CONTAINERS[name].get("volumes", []) if volume.startswith("./")]
         assert ours
@@ -193,7 +237,7 @@ def test_observability__each_finds_the_others_under_their_names():
     commands = " ".join(" ".join(CONTAINERS[name].get("command", [])) for name in OBSERVERS)
     assert {f"/etc/booking/{name}.yml" for name in read} <= set(re.findall(r"=(/etc/booking/\S+?\.yml)", commands))
     jobs = read["prometheus"]["scrape_configs"]
-    assert {job["job_name"] for job in jobs} == SERVICES  # the rules' `job`
+    assert {job["job_name"] for job in jobs} == SERVICES | {"ops"}  # the rules' `job`
     assert all(job["dns_sd_configs"][0]["names"] == [job["job_name"]] for job in jobs)
     (managers,) = read["prometheus"]["alerting"]["alertmanagers"][0]["static_configs"]
     assert managers["targets"] == ["alertmanager:8000"]
