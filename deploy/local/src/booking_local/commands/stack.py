@@ -47,6 +47,9 @@ def up(
         bool,
         typer.Option("--secure", help="Kafka with TLS, a password for each program, and the catalogue's permissions."),
     ] = False,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="A page of the alarms and dashboards of deploy/observability, too.")
+    ] = False,
     services: Annotated[bool, typer.Option(help="Start the services, not only servers and stand-ins.")] = True,
 ) -> None:
     """Start the whole system here: PostgreSQL, Kafka, the services, and stand-ins for the outside. No Docker.
@@ -56,6 +59,7 @@ def up(
     flags = [
         *(["--split"] if split else []),
         *(["--secure"] if secure else []),
+        *(["--observe"] if observe else []),
         *([] if services else ["--without-services"]),
     ]
     ensure_up(layout_of(state), detach=detach, port_base=port_base, flags=flags)
@@ -68,6 +72,8 @@ def ensure_up(layout: Layout, *, detach: bool, port_base: int | None = None, fla
         _wait_for_another(layout)
         if "--secure" in flags and "kafka_operator" not in control.endpoints(layout):
             raise Failure(f"The stack in {layout.folder} is up without --secure: run `booking down` first.")
+        if "--observe" in flags and "observe" not in control.endpoints(layout):
+            raise Failure(f"The stack in {layout.folder} is up without --observe: run `booking down` first.")
         _print_addresses(layout, "is up already")
         return
     started = _start(layout, detach=detach, port_base=port_base, flags=flags)
@@ -122,7 +128,7 @@ def _show(what: str, after: float) -> None:
 def _print_addresses(layout: Layout, how: str) -> None:
     known: dict[str, Any] = control.endpoints(layout)
     print(f"The stack in {layout.folder} {how}.")
-    for name in _ADDRESSES:
+    for name in (*_ADDRESSES, *(["observe"] if "observe" in known else [])):
         print(f"  {name:<13} {known[name]}")
     print(f"  everything    {layout.endpoints}", flush=True)
 

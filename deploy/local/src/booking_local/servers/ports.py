@@ -31,6 +31,7 @@ NAMES = (
     "calendar-worker",
     "gateway",
     "kafka-admin",
+    "observe",
 )
 _LOWEST = 1024
 _FIRST, _LAST = 20_000, 32_000

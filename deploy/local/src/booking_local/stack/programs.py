@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -206,6 +206,28 @@ def gateway(stack: Stack) -> Program:
     return Program(command, stack.ports["gateway"])
 
 
+def observe(stack: Stack, modes: Sequence[str]) -> Program:
+    """The page of rules and dashboards over the services' processes, which run in these modes. It keeps nothing."""
+    targets = {
+        f"{name}-{mode}": (
+            f"http://127.0.0.1:{stack.ports[f'{name}-worker' if mode == 'worker' else name]}/metrics",
+            name,
+        )
+        for name in DATABASES
+        for mode in modes
+    }
+    http = {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(stack.ports["observe"])}
+    command = Command(
+        "observe",
+        [sys.executable, "-m", "booking_proof.observe"],
+        stack.layout.log_of("observe"),
+        env={**mark_of(stack.layout), **http, "TARGETS": json.dumps(targets), "PYTHONUNBUFFERED": "1"},
+        cwd=stack.layout.folder,
+        stop_seconds=5,
+    )
+    return Program(command, stack.ports["observe"])
+
+
 def mark_of(layout: Layout) -> dict[str, str]:
     """What every process of this folder's stack has in its environment."""
     return {MARK: os.path.realpath(layout.folder)}
@@ -235,6 +257,7 @@ def endpoints(stack: Stack, running: dict[str, int], wanted: list[str]) -> dict[
         "kafka_admin": stack.kafka_admin(),
         **({} if stack.ca is None else {"kafka_operator": stack.kafka_settings("operator")}),
         **{name: stack.url(name) for name in (*DATABASES, *STANDINS, "gateway")},
+        **({"observe": stack.url("observe")} if "observe" in wanted else {}),
         "smtp": f"127.0.0.1:{stack.ports['smtp']}",
         "processes": [{"name": name, "pid": pid} for name, pid in running.items()],
         "programs": wanted,

@@ -45,7 +45,14 @@ class Supervisor:
     """Starts, watches and stops everything of one state folder."""
 
     def __init__(
-        self, layout: Layout, progress: Progress, *, port_base: int | None, modes: tuple[str, ...], secure: bool = False
+        self,
+        layout: Layout,
+        progress: Progress,
+        *,
+        port_base: int | None,
+        modes: tuple[str, ...],
+        secure: bool = False,
+        observe: bool = False,
     ) -> None:
         self.layout = layout
         self.progress = progress
@@ -66,6 +73,7 @@ class Supervisor:
         self._postgres = Postgres(layout.folder / "postgres", port=chosen["postgres"], password=password)
         self._postgres.log = layout.log_of("postgres")
         self._modes = modes
+        self._observe = observe
         self._forks = ForkServer()
         self._children: list[Child] = []
         self._health_ports: dict[str, int] = {}
@@ -117,6 +125,8 @@ class Supervisor:
             if self._modes:
                 together.create_task(self._start_services(postgres, let_in))
                 together.create_task(self._start_gateway(let_in))
+        if self._observe:  # last: what isn't up yet would be an alarm
+            await self._start_program(partial(programs.observe, self.stack, self._modes))
 
     async def _start_postgres(self) -> None:
         external, passwords = self._external.postgres_url, self.stack.secrets.postgres_roles
@@ -262,6 +272,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port-base", type=int)
     parser.add_argument("--split", action="store_true")
     parser.add_argument("--secure", action="store_true")
+    parser.add_argument("--observe", action="store_true")
     parser.add_argument("--without-services", action="store_true")
     parser.add_argument("--until-stdin-ends", action="store_true")
     options = parser.parse_args(arguments)
@@ -275,7 +286,14 @@ def main(arguments: list[str] | None = None) -> int:
     progress.write(layout)
     try:
         process.end(process.leftovers(layout), seconds=10)
-        supervisor = Supervisor(layout, progress, port_base=options.port_base, modes=modes, secure=options.secure)
+        supervisor = Supervisor(
+            layout,
+            progress,
+            port_base=options.port_base,
+            modes=modes,
+            secure=options.secure,
+            observe=options.observe,
+        )
         asyncio.run(supervisor.run(watch_stdin=options.until_stdin_ends))
     except BaseException as broken:  # noqa: BLE001  (whatever it is: `booking up` waits for a sentence)
         progress.phase, progress.message = "failed", failed_start(broken, layout)

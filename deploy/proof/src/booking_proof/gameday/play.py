@@ -131,7 +131,8 @@ async def match(known: dict[str, Alarm], *, hold: float, full: bool, say: Say) -
         stack.push_async_callback(customers.close)
         await customers.prepare()
         game = Game(playing, customers, mail, no_volume)
-        watch = Watch(stack_targets(playing.ports, SERVICES), known, lambda: _volume(game))
+        expressions = [alarm.expression for alarm in known.values()]
+        watch = Watch(stack_targets(playing.ports, SERVICES), expressions, lambda: _volume(game))
         for work in (watch.run(), customers.run()):
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield Match(game, watch, known, hold=hold, full=full, say=say)

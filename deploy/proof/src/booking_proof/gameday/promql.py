@@ -57,18 +57,26 @@ class Samples:
     def __init__(self) -> None:
         self._of: defaultdict[str, dict[Labels, Series]] = defaultdict(dict)
 
+    def __len__(self) -> int:
+        """How many series there are."""
+        return sum(len(found) for found in self._of.values())
+
     def add(self, at: float, name: str, labels: Mapping[str, str], value: float | None) -> None:
         """One sample; None where a series that was there before is gone. In the order of time."""
         series = self._of[name].setdefault(tuple(sorted(labels.items())), Series())
+        if series.values and series.values[-1] == value:
+            value = series.values[-1]  # the same object: an hour of what stands still costs no memory but its times
         series.times.append(at)
         series.values.append(value)
 
     def forget(self, before: float) -> None:
         """What no window reaches any more."""
         for found in self._of.values():
-            for series in found.values():
+            for labels, series in list(found.items()):
                 old = bisect_right(series.times, before)
                 del series.times[:old], series.values[:old]
+                if not series.times:
+                    del found[labels]
 
     def instant(self, name: str, wanted: Callable[[Mapping[str, str]], bool], at: float) -> Vector:
         """The last value of each series, unless it has ended or is older than LOOKBACK."""
