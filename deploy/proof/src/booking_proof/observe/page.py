@@ -8,13 +8,13 @@ from html import escape
 from booking_proof.observe.boards import Panel
 from booking_proof.observe.judged import EVERY_SECONDS, Active, Judged, Line
 
-_WIDTH, _HEIGHT = 320, 90
+_WIDTH, _HEIGHT = 300, 90
 _COLOURS = ("#1f6fb2", "#d1495b", "#2e8b57", "#b8860b", "#7d4fa8", "#00868b", "#a0522d", "#708090")
 _STYLE = """
 body{font:14px/1.4 system-ui,sans-serif;margin:1rem auto;max-width:84rem;padding:0 1rem;color:#222;background:#fff}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd}
-.firing b{color:#b00020}.pending b{color:#8a5a00}.panels{display:flex;flex-wrap:wrap;gap:1rem}
-figure{margin:0;width:320px}figcaption{font-weight:600}figure p,figure ul{margin:.1rem 0;font-size:12px;color:#555}
+.firing b{color:#b00020}.pending b{color:#8a5a00}.panels{display:flex;flex-wrap:wrap;gap:.75rem}
+figure{margin:0;width:300px}figcaption{font-weight:600}figure p,figure ul{margin:.1rem 0;font-size:12px;color:#555}
 ul{padding-left:1rem}svg{background:#f6f6f6;display:block}h2{margin-top:2rem}
 """
 
