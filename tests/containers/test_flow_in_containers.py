@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ import httpx2
 import pytest
 from testcontainers.compose import DockerCompose
 from tests.e2e.stories import purchase_to_result
-from tests.e2e.system import Cast, System, cast, until
+from tests.e2e.system import Cast, Person, System, cast, until
 
 from booking_local.servers.ports import free_port
 
@@ -124,21 +125,27 @@ def test_gateway__shows_its_first_page(system: System) -> None:
     assert answer.status_code in {200, 303}, answer.text
 
 
+EACH_BUYS = 15
+"""Of 20 unpaid Transactions that a member may have."""
+
+
 class Buyer(threading.Thread):
     """Buys without a pause until told to stop, through whichever copy takes the connection, as a balancer does."""
 
     def __init__(self, story: Cast, copies: Sequence[str]) -> None:
         super().__init__(daemon=True)
         self.story, self.copies = story, copies
-        self.sold: list[dict[str, Any]] = []
+        self.sold: list[tuple[Person, dict[str, Any]]] = []
         self.refused: list[str] = []
         self.enough = threading.Event()
 
     def run(self) -> None:
-        turn = 0
+        turn, member = 0, self.story.member
         body = {"product_id": str(self.story.product), "practitioner_id": str(self.story.practitioner.sub)}
         while not self.enough.is_set():
-            headers = {**self.story.member.headers, "Idempotency-Key": str(uuid4())}
+            if len(self.sold) % EACH_BUYS == EACH_BUYS - 1:
+                member = self.story.system.person("member", name="Sari", email=f"{uuid4().hex}@example.com")
+            headers = {**member.headers, "Idempotency-Key": str(uuid4())}
             for attempt in range(200):
                 turn += 1
                 address = self.copies[turn % len(self.copies)]
@@ -148,7 +155,7 @@ class Buyer(threading.Thread):
                     time.sleep(0.01 * attempt)
                     continue
                 if answer.status_code == 201:
-                    self.sold.append(answer.json())
+                    self.sold.append((member, answer.json()))
                 else:
                     self.refused.append(answer.text)
                 break
@@ -171,7 +178,7 @@ def test_rolling_restart__of_scaled_services_refuses_nothing_and_loses_nothing(
         for name in COPIED:
             for container in containers.run("ps", "--format", "{{.Name}}", name).splitlines():
                 seen = len(buyer.sold)
-                until("orders to be taken", lambda seen=seen: len(buyer.sold) > seen + 5)
+                until("orders to be taken", lambda seen=seen: len(buyer.sold) > seen + 5 or buyer.refused)
                 subprocess.run(["docker", "restart", container], check=True, capture_output=True)
                 _until_all_ready(containers, name)
     finally:
@@ -180,9 +187,9 @@ def test_rolling_restart__of_scaled_services_refuses_nothing_and_loses_nothing(
     assert not buyer.is_alive()
     assert buyer.refused == []
     assert len(buyer.sold) > 20
-    for sale in buyer.sold:
-        assert system.get(story.member, "checkout", f"/v1/transactions/{sale['id']}")["id"] == sale["id"]
-        story.consultation_knows(sale)
+    for member, sale in buyer.sold:
+        assert system.get(member, "checkout", f"/v1/transactions/{sale['id']}")["id"] == sale["id"]
+        replace(story, member=member).consultation_knows(sale)
 
 
 def _until_all_ready(containers: Containers, name: str) -> None:
