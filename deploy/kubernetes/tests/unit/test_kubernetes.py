@@ -404,7 +404,7 @@ def test_audit__has_whole_settings_names_those_of_the_code_and_of_compose(overla
     }
     for service, address in where.databases().items():
         told = conninfo_to_dict(address)
-        assert authorities[told["sslrootcert"]] == f"{service}-db-ca"
+        assert authorities[str(told["sslrootcert"])] == f"{service}-db-ca"
         assert (told["host"], told["user"], told["sslmode"]) == (f"{service}-db-rw", f"{service}_app", "verify-full")
 
 
