@@ -29,7 +29,9 @@ async def test_bench__every_benchmark_runs(measured, name):
 
     assert reports
     assert all(line.median > 0 for report in reports for line in report.lines)
-    assert all(cost.total > 0 for report in reports for cost in report.costs)
+    assert all(cost.parts for report in reports for cost in report.costs)
+    # A tiny floor ends within one tick of the clock that a process which is gone is known by.
+    assert all(any(cost.total > 0 for cost in report.costs) for report in reports if report.costs)
 
 
 def test_bench__the_command_knows_every_benchmark():
