@@ -5,15 +5,16 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import within
 from booking_contracts.topics import TOPICS, Topic
 
 _PATIENCE = 15.0
@@ -151,11 +152,12 @@ async def _connected(bootstrap: str, patience: float) -> AIOKafkaAdminClient:
     while True:
         admin = AIOKafkaAdminClient(**client_options(bootstrap), client_id="booking-topics")
         try:
-            await admin.start()
-        except KafkaConnectionError:
-            await admin.close()
+            await within(max(1.0, deadline - time.monotonic()), admin.start())
+        except (KafkaConnectionError, TimeoutError) as error:  # a broker that accepts and says nothing (K9g)
+            with suppress(KafkaError, OSError, TimeoutError):
+                await within(5.0, admin.close())
             if time.monotonic() > deadline:
-                raise
+                raise KafkaConnectionError(f"no broker answers at {bootstrap}") from error
             await asyncio.sleep(0.2)
         else:
             return admin
