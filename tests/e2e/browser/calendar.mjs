@@ -47,10 +47,26 @@ async function week() {
 
 const height = () => page.evaluate(() => parseFloat(getComputedStyle(document.querySelector(".ec-main")).getPropertyValue("--ec-slot-height")));
 
+// Where it is, in view, once it stands still: what is drawn anew is nowhere for a moment, and one look in the page's own
+// time cannot find it and lose it again as two from outside can.
+async function placed(locator) {
+  let before;
+  for (const end = Date.now() + 100_000; Date.now() < end; ) {
+    const box = await locator.evaluateAll(async ([one]) => {
+      await new Promise(requestAnimationFrame);
+      one?.scrollIntoViewIfNeeded();
+      const { x, y, width, height } = one?.isConnected ? one.getBoundingClientRect() : {};
+      return width ? { x, y, width, height } : null;
+    });
+    if (box && JSON.stringify(box) === before) return box;
+    before = JSON.stringify(box);
+  }
+  throw new Error(`${locator} came to no rest`);
+}
+
 // The middle of a slot of an event's: no rounding makes it another slot.
 async function middle(locator, slot = 0) {
-  await locator.scrollIntoViewIfNeeded();
-  const box = await locator.boundingBox();
+  const box = await placed(locator);
   return [box.x + box.width / 2, box.y + (slot + 0.5) * (await height())];
 }
 
@@ -91,7 +107,7 @@ await drag(event("10:00"), 2);
 await said("It was moved.");
 await event("11:00–12:00").waitFor();
 await pull(async () => {
-  const end = await event("11:00–12:00").boundingBox();
+  const end = await placed(event("11:00–12:00"));
   return [end.x + end.width / 2, end.y + end.height - 2];
 }, 12);
 await event("11:00–12:30").waitFor();

@@ -144,11 +144,11 @@ function draw(place) {
     const told = await answer?.json().catch(() => null);
     if (!answer?.ok) revert();
     if (told?.event) calendar.updateEvent(told.event);
-    if (answer?.ok && told) tell(told.said);
-    else tell("", told ? [told.said, ...told.taken.map((one) => `${one}.`), told.event ? "" : words.moved].filter(Boolean).join(" ") : words.unknown);
     missed ||= !told;
     calendar.setOption("eventStartEditable", true);
     release();
+    if (answer?.ok && told) tell(told.said);
+    else tell("", told ? [told.said, ...told.taken.map((one) => `${one}.`), told.event ? "" : words.moved].filter(Boolean).join(" ") : words.unknown);
   }
 
   // Who waits is put into the calendar by dragging, or by the form alone.
