@@ -21,6 +21,7 @@ from benchmarks.processor import Span
 from benchmarks.system import System
 from benchmarks.wire import Connection
 from benchmarks.world import World, numbered
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import SESSIONS
 
 RATES: dict[Scale, dict[int, int]] = {
@@ -142,13 +143,8 @@ async def floor(system: System) -> AsyncIterator[Floor]:
         conn.execute("CREATE TABLE shown (id uuid PRIMARY KEY, data json)")
     producer = AIOKafkaProducer(bootstrap_servers=system.kafka.bootstrap, acks="all")
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=system.kafka.bootstrap, fetch_max_wait_ms=500)
-    await producer.start()
-    await consumer.start()
-    try:
+    async with connected(producer), connected(consumer):
         yield Floor(partial(system.span, kafka=True), url, producer, consumer, topic)
-    finally:
-        await consumer.stop()
-        await producer.stop()
 
 
 @asynccontextmanager

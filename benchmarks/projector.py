@@ -17,6 +17,7 @@ from benchmarks.peers import eventsourcing
 from benchmarks.system import Database as Place
 from benchmarks.system import System
 from benchmarks.world import World
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import SESSIONS
 from booking_outbox import EventTopic, Relay, Waker
 from booking_process.database import Database
@@ -146,8 +147,7 @@ class CopyAlone:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=8_000_000,
         )
-        await consumer.start()
-        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as conn:
+        async with connected(consumer), await psycopg.AsyncConnection.connect(self._url, autocommit=True) as conn:
             await conn.execute("TRUNCATE rows")
             await conn.execute("CREATE TEMPORARY TABLE stage (LIKE rows)")
             self._system.settle()
@@ -158,7 +158,6 @@ class CopyAlone:
                     records = [record for some in found.values() for record in some]
                     read += len(records)
                     await self._merge(conn, {record.key: json.loads(record.value or b"{}") for record in records})
-        await consumer.stop()
         return Run({UNIT: self._events / span.seconds}, {EVENT: span.cost(self._events)})
 
     async def _merge(self, conn: psycopg.AsyncConnection, last: dict[bytes | None, dict[str, object]]) -> None:

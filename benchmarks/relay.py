@@ -18,6 +18,7 @@ from benchmarks.harness import Contestant, Goal, Report, Run, Scale, compare
 from benchmarks.peers import faststream_outbox, librdkafka
 from benchmarks.processor import Span
 from benchmarks.system import System
+from booking_contracts.deadlines import connected
 from booking_contracts.ids import partition_of
 from booking_contracts.topics import SESSIONS
 from booking_outbox import EventTopic, Relay, Waker
@@ -121,11 +122,11 @@ class Bench:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap, acks="all", max_batch_size=900_000, max_request_size=8_000_000
         )
-        await producer.start()
-        await producer.partitions_for(topic)
-        async with await psycopg.AsyncConnection.connect(
-            self.url, autocommit=True, client_encoding="SQL_ASCII"
-        ) as conn:
+        async with (
+            connected(producer),
+            await psycopg.AsyncConnection.connect(self.url, autocommit=True, client_encoding="SQL_ASCII") as conn,
+        ):
+            await producer.partitions_for(topic)
             with self._system.span(kafka=True) as span:
                 sent = []
                 async for rows in self.pages(conn):
@@ -141,7 +142,6 @@ class Bench:
                                 batch.append(timestamp=None, key=record[1], value=record[2])
                         sent.append(await producer.send_batch(batch, topic, partition=partition))
                 await asyncio.gather(*sent)
-        await producer.stop()
         return self._result(span)
 
     async def librdkafka(self) -> Run:

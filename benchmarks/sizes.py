@@ -23,6 +23,7 @@ from benchmarks.harness import Line, Report, Scale
 from benchmarks.projector import EACH, told
 from benchmarks.system import Database as Place
 from benchmarks.system import System
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import SESSIONS
 
 SESSIONS_WEIGHED: dict[Scale, int] = {"tiny": 40, "default": 2_000, "full": 20_000}
@@ -99,10 +100,8 @@ def _weights(conn: psycopg.Connection) -> Weights:
 
 async def _records(system: System, topic: str, count: int) -> list[ConsumerRecord[bytes, bytes]]:
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=system.kafka.bootstrap, auto_offset_reset="earliest")
-    await consumer.start()
-    records = [await consumer.getone() for _ in range(count)]
-    await consumer.stop()
-    return records
+    async with connected(consumer):
+        return [await consumer.getone() for _ in range(count)]
 
 
 def _scattered(record: ConsumerRecord[bytes, bytes]) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
@@ -142,20 +141,17 @@ async def _sent(
     system: System, topic: str, compression: str, records: Sequence[ConsumerRecord[bytes, bytes]], size: int
 ) -> None:
     """Into a topic of one partition, in batches of that size."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=system.kafka.bootstrap)
-    await admin.start()
-    await admin.create_topics([NewTopic(topic, 1, 1, topic_configs={"compression.type": compression})])
-    await admin.close()
+    async with connected(AIOKafkaAdminClient(bootstrap_servers=system.kafka.bootstrap)) as admin:
+        await admin.create_topics([NewTopic(topic, 1, 1, topic_configs={"compression.type": compression})])
     producer = AIOKafkaProducer(
         bootstrap_servers=system.kafka.bootstrap, acks="all", max_batch_size=4_000_000, max_request_size=8_000_000
     )
-    await producer.start()
     sent: list[asyncio.Future[Any]] = []
-    for first in range(0, len(records), size):
-        batch = producer.create_batch()
-        for record in records[first : first + size]:
-            key, value, headers = _scattered(record)
-            assert batch.append(timestamp=record.timestamp, key=key, value=value, headers=headers) is not None
-        sent.append(await producer.send_batch(batch, topic, partition=0))
-    await asyncio.gather(*sent)
-    await producer.stop()
+    async with connected(producer):
+        for first in range(0, len(records), size):
+            batch = producer.create_batch()
+            for record in records[first : first + size]:
+                key, value, headers = _scattered(record)
+                assert batch.append(timestamp=record.timestamp, key=key, value=value, headers=headers) is not None
+            sent.append(await producer.send_batch(batch, topic, partition=0))
+        await asyncio.gather(*sent)

@@ -22,6 +22,7 @@ from psycopg import sql
 
 from benchmarks.processor import Clock, Span, own, postgres, process
 from booking_contracts.admin import create_topics
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import TOPICS
 from booking_local.failure import Failure
 from booking_local.layout import Layout
@@ -93,10 +94,9 @@ class System:
         """The prefix of a new set of topics, each partition led."""
         prefix = f"b{secrets.token_hex(4)}."
         await create_topics(self.kafka.bootstrap, prefix)
-        asker = AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap)
-        await asker.start()
-        await asker.end_offsets([TopicPartition(prefix + t.name, p) for t in TOPICS for p in range(t.partitions)])
-        await asker.stop()
+        partitions = [TopicPartition(prefix + t.name, p) for t in TOPICS for p in range(t.partitions)]
+        async with connected(AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap)) as asker:
+            await asker.end_offsets(partitions)
         return prefix
 
     def settle(self) -> None:

@@ -16,6 +16,7 @@ from tests.e2e.system import booking, cast, local_stack
 
 from booking_contracts.access import ANALYTICS
 from booking_contracts.brokers import Brokers, Security, client_options
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import CONTACTS, SESSIONS
 from booking_local.layout import Layout
 from booking_local.stack import control, secrets
@@ -63,22 +64,14 @@ def _analytics(state: Path, password: str | None = None) -> Brokers:
 
 
 async def _read(address: str, topic: str) -> int:
-    consumer = AIOKafkaConsumer(topic, **client_options(address), auto_offset_reset="earliest")
-    try:
-        await consumer.start()
+    async with connected(AIOKafkaConsumer(topic, **client_options(address), auto_offset_reset="earliest")) as consumer:
         return len(await consumer.getmany(timeout_ms=20_000, max_records=1))
-    finally:
-        await consumer.stop()
 
 
 def test_analytics__reads_what_it_may_and_writes_nothing(secured: Path):
     async def sends() -> None:
-        producer = AIOKafkaProducer(**client_options(_analytics(secured)))
-        await producer.start()
-        try:
+        async with connected(AIOKafkaProducer(**client_options(_analytics(secured)))) as producer:
             await producer.send_and_wait(SESSIONS.name, b"{}", key=b"k")
-        finally:
-            await producer.stop()
 
     assert asyncio.run(_read(_analytics(secured), SESSIONS.name)) > 0
     with pytest.raises(TopicAuthorizationFailedError):

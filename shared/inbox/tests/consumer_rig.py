@@ -228,11 +228,10 @@ async def rig_of(postgres: Any, kafka: Any) -> AsyncGenerator[Rig]:
     kafka.create_topics(prefix, [SESSIONS.name, PRACTITIONERS.name, ASSESSMENTS.name])
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", max_request_size=2_000_000, linger_ms=0)
     database = Database(databases.app_url)
-    await producer.start()
     try:
-        yield Rig(databases, kafka.bootstrap, prefix, producer, database)
+        async with connected(producer):
+            yield Rig(databases, kafka.bootstrap, prefix, producer, database)
     finally:
-        await producer.stop()
         await database.close()
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from booking_contracts.brokers import faststream_options
+from booking_contracts.deadlines import within
 from booking_contracts.decode import decode
 from booking_contracts.errors import NewerVersion, Undecodable
 from booking_contracts.records import from_aiokafka
@@ -75,21 +76,18 @@ class Topics:
     async def _hear(self, bootstrap: str) -> None:
         broker = self._broker(bootstrap)
         try:
-            async with asyncio.timeout(_PATIENCE * 2):
-                await broker.start()
+            await within(_PATIENCE * 2, broker.start())
             consumer = broker.subscribers[0].consumer
             look = _Look({}, {})
             while True:
-                async with asyncio.timeout(_PATIENCE):
-                    look = await self._look(consumer, look)
+                look = await within(_PATIENCE, self._look(consumer, look))
                 if not self._hub.live:
                     log.info("changes are heard")
                     self._hub.is_live(True)
                 await asyncio.sleep(_BEAT)
         finally:
             with contextlib.suppress(Exception):
-                async with asyncio.timeout(_PATIENCE):
-                    await broker.stop()
+                await within(_PATIENCE, broker.stop())
 
     async def _look(self, consumer: Any, before: _Look) -> _Look:
         """How far the client is, if it has what there was at the look before, or has moved. Raises NotHeard."""

@@ -143,7 +143,8 @@ async def admin_client(bootstrap: str, patience: float = _PATIENCE) -> AsyncGene
     try:
         yield admin
     finally:
-        await admin.close()
+        with suppress(KafkaError, OSError, TimeoutError):
+            await within(5.0, admin.close())
 
 
 async def _connected(bootstrap: str, patience: float) -> AIOKafkaAdminClient:

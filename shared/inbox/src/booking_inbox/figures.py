@@ -276,7 +276,7 @@ class Monitor:
     async def _probed(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
         if self._probe is None:
             self._probe = AIOKafkaConsumer(**client_options(self._reader.bootstrap))
-            await self._probe.start()
+            await within(5.0, self._probe.start())
         return await self._probe.end_offsets(list(partitions))
 
     async def _asked(self) -> str | None:

@@ -53,8 +53,7 @@ class Publisher:
         )
         publisher = cls(producer, deadline, compression)
         try:
-            async with asyncio.timeout(deadline):
-                await producer.start()
+            await within(deadline, producer.start())
         except (KafkaError, OSError, TimeoutError) as error:
             await publisher.discard()
             raise Unpublished(f"no broker answers at {bootstrap}: {error!r}") from error

@@ -104,7 +104,7 @@ async def _consumer(bootstrap: str) -> AsyncGenerator[Any]:
     )
     try:
         async with asyncio.timeout(_SECONDS):
-            await consumer.start()
+            await within(_SECONDS, consumer.start())
             yield consumer
     except (TimeoutError, KafkaError) as error:
         raise Unpublished(f"the topics' last records could not be read: {error!r}") from error

@@ -24,6 +24,7 @@ from shared.outbox.tests.conftest import (
 )
 from shared.store.tests.sample.session import Session, append
 
+from booking_contracts.deadlines import connected
 from booking_contracts.decode import decode
 from booking_contracts.notices import NoticeEvent, RepublishBegan, RepublishEnded, RestoreAccepted
 from booking_contracts.records import from_aiokafka
@@ -296,17 +297,14 @@ async def test_strangers_records_at_the_end__do_not_count(outbox: Outbox, postgr
     first = await outbox.start(outbox.relay())
     await outbox.until_empty()
     await first.stop()
-    producer = AIOKafkaProducer(bootstrap_servers=outbox.kafka.bootstrap)
-    await producer.start()
     changed = {"ce_source": b"/elsewhere", "ce_id": str(uuid4()).encode()}
     foreign = [(name, changed.get(name, value)) for name, value in (await outbox.records())[0].headers]
-    for partition in range(6):
-        for i in range(15):
-            headers = foreign if i % 2 else [("ce_id", b"\xff")]
-            await producer.send(
-                outbox.prefix + SESSIONS.name, b"rubbish", key=b"k", partition=partition, headers=headers
-            )
-    await producer.stop()
+    topic = outbox.prefix + SESSIONS.name
+    async with connected(AIOKafkaProducer(bootstrap_servers=outbox.kafka.bootstrap)) as producer:
+        for partition in range(6):
+            for i in range(15):
+                headers = foreign if i % 2 else [("ce_id", b"\xff")]
+                await producer.send_and_wait(topic, b"rubbish", key=b"k", partition=partition, headers=headers)
     second = await outbox.start(outbox.relay())
     await outbox.sessions(conn, 2)
     await outbox.until_empty()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID, uuid4
 
 import psycopg
@@ -10,6 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from shared.outbox.tests.conftest import LOCK, PROFILES, TOPICS, Outbox, Running, header, key_of, put_profile, until
 
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import PRACTITIONERS, SESSION_STATES, SESSIONS
 from booking_outbox import Selection, republish
 
@@ -166,27 +168,17 @@ async def _all_there(admin, names: set[str]) -> bool:
 
 async def _strangers_and_deletions(outbox: Outbox) -> None:
     topic = outbox.prefix + SESSIONS.name
-    producer = AIOKafkaProducer(bootstrap_servers=outbox.kafka.bootstrap)
-    await producer.start()
-    for partition in range(0, PARTITIONS, 2):
-        for _ in range(20):
-            await producer.send(topic, b"rubbish", key=b"k", partition=partition)
-    await producer.stop()
+    async with connected(AIOKafkaProducer(bootstrap_servers=outbox.kafka.bootstrap)) as producer:
+        for partition in range(0, PARTITIONS, 2):
+            for _ in range(20):
+                await producer.send_and_wait(topic, b"rubbish", key=b"k", partition=partition)
     async with _admin(outbox) as admin:
         everything = {TopicPartition(topic, p): RecordsToDelete(before_offset=-1) for p in (0, 1, 2, 3)}
         await admin.delete_records(everything)
 
 
-class _admin:  # noqa: N801 - reads as a function
-    def __init__(self, outbox: Outbox) -> None:
-        self._client = AIOKafkaAdminClient(bootstrap_servers=outbox.kafka.bootstrap)
-
-    async def __aenter__(self) -> AIOKafkaAdminClient:
-        await self._client.start()
-        return self._client
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.close()
+def _admin(outbox: Outbox) -> AbstractAsyncContextManager[AIOKafkaAdminClient]:
+    return connected(AIOKafkaAdminClient(bootstrap_servers=outbox.kafka.bootstrap))
 
 
 def _admin_url(outbox: Outbox, postgres) -> str:

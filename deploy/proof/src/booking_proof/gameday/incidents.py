@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from booking_contracts.brokers import client_options
+from booking_contracts.deadlines import connected
 from booking_contracts.topics import SESSIONS, TRANSACTIONS
 from booking_local.failure import Failure
 from booking_proof.gameday.mailwall import MailWall
@@ -125,12 +126,8 @@ async def kafka_disk_gone(game: Game) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def topic_deleted(game: Game) -> AsyncIterator[None]:
-    admin = AIOKafkaAdminClient(**client_options(game.stage.endpoints["kafka"]))
-    await admin.start()
-    try:
+    async with connected(AIOKafkaAdminClient(**client_options(game.stage.endpoints["kafka"]))) as admin:
         await admin.delete_topics([SESSIONS.name])
-    finally:
-        await admin.close()
     yield
     await _topics_again(game, "consultation")
 

@@ -253,5 +253,5 @@ class Ends:
         if self._client is None:
             client = AIOKafkaConsumer(self._topic, **client_options(self._bootstrap), group_id=None)
             self._client = client  # before it is started: whatever ends the start, `close` stops it
-            await client.start()
+            await within(5.0, client.start())
         return self._client
