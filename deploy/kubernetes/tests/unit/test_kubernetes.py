@@ -395,6 +395,8 @@ def test_audit__has_whole_settings_names_those_of_the_code_and_of_compose(overla
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
     where = deployed()
     assert where.kafka.security
+    for name in ("PLATFORM_TIMEZONE", "RELAY_COMPRESSION", "ERASURE_RESEND_SECONDS"):  # as the services have it
+        assert config.get(name) == config_of(overlay, "checkout").get(name)
     assert config["KAFKA_USERNAME"] in of_kind(overlay, "KafkaUser")
     (volume,) = [found for found in template(one)["spec"]["volumes"] if found["name"] == "postgres"]
     authorities = {

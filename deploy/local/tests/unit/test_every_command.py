@@ -110,6 +110,17 @@ def test_stack_whose_servers_are_dead__a_sentence(command, closed, capfd):
     check(*said(command, closed.folder, capfd), expected=2 if command[0] in OPERATOR else 1)
 
 
+def test_operator__is_told_the_zone_that_the_stack_s_services_have(closed):
+    """They had it of the folder's file, and the audit counted the ranking's months by the default."""
+    own = closed.settings_of("checkout")
+    own.parent.mkdir()
+    own.write_text("PLATFORM_TIMEZONE=America/New_York\n")
+    told = json.loads(closed.endpoints.read_text())
+    assert "PLATFORM_TIMEZONE" not in operator.settings(closed, "audit"), "those that run were started without it"
+    closed.endpoints.write_text(json.dumps({**told, "settings": programs.operators_settings(closed)}))
+    assert operator.settings(closed, "audit")["PLATFORM_TIMEZONE"] == "America/New_York"
+
+
 def test_status_of_dead_servers__keeps_their_rows_and_marks_them(closed, capfd):
     """With Kafka gone its row vanished, and the rest was ready."""
     code, out, _ = said(("status",), closed.folder, capfd)

@@ -7,12 +7,13 @@ import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from booking_contracts.brokers import Brokers, KafkaAccess
+from booking_contracts.zones import Zone, zone, zone_named
 from booking_ops.failure import Failure
 from booking_process.service import Service
 from booking_process.settings import Dsn, WebAddress
@@ -48,6 +49,17 @@ class Settings(KafkaAccess, BaseSettings):
     topic_prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="the prefix of topic names")] = ""
     operator_token: Annotated[SecretStr | None, Field(description="an access token with the role `admin`")] = None
     platform_timezone: Annotated[str, Field(description="an IANA zone such as Asia/Jakarta")] = "Asia/Jakarta"
+    relay_compression: Annotated[Literal["zstd", "gzip", "none"], Field(description="zstd, gzip or none")] = "zstd"
+    erasure_resend_seconds: Annotated[int, Field(ge=0, description="seconds until a tombstone is sent once more")] = (
+        3_660
+    )
+
+    @field_validator("platform_timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if zone_named(name) is None:
+            raise ValueError("no such zone")
+        return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +91,22 @@ class Deployment:
         return self.settings.topic_prefix
 
     @property
+    def zone(self) -> Zone:
+        """The platform's zone, by which the ranking counts months."""
+        return zone(self.settings.platform_timezone)
+
+    @property
     def token(self) -> str:
         """An admin's access token."""
         return self._needed("operator_token").get_secret_value()
 
     def service(self, name: str) -> Service:
         """The service as it is wired, against this deployment's database and broker: what it publishes, and under which
-        lock, stands there once. Nothing of it runs; what it needs beside them has the value of the documents."""
+        lock, stands there once. Nothing of it runs; what is no setting of ours has the value of the documents."""
         package = SERVICES[name]
         kind: Any = import_module(f"{package}.settings").Settings
         given = {"database_url": self.database(name), "kafka_bootstrap": str(self.kafka), "topic_prefix": self.prefix}
-        given |= {name: getattr(self.settings, name) for name in ("platform_timezone", *KafkaAccess.model_fields)}
+        given |= {name: value for name, value in self.settings if name in kind.model_fields and name not in given}
         return import_module(f"{package}.app").build(kind.documented().model_copy(update=given))
 
     def _needed(self, name: str) -> Any:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from booking_contracts.zones import zone
 from booking_ops.calls import Calls, calls
 from booking_ops.deployment import Deployment, deployment
 from booking_ops.failure import Refused
@@ -72,7 +71,7 @@ async def _ranking(where: Deployment) -> dict[str, Any]:
     from checkout.ranking.rebuild import rebuild as count_anew  # noqa: PLC0415
 
     database, bar = where.service("checkout").database, Bar()
-    months = Months(zone(where.settings.platform_timezone))
+    months = Months(where.zone)
     try:
         counted = await count_anew(
             database, where.kafka, where.prefix, months, lambda read, total: bar.show("records", read, total)

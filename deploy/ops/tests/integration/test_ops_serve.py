@@ -1,5 +1,6 @@
 """`booking-ops serve` as a process, on a real PostgreSQL and Kafka: audits again and again, and their figures."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from booking_contracts.corpus import golden
 from booking_local.servers.ports import free_port
 from booking_ops.deployment import SERVICES, Settings
 
@@ -23,6 +25,12 @@ SECTION = "booking.checkout.products.v1 = its rows"
 PRODUCT = """INSERT INTO product (id, name, kind, tier, amount, currency, duration_minutes, payment_ttl_minutes,
                  request_limit_minutes, auto_start, active, version)
              VALUES (%s, 'Konseling', 'counseling', 'gold', 250000, 'IDR', 60, 60, 10080, false, true, 1)"""
+RANKED = "ranking's months = events of sessions"
+UPLOADED = """INSERT INTO events (stream_type, stream_id, version, id, type, type_version, data, metadata, occurred_at,
+                  recorded_at)
+              SELECT 'feedback_session', gen_random_uuid(), 1, gen_random_uuid(), 'ResultUploaded', 1, %s,
+                  '{"actor": "system"}', at, at FROM (SELECT '2026-03-01T03:00Z'::timestamptz AS at) t"""
+COUNTED = "INSERT INTO practitioner_month VALUES (%s, '2026-02-01', 1, 0)"
 
 
 class Serving:
@@ -91,8 +99,8 @@ def serve(databases, kafka, tmp_path):
     (tmp_path / "accepted.json").write_text('{"accepted": []}', "utf-8")
     running = []
 
-    def start(every=1):
-        running.append(Serving(environment, tmp_path, every=every))
+    def start(every=1, **more):
+        running.append(Serving(environment | more, tmp_path, every=every))
         return running[-1]
 
     yield start
@@ -141,3 +149,18 @@ def test_stop__is_obeyed_however_long_the_pause_is(serve):
     here = serve(every=86_400)
     here.until_audited("proven")
     assert here.stopped() == 0, here.log.read_text()
+
+
+def test_ranking_s_months__are_those_of_the_deployment_s_zone(serve, databases):
+    """The first of March in Jakarta, where the services' default is, is still February in New York."""
+    told = json.loads(golden("ResultUploaded.v1").value or b"")
+    with psycopg.connect(databases["consultation"].owner_url) as conn:
+        conn.execute(UPLOADED, [json.dumps(told)])
+    with psycopg.connect(databases["checkout"].owner_url) as conn:
+        conn.execute(COUNTED, [told["practitioner_id"]])
+    here = serve(every=86_400, PLATFORM_TIMEZONE="America/New_York")
+    figures = here.until_audited("different")  # past the relay, and no whole session: other sections say so
+    assert figures["booking_audit_differences", RANKED] == 0
+    once = json.loads(here.run("audit", "--json").stdout)
+    (section,) = [one for one in once["sections"] if one["name"] == RANKED]
+    assert (section["counts"], section["differences"]) == ({"compared": 1}, [])

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from booking_ops.audit.baseline import Baseline
 from booking_ops.audit.figures import Figures
 from booking_ops.audit.section import KEPT, LISTED, Section
 from booking_ops.cli import app, main
-from booking_ops.deployment import Settings
+from booking_ops.deployment import SERVICES, Settings, deployment
 
 SOMEBODY = "0b8f4b5e-6c57-4d0e-9a1b-2f4f5d9f3c11"  # written: processes that share the tests must collect the same ones
 ARGUMENTS = {
@@ -90,6 +91,33 @@ def test_setting_that_cannot_be__is_named_and_not_shown(capfd, monkeypatch):
     monkeypatch.setenv("CHECKOUT_DATABASE_URL", "mysql://me:hidden@host/x")
     code, err = said(["audit"], capfd)
     assert (code, err) == (2, "CHECKOUT_DATABASE_URL is wrong (not a postgresql:// address).")
+
+
+def test_zone_that_there_is_not__is_named(capfd, monkeypatch):
+    monkeypatch.setenv("PLATFORM_TIMEZONE", "Asia/Bandung")
+    assert said(["audit"], capfd) == (2, "PLATFORM_TIMEZONE is wrong (no such zone).")
+
+
+@pytest.mark.parametrize("package", SERVICES.values())
+def test_setting_of_the_services_too__has_their_default(package):
+    """What a deployment never sets means the same to its operator's programs as to its services."""
+    theirs = import_module(f"{package}.settings").Settings.model_fields
+    common = Settings.model_fields.keys() & theirs.keys() - {"kafka_bootstrap"}
+    assert "platform_timezone" in common
+    assert {name: Settings.model_fields[name].default for name in common} == {
+        name: theirs[name].default for name in common
+    }
+
+
+def test_setting_of_the_services_too__reaches_the_service_that_a_command_wires(monkeypatch):
+    """Not the default alone: what `rebuild`, `republish` and `restore` do is done as the services do it."""
+    monkeypatch.setenv("CHECKOUT_DATABASE_URL", AWAY["CHECKOUT_DATABASE_URL"])
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", AWAY["KAFKA_BOOTSTRAP"])
+    given = {"PLATFORM_TIMEZONE": "America/New_York", "RELAY_COMPRESSION": "gzip", "ERASURE_RESEND_SECONDS": "7"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    wired = deployment().service("checkout").settings
+    assert {name: str(getattr(wired, name.lower())) for name in given} == given
 
 
 def test_settings__come_from_files_too(capfd, monkeypatch, tmp_path):

@@ -25,6 +25,7 @@ from booking_ops.invariants import Claim, next_status, overlaps, too_many
 from booking_proof.seed.messages import Ledger, Message
 from booking_proof.seed.people import TIERS
 from booking_proof.seed.rows import Rows
+from booking_proof.seed.share import months_of
 from booking_proof.seed.story import Platform, Size
 from booking_proof.seed.streams import ImpossibleStoryError, told
 from booking_proof.seed.times import ZONE, Agenda, NoTimeError
@@ -264,3 +265,10 @@ def test_impossible_story__is_refused_by_the_decider():
     story.steps = story.steps[1:] or [story.steps[0]]
     with pytest.raises(ImpossibleStoryError, match="not_found"):
         told(story, 1, UNTIL)
+
+
+def test_ranking_s_months__are_those_of_the_stack_s_zone():
+    """An audit that takes the services' setting would find the months of the default wrong."""
+    turn = datetime(2026, 3, 1, 3, tzinfo=UTC)
+    assert months_of({"settings": {"PLATFORM_TIMEZONE": "America/New_York"}}).of(turn).month == 2
+    assert months_of({"settings": {}}).of(turn).month == 3

@@ -43,6 +43,7 @@ def settings(layout: Layout, command: str = "") -> dict[str, str]:
         known |= {f"{name.upper()}_DATABASE_URL": _as_superuser(layout, endpoints, name) for name in DATABASES}
     return {
         **known,
+        **endpoints.get("settings", {}),
         **endpoints["kafka_operator" if as_operator else "kafka_admin"],
         "TOPIC_PREFIX": "",
         "OPERATOR_TOKEN": token(layout),

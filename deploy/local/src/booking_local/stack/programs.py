@@ -25,6 +25,7 @@ STANDINS = ("mailbox", "whatsapp", "payments", "identity")
 RETURN_ORIGINS = ["http://127.0.0.1:3000", "http://127.0.0.1:5173", "http://localhost:3000", "http://localhost:5173"]
 """Where the development servers of pages usually are."""
 ADMIN_EMAILS = ["admin@booking.local"]
+_OPERATORS = ("PLATFORM_TIMEZONE", "RELAY_COMPRESSION", "ERASURE_RESEND_SECONDS")
 _PHONE_NUMBER_ID = "100000000000001"
 
 
@@ -233,6 +234,13 @@ def mark_of(layout: Layout) -> dict[str, str]:
     return {MARK: os.path.realpath(layout.folder)}
 
 
+def operators_settings(layout: Layout) -> dict[str, str]:
+    """What of the services' settings their operator's programs must know too, where it was set: by whoever started the
+    stack, or in checkout's own file."""
+    given = {**os.environ, **_settings_file(layout.settings_of("checkout"))}
+    return {name: given[name] for name in _OPERATORS if given.get(name)}
+
+
 def _settings_file(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
@@ -261,6 +269,7 @@ def endpoints(stack: Stack, running: dict[str, int], wanted: list[str]) -> dict[
         "smtp": f"127.0.0.1:{stack.ports['smtp']}",
         "processes": [{"name": name, "pid": pid} for name, pid in running.items()],
         "programs": wanted,
+        "settings": operators_settings(stack.layout),
         "development": {
             "midtrans_server_key": stack.secrets.midtrans_server_key,
             "manual_secret": stack.secrets.manual_secret,

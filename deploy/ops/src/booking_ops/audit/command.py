@@ -15,6 +15,7 @@ import typer
 
 from booking_contracts.admin import compare_topics
 from booking_contracts.topics import ERASURES, SESSIONS, TRANSACTIONS
+from booking_contracts.zones import Zone
 from booking_ops.audit import consumers, copies, rows, topics
 from booking_ops.audit.baseline import Baseline
 from booking_ops.audit.figures import Figures
@@ -41,9 +42,10 @@ def _unwatched(_: str) -> Progress:
 
 
 async def sections(
-    urls: Mapping[str, str], bootstrap: str, prefix: str = "", watch: Watch = _unwatched
+    urls: Mapping[str, str], bootstrap: str, platform: Zone, prefix: str = "", watch: Watch = _unwatched
 ) -> AsyncIterator[Section]:
-    """Yield each comparison's outcome as soon as it is known, of the databases by their services' names."""
+    """Yield each comparison's outcome as soon as it is known, of the databases by their services' names. `platform` is
+    the services' PLATFORM_TIMEZONE."""
     missing, _ = await compare_topics(bootstrap, prefix, patience=2)  # whoever asks sits before it
     if missing:
         raise topics.missing(missing)
@@ -66,7 +68,7 @@ async def sections(
                 )
     yield await copies.audit_calendar(urls["calendar"], urls["consultation"])
     until = time.monotonic() + copies.PATIENCE
-    for copy in copies.COPIES:
+    for copy in copies.copies(platform):
         yield await copies.audit_copy(urls, copy, until)
     yield await consumers.audit_messages(urls["notifier"], (urls["checkout"], urls["consultation"]))
 
@@ -170,7 +172,7 @@ async def look(where: Deployment, known: Baseline, *, quiet: bool = False) -> Ou
     def watch(name: str) -> Progress:
         return lambda read, total: bar.show(name, read, total)
 
-    async for section in sections(where.databases(), where.kafka, where.prefix, watch):
+    async for section in sections(where.databases(), where.kafka, where.zone, where.prefix, watch):
         known.apply(section)
         found.append(section)
         bar.clear()

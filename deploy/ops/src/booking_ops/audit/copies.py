@@ -15,9 +15,8 @@ from datetime import datetime
 
 import psycopg
 
-from booking_contracts.zones import zone
+from booking_contracts.zones import Zone
 from booking_ops.audit.section import Section, compare, rows
-from booking_process.settings import ServiceSettings
 
 PATIENCE = 5.0  # seconds that copies may lag on a running system: consumers were waited for before
 LOOK_AGAIN = 0.5
@@ -40,17 +39,19 @@ def _digest(*columns: str) -> str:
     return f"md5(row({', '.join(columns)})::text) AS contact"
 
 
-_ZONE = zone(ServiceSettings.model_fields["platform_timezone"].default)
-_YEARS = range(2020, datetime.now(_ZONE).year + 3)
-_FIRSTS = [datetime(year, month, 1, tzinfo=_ZONE) for year in _YEARS for month in range(1, 13)]
-_MONTHS = ",".join(f"{first:%Y-%m}" for first in _FIRSTS)
-_TURNS = ",".join(first.isoformat() for first in _FIRSTS)
-# Months begin by our own rules of the zone: PostgreSQL has other ones, its own or the system's.
-_MONTH_OF = f"('{{{_MONTHS}}}'::text[])[width_bucket(occurred_at, '{{{_TURNS}}}'::timestamptz[])]"
+def _month_of(platform: Zone) -> str:
+    """The month of `occurred_at` as SQL. Months begin by our own rules of the zone: PostgreSQL has other ones, its own
+    or the system's."""
+    years = range(2020, datetime.now(platform).year + 3)
+    firsts = [datetime(year, month, 1, tzinfo=platform) for year in years for month in range(1, 13)]
+    months, turns = ",".join(f"{first:%Y-%m}" for first in firsts), ",".join(first.isoformat() for first in firsts)
+    return f"('{{{months}}}'::text[])[width_bucket(occurred_at, '{{{turns}}}'::timestamptz[])]"
+
+
 _PROFILE = "SELECT id, name, timezone FROM practitioner {}"
 _ACTIVE = "WHERE erased_at IS NULL"
 
-COPIES = (
+_COPIES = (
     Copy(
         "consultation's sales = Transactions", "checkout",
         "SELECT id, user_id, practitioner_id, version::bigint FROM transaction",
@@ -89,22 +90,6 @@ COPIES = (
         # Nothing was applied yet of a key at 0: what came of it is held, and no session of ours need have that id.
         "SELECT session_id AS id, version::bigint FROM session_calendar WHERE version > 0",
         "booking-ops rebuild calendar",
-    ),
-    Copy(
-        "ranking's months = events of sessions", "consultation",
-        f"""WITH told AS (
-               SELECT split_part(metadata ->> 'actor', ':', 2)::uuid AS id, occurred_at, 0 AS productivity, 1 AS activity
-               FROM events WHERE stream_type = 'feedback_session' AND metadata ->> 'actor' LIKE 'practitioner:%'
-               UNION ALL
-               SELECT (e.data ->> 'practitioner_id')::uuid, occurred_at, 1, 0
-               FROM events e WHERE e.type = 'ResultUploaded')
-           SELECT id || ' ' || {_MONTH_OF} AS id,
-                  sum(productivity)::bigint AS productivity, sum(activity)::bigint AS activity
-           FROM told GROUP BY 1""",
-        "checkout",
-        """SELECT practitioner_id || ' ' || to_char(month, 'YYYY-MM') AS id, productivity::bigint, activity::bigint
-           FROM practitioner_month WHERE productivity > 0 OR activity > 0""",
-        "booking-ops rebuild ranking",
     ),
     Copy(
         "the list = ranking's months", "checkout",
@@ -148,6 +133,27 @@ COPIES = (
         f"SELECT person_id AS id, {_digest('name', 'email', 'phone', 'locale', 'timezone')} FROM contact",
     ),
 )  # fmt: skip
+
+
+def copies(platform: Zone) -> tuple[Copy, ...]:
+    """All of them; `platform` is the deployment's PLATFORM_TIMEZONE, by which the ranking counts months."""
+    months = Copy(
+        "ranking's months = events of sessions", "consultation",
+        f"""WITH told AS (
+               SELECT split_part(metadata ->> 'actor', ':', 2)::uuid AS id, occurred_at, 0 AS productivity, 1 AS activity
+               FROM events WHERE stream_type = 'feedback_session' AND metadata ->> 'actor' LIKE 'practitioner:%'
+               UNION ALL
+               SELECT (e.data ->> 'practitioner_id')::uuid, occurred_at, 1, 0
+               FROM events e WHERE e.type = 'ResultUploaded')
+           SELECT id || ' ' || {_month_of(platform)} AS id,
+                  sum(productivity)::bigint AS productivity, sum(activity)::bigint AS activity
+           FROM told GROUP BY 1""",
+        "checkout",
+        """SELECT practitioner_id || ' ' || to_char(month, 'YYYY-MM') AS id, productivity::bigint, activity::bigint
+           FROM practitioner_month WHERE productivity > 0 OR activity > 0""",
+        "booking-ops rebuild ranking",
+    )  # fmt: skip
+    return (*_COPIES, months)
 
 
 async def audit_copy(urls: Mapping[str, str], copy: Copy, until: float) -> Section:

@@ -16,7 +16,6 @@ import psycopg
 import typer
 
 from booking_contracts.topics import ERASURES
-from booking_contracts.zones import zone
 from booking_ops.deployment import Deployment, deployment
 from booking_ops.failure import DIFFERENT, GOOD, Failure
 from booking_ops.manners import AsJson, Bar, Deadline, Yes, done, sure
@@ -24,7 +23,6 @@ from booking_ops.restore.beyond import Beyond, Told, beyond
 from booking_ops.restore.rows import ROWS, bring_rows_back
 from booking_ops.restore.streams import KINDS, Kind, Returned, bring_back
 from booking_outbox import Relay
-from booking_process.service import Service
 from booking_store import Cause
 
 restore = typer.Typer(no_args_is_help=True, help="A store that was restored from before its topics.")
@@ -78,7 +76,7 @@ async def _recovered(where: Deployment, service: str, report: Path, *, dry_run: 
                 conn, where.kafka, kind.topic, where.prefix, lambda read, total, name=name: bar.show(name, read, total)
             )
             doubled[name] = len(lacking.doubled)
-            came += [one async for one in _streams(conn, kind, lacking, keep, wired)]
+            came += [one async for one in _streams(conn, kind, lacking, keep, where)]
         for one in ROWS[service]:
             keys = await bring_rows_back(conn, one, where.kafka, where.prefix)
             rows[one.topic.name] = len(keys)
@@ -92,7 +90,7 @@ async def _recovered(where: Deployment, service: str, report: Path, *, dry_run: 
 
 
 async def _streams(
-    conn: psycopg.AsyncConnection[Any], kind: Kind, lacking: Beyond, keep: _Report, wired: Service
+    conn: psycopg.AsyncConnection[Any], kind: Kind, lacking: Beyond, keep: _Report, where: Deployment
 ) -> AsyncIterator[Returned]:
     bar = Bar()
     for number, told in enumerate(lacking.streams.values()):
@@ -100,19 +98,18 @@ async def _streams(
         came = await bring_back(conn, kind, told, lacking.ids, lambda one: keep.line({"planned": asdict(one)}))
         keep.line({"came": asdict(came)})
         if kind.topic is ERASURES and came.came != "left":
-            await _erase_again(conn, told[-1], wired)
+            await _erase_again(conn, told[-1], where)
         yield came
 
 
-async def _erase_again(conn: psycopg.AsyncConnection[Any], told: Told, wired: Service) -> None:
+async def _erase_again(conn: psycopg.AsyncConnection[Any], told: Told, where: Deployment) -> None:
     """Who was erased since the backup is erased again (E4)."""
     from checkout.people import erasure  # noqa: PLC0415 - the service, for this alone
     from checkout.ranking.listing import Months  # noqa: PLC0415
 
     metadata = json.loads(told.metadata)
     cause = Cause(metadata["actor"], metadata["correlation_id"], str(told.id))
-    settings: Any = wired.settings
-    months, again = Months(zone(settings.platform_timezone)), timedelta(seconds=settings.erasure_resend_seconds)
+    months, again = Months(where.zone), timedelta(seconds=where.settings.erasure_resend_seconds)
     async with conn.transaction():
         await erasure.forget(conn, told.stream_id, cause, months, again, at=told.occurred_at)
 
@@ -123,7 +120,7 @@ async def _rank(conn: psycopg.AsyncConnection[Any], keys: list[Any], where: Depl
 
     if keys:
         async with conn.transaction():
-            await listing.refresh(conn, keys, listing.Months(zone(where.settings.platform_timezone)))
+            await listing.refresh(conn, keys, listing.Months(where.zone))
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from booking_local.stack import control
 from booking_local.stack.people import offer
 from booking_proof.seed import before
 from booking_proof.seed.people import HOUSE, Somebody
-from booking_proof.seed.share import months, write_all
+from booking_proof.seed.share import months_of, write_all
 from booking_proof.seed.story import Platform, Size
 from booking_proof.seed.times import NoTimeError
 from booking_proof.seed.write import PATIENCE, Databases
@@ -44,7 +44,7 @@ async def fill(
     try:
         begun()
         await databases.products(platform.products)
-        await databases.practitioners(platform.practitioners, months())
+        await databases.practitioners(platform.practitioners, months_of(endpoints))
         show("people", size.practitioners, everybody)
         await databases.members(platform.members, size.seed)
         show("people", everybody, everybody)

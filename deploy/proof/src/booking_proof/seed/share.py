@@ -33,21 +33,24 @@ ALONE = 3 * CHUNK
 Done = Callable[[Counter[str]], None]
 
 
-def months() -> Months:
-    """The ranking's, in the platform's zone."""
-    return Months(zone(ServiceSettings.model_fields["platform_timezone"].default))
+def months_of(endpoints: Mapping[str, Any]) -> Months:
+    """The ranking's, in the zone of that stack's services."""
+    default = ServiceSettings.model_fields["platform_timezone"].default
+    return Months(zone(endpoints.get("settings", {}).get("PLATFORM_TIMEZONE", default)))
 
 
-async def write_share(databases: Databases, platform: Platform, share: int, of: int, done: Done) -> None:
+async def write_share(
+    databases: Databases, platform: Platform, share: int, of: int, done: Done, *, months: Months
+) -> None:
     """Write each chunk whose number is `share`, modulo `of`."""
     size = platform.size
     people = {str(one.id): one for one in (*platform.members, *(each.person for each in platform.practitioners))}
-    rows = Rows(people, size.seed, size.until, months(), told=size.months > 0)
+    rows = Rows(people, size.seed, size.until, months, told=size.months > 0)
     for chapter in platform.chunks(CHUNK):
         if chapter.number % of != share:
             continue
         chunk = rows.chunk(told(story, size.seed, size.until) for story in chapter.stories)
-        await databases.write(chunk, months())
+        await databases.write(chunk, months)
         await databases.assessments(chapter, size.seed)
         chunk.counts["assessments"] += len(chapter.assessments)
         done(chunk.counts)
@@ -56,7 +59,7 @@ async def write_share(databases: Databases, platform: Platform, share: int, of: 
 async def write_all(endpoints: Mapping[str, Any], databases: Databases, platform: Platform, done: Done) -> None:
     """Write all purchases. Failure when one of the processes ends early, with its last words."""
     if platform.size.purchases <= ALONE:
-        await write_share(databases, platform, 0, 1, done)
+        await write_share(databases, platform, 0, 1, done, months=months_of(endpoints))
         return
     many = min(4, os.cpu_count() or 1)
     try:
@@ -98,7 +101,8 @@ async def _main(told_it: Mapping[str, Any]) -> None:
         print(json.dumps(counts), flush=True)
 
     try:
-        await write_share(databases, Platform(size), told_it["share"], told_it["of"], done)
+        months = months_of(told_it["endpoints"])
+        await write_share(databases, Platform(size), told_it["share"], told_it["of"], done, months=months)
     finally:
         await databases.close()
 
