@@ -14,15 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from trustme import CA
 
 from booking_local.servers.ports import free_port
 
@@ -201,65 +197,17 @@ async def smtp_server(inbox: Inbox) -> AsyncIterator[Inbox]:
         server.close()
 
 
-@dataclass(frozen=True)
 class Authority:
-    """Signs servers' certificates. `file` is what a client trusts it by."""
+    """Signs servers' certificates, and keeps its files in the folder. `file` is what a client trusts it by."""
 
-    folder: Path
-    key: ec.EllipticCurvePrivateKey
-    name: x509.Name
-
-    @property
-    def file(self) -> Path:
-        """The authority's own certificate."""
-        return self.folder / "authority.pem"
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._ca = folder, CA()
+        self.file = folder / "authority.pem"
+        self._ca.cert_pem.write_to_path(self.file)
 
     def chain(self, address: str = "127.0.0.1", *, days: int = 1) -> Path:
         """A file with a key and its certificate for this address or name; expired with negative `days`."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        named = address.rpartition(".")[2].isdigit()
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)) if named else x509.DNSName(address)])
-        made = _certificate(_name(address), key, self.name, self.key, days, names)
-        chain = self.folder / f"server-{address}-{days}.pem"
-        chain.write_bytes(_private(key) + made.public_bytes(serialization.Encoding.PEM))
+        made = self._ca.issue_cert(address, not_after=datetime.now(UTC) + timedelta(days=days))
+        chain = self._folder / f"server-{address}-{days}.pem"
+        made.private_key_and_cert_chain_pem.write_to_path(chain)
         return chain
-
-
-def authority(folder: Path) -> Authority:
-    """A new authority that keeps its files in the folder."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), _name("an authority of tests")
-    made = _certificate(name, key, name, key, 1, x509.BasicConstraints(ca=True, path_length=0))
-    (folder / "authority.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    return Authority(folder, key, name)
-
-
-def _certificate(  # noqa: PLR0917 - the parts of a certificate
-    subject: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Name,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    days: int,
-    extension: x509.ExtensionType,
-) -> x509.Certificate:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=2))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
-        .sign(issuer_key, hashes.SHA256())
-    )
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from services.notifier.tests.given import Case
-from services.notifier.tests.providers import Authority, Inbox, authority
+from services.notifier.tests.providers import Authority, Inbox
 
 pytestmark = pytest.mark.servers
 
@@ -19,7 +19,7 @@ PASSWORD = "s3cret pass"
 @pytest.fixture
 def trusted(tmp_path, monkeypatch) -> Authority:
     """An authority that the notifier trusts."""
-    made = authority(tmp_path)
+    made = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(made.file))
     return made
 
@@ -83,7 +83,7 @@ async def test_wrong_certificate__the_server_gets_nothing_and_a_person_is_called
 ):
     """Whoever stands between gets neither mail nor password; the message leaves once the certificate is right."""
     chain = {
-        "stranger": lambda: authority(tmp_path_factory.mktemp("stranger")).chain(),
+        "stranger": lambda: Authority(tmp_path_factory.mktemp("stranger")).chain(),
         "other name": lambda: trusted.chain("127.0.0.2"),
         "expired": lambda: trusted.chain(days=-1),
     }[wrong]()

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from ipaddress import ip_address
 
 import pytest
-from services.notifier.tests.providers import authority
+from services.notifier.tests.providers import Authority
 from services.notifier.tests.receivers import OK, Misdeed, Receiver, answer, receiving
 
 from notifier.webhooks.addresses import is_public
@@ -219,7 +219,7 @@ async def test_name_with_several_addresses__the_next_is_tried():
     ids=["its own", "another name", "the address alone", "expired"],
 )
 async def test_certificate__must_be_the_names(tmp_path, name, days, outcome):
-    ours = authority(tmp_path)
+    ours = Authority(tmp_path)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(ours.chain(name, days=days))
     trusted = ssl.create_default_context(cafile=ours.file)
@@ -232,7 +232,7 @@ async def test_certificate__must_be_the_names(tmp_path, name, days, outcome):
 
 async def test_authority_that_the_machine_does_not_trust__is_refused(tmp_path):
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    served.load_cert_chain(authority(tmp_path).chain("receiver.test"))
+    served.load_cert_chain(Authority(tmp_path).chain("receiver.test"))
     backend = PinnedBackend(permitted=lambda _: True, resolve=Names(["127.0.0.1"]))
     async with receiving(tls=served) as receiver:
         assert await post(f"https://receiver.test:{receiver.port}/", backend=backend) == Failed("tls")

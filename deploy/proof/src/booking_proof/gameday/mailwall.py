@@ -8,13 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from trustme import CA
 
 _HOST = "127.0.0.1"
 _CHUNK = 65_536
@@ -72,41 +68,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 def _certificates(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    authority, name = ec.generate_private_key(ec.SECP256R1()), _name("a game day's authority")
-    own = _signed(name, authority, authority, timedelta(days=1), x509.BasicConstraints(ca=True, path_length=0))
-    (folder / "authority.pem").write_bytes(own.public_bytes(serialization.Encoding.PEM))
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(_HOST))])
+    authority, now = CA(organization_unit_name="a game day's authority"), datetime.now(UTC)
+    authority.cert_pem.write_to_path(folder / "authority.pem")
     for file, ends in (("good", timedelta(days=1)), ("expired", timedelta(days=-1))):
-        key = ec.generate_private_key(ec.SECP256R1())
-        made = _signed(_name(_HOST), key, authority, ends, names)
-        (folder / f"{file}.pem").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            + made.public_bytes(serialization.Encoding.PEM)
-        )
-
-
-def _signed(
-    subject: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    authority: ec.EllipticCurvePrivateKey,
-    ends: timedelta,
-    extension: x509.ExtensionType,
-) -> x509.Certificate:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(_name("a game day's authority"))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=2))
-        .not_valid_after(now + ends)
-        .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
-        .sign(authority, hashes.SHA256())
-    )
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+        made = authority.issue_cert(_HOST, not_after=now + ends)
+        made.private_key_and_cert_chain_pem.write_to_path(folder / f"{file}.pem")
