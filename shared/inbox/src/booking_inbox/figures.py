@@ -172,8 +172,8 @@ class Monitor:
         self._last_timestamp: dict[TopicPartition, int] = {}
         self._level_at: dict[TopicPartition, float] = {}
         self._uncommitted_since: float | None = None
-        self._shown: frozenset[TopicPartition] = frozenset()
-        self._shown_paused = 0
+        self._lagging: frozenset[TopicPartition] = frozenset()
+        self._assigned = self._paused = 0
 
     def progress(self) -> Progress:
         """For liveness. Paused partitions do not count: a restart would not help them, their alarm is another."""
@@ -196,7 +196,7 @@ class Monitor:
         """Nobody reads any more. Unasked, that is no good health, whatever was seen last."""
         if not stop.is_set():
             self.backlog, self.waiting_for = max(1, self.backlog), None
-        self._publish({}, paused=0)
+        self._publish_assigned(frozenset(), paused=0)
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Look every tick until `stop`, or until the Kafka client has to be replaced."""
@@ -231,6 +231,7 @@ class Monitor:
     async def _measure(self) -> None:
         reader = self._reader
         partitions = reader.assignment.partitions
+        self._publish_assigned(partitions, paused=len(reader.paused))
         wanted = (partitions or frozenset()) - reader.paused
         ends = await self._ends(partitions or frozenset(TopicPartition(topic, 0) for topic in reader.topics))
         self.waiting_for = "kafka" if ends is None else await self._asked()
@@ -244,7 +245,7 @@ class Monitor:
         self.backlog = sum(behind[partition] for partition in wanted)
         if self.backlog == 0:
             self.moved_at = time.monotonic()
-        self._publish(behind, paused=len(reader.paused))
+        self._publish_lag(behind)
 
     def _look_at_commits(self, *, answering: bool) -> None:
         """Since when commits fail although the broker answers."""
@@ -292,16 +293,23 @@ class Monitor:
             with contextlib.suppress(KafkaError, TimeoutError, OSError):
                 await within(2.0, probe.stop())
 
-    def _publish(self, behind: dict[TopicPartition, int], *, paused: int) -> None:
-        name, now = self._reader.name, time.time() * 1000
+    def _publish_assigned(self, partitions: frozenset[TopicPartition] | None, *, paused: int) -> None:
+        """Before Kafka is asked for anything: of a topic that is gone it does not answer, and its share is gone.
+        None while none is complete: then nobody reads, but the lag is what it was."""
+        name, assigned = self._reader.name, len(partitions or ())
         # Several readers of one process may share the name, so each adds its own part.
-        ASSIGNED.labels(name).inc(len(behind) - len(self._shown))
-        PAUSED.labels(name).inc(paused - self._shown_paused)
-        for gone in self._shown - behind.keys():
+        ASSIGNED.labels(name).inc(assigned - self._assigned)
+        PAUSED.labels(name).inc(paused - self._paused)
+        self._assigned, self._paused = assigned, paused
+        for gone in self._lagging - (self._lagging if partitions is None else partitions):
             for gauge in (LAG_EVENTS, LAG_SECONDS):
                 with contextlib.suppress(KeyError):  # the reader that has it now may have gone too
                     gauge.remove(name, gone.topic, gone.partition)
-        self._shown, self._shown_paused = frozenset(behind), paused
+        self._lagging = self._lagging if partitions is None else self._lagging & partitions
+
+    def _publish_lag(self, behind: dict[TopicPartition, int]) -> None:
+        name, now = self._reader.name, time.time() * 1000
+        self._lagging = frozenset(behind)
         for partition, records in behind.items():
             LAG_EVENTS.labels(name, partition.topic, partition.partition).set(records)
             if records == 0:

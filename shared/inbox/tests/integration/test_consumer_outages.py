@@ -295,6 +295,23 @@ async def test_topic_gone_for_a_while__is_read_again_soon_after_it_was_made_anew
         assert await rig.applied(key) == [1, 2]
 
 
+async def test_only_topic_gone__no_partition_is_shown_until_it_is_read_again(rig: Rig, kafka):
+    """NobodyReads asks for it. Nothing was shared out, and of that topic the ends were asked in vain: the number
+    of before stood for ever."""
+    keys = [uuid4() for _ in range(6)]
+    shown = figures.ASSIGNED.labels(rig.name)._value
+    before = shown.get()
+    async with rig.consuming() as consumer:
+        await until(lambda: shown.get() == before + 6, "all are shared out")
+        await _delete_topic(rig)
+        await until(lambda: shown.get() == before, "nothing is left", patience=60)
+        assert consumer.progress().waiting_for == "kafka", "no reason for a restart"
+        kafka.create_topics(rig.prefix, [SESSIONS.name])
+        await rig.send(*(session_event(key, 1) for key in keys))
+        await until(lambda: _at_least(rig, 6), "read again", patience=60)
+        await until(lambda: shown.get() == before + 6, "all are shared out again")
+
+
 async def test_partitions_raised__versions_keep_the_order_across_the_change(rig: Rig):
     keys = [uuid4() for _ in range(20)]
     await rig.send(*(session_event(key, v) for v in (1, 2) for key in keys))

@@ -31,19 +31,21 @@ def _lag(partition: int) -> float | None:
     return REGISTRY.get_sample_value("booking_consumer_lag_events", labels)
 
 
-def _behind(*partitions: int) -> dict[TopicPartition, int]:
-    return {TopicPartition("t", partition): 10 + partition for partition in partitions}
+def _show(monitor: Monitor, *partitions: int, paused: int = 0) -> None:
+    behind = {TopicPartition("t", partition): 10 + partition for partition in partitions}
+    monitor._publish_assigned(frozenset(behind), paused=paused)
+    monitor._publish_lag(behind)
 
 
 async def test_assigned__is_the_sum_of_all_readers_of_the_name():
     """A rebuild reads with several: three partitions each are six."""
     one, other = _monitor(), _monitor()
-    one._publish(_behind(0, 1, 2), paused=0)
-    other._publish(_behind(3, 4, 5), paused=1)
-    one._publish(_behind(0, 1, 2), paused=0)
+    _show(one, 0, 1, 2)
+    _show(other, 3, 4, 5, paused=1)
+    _show(one, 0, 1, 2)
     assert _assigned() == 6
     assert REGISTRY.get_sample_value("booking_consumer_paused_partitions", {"consumer": NAME}) == 1
-    other._publish(_behind(3), paused=0)
+    _show(other, 3)
     assert _assigned() == 4
     one.ended(asyncio.Event())
     other.ended(asyncio.Event())
@@ -53,10 +55,22 @@ async def test_assigned__is_the_sum_of_all_readers_of_the_name():
 async def test_lag__of_a_partition_that_went_elsewhere_is_shown_no_more():
     """Its last figure would stand for ever, and alarm."""
     one = _monitor()
-    one._publish(_behind(0, 1), paused=0)
+    _show(one, 0, 1)
     assert (_lag(0), _lag(1)) == (10, 11)
-    one._publish(_behind(1), paused=0)
+    _show(one, 1)
     assert (_lag(0), _lag(1)) == (None, 11)
+    one.ended(asyncio.Event())
+    assert _lag(1) is None
+
+
+async def test_assigned__is_none_while_no_share_is_complete_and_the_lag_stays():
+    """A group that can't settle reads nothing. Lag that came and went with each try would never alarm."""
+    one = _monitor()
+    _show(one, 0, 1)
+    one._publish_assigned(None, paused=0)
+    assert (_assigned(), _lag(0), _lag(1)) == (0, 10, 11)
+    one._publish_assigned(frozenset({TopicPartition("t", 1)}), paused=0)
+    assert (_assigned(), _lag(0), _lag(1)) == (1, None, 11)
     one.ended(asyncio.Event())
     assert _lag(1) is None
 
@@ -66,12 +80,12 @@ async def test_lag__of_the_first_record_after_a_quiet_night_is_not_the_night():
     partition = TopicPartition("t", 7)
     one = _monitor()
     one._last_timestamp[partition] = int((time.time() - 36_000) * 1000)
-    one._publish({partition: 0}, paused=0)
-    one._publish({partition: 1}, paused=0)
+    one._publish_lag({partition: 0})
+    one._publish_lag({partition: 1})
     labels = {"consumer": NAME, "topic": "t", "partition": "7"}
     assert (REGISTRY.get_sample_value("booking_consumer_lag_seconds", labels) or 0) < 60
     one._level_at.clear()  # as after an assignment: nobody knows how long it has been behind
-    one._publish({partition: 1}, paused=0)
+    one._publish_lag({partition: 1})
     assert (REGISTRY.get_sample_value("booking_consumer_lag_seconds", labels) or 0) >= 36_000
     one.ended(asyncio.Event())
 
