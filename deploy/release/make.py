@@ -1,8 +1,9 @@
 """A release in one go: `make release` writes `dist/`, from what is committed alone.
 
 Wheels of every package, the npm packages, the manifests as rendered, what everything depends on (an SBOM in CycloneDX's
-form for Python and for each npm package), the list of licences, and the checksums of all of it. It stops where the tree
-has changes, a licence is not one of those below, or the index knows a weakness of a version that we use.
+form for Python and for each npm package), the list of licences, the images by their digests where `REGISTRY` says to
+where they go, and the checksums of all of it. It stops where the tree has changes, a licence is not one of those below,
+or the index knows a weakness of a version that we use.
 """
 
 import asyncio
@@ -17,11 +18,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from deploy.release import images
+from deploy.release.commands import DIST, ROOT, Refused, run
+
 from booking_local.packages import UnavailableError, node_alone, python_with
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-DIST = ROOT / "dist"
 UV = ROOT / ".tools/uv/bin/uv"
 NPM = ("clients/typescript", "clients/events", "gateway/src/booking_gateway/assets")
 """Folders with a `package.json`; the gateway's is no package, but what its pages are made of."""
@@ -31,26 +33,6 @@ WEAK = ("LGPL", "MPL")
 """Used as libraries and unchanged, which is all that these ask."""
 LOOKED_UP = {"protobuf": "BSD-3-Clause", "htmx.org": "0BSD"}
 """What a package says where no tool reads it: in words, or in a file alone."""
-
-
-class Refused(Exception):
-    """The release can't be made; the message says why and what to do."""
-
-
-def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
-    """The output of a command; Refused with its last words when it fails."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={"UV_CACHE_DIR": str(ROOT / ".tools/uv-cache")} | os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        words = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
-        raise Refused(f"{' '.join(str(part) for part in command)} failed:\n{words}")
-    return done.stdout
 
 
 def wheels() -> None:
@@ -182,6 +164,7 @@ async def release() -> None:
     await npm()
     all_licences()
     shutil.copytree(ROOT / "deploy/kubernetes/rendered", DIST / "kubernetes")
+    images.release(os.environ.get("REGISTRY", ""), os.environ.get("PYTHON_IMAGE", images.BASE))
     for name in ("LICENSE", "CHANGELOG.md", "SECURITY.md"):
         shutil.copy(ROOT / name, DIST)
     (DIST / "COMMIT").write_text(run("git", "rev-parse", "HEAD"), "utf-8")
