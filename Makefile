@@ -84,7 +84,7 @@ generate: setup ## rewrite everything that is generated: schemas, AsyncAPI, Open
 docs: setup ## the pages as a site, in .site/html; broken links and loads from elsewhere are refused
 	@$(BIN)/python -m docs.site.build
 
-release: setup ## wheels, npm packages, SBOM, licences, audit and checksums of what is committed, in dist/
+release: setup ## wheels, npm packages, SBOM, licences, audit and checksums of what is committed, in dist/; with REGISTRY=… the images
 	@$(BIN)/python -m deploy.release.make
 
 bench: setup ## measure against the floors of docs/benchmarks.md (never part of the tests)

@@ -15,6 +15,9 @@ from booking_local.stack.programs import ask
 
 ASK_SECONDS = 0.1
 """How often each copy is asked; well below the services' `SHUTDOWN_DRAIN_SECONDS` here."""
+SILENT_TIMES = 3
+"""How often in a row a ready copy may say nothing in time before it counts as not ready, as Kubernetes' probes have it.
+A 503 counts at once: a copy that drains says it."""
 _NOBODY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -55,8 +58,11 @@ class Balancer:
                 asking.cancel()
 
     async def _ask(self, copy: int) -> None:
+        silent = 0
         while True:
-            self._ready[copy] = await ask(copy, "/readyz") == 200
+            status = await ask(copy, "/readyz")
+            silent = silent + 1 if status is None else 0
+            self._ready[copy] = status == 200 or (self._ready[copy] and 0 < silent < SILENT_TIMES)
             await asyncio.sleep(ASK_SECONDS)
 
     def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
