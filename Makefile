@@ -44,7 +44,7 @@ analytics: setup ## the example of a data team on the running stack: from the to
 	examples/analytics/run
 
 analytics-test: setup ## the same in small, on a stack of its own: killed, a topic replaced, somebody erased
-	$(BIN)/pytest tests/examples/test_analytics.py
+	$(BIN)/pytest tests/examples/test_analytics.py tests/examples/test_lake_alone.py
 
 upgrade: setup ## the release before and this one side by side under load: forwards, back, forwards again
 	$(BIN)/pytest tests/upgrade

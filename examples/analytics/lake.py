@@ -60,7 +60,10 @@ def database(lake: Path) -> Path:
 
 def opened(lake: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """The lake's database, its tables there. DuckDB lets one process write: a second waits here, half a minute at most."""
-    lake.mkdir(parents=True, exist_ok=True)
+    try:
+        lake.mkdir(parents=True, exist_ok=True)
+    except OSError as why:
+        raise SystemExit(f"{lake} can't be the lake's folder: {why.strerror}") from None
     until = time.monotonic() + 30
     while True:
         try:
@@ -87,6 +90,11 @@ def transaction(con: duckdb.DuckDBPyConnection):
         con.execute("ROLLBACK")
         raise
     con.execute("COMMIT")
+
+
+def built(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the models were ever built here."""
+    return con.execute("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'analytics'").fetchone()[0] > 0
 
 
 def forget(con: duckdb.DuckDBPyConnection) -> int:

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -25,6 +26,9 @@ from booking_contracts.topics import ERASURES, topic_named
 PATIENCE = 60.0
 """Seconds without a record or an answer, though there are more: then the run ends with a sentence. Nothing is lost by that."""
 BATCH = 5_000
+
+TOLD_AGAIN = [name for name in lakes.EVENT if name not in {"topic", "ce_id", "recorded_at"}]
+"""What `--again` writes anew: all but a row's identity, and when it was first recorded, by which an erasure goes."""
 
 _GONE = {
     KafkaError._AUTO_OFFSET_RESET,
@@ -45,13 +49,13 @@ class Landing:
     def __init__(self, chosen: argparse.Namespace):
         self.prefix, self.follow, self.batch = chosen.prefix, chosen.follow, chosen.batch
         self.again = chosen.again
-        client = {"bootstrap.servers": chosen.bootstrap, **dict(pair.split("=", 1) for pair in chosen.option)}
+        client = {"bootstrap.servers": chosen.bootstrap, **dict(chosen.option)}
         self.admin = AdminClient(client)
         # Offsets are the lake's: the group is only a name, nothing is committed to Kafka, and Kafka's defaults choose no position for us.
         group = {"group.id": "analytics-lake", "enable.auto.commit": False, "auto.offset.reset": "error"}
         self.consumer = Consumer({**client, **group, "enable.partition.eof": True})
         self.con = lakes.opened(chosen.lake)
-        self.read = self.new = 0
+        self.read = self.new = self.mended = 0
         if self.again:
             self.con.execute("DELETE FROM landed.position")
 
@@ -82,6 +86,8 @@ class Landing:
                 raise SystemExit(f"Kafka gave nothing for {PATIENCE:.0f} s, though {len(waiting)} partitions have more. Run it again: what is landed stays.")
         seconds = time.monotonic() - began
         say(f"Landed {self.new:,} new of {self.read:,} records in {seconds:.1f} s ({self.read / max(seconds, 0.001):,.0f} a second).")
+        if self.again:
+            say(f"{self.mended:,} rows said something else than their records do, as this release reads them: written anew.")
 
     def records(self, waiting: dict, ends: dict) -> list[Message]:
         """What is there next, within the ends unless we follow; partitions that are read to their ends are struck off those that wait."""
@@ -118,6 +124,8 @@ class Landing:
 
         What follows is asked for its end before what it follows from: sessions before purchases. So a run lands no effect without its cause.
         """
+        if not ids:
+            raise SystemExit(f"None of the topics is there under the prefix {self.prefix!r}: another --prefix, or another broker?")
         for topic in contract.LANDED:
             if self.prefix + topic.name not in ids:
                 say(f"{topic.name} is not there: nothing of it is read")
@@ -176,9 +184,19 @@ class Landing:
         self.new += self.con.execute(f"SELECT count(*) FROM batch b WHERE {new}").fetchone()[0]
         changed = f"INSERT INTO landed.changed SELECT DISTINCT topic, {lakes.MONTH} FROM batch b WHERE $again OR {new} ON CONFLICT DO NOTHING"
         self.con.execute(changed, {"again": self.again})
-        self.con.execute(f"INSERT INTO landed.event SELECT * FROM batch ON CONFLICT DO {'UPDATE SET data = excluded.data' if self.again else 'NOTHING'}")
+        if self.again:
+            self.mended += self.differing()
+        anew = f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in TOLD_AGAIN)}" if self.again else "NOTHING"
+        self.con.execute(f"INSERT INTO landed.event SELECT * FROM batch ON CONFLICT DO {anew}")
         if any(topic == ERASURES.name or topic_named(topic).compacted for topic, *_ in events):
             lakes.forget(self.con)
+
+    def differing(self) -> int:
+        """How many rows of the lake do not say what the batch says; the Parquet files that they stand in are behind."""
+        other = " OR ".join(f"e.{name} IS DISTINCT FROM b.{name}" for name in TOLD_AGAIN)
+        differs = f"FROM landed.event e JOIN batch b USING (topic, ce_id) WHERE {other}"
+        self.con.execute(f"INSERT INTO landed.changed SELECT DISTINCT topic, strftime(e.happened_at, '%Y-%m') {differs} ON CONFLICT DO NOTHING")
+        return self.con.execute(f"SELECT count(*) {differs}").fetchone()[0]
 
     def read_the_unread(self) -> None:
         """A newer release of the contracts may read what the last could not."""
@@ -215,6 +233,13 @@ def progress(read: int, total: int, began: float) -> None:
         print(f"\r\x1b[K{line}" if live else line, end="" if live else "\n", file=sys.stderr, flush=True)
 
 
+def option(text: str) -> tuple[str, str]:
+    name, is_, value = text.partition("=")
+    if not is_:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+    return name, value
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bootstrap", required=True, metavar="HOST:PORT", help="a broker")
@@ -225,6 +250,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=BATCH, help=f"records of a transaction, at most [{BATCH}]")
     parser.add_argument(
         "--option",
+        type=option,
         action="append",
         default=[],
         metavar="NAME=VALUE",
@@ -232,6 +258,8 @@ def main() -> None:
     )
     try:
         Landing(parser.parse_args()).run()
+    except duckdb.Error as broken:
+        raise SystemExit(f"The lake can't be written: {broken}. Run it again once it can: what is landed stays.") from None
     except KafkaException as broken:
         raise SystemExit(f"Kafka can't be used: {broken.args[0].str()}. Run it again: what is landed stays.") from None
     except KeyboardInterrupt:

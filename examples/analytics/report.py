@@ -4,6 +4,7 @@ and their colours follow the reader's, light or dark.
 
 # pyright: reportMissingImports=false
 import argparse
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -32,26 +33,44 @@ h1 {{ font-size: 24px; margin: 0 }} h2 {{ font-size: 16px; margin: 0 }} p {{ mar
 .plots {{ grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)) }}
 .figures div, section {{ background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px }}
 .figures b {{ display: block; font-size: 22px; font-variant-numeric: tabular-nums }} .figures span {{ color: var(--quiet); font-size: 13px }}
-svg {{ width: 100%; height: auto }} svg text {{ font-family: system-ui, sans-serif !important }}
+svg {{ display: block; max-width: 100%; height: auto }} svg text {{ font-family: system-ui, sans-serif !important }}
+.wide svg {{ width: 100% }} .narrow {{ display: none }}
+@media (max-width: 540px) {{ body {{ padding: 16px 8px 32px }} section {{ padding: 12px }} .wide {{ display: none }} .narrow {{ display: block }}
+  .figures {{ grid-template-columns: repeat(auto-fit, minmax(120px, 1fr)); gap: 8px }} }}
 </style>
 <h1>What the streams tell</h1><p>{sub}</p><div class="figures">{figures}</div><div class="plots">{plots}</div></html>
 """
 
-_MONTHS = {"format": "%b %y", "labelAngle": 0, "grid": False}
+_MONTHS = {"format": "%b %y", "grid": False, "labelOverlap": True, "labelSeparation": 8}
 MONTH = alt.X("utcyearmonth(month):T", title=None, axis=alt.Axis(**_MONTHS, tickCount="month"))
 BY_MONTH = alt.X("utcyearmonth(month):O", title=None, axis=alt.Axis(**_MONTHS))
-WIDTH, HEIGHT = 460, 220
+HEIGHT = 220
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a plot is drawn for a screen: the page has each for a wide one and for a phone, since what is shrunk can't be read."""
+
+    name: str
+    width: int  # of the plot without its axes, in pixels
+    label: int  # of an axis' longest word, in pixels
+    legends: int  # beside each other
+    angle: int  # of the words below an axis of names, in degrees
+
+
+FORMS = [Form("wide", 460, 190, 5, 0), Form("narrow", 205, 96, 2, -40)]
+BAR = alt.RelativeBandSize(band=0.72)
 
 
 def colour(field: str, order: list[str] | None = None) -> alt.Color:
     """One colour for each name; in the order given, else by the alphabet, so that a name has the same in every plot that has the same names."""
     scale = alt.Scale(range=SERIES, domain=order) if order else alt.Scale(range=SERIES)
-    return alt.Color(f"{field}:N", title=None, scale=scale, legend=alt.Legend(orient="top", symbolType="square", symbolStrokeWidth=0, columnPadding=22))
+    return alt.Color(f"{field}:N", title=None, scale=scale, legend=alt.Legend(orient="top", symbolType="square", symbolStrokeWidth=0))
 
 
 def funnel(rows) -> alt.Chart:
     steps = ["bought", "paid", "requested", "scheduled", "completed"]
-    x = alt.X("step:N", sort=steps, title=None, axis=alt.Axis(labelAngle=0, grid=False))
+    x = alt.X("step:N", sort=steps, title=None, axis=alt.Axis(grid=False))
     return alt.Chart(rows).mark_bar(cornerRadiusEnd=2).encode(
         x=x, xOffset=alt.XOffset("tier:N"), y=alt.Y("purchases:Q", title="purchases"), color=colour("tier"))  # fmt: skip
 
@@ -63,11 +82,11 @@ def lines(rows, field: str, title: str, by: str, order: list[str] | None = None,
 
 
 def stacked(rows, field: str, title: str, by: str) -> alt.Chart:
-    return alt.Chart(rows).mark_bar(size=34).encode(x=BY_MONTH, y=alt.Y(f"{field}:Q", title=title), color=colour(by))
+    return alt.Chart(rows).mark_bar(width=BAR).encode(x=BY_MONTH, y=alt.Y(f"{field}:Q", title=title), color=colour(by))
 
 
 def ranked(rows, field: str, title: str, name: str) -> alt.Chart:
-    y = alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=190, labelPadding=8, grid=False))
+    y = alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelPadding=8, grid=False))
     return alt.Chart(rows).mark_bar(cornerRadiusEnd=2, color=SERIES[0]).encode(x=alt.X(f"{field}:Q", title=title), y=y)
 
 
@@ -77,17 +96,17 @@ def by_currency(rows, draw) -> alt.Chart:
     panels = []
     for one in currencies:
         values = alt.Data(values=[row for row in rows if row["currency"] == one])
-        panels.append(draw(alt.Chart(values, title=alt.Title(one, anchor="start"), width=WIDTH, height=max(70, 190 // len(currencies)))))
+        panels.append(draw(alt.Chart(values, title=alt.Title(one, anchor="start"), height=max(70, 190 // len(currencies)))))
     return alt.vconcat(*panels).resolve_scale(x="shared")
 
 
 def revenue(rows) -> alt.Chart:
     y = alt.Y("amount:Q", title=None, axis=alt.Axis(format="~s", tickCount=4))
-    return by_currency(rows, lambda panel: panel.mark_bar(size=30).encode(x=BY_MONTH, y=y, color=colour("pile", ["net", "given or taken back"])))
+    return by_currency(rows, lambda panel: panel.mark_bar(width=BAR).encode(x=BY_MONTH, y=y, color=colour("pile", ["net", "given or taken back"])))
 
 
 def prices(rows) -> alt.Chart:
-    x = alt.X("at:T", title=None, axis=alt.Axis(format="%b %y", grid=False))
+    x = alt.X("at:T", title=None, axis=alt.Axis(format="%b %y", grid=False, labelOverlap=True, tickCount="month"))
     y = alt.Y("price:Q", title=None, axis=alt.Axis(format="~s", tickCount=4))
     step = {"interpolate": "step-after", "strokeWidth": 2, "point": alt.OverlayMarkDef(size=24, filled=True)}
     return by_currency(rows, lambda panel: panel.mark_line(**step).encode(x=x, y=y, color=colour("tier"), detail="product_id:N"))
@@ -102,7 +121,7 @@ def assessments(rows) -> alt.Chart:
 
 
 def declined(rows) -> alt.Chart:
-    y = alt.Y("code:N", sort="-x", title=None, axis=alt.Axis(labelLimit=190, labelPadding=8, grid=False))
+    y = alt.Y("code:N", sort="-x", title=None, axis=alt.Axis(labelPadding=8, grid=False))
     return alt.Chart(rows).mark_bar().encode(x=alt.X("purchases:Q", title="purchases"), y=y, color=colour("then", ["paid later", "never paid"]))
 
 
@@ -129,7 +148,7 @@ ROWS = {
     "completed": "SELECT month, tier, completed_share AS share FROM analytics.funnel WHERE paid > 0",
     "revenue": "SELECT month, currency, 'net' AS pile, net AS amount FROM analytics.revenue UNION ALL "
     "SELECT month, currency, 'given or taken back', -(refunded + withdrawn) FROM analytics.revenue WHERE refunded + withdrawn > 0",
-    "waiting": "WITH w AS (SELECT date_trunc('month', requested_at) AS month, epoch(scheduled_at - requested_at) / 3600 AS hours FROM analytics.sessions "
+    "waiting": "WITH w AS (SELECT requested_month AS month, epoch(scheduled_at - requested_at) / 3600 AS hours FROM analytics.sessions "
     "WHERE scheduled_at IS NOT NULL) SELECT month, 'median' AS quantile, quantile_cont(hours, 0.5) AS hours FROM w GROUP BY month UNION ALL "
     "SELECT month, '90 of 100', quantile_cont(hours, 0.9) FROM w GROUP BY month",
     "load": "SELECT coalesce(name, left(practitioner_id::VARCHAR, 8)) AS name, sum(booked_hours) AS hours FROM analytics.practitioner_load "
@@ -161,27 +180,36 @@ def plain(value):
 
 
 def drawn(chart: alt.Chart) -> str:
+    """The plot as SVG, once for each form; the page shows the one that fits."""
+    return "".join(f'<div class="{form.name}">{svg(chart, form)}</div>' for form in FORMS)
+
+
+def svg(chart: alt.Chart, form: Form) -> str:
     config = {
         "background": None,
-        "padding": {"left": 22, "right": 8, "top": 4, "bottom": 4}, "view": {"stroke": None}, "font": "sans-serif",
+        "padding": {"left": 8, "right": 8, "top": 4, "bottom": 4}, "view": {"stroke": None}, "font": "sans-serif",
         "axis": {
             "labelColor": QUIET, "titleColor": QUIET, "gridColor": LINE, "domainColor": LINE, "tickColor": LINE,
-            "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal",
+            "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal", "labelLimit": form.label,
         },
-        "legend": {"labelColor": INK, "titleColor": QUIET, "labelFontSize": 11}, "title": {"color": INK, "fontSize": 12},
+        "axisXDiscrete": {"labelAngle": form.angle},
+        "legend": {"labelColor": INK, "titleColor": QUIET, "labelFontSize": 11, "columns": form.legends, "columnPadding": 18},
+        "title": {"color": INK, "fontSize": 12},
     }  # fmt: skip
     spec = chart.to_dict()
     spec["config"] = config
-    if "vconcat" not in spec:
-        spec |= {"width": WIDTH, "height": HEIGHT}
-    svg = vl_convert.vegalite_to_svg(spec, vl_version="v6.1")
+    for panel in spec.get("vconcat", [spec]):
+        panel |= {"width": form.width, "height": panel.get("height", HEIGHT)}
+    drawing = vl_convert.vegalite_to_svg(spec, vl_version="v6.1")
     for sentinel, name in NAMED.items():
-        svg = svg.replace(sentinel, f"var(--{name})")
-    return svg
+        drawing = drawing.replace(sentinel, f"var(--{name})")
+    return drawing
 
 
 def page(lake: Path) -> str:
     with lakes.opened(lake, read_only=True) as con:
+        if not lakes.built(con):
+            raise SystemExit("No models were built here yet: run dbt first (README.md).")
 
         def rows(query: str) -> list[dict]:
             cursor = con.execute(query)

@@ -1,20 +1,23 @@
 // Takes pictures of a gateway's pages: node picture.mjs '{"gateway": ..., "folder": ..., "pictures": [{"name", "sub", "path", "wait", "size": [width, height], "scheme"}]}'
-// Signs in whom the provider's page offers; `wait` is a selector that must be there first. Prints each file's name.
+// Signs in whom the provider's page offers, if there is a `sub`; a `path` may be a file's address; `wait` is a selector that must be there first; `whole`
+// takes the page to its foot. Prints each file's name.
 import chromium from "@sparticuz/chromium";
 import { chromium as browsers } from "playwright-core";
 
 const { gateway, folder, pictures } = JSON.parse(process.argv[2]);
 const browser = await browsers.launch({ executablePath: await chromium.executablePath(), args: ["--no-sandbox", "--disable-gpu"], headless: true, timeout: 120_000 });
-for (const { name, sub, path, wait, size: [width, height], scheme } of pictures) {
+for (const { name, sub, path, wait, size: [width, height], scheme, whole } of pictures) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB" });
   const page = await context.newPage();
   page.setDefaultTimeout(120_000);
-  await page.goto(`${gateway}/sign-in`);
-  await page.click(`button[name=sub][value="${sub}"]`);
-  await page.waitForURL(`${gateway}/**`);
-  await page.goto(gateway + path, { waitUntil: "load" });
+  if (sub) {
+    await page.goto(`${gateway}/sign-in`);
+    await page.click(`button[name=sub][value="${sub}"]`);
+    await page.waitForURL(`${gateway}/**`);
+  }
+  await page.goto(path.startsWith("file:") ? path : gateway + path, { waitUntil: "load" });
   await page.locator(wait).first().waitFor();
-  await page.screenshot({ path: `${folder}/${name}.png` });
+  await page.screenshot({ path: `${folder}/${name}.png`, fullPage: whole });
   console.log(`${name}.png`);
   await context.close();
 }

@@ -1,5 +1,5 @@
--- One row for each payment review, as it was last told, and how it was settled. Money `in` came and does not simply pay: it is nobody's revenue.
--- Money `out` left a payment that was counted.
+-- One row for each payment review, as it was last told, and how it was settled. `direction` is the way that money went last: `in` it came and does not
+-- simply pay, `out` a part of the payment left, whether it had paid or was itself under review. Of whose money it is `money` keeps count.
 with latest as (
     select distinct on (review_id) *, min(happened_at) over (partition by review_id) as opened_at
     from {{ ref('stg_payment_needs_review') }} order by review_id, ce_sequence desc

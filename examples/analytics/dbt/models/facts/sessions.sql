@@ -23,6 +23,7 @@ select
     latest.status,
     latest.version,
     requested.happened_at as requested_at,
+    {{ month('requested.happened_at') }} as requested_month,
     requested.respond_by,
     first_schedule.scheduled_at,
     coalesce(first_schedule.schedules - 1, 0) as moves,

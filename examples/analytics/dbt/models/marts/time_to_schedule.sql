@@ -1,6 +1,6 @@
 -- Hours from a request to its first schedule, by the month of the request and the tier; `unanswered` have none (yet).
 select
-    {{ month('requested_at') }} as month,
+    requested_month as month,
     purchases.tier,
     count(*) as requests,
     count(scheduled_at) as scheduled,
@@ -10,4 +10,4 @@ select
     count(*) filter (where sessions.reason_code = 'practitioner_timeout') as timed_out
 from {{ ref('sessions') }}
 join {{ ref('purchases') }} using (transaction_id)
-group by {{ month('requested_at') }}, purchases.tier
+group by requested_month, purchases.tier
