@@ -58,7 +58,7 @@ class Form:
     angle: int  # of the words below an axis of names, in degrees
 
 
-FORMS = [Form("wide", 460, 190, 5, 0), Form("narrow", 205, 96, 2, -40)]
+FORMS = [Form("wide", 460, 190, 5, 0), Form("narrow", 205, 80, 2, -40)]
 BAR = alt.RelativeBandSize(band=0.72)
 
 

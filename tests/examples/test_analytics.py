@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(900)]
 EXAMPLE = ROOT / "examples" / "analytics"
 PURCHASES, KILLS = 300, 5
 BATCH_BYTES = 20_000  # less than a commit of 150 records writes
+PHONE = 318  # what a card of the report has for a plot on a screen of 360 pixels
 DELETE_ONE = """DELETE FROM landed.event
 WHERE ce_id = (SELECT ce_id FROM landed.event WHERE type = '{}' LIMIT 1) RETURNING key::VARCHAR"""
 _PAID = """SELECT data -> 'amount' ->> 'currency', sum((data -> 'amount' ->> 'amount')::bigint)::bigint
@@ -281,7 +282,9 @@ def test_a_hole_in_the_lake__fails_a_model_s_test(lake: Lake, tmp_path: Path) ->
 def test_report__is_one_file_that_needs_nothing_else(lake: Lake) -> None:
     lake.ran("report")
     page = (lake.folder / "report.html").read_text("utf-8")
-    assert page.count("<svg") >= 8
+    assert page.count('class="wide"><svg') == page.count('class="narrow"><svg') >= 8
+    widths = [float(width) for width in re.findall(r'class="narrow"><svg[^>]*?width="([\d.]+)"', page)]
+    assert max(widths) <= PHONE, "what is shrunk on a phone can't be read"
     elsewhere = set(re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?(?!#)([^"\')\s>]+)', page))
     assert elsewhere == set()
     assert not re.search(r"https?://(?!www\.w3\.org/)", page)
