@@ -3,12 +3,14 @@ and sentences in place of tracebacks."""
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.e2e.system import ROOT
 from tests.examples.conftest import EXAMPLE
 
 from booking_contracts.topics import ASSESSMENTS, NOTICES, TOPICS
@@ -99,6 +101,32 @@ def test_money_under_review__is_taken_from_no_revenue_and_counted_once(python: P
     assert found == {what: left for what, (_, left) in MONEY.items()}
 
 
+def test_revenue_of_the_page__is_the_net_of_the_models(python: Path, tmp_path: Path) -> None:
+    """docs/consuming.md asks the same of an outsider's own table."""
+    page = (ROOT / "docs" / "consuming.md").read_text("utf-8")
+    (query,) = [block for block in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) if "AS net" in block]
+    told = [
+        [str(UUID(int=sale)), version, f"com.booking.checkout.{type_}.v1", json.dumps(data)]
+        for sale, (history, _) in enumerate(MONEY.values(), 1)
+        for version, (type_, data) in enumerate(history, 1)
+    ]
+    words = [python, "-c", _ASKED, json.dumps(told), query]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    net = sum(amount for _, left in MONEY.values() for pile, amount in left.items() if pile != "reviewed")
+    assert json.loads(done.stdout) == {"USD": net}
+
+
+_ASKED = """
+import duckdb, json, sys
+con = duckdb.connect()
+con.execute("CREATE TABLE event (key uuid, ce_sequence bigint, type text, data json, happened_at timestamptz)")
+con.executemany("INSERT INTO event VALUES (?, ?, ?, ?, now())", json.loads(sys.argv[1]))
+net = {}
+for _, currency, amount in con.execute(sys.argv[2]).fetchall():
+    net[currency] = net.get(currency, 0) + int(amount)
+print(json.dumps(net))
+"""
 _DBT = {
     "DBT_PROJECT_DIR": EXAMPLE / "dbt",
     "DBT_PROFILES_DIR": EXAMPLE / "dbt",
