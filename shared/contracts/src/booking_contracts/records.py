@@ -6,7 +6,7 @@ from booking_contracts.decode import Record
 
 
 def from_aiokafka(record: Any, prefix: str = "") -> Record:
-    """A record of aiokafka's (and of kafka-python's) consumer, its bytes untouched.
+    """A record of aiokafka's (and of kafka-python's) consumer, its bytes untouched. TypeError if they are not bytes.
 
     `prefix` is a deployment's, before each topic's name (its setting `TOPIC_PREFIX`).
     """
@@ -14,15 +14,20 @@ def from_aiokafka(record: Any, prefix: str = "") -> Record:
         topic=record.topic.removeprefix(prefix),
         partition=record.partition,
         offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-        timestamp_ms=record.timestamp or 0,
+        key=_untouched("key", record.key),
+        value=_untouched("value", record.value),
+        headers=tuple(record.headers or ()),
+        timestamp_ms=max(record.timestamp or 0, 0),
     )
 
 
 def from_confluent(message: Any, prefix: str = "") -> Record:
-    """A message of `confluent_kafka`'s consumer, its bytes untouched. ValueError if it is an error and no record."""
+    """A message of `confluent_kafka`'s consumer, its bytes untouched.
+
+    ValueError if it is an error and no record, or nothing came; TypeError if key or value are not bytes.
+    """
+    if message is None:
+        raise ValueError("no record: nothing came within poll's time")
     if (error := message.error()) is not None:
         raise ValueError(f"no record but an error: {error}")
     _, timestamp = message.timestamp()
@@ -30,8 +35,16 @@ def from_confluent(message: Any, prefix: str = "") -> Record:
         topic=message.topic().removeprefix(prefix),
         partition=message.partition(),
         offset=message.offset(),
-        key=message.key(),
-        value=message.value(),
+        key=_untouched("key", message.key()),
+        value=_untouched("value", message.value()),
         headers=tuple(message.headers() or ()),
         timestamp_ms=max(timestamp, 0),
+    )
+
+
+def _untouched(what: str, told: Any) -> bytes | None:
+    if told is None or isinstance(told, bytes):
+        return told
+    raise TypeError(
+        f"the {what} is {type(told).__name__} and not bytes: read without a deserializer, `decode` does that"
     )

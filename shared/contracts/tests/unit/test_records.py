@@ -41,3 +41,24 @@ def test_message_of_confluent__without_headers_and_with_a_time():
 def test_message_that_is_an_error__is_no_record():
     with pytest.raises(ValueError, match="Broker: Unknown topic"):
         from_confluent(_message(error="Broker: Unknown topic"))
+
+
+def test_nothing_within_the_time__is_no_record():
+    with pytest.raises(ValueError, match="nothing came"):
+        from_confluent(None)
+
+
+@pytest.mark.parametrize("differs", [{"key": "text"}, {"value": {"parsed": True}}])
+def test_what_a_deserializer_made__is_refused_in_words(differs: dict):
+    (what,) = differs
+    with pytest.raises(TypeError, match=f"the {what} is (str|dict) and not bytes: read without a deserializer"):
+        from_confluent(_message(**differs))
+    told = {"topic": SESSIONS.name, "partition": 0, "offset": 0, "key": b"k", "value": b"{}", "headers": None}
+    with pytest.raises(TypeError, match=f"the {what} is "):
+        from_aiokafka(SimpleNamespace(**{**told, "timestamp": -1, **differs}))
+
+
+def test_record_of_kafka_python__may_have_no_headers_and_no_time():
+    told = {"topic": SESSIONS.name, "partition": 3, "offset": 9, "key": b"k", "value": None, "headers": None}
+    record = from_aiokafka(SimpleNamespace(**told, timestamp=-1))
+    assert (record.headers, record.timestamp_ms) == ((), 0)
