@@ -3,18 +3,21 @@
 Readers of years of history are not asked: what they were promised stays, or becomes a new version of a type. Compared
 are the AsyncAPI document and the schema of each version of each type. A reader's schema is open, so a field may be
 added if it is optional; everything else that a reader could notice is a break, even where it seems to be none: a text
-that may be longer, another value of an enumeration.
+that may be longer, another value of an enumeration. In what order an enumeration is told, nobody notices.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from booking_contracts.topics import TOPICS
 
 Json = dict[str, Any]
 
 _SAID = {"$schema", "title", "description", "summary", "examples"}
 """Words for people, which bind nobody."""
-_PLACE = {"description", "messages", "bindings", "x-configs"}
+_PLACE = {"description", "messages", "bindings", "x-configs", "x-analytics"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,18 @@ def breaks(old: Contract, new: Contract) -> list[str]:
     return [*_topics(old.document, new.document), *_messages(old.document, new.document), *_schemas(old, new)]
 
 
+def concerned(found: list[str], old: Contract) -> list[str]:
+    """The topics of these breaks, each with those who read it, in words."""
+    of = {channel["address"]: channel["address"] for channel in old.document["channels"].values()}
+    of |= {type_: channel["address"] for channel in old.document["channels"].values() for type_ in channel["messages"]}
+    starts = [re.match(r"(?:the topic )?([\w.-]+?)(?:\.v\d+)?(?=:| )", sentence) for sentence in found]
+    whole = [re.match(r"(?:the topic )?([\w.-]+)", sentence) for sentence in found]
+    names = [match[1] for match in (*starts, *whole) if match]
+    topics = sorted({of[name] for name in names if name in of})
+    readers = {topic.name: ", ".join((*topic.readers, *["a data team"] * topic.analytics)) for topic in TOPICS}
+    return [f"{topic} is read by {readers.get(topic) or 'whoever was told of it'}" for topic in topics]
+
+
 def additions(old: Contract, new: Contract) -> bool:
     """Whether `new`, which breaks nothing, has something that readers can come to rely on."""
     return _bound(new) != _bound(old)
@@ -62,6 +77,8 @@ def added(old: Contract, new: Contract) -> list[str]:
     """What `new` has beside `old`: topics, versions of types, fields and headers, in words that readers search for."""
     there = {channel["address"] for channel in old.document["channels"].values()}
     topics = [one["address"] for one in new.document["channels"].values() if one["address"] not in there]
+    closed = {one["address"] for one in old.document["channels"].values() if one.get("x-analytics") is False}
+    opened = closed & {one["address"] for one in new.document["channels"].values() if one.get("x-analytics")}
     types = [file.removesuffix(".json") for file in new.schemas.keys() - old.schemas.keys()]
     fields = [
         f"`{file.removesuffix('.json')}` `{field}`"
@@ -75,6 +92,7 @@ def added(old: Contract, new: Contract) -> list[str]:
         for field in _more(message["headers"], messages.get(name, message)["headers"])
     }
     named = [f"topic `{topic}`" for topic in sorted(topics)] + [f"`{one}`" for one in sorted(types)]
+    named += [f"topic `{topic}` for a data team" for topic in sorted(opened)]
     return [*named, *fields, *sorted(headers)]
 
 
@@ -97,11 +115,18 @@ def _bound(contract: Contract) -> Any:
 def _without_words(node: Any) -> Any:
     match node:
         case dict():
-            return {name: _without_words(value) for name, value in node.items() if name not in _SAID}
+            told = {
+                name: value for name, value in node.items() if name not in _SAID or isinstance(value, dict)
+            }  # a field
+            return {name: _told(name, _without_words(value)) for name, value in told.items()}
         case list():
             return [_without_words(one) for one in node]
         case _:
             return node
+
+
+def _told(word: str, value: Any) -> Any:
+    return sorted(value, key=repr) if word == "enum" and isinstance(value, list) else value
 
 
 def _topics(old: Json, new: Json) -> Iterator[str]:
@@ -115,6 +140,8 @@ def _topics(old: Json, new: Json) -> Iterator[str]:
         for setting in sorted(before.keys() | now.keys()):
             if before.get(setting) != now.get(setting):
                 yield f"{name}: {setting} was {before.get(setting)}, is {now.get(setting)}"
+        if channel.get("x-analytics") and not there[name].get("x-analytics"):
+            yield f"{name}: a data team may read it no more"
         for one in channel["messages"].keys() - there[name]["messages"].keys():
             yield f"{name}: {one} was removed"
 
@@ -163,7 +190,7 @@ def _node(where: str, old: Any, new: Any) -> Iterator[str]:
     yield from _fields(where, old, new)
     apart = {"properties", "required", "items", "contentSchema"} | _SAID
     for word in sorted((old.keys() | new.keys()) - apart):
-        if old.get(word) != new.get(word):
+        if _told(word, old.get(word)) != _told(word, new.get(word)):
             yield f"{where}: {word} was {old.get(word)}, is {new.get(word)}"
     for inner in ("items", "contentSchema"):
         if inner in old or inner in new:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.streams.breaking import Contract, added, additions, breaks, spelled_out
+from tests.streams.breaking import Contract, added, additions, breaks, concerned, spelled_out
 
 from booking_contracts.generate import PACKAGE, generated
 
@@ -74,7 +74,7 @@ def refusal(
     rules = (
         (
             found and breaking_in is None,
-            f"{_listed(found)}\nMeant? Raise VERSION, then give --breaking-in VERSION --because REASON.",
+            f"{_listed(found, old)}\nMeant? Raise VERSION, then give --breaking-in VERSION --because REASON.",
         ),
         (found and breaking_in != new.version, f"The contract says version {new.version}, not {breaking_in}."),
         (found and not because, "A break needs --because: the reason that readers are told."),
@@ -128,12 +128,21 @@ def problems(package: Path = PACKAGE, folder: Path = PUBLISHED) -> str | None:
         return "Nothing is published: schemas.published/ is empty."
     if history(folder)[-1]["sum"] != total(folder):
         return "schemas.published/ was changed by hand: only `python -m tests.streams.publish` moves it."
-    found = breaks(old, committed(package))
-    return _listed(found) if found else None
+    new = committed(package)
+    if found := breaks(old, new):
+        return _listed(found, old)
+    if additions(old, new) and not _numbers(new)[:2] > _numbers(old)[:2]:
+        return (
+            f"Version {old.version} is published, and the packages would say something else under it"
+            f"{''.join(f', {one}' for one in added(old, new))}: raise the second number of VERSION in "
+            "booking_contracts.generate, and with it those of the wheel (shared/contracts/pyproject.toml) and the npm "
+            "package (clients/events/package.json and its lock)."
+        )
+    return None
 
 
-def _listed(found: list[str]) -> str:
-    listed = "\n".join(f"  {one}" for one in found)
+def _listed(found: list[str], old: Contract) -> str:
+    listed = "\n".join(f"  {one}" for one in (*found, *concerned(found, old)))
     return f"{len(found)} breaks of what readers were promised:\n{listed}"
 
 

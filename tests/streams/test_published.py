@@ -11,7 +11,7 @@ import pytest
 from tests.streams.breaking import Contract, breaks
 from tests.streams.publish import HISTORY, PUBLISHED, committed, history, problems, publish, published, refusal
 
-from booking_contracts.generate import PACKAGE
+from booking_contracts.generate import PACKAGE, VERSION
 
 CONTRACTS = PACKAGE.parents[1]
 ROOT = CONTRACTS.parents[1]
@@ -158,6 +158,26 @@ BREAKS = {
         "topics.py", 'source="/booking/notifier"', 'source="/booking/messages"',
         "header ce_source: const was /booking/notifier, is /booking/messages",
     ),
+    "a data team that may read it no more": (
+        "topics.py", '    about="The events of FeedbackSessions.",', '    analytics=False,\n    about="Of sessions.",',
+        "booking.consultation.sessions.v1: a data team may read it no more",
+    ),
+    "a header's part gone": (
+        "generate.py", '"causation_id": {"type"', '"because_of": {"type"',
+        "header ce_metadata causation_id was removed",
+    ),
+    "a whole number that may be a fraction": (
+        "event.py", "Attempt = Annotated[int, Field(ge=0, le=2**31 - 1)]", "Attempt = Annotated[float, Field(ge=0)]",
+        "NotificationSent.v1 attempt: type was integer, is number",
+    ),
+    "a shorter text": (
+        "event.py", "min_length=1, max_length=200", "min_length=1, max_length=100",
+        "PaymentDeclined.v1 code: maxLength was 200, is 100",
+    ),
+    "a state's field removed": (
+        "sessions.py", "    meeting_host: Code | None = None\n", "",
+        "SessionState.v1 meeting_host was removed",
+    ),
     "a new version in place of the old": (
         "sessions.py", "    started_at: Instant\n", "    started_at: Instant\n    TYPE_VERSION = 2\n",
         "SessionStarted: com.booking.consultation.SessionStarted.v1 is written no more, ",
@@ -172,10 +192,38 @@ def test_break__is_refused_once_committed(scratch: Path, what: str):
     code, said = committed_and_checked(scratch)
     assert code == 1, said
     assert sentence in said
+    assert " is read by " in said
 
 
-def test_optional_field__passes(scratch: Path):
+def test_break__says_whom_it_concerns(scratch: Path):
+    for file, old, new, _ in (BREAKS["a field removed"], BREAKS["another retention"], BREAKS["a topic dropped"]):
+        change(scratch, file, old, new)
+    _, said = committed_and_checked(scratch)
+    assert {line.strip() for line in said.splitlines() if " is read by " in line} == {
+        "booking.consultation.sessions.v1 is read by checkout, notifier, calendar-projector, gateway, a data team",
+        "booking.notifier.notifications.v1 is read by a data team",
+        "booking.calendar.user-schedule.v1 is read by whoever was told of it",
+    }
+
+
+def test_optional_field__passes_under_a_higher_version_alone(scratch: Path):
+    """Two packages of one version would say two things."""
     change(scratch, "sessions.py", "    started_at: Instant\n", "    started_at: Instant\n    bio: str | None = None\n")
+    code, said = committed_and_checked(scratch)
+    assert code == 1
+    assert f"Version {VERSION} is published" in said
+    assert "`SessionStarted.v1` `bio`" in said
+    change(scratch, "generate.py", f'VERSION = "{VERSION}"', f'VERSION = "{_next(major=False)}"')
+    assert committed_and_checked(scratch) == (0, "")
+
+
+def test_enumeration_told_in_another_order__passes(scratch: Path):
+    change(
+        scratch,
+        "sessions.py",
+        '"canceled_by_member", "canceled_by_practitioner"',
+        '"canceled_by_practitioner", "canceled_by_member"',
+    )
     assert committed_and_checked(scratch) == (0, "")
 
 
@@ -288,6 +336,22 @@ def test_version_published_again__is_in_the_history_once(contracts):
 
     _rewrite(contracts, version=committed().version)
     assert "a step back" in (publish(*_places(contracts)) or "")
+
+
+@pytest.mark.parametrize("word", ["description", "title", "summary", "examples"])
+def test_field_that_is_named_like_a_word__is_an_addition_too(contracts, word: str):
+    _rewrite(contracts, add=word)
+    assert f"`SessionStarted.v1` `{word}`" in (problems(*_places(contracts)) or "")
+    assert "raise its second number" in (publish(*_places(contracts), adds="Words.") or "")
+
+
+def test_topic_opened_for_a_data_team__is_told(contracts):
+    document = contracts / "asyncapi.json"
+    whole = json.loads(document.read_text("utf-8"))
+    whole["channels"]["booking_directory_contacts_v1"]["x-analytics"] = True
+    whole["info"]["version"] = _next(major=False)
+    document.write_text(json.dumps(whole), "utf-8")
+    assert "topic `booking.directory.contacts.v1` for a data team" in (publish(*_places(contracts)) or "")
 
 
 def test_first_time__is_published(contracts):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from tests.plugins.servers import KafkaServer
 
 from booking_contracts.corpus import NAMES, golden
-from booking_contracts.generate import PACKAGE
+from booking_contracts.generate import PACKAGE, VERSION
 from booking_contracts.topics import SESSIONS
 from booking_local.layout import tools_folder
 from booking_local.packages import UnavailableError, python_with
@@ -61,6 +62,10 @@ async def outsider() -> Path:
 
 def _environment(site: Path) -> dict[str, str]:
     return {"PATH": os.defpath, "PYTHONPATH": str(site), "PYTHONUNBUFFERED": "1"}
+
+
+def test_version__is_the_contract_s():
+    assert tomllib.loads((README.parent / "pyproject.toml").read_text("utf-8"))["project"]["version"] == VERSION
 
 
 def test_wheel__carries_schemas_asyncapi_and_corpus(wheel: Path):

@@ -66,7 +66,7 @@ def main() -> int:
     return 0
 
 
-VERSION = "2.6.0"
+VERSION = "2.7.0"
 """Of the whole contract, semantic: a break raises the first number, an addition the second."""
 
 _UUID = {"type": "string", "format": "uuid"}
@@ -83,8 +83,8 @@ _ABOUT = (
     "order of one key is `ce_sequence`. Schemas are a reader's: fields may be added. An enumeration stays as it is for "
     "a version of a type; texts that are called open may say something new at any time. Amounts have the decimals that "
     "`x-decimals` says, IDR none. `x-personal-data` says whose data a field is: `pseudonym` (an id that stands for a "
-    "person), `contact`, `public` (a practitioner's own page), `access` (whoever has it may join). Generated; do not "
-    "edit."
+    "person), `contact`, `public` (a practitioner's own page), `access` (whoever has it may join). `x-analytics` says "
+    "whether a data team may read the topic. Generated; do not edit."
 )
 
 
@@ -165,6 +165,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "x-kind": "state" if topic.state else "events",
         "x-record-timestamp": "when the broker took it" if topic.state else "when the store committed to it",
         "x-tombstones": topic.compacted,
+        "x-analytics": topic.analytics,
     }
 
 
