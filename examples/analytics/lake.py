@@ -92,11 +92,6 @@ def transaction(con: duckdb.DuckDBPyConnection):
     con.execute("COMMIT")
 
 
-def built(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the models were ever built here."""
-    return con.execute("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'analytics'").fetchone()[0] > 0
-
-
 def forget(con: duckdb.DuckDBPyConnection) -> int:
     """Within the caller's transaction: delete what a tombstone took back, and what is a person's own who was erased. Answers how many rows.
 

@@ -190,7 +190,7 @@ def test_line_that_is_no_count__is_named(python: Path, empty: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("program", "words", "sentence"),
     [
-        ("report", (), "No models were built here yet: run dbt first"),
+        ("report", (), "The models were not built to their end here: run dbt first"),
         ("land", ("--bootstrap", "localhost:1", "--option", "tls"), "'tls' is no NAME=VALUE"),
     ],
 )
