@@ -18,6 +18,7 @@ from booking_local.commands import AsJson, State, layout_of
 from booking_local.failure import Failure
 from booking_local.layout import Layout
 from booking_local.servers import kafka, process
+from booking_local.servers.postgres import TERMINATOR
 from booking_local.stack import control, secrets
 from booking_local.stack.programs import ask
 
@@ -45,7 +46,10 @@ def up(
     split: Annotated[bool, typer.Option("--split", help="Run api and worker of each service apart.")] = False,
     secure: Annotated[
         bool,
-        typer.Option("--secure", help="Kafka with TLS, a password for each program, and the catalogue's permissions."),
+        typer.Option(
+            "--secure",
+            help="Kafka and PostgreSQL with TLS, a password for each program, and the catalogue's permissions.",
+        ),
     ] = False,
     observe: Annotated[
         bool, typer.Option("--observe", help="A page of the alarms and dashboards of deploy/observability, too.")
@@ -182,7 +186,7 @@ async def _rows(layout: Layout, known: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def _ready(known: dict[str, Any], ports: dict[str, int], program: str) -> bool:
-    if program == "postgres":
+    if program in ("postgres", TERMINATOR):
         return await _logs_in(known["postgres"]["checkout"])
     if program == "kafka":
         return await asyncio.to_thread(kafka.answers, control.brokers(known))

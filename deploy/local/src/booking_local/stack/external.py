@@ -9,7 +9,7 @@ configured by the stack, which makes its own roles, databases and topics there.
 import os
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from booking_local.failure import Failure
 
@@ -31,6 +31,18 @@ class External:
         parts = urlsplit(self.postgres_url)
         hosts = parts.netloc.rpartition("@")[2].split(",")
         return ",".join(_address(host, 5432) for host in hosts) + (f"?{parts.query}" if parts.query else "")
+
+    def check_secured(self) -> None:
+        """Raises Failure where a stack that is to be secured would not be: --secure has no say at others' servers."""
+        if self.kafka is not None:
+            raise Failure("--secure is of the stack's own broker: BOOKING_KAFKA_BOOTSTRAP names another, unset it.")
+        if self.postgres_url is None:
+            return
+        if parse_qs(urlsplit(self.postgres_url).query).get("sslmode") != ["verify-full"]:
+            raise Failure(
+                "--secure is by TLS alone: BOOKING_POSTGRES_URL must end with ?sslmode=verify-full, and "
+                "&sslrootcert=<the file of its CA> where this machine doesn't trust that."
+            )
 
     def check(self) -> None:
         """Raises Failure with a sentence when one of them doesn't answer, or doesn't let us in."""

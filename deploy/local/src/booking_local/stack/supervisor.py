@@ -26,7 +26,7 @@ from booking_local.failure import DISK_FULL, Failure, first_cause
 from booking_local.layout import Layout, replace_private
 from booking_local.servers import ports, process
 from booking_local.servers.kafka import Kafka
-from booking_local.servers.postgres import Postgres
+from booking_local.servers.postgres import TERMINATOR, Postgres, takes_tls
 from booking_local.servers.process import Command
 from booking_local.stack import databases, programs, secrets
 from booking_local.stack.child import Child
@@ -36,7 +36,7 @@ from booking_local.stack.forkserver import ForkServer, reap_strangers
 
 _START_SECONDS = 120.0
 _LOCK_SECONDS = 1.0
-_SERVERS = ("postgres", "kafka")
+_SERVERS = ("postgres", TERMINATOR, "kafka")
 Ready = Callable[[], Awaitable[bool]]
 Result = TypeVar("Result")
 
@@ -58,20 +58,24 @@ class Supervisor:
         self.progress = progress
         self._external = from_environment()
         chosen = ports.choose(layout, port_base)
-        postgres = self._external.postgres or f"127.0.0.1:{chosen['postgres']}"
         kafka = self._external.kafka or f"127.0.0.1:{chosen['kafka']}"
         made = secrets.load_or_make(layout, issuer=f"http://127.0.0.1:{chosen['identity']}")
-        if secure and self._external.kafka is not None:
-            raise Failure("--secure is of the stack's own broker: BOOKING_KAFKA_BOOTSTRAP names another, unset it.")
+        if secure:
+            self._external.check_secured()
         kafka_ports = {"port": chosen["kafka"], "controller_port": chosen["kafka-controller"]}
         self._kafka = Kafka(layout.folder / "kafka", **kafka_ports, admin_port=chosen["kafka-admin"], secured=secure)
         self._kafka.log = layout.log_of("kafka")
         self._kafka.more = layout.kafka_properties
         administrator, ca = (self._kafka.admin, self._kafka.certificates.ca) if secure else (None, None)
-        self.stack = programs.Stack(layout, made, chosen, postgres, kafka, ca, administrator)
-        password = self.stack.secrets.postgres_superuser
-        self._postgres = Postgres(layout.folder / "postgres", port=chosen["postgres"], password=password)
+        self._postgres = Postgres(
+            layout.folder / "postgres",
+            port=chosen["postgres"],
+            password=made.postgres_superuser,
+            certificates=self._kafka.certificates if secure else None,
+        )
         self._postgres.log = layout.log_of("postgres")
+        postgres = self._external.postgres or self._postgres.address
+        self.stack = programs.Stack(layout, made, chosen, postgres, kafka, ca, administrator)
         self._modes = modes
         self._observe = observe
         self._forks = ForkServer()
@@ -132,11 +136,20 @@ class Supervisor:
         external, passwords = self._external.postgres_url, self.stack.secrets.postgres_roles
         if external is None:
             server = self._postgres
+            if server.certificates is not None:
+                await self._start_terminator(server)
             child = Child("postgres", server.command, self.say, self._write_endpoints, _in_thread(server.prepare))
             await self._start_child(child, _in_thread(server.is_ready), "PostgreSQL")
         admin_url = external or self._postgres.admin_url
         await asyncio.to_thread(databases.provision, admin_url, passwords, shared=external is not None)
         self.progress.step(self.layout, "PostgreSQL")
+
+    async def _start_terminator(self, server: Postgres) -> None:
+        def command() -> Command:
+            return dataclasses.replace(server.terminator(), env=programs.mark_of(self.layout))
+
+        child = Child(TERMINATOR, command, self.say, self._write_endpoints)
+        await self._start_child(child, _in_thread(partial(takes_tls, server.port)), "PostgreSQL's TLS")
 
     async def _start_kafka(self) -> None:
         if self._external.kafka is None:
