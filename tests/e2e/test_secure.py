@@ -1,25 +1,31 @@
-"""`booking up --secure`: the whole flow with TLS, passwords and permissions at Kafka; all else is refused."""
+"""`booking up --secure`: the whole flow with TLS, passwords and permissions; all else is refused."""
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from pydantic import SecretStr
 from tests.e2e.conftest import system_of
 from tests.e2e.stories import purchase_to_result
-from tests.e2e.system import booking, cast, local_stack
+from tests.e2e.system import booking, cast, local_stack, until
 
 from booking_contracts.access import ANALYTICS
 from booking_contracts.brokers import Brokers, Security, client_options
 from booking_contracts.deadlines import connected
 from booking_contracts.topics import CONTACTS, SESSIONS
 from booking_local.layout import Layout
+from booking_local.servers.certificates import Certificates
+from booking_local.servers.postgres import TERMINATOR
 from booking_local.stack import control, secrets
+from booking_local.stack.secrets import DATABASES
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
@@ -29,6 +35,58 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("secured")
     with local_stack(folder, "--secure"):
         yield folder
+
+
+def _known(state: Path) -> dict[str, Any]:
+    return json.loads(Layout(state).endpoints.read_text())
+
+
+def _database(state: Path, role: str = "app") -> str:
+    """Checkout's, as a program of its own comes to it."""
+    address = _known(state)["postgres"]["checkout"].rpartition("@")[2]
+    return secrets.load(Layout(state)).database_url(address.replace("/checkout", ""), "checkout", role)
+
+
+def test_programs__come_to_postgresql_by_tls_and_in_no_other_way(secured: Path):
+    """Its one way in is the socket that TLS ends before, so all who are there came by it."""
+    password = secrets.load(Layout(secured)).postgres_superuser
+    server = _known(secured)["postgres"]["checkout"].rpartition("@")[2]
+    with psycopg.connect(f"postgresql://postgres:{password}@{server}") as conn:
+        assert conn.execute("SHOW listen_addresses").fetchone() == ("",)
+        came = "SELECT usename, client_port FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        who = conn.execute(came).fetchall()
+    assert {port for _, port in who} == {-1}
+    assert {f"{name}_app" for name in DATABASES} <= {user for user, _ in who}
+    with psycopg.connect(_database(secured)) as conn:
+        assert conn.pgconn.ssl_in_use
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"sslmode": "disable"}, r'no pg_hba\.conf entry for .*user "checkout_app", .*no encryption'),
+        ({"sslrootcert": "another"}, "certificate verify failed"),
+        ({"password": "guessed"}, "password authentication failed"),
+    ],
+)
+def test_nobody_else__is_let_in_to_postgresql(secured: Path, how: dict[str, Any], said: str, tmp_path: Path):
+    another = Certificates(tmp_path)
+    another.make()
+    how = {name: str(another.ca) if value == "another" else value for name, value in how.items()}
+    with pytest.raises(psycopg.OperationalError, match=said):
+        psycopg.connect(_database(secured), **how)
+
+
+@pytest.mark.parametrize("name", ["postgres", TERMINATOR])
+def test_either_half_of_postgresql_that_is_killed__is_found_again(secured: Path, name: str):
+    def pid() -> int | None:
+        return next((one["pid"] for one in _known(secured)["processes"] if one["name"] == name), None)
+
+    before = pid()
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    until(f"another {name}", lambda: pid() not in (None, before))
+    until("all programs ready", lambda: booking("status", state=secured).returncode == 0)
 
 
 def test_the_whole_flow__is_played_and_proven(secured: Path):
@@ -56,9 +114,8 @@ def test_every_command_that_speaks_to_the_broker__is_let_in(secured: Path):
 
 def _analytics(state: Path, password: str | None = None) -> Brokers:
     """Somebody from outside, by the address that everybody gets."""
-    layout = Layout(state)
-    known: dict[str, Any] = json.loads(layout.endpoints.read_text())
-    kept = secrets.load(layout).kafka_users[ANALYTICS]
+    known = _known(state)
+    kept = secrets.load(Layout(state)).kafka_users[ANALYTICS]
     ca = control.brokers(known).security.ca_file
     return Brokers(known["kafka"], Security("SASL_SSL", "SCRAM-SHA-512", ANALYTICS, SecretStr(password or kept), ca))
 
