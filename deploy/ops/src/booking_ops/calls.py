@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx2
@@ -34,7 +34,7 @@ class Calls:
         url = self._deployment.address(service) + path
         answer = await self._client.request(method, url, headers=headers, params=params, json=body)
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return _ours(service, answer) if answer.content else None
         said = _problem(answer)
         if answer.status_code == 404:
             raise NotThere(f"{service}: {said}")
@@ -61,11 +61,25 @@ async def calls(deployment: Deployment) -> AsyncIterator[Calls]:
         yield Calls(deployment, client)
 
 
+def _ours(service: str, answer: httpx2.Response) -> Any:
+    """The body of an answer, which is an object; Failure for a page, or whatever else another program says."""
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Failure(f"What answers at {service.upper()}_URL is not {service}: its answer is no JSON object.")
+    return cast("Any", found)
+
+
 def _problem(answer: httpx2.Response) -> str:
     try:
         problem = answer.json()
     except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
         return f"{answer.status_code} without a word"
+    problem = cast("dict[str, Any]", problem)
     errors = "; ".join(f"{one.get('pointer')}: {one.get('detail')}" for one in problem.get("errors") or ())
     said = str(problem.get("detail") or problem.get("title")).rstrip(".")
     return f"{said} ({problem.get('code')})" + (f" {errors}" if errors else "")

@@ -35,6 +35,10 @@ COMMANDS: dict[str, str] = {
 needs a machine, not addresses: it is found by its name where booking-proof is installed (ADR 22)."""
 
 
+_CONNECT_SECONDS = "15"
+"""After which a PostgreSQL that takes connections and says nothing is away; by itself psycopg waits for two minutes."""
+
+
 class Commands(TyperGroup):
     """Imports a command's module when the command is used or described."""
 
@@ -75,6 +79,7 @@ def main(arguments: Sequence[str] | None = None, name: str = "booking-ops") -> i
     # Clients complain line by line about a server that is away; a command says it once.
     for noisy in ("aiokafka", "asyncio", "httpx2"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL + 1)
+    os.environ.setdefault("PGCONNECT_TIMEOUT", _CONNECT_SECONDS)
     try:
         return command.main(list(arguments) if arguments is not None else None, name, standalone_mode=True) or 0
     except SystemExit as ended:

@@ -9,14 +9,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from booking_contracts.brokers import Brokers, KafkaAccess
 from booking_contracts.zones import Zone, zone, zone_named
 from booking_ops.failure import Failure
 from booking_process.service import Service
-from booking_process.settings import Dsn, WebAddress
+from booking_process.settings import Dsn, WebAddress, brokers
 
 SERVICES = {
     "checkout": "checkout",
@@ -45,7 +45,9 @@ class Settings(KafkaAccess, BaseSettings):
     consultation_url: _Address = None
     notifier_url: _Address = None
     calendar_url: _Address = None
-    kafka_bootstrap: Annotated[str | None, Field(description="the brokers, host:port[,host:port]")] = None
+    kafka_bootstrap: Annotated[
+        Annotated[str, AfterValidator(brokers)] | None, Field(description="the brokers, host:port[,host:port]")
+    ] = None
     topic_prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="the prefix of topic names")] = ""
     operator_token: Annotated[SecretStr | None, Field(description="an access token with the role `admin`")] = None
     platform_timezone: Annotated[str, Field(description="an IANA zone such as Asia/Jakarta")] = "Asia/Jakarta"
@@ -53,6 +55,15 @@ class Settings(KafkaAccess, BaseSettings):
     erasure_resend_seconds: Annotated[int, Field(ge=0, description="seconds until a tombstone is sent once more")] = (
         3_660
     )
+
+    @field_validator("operator_token")
+    @classmethod
+    def _a_word(cls, token: SecretStr | None) -> SecretStr | None:
+        """What is no header's value would be refused by words that quote it."""
+        text = token.get_secret_value().strip() if token else ""
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise ValueError("a token is one word")
+        return SecretStr(text) if text else None
 
     @field_validator("platform_timezone")
     @classmethod

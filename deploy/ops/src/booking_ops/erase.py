@@ -6,10 +6,12 @@ from uuid import UUID
 
 import typer
 
+from booking_contracts.topics import CONTACTS, PRACTITIONERS
 from booking_ops.calls import calls
 from booking_ops.deployment import Deployment, deployment
 from booking_ops.failure import Refused
 from booking_ops.manners import Deadline, Yes, done, sure
+from booking_ops.presence import present
 
 
 def erase(
@@ -34,6 +36,7 @@ async def _erase(where: Deployment, person: UUID) -> dict[str, Any]:
             raise Refused("Erased, but the tombstones are not sent yet: is Kafka up? They follow; run it again to see.")
     finally:
         await database.close()
+    await present(where, [CONTACTS, PRACTITIONERS], so_far="It is erased; what was sent could not be looked at")
     last = await erasure.last_records(where.kafka, where.prefix, person)
     if not all(last.values()):
         raise Refused(f"Erased, but a value came after the tombstone: {last}. Run it again.")

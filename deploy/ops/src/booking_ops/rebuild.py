@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from booking_contracts.topics import SESSIONS
 from booking_ops.calls import Calls, calls
 from booking_ops.deployment import Deployment, deployment
 from booking_ops.failure import Refused
 from booking_ops.manners import AsJson, Bar, Deadline, done
+from booking_ops.presence import present
 
 rebuild = typer.Typer(no_args_is_help=True, help="Read models, built anew from the log: calendar, ranking.")
 _PATH = "/v1/projections/user_schedule/rebuild"
@@ -70,6 +72,7 @@ async def _ranking(where: Deployment) -> dict[str, Any]:
     from checkout.ranking.rebuild import RebuildRunningError  # noqa: PLC0415
     from checkout.ranking.rebuild import rebuild as count_anew  # noqa: PLC0415
 
+    await present(where, [SESSIONS])
     database, bar = where.service("checkout").database, Bar()
     months = Months(where.zone)
     try:

@@ -9,9 +9,11 @@ from uuid import UUID
 
 import typer
 
+from booking_contracts.topics import NOTICES
 from booking_ops.deployment import Deployment, chosen, deployment
 from booking_ops.failure import Failure
 from booking_ops.manners import AsJson, Bar, Deadline, Yes, done, sure
+from booking_ops.presence import present
 from booking_outbox import Relay, Republished, Selection
 
 
@@ -29,6 +31,7 @@ def republish(
     accept_topic: Annotated[
         bool, typer.Option("--accept-topic", help="After a restore: accept what the topics hold beyond the store.")
     ] = False,
+    wait: Annotated[float, typer.Option(min=0.1, help="Seconds in which the relay must give its lock up.")] = 30,
     yes: Yes = False,
     as_json: AsJson = False,
     deadline: Deadline = 86_400,
@@ -44,7 +47,7 @@ def republish(
         sure("Accept for good what the topics hold beyond the stores?", yes=yes)
     where, told = deployment(), {}
     for name in chosen(service):
-        found = done(_one(where, name, topic, selection, accept_topic=accept_topic), deadline)
+        found = done(_one(where, name, topic, selection, accept_topic=accept_topic, wait=wait), deadline)
         if found is not None:
             told[name] = asdict(found)
             if not as_json:
@@ -56,7 +59,7 @@ def republish(
 
 
 async def _one(
-    where: Deployment, name: str, topics: list[str] | None, selection: Selection, *, accept_topic: bool
+    where: Deployment, name: str, topics: list[str] | None, selection: Selection, *, accept_topic: bool, wait: float
 ) -> Republished | None:
     """What was published of one service; None when none of the topics is its own."""
     service = where.service(name)
@@ -64,13 +67,14 @@ async def _one(
     only = None if topics is None else [one for one in relay.topics if any(one.endswith(end) for end in topics)]
     if only == []:
         return None
+    await present(where, [*relay.topics, NOTICES])
     bar = Bar()
 
     def show(topic: str, sent: int) -> None:
         bar.show(topic, sent)
 
     try:
-        return await relay.republish(selection, accept_topic=accept_topic, only=only, progress=show)
+        return await relay.republish(selection, accept_topic=accept_topic, only=only, progress=show, wait=wait)
     finally:
         bar.clear()
         await asyncio.shield(service.database.close())

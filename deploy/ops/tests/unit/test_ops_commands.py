@@ -1,19 +1,30 @@
 """What every command of `booking-ops` does before it asks anybody: a sentence, exit code 2, never a traceback."""
 
 import json
+import re
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import typer.main
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+from psycopg.errors import ReadOnlySqlTransaction, UndefinedColumn
 
+from booking_contracts.errors import NewerVersion
+from booking_ops import failure
 from booking_ops.access.page import written
 from booking_ops.audit.baseline import Baseline
 from booking_ops.audit.figures import Figures
 from booking_ops.audit.section import KEPT, LISTED, Section
 from booking_ops.cli import app, main
 from booking_ops.deployment import SERVICES, Settings, deployment
+from booking_outbox import LockBusy, Unpublished
 
 SOMEBODY = "0b8f4b5e-6c57-4d0e-9a1b-2f4f5d9f3c11"  # written: processes that share the tests must collect the same ones
 ARGUMENTS = {
@@ -96,6 +107,47 @@ def test_setting_that_cannot_be__is_named_and_not_shown(capfd, monkeypatch):
 def test_zone_that_there_is_not__is_named(capfd, monkeypatch):
     monkeypatch.setenv("PLATFORM_TIMEZONE", "Asia/Bandung")
     assert said(["audit"], capfd) == (2, "PLATFORM_TIMEZONE is wrong (no such zone).")
+
+
+def test_token_that_is_no_word__is_named_and_not_shown(capfd, monkeypatch):
+    """The HTTP client's refusal of a header quoted it."""
+    for name, value in {**AWAY, "OPERATOR_TOKEN": "secret-\ntoken"}.items():
+        monkeypatch.setenv(name, value)
+    assert said(["held", "list"], capfd) == (2, "OPERATOR_TOKEN is wrong (a token is one word).")
+
+
+def test_brokers_that_are_no_addresses__are_named(capfd, monkeypatch):
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "broker-1")
+    assert said(["topics", "compare"], capfd) == (2, "KAFKA_BOOTSTRAP is wrong (each must be host:port).")
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        (LockBusy("it keeps it"), "Nothing was published: it keeps it. It stands at"),
+        (
+            Unpublished(f"not read: {KafkaConnectionError('away')!r}"),
+            "Kafka did not acknowledge what was published: not",
+        ),
+        (KafkaConnectionError("no broker answers"), "Kafka can't be used: no broker answers. Is its address right"),
+        (KafkaTimeoutError(), "Kafka can't be used: kafka timeout. Is its address right"),
+        (TopicAuthorizationFailedError("x"), "Kafka doesn't let this user in, or do that: x. Are KAFKA_"),
+        (UnknownTopicOrPartitionError(), "Kafka lacks a topic that is needed"),
+        (
+            UndefinedColumn("no column a\nLINE 1: SELECT a"),
+            "The database is not as this release needs it: no column a.",
+        ),
+        (ReadOnlySqlTransaction("no"), "PostgreSQL takes no change there: no. Is the address that of a replica"),
+        (NewerVersion("Told"), "An event is of a newer release: Told is newer than this release. Use"),
+        (ExceptionGroup("several", [LockBusy("busy")]), "Nothing was published: busy."),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_what_broke__is_a_sentence_without_the_exception_s_name(broken, sentence):
+    found, code = failure.said(broken)
+    assert code == 2
+    assert found.startswith(sentence), found
+    assert not re.search(r"\w(?:Error|Exception)\b|LockBusy|Unpublished|LINE", found), found
 
 
 @pytest.mark.parametrize("package", SERVICES.values())

@@ -88,6 +88,16 @@ async def compare_topics(
     return missing, [one.sentence for one in found if one.name not in (None, _IN_SYNC)]
 
 
+async def missing_topics(
+    bootstrap: str, prefix: str, topics: Sequence[Topic], *, patience: float = _PATIENCE
+) -> list[str]:
+    """The names on the broker of those that are not there, or that this user may not see. Raises KafkaConnectionError
+    if no broker answers within so many seconds."""
+    async with admin_client(bootstrap, patience) as admin:
+        there = await _partitions(admin)
+    return [prefix + topic.name for topic in topics if prefix + topic.name not in there]
+
+
 async def drift(
     bootstrap: str, prefix: str = "", topics: Sequence[Topic] = TOPICS, *, patience: float = _PATIENCE
 ) -> list[Drift]:

@@ -115,6 +115,7 @@ class Relay:
         accept_topic: bool = False,
         only: Collection[str] | None = None,
         progress: Callable[[str, int], object] = lambda _topic, _sent: None,
+        wait: float = 30.0,
     ) -> Republished:
         """Publish again what this relay publishes, under its own lock (see `republish`)."""
         return await republish(
@@ -128,6 +129,7 @@ class Relay:
             kafka_options=self._options,
             only=only,
             progress=progress,
+            wait=wait,
         )
 
     async def counts(self, until: datetime) -> list[Count]:

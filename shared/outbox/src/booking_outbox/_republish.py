@@ -138,7 +138,7 @@ async def lock(url: str, lock_name: str, wait: float) -> AsyncGenerator[Lead]:
     lead = await Lead.open(url, lock_name)
     try:
         if not await lead.wait_lock(wait):
-            raise LockBusy(f"the relay did not give its lock up within {wait:g} s")
+            raise LockBusy(f"the relay did not give its lock ({lock_name}) up within {wait:g} s")
         heartbeat = asyncio.create_task(lead.keep())
         try:
             yield lead

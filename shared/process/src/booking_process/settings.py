@@ -97,7 +97,8 @@ def redacted(url: str) -> str:
     return f"{parts.scheme}://{user}{host}{parts.path}"
 
 
-def _brokers(text: str) -> str:
+def brokers(text: str) -> str:
+    """The addresses of brokers, without spaces; ValueError for what is none."""
     addresses = [one.strip() for one in text.split(",")]
     for address in addresses:
         if "://" in address:
@@ -192,7 +193,7 @@ class ServiceSettings(KafkaAccess, BaseSettings):
     ] = False
     kafka_bootstrap: Annotated[
         str,
-        AfterValidator(_brokers),
+        AfterValidator(brokers),
         Field(description="the brokers, host:port[,host:port]", examples=["127.0.0.1:9092"]),
     ]
     topic_prefix: Annotated[

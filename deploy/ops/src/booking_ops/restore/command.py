@@ -19,6 +19,7 @@ from booking_contracts.topics import ERASURES
 from booking_ops.deployment import Deployment, deployment
 from booking_ops.failure import DIFFERENT, GOOD, Failure
 from booking_ops.manners import AsJson, Bar, Deadline, Yes, done, sure
+from booking_ops.presence import present
 from booking_ops.restore.beyond import Beyond, Told, beyond
 from booking_ops.restore.rows import ROWS, bring_rows_back
 from booking_ops.restore.streams import KINDS, Kind, Returned, bring_back
@@ -63,6 +64,7 @@ def recover(
 
 async def _recovered(where: Deployment, service: str, report: Path, *, dry_run: bool) -> dict[str, Any]:
     wired, bar = where.service(service), Bar()
+    await present(where, [one.topic for one in (*KINDS[service], *ROWS[service])])
     relay = next(worker for worker in wired.workers if isinstance(worker, Relay))
     came: list[Returned] = []
     rows: dict[str, int] = {}
