@@ -121,6 +121,14 @@ def test_operator__is_told_the_zone_that_the_stack_s_services_have(closed):
     assert operator.settings(closed, "audit")["PLATFORM_TIMEZONE"] == "America/New_York"
 
 
+def test_operator__is_told_how_many_brokers_the_stack_has(closed, monkeypatch):
+    """`booking topics create` asked for three replicas of one broker."""
+    monkeypatch.delenv("TOPIC_REPLICATION", raising=False)
+    assert operator.settings(closed, "topics")["TOPIC_REPLICATION"] == "1"
+    monkeypatch.setenv("TOPIC_REPLICATION", "2")
+    assert operator.settings(closed, "topics")["TOPIC_REPLICATION"] == "2", "brokers of one's own"
+
+
 def test_status_of_dead_servers__keeps_their_rows_and_marks_them(closed, capfd):
     """With Kafka gone its row vanished, and the rest was ready."""
     code, out, _ = said(("status",), closed.folder, capfd)

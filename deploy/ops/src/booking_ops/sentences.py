@@ -87,6 +87,11 @@ SENTENCES = (
         ),
         _NOT_LET_IN,
     ),
+    (
+        "aiokafka.errors",
+        "InvalidReplicationFactorError",
+        "Kafka has fewer brokers than each topic should have replicas: {words}. Say how many with --replication.",
+    ),
     ("aiokafka.errors", "KafkaError", _AWAY.replace("{server}", "Kafka")),
     ("httpx2", "HTTPError InvalidURL", _AWAY.replace("{server}", "A service")),
     ("ssl", "SSLError", "TLS failed: {words}. Are the address and the certificates right?"),

@@ -19,7 +19,10 @@ from booking_ops.manners import AsJson, Deadline, Yes, done, sure
 
 topics = typer.Typer(no_args_is_help=True, help="The catalogue's topics on the broker: create, compare, repair.")
 Which = Annotated[list[str] | None, typer.Option("--topic", help="Only this one; may be repeated [default: all].")]
-Replication = Annotated[int, typer.Option(min=1, help="Replicas of each; with three, two must acknowledge.")]
+Replication = Annotated[
+    int,
+    typer.Option(min=1, envvar="TOPIC_REPLICATION", help="Replicas of each; with three, two must acknowledge."),
+]
 
 
 @topics.command()

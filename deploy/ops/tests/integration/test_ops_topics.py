@@ -78,3 +78,16 @@ async def test_topics__are_compared_and_set_right_but_for_their_partitions(kafka
     assert (code, out) == (0, "1 topics, 0 differences\n")
     code, out = await to_thread(run, "create", "--replication", "1")
     assert (code, out) == (0, f"0 made, {len(TOPICS)} were there\n")
+
+
+async def test_more_replicas_than_brokers__are_refused_with_the_option_that_says_how_many(prefix, monkeypatch, capfd):
+    monkeypatch.delenv("TOPIC_REPLICATION", raising=False)
+    for words in ("create",), ("repair", "--yes"):
+        assert await to_thread(main, ["topics", *words]) == 2
+        err = capfd.readouterr().err.strip().splitlines()[-1]
+        assert err.startswith("Kafka has fewer brokers than each topic should have replicas: could not create ")
+        assert err.endswith(". Say how many with --replication.")
+        assert "Error" not in err
+    monkeypatch.setenv("TOPIC_REPLICATION", "1")
+    assert await to_thread(main, ["topics", "create"]) == 0
+    assert f"made {prefix}{SESSIONS.name}" in capfd.readouterr().out

@@ -40,7 +40,7 @@ async def create_topics(
         for name, code, *message in response.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
-                raise error(f"could not create {name}: {message}")
+                raise error(f"could not create {name}: {' '.join(filter(None, message)) or 'no reason was given'}")
         await _seen(admin, {prefix + topic.name for topic in topics})
 
 

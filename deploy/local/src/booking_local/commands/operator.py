@@ -46,6 +46,7 @@ def settings(layout: Layout, command: str = "") -> dict[str, str]:
         **endpoints.get("settings", {}),
         **endpoints["kafka_operator" if as_operator else "kafka_admin"],
         "TOPIC_PREFIX": "",
+        "TOPIC_REPLICATION": os.environ.get("TOPIC_REPLICATION") or "1",  # as the stack makes them
         "OPERATOR_TOKEN": token(layout),
         "SECRETS_DIR": "",
     }
