@@ -1,4 +1,4 @@
-"""`make pictures`: the README's pictures, taken of the running thing on a stack of its own, with seeded people."""
+"""`make pictures`: the pages' pictures, taken of the running thing on a stack of its own, with seeded people."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import system_of
-from tests.e2e.system import ROOT, Person, System, booking, local_stack, until
+from tests.e2e.system import ROOT, Person, System, booking, cast, local_stack, until
 from tests.e2e.test_gateway_in_a_browser import LIBRARIES
 
 from booking_local.packages import node_with
@@ -20,12 +20,15 @@ from booking_proof.seed.command import HOUSE
 
 PROGRAM = Path(__file__).parent / "browser"
 PICTURES = ROOT / "docs" / "pictures"
-SCREEN, PHONE = (1280, 800), (360, 740)
+SCREEN, PHONE, TALL = (1280, 800), (360, 740), (1280, 1500)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One, as the program in the browser wants to know it; `wait` is a selector that must be there first."""
+    """One, as the program in the browser wants to know it; `wait` is a selector that must be there first.
+
+    Nobody signs in where `sub` is None: `path` is a whole address then.
+    """
 
     name: str
     sub: str | None
@@ -75,6 +78,18 @@ def report(state: Path, lake: Path) -> Picture:
     return Picture("analytics-report", None, (lake / "report.html").as_uri(), "h2", (1180, 800), whole=True)
 
 
+def observed(system: System, state: Path) -> Picture:
+    """What who runs it sees: people use it, and mail does not go out."""
+    for _ in range(3):
+        assert booking("demo", state=state).returncode == 0
+    system.http.put(f"{system.endpoints['mailbox']}/behaviour", json={"mode": "down"}).raise_for_status()
+    story = cast(system)
+    story.request(story.paid())
+    address = system.endpoints["observe"]
+    until("the alarm on the page", lambda: "ProviderDown</a></td><td><b>" in system.http.get(address).text)
+    return Picture("observed-stack", None, address, ".panels svg", TALL)
+
+
 def _busiest(system: System, who: Person, practitioner: str) -> str:
     """The month in which that practitioner has most sessions."""
     asked = {"practitioner_id": practitioner, "limit": 100}
@@ -93,13 +108,17 @@ async def main() -> int:
     node, modules = await node_with(PROGRAM)
     with tempfile.TemporaryDirectory(prefix="pictures-", ignore_cleanup_errors=True) as folder:
         state = Path(folder) / "state"
-        with local_stack(state), system_of(state) as system:
+        with local_stack(state, "--observe"), system_of(state) as system:
             seeded = booking("seed", "--json", state=state)
             assert seeded.returncode == 0, seeded.stdout + seeded.stderr
             people = json.loads(seeded.stdout)["people"]
             environment = {**os.environ, **LIBRARIES, "TMPDIR": folder}
             # The gateway's first: the report's further months would change what they show.
-            for pictures in (lambda: shown(system, people), lambda: [report(state, Path(folder) / "lake")]):
+            for pictures in (
+                lambda: shown(system, people),
+                lambda: [report(state, Path(folder) / "lake")],
+                lambda: [observed(system, state)],
+            ):
                 wanted = [asdict(one) for one in await asyncio.to_thread(pictures)]
                 told = json.dumps({"gateway": system.endpoints["gateway"], "folder": str(PICTURES), "pictures": wanted})
                 words = [str(node), str(modules / "picture.mjs"), told]

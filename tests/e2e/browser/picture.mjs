@@ -1,5 +1,5 @@
 // Takes pictures of a gateway's pages: node picture.mjs '{"gateway": ..., "folder": ..., "pictures": [{"name", "sub", "path", "wait", "size": [width, height], "scheme"}]}'
-// Signs in whom the provider's page offers, if there is a `sub`; a `path` may be a file's address; `wait` is a selector that must be there first; `whole`
+// Signs in whom the provider's page offers, if there is a `sub`; `path` is a whole address otherwise; `wait` is a selector that must be there first; `whole`
 // takes the page to its foot. Prints each file's name.
 import chromium from "@sparticuz/chromium";
 import { chromium as browsers } from "playwright-core";
@@ -15,7 +15,7 @@ for (const { name, sub, path, wait, size: [width, height], scheme, whole } of pi
     await page.click(`button[name=sub][value="${sub}"]`);
     await page.waitForURL(`${gateway}/**`);
   }
-  await page.goto(path.startsWith("file:") ? path : gateway + path, { waitUntil: "load" });
+  await page.goto(sub ? gateway + path : path, { waitUntil: "load" });
   await page.locator(wait).first().waitFor();
   await page.screenshot({ path: `${folder}/${name}.png`, fullPage: whole });
   console.log(`${name}.png`);
