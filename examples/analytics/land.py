@@ -55,7 +55,7 @@ class Landing:
         group = {"group.id": "analytics-lake", "enable.auto.commit": False, "auto.offset.reset": "error"}
         self.consumer = Consumer({**client, **group, "enable.partition.eof": True})
         self.con = lakes.opened(chosen.lake)
-        self.read = self.new = self.mended = 0
+        self.read = self.new = self.aside = self.mended = 0
         if self.again:
             self.con.execute("DELETE FROM landed.position")
 
@@ -86,6 +86,8 @@ class Landing:
                 raise SystemExit(f"Kafka gave nothing for {PATIENCE:.0f} s, though {len(waiting)} partitions have more. Run it again: what is landed stays.")
         seconds = time.monotonic() - began
         say(f"Landed {self.new:,} new of {self.read:,} records in {seconds:.1f} s ({self.read / max(seconds, 0.001):,.0f} a second).")
+        if self.aside:
+            say(f"{self.aside:,} of them can't be read by this release of the contracts, and are kept with the reason: SELECT * FROM landed.unread")
         if self.again:
             say(f"{self.mended:,} rows said something else than their records do, as this release reads them: written anew.")
 
@@ -170,7 +172,7 @@ class Landing:
             if unread:
                 self.con.executemany(f"INSERT OR REPLACE INTO landed.unread VALUES ({', '.join('?' * len(lakes.UNREAD))})", unread)
             self.con.executemany("INSERT OR REPLACE INTO landed.position VALUES (?, ?, ?, ?)", list(positions.values()))
-        self.read += len(messages)
+        self.read, self.aside = self.read + len(messages), self.aside + len(unread)
 
     def insert(self, events: list[tuple]) -> None:
         """Each event once. Read from the beginning on purpose, what is known is written anew, as this release reads it."""

@@ -75,30 +75,55 @@ MONEY = {
 }
 
 
-def test_money_under_review__is_taken_from_no_revenue_and_counted_once(python: Path, tmp_path: Path) -> None:
-    """P4: what came in minus what went out is in the purchase or under review, whichever way it went last."""
-    told = [
-        [str(UUID(int=sale)), version, type_, json.dumps({"transaction_id": str(UUID(int=sale)), **data})]
+PRODUCT = str(UUID(int=500))
+PRICES = [100, 120, 120, 100]
+"""What was asked for one product, sale after sale, before the catalogue told of it."""
+
+
+@pytest.fixture(scope="module")
+def modelled(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of a lake with these histories, and the models of money and prices built of it."""
+    folder = tmp_path_factory.mktemp("lake")
+    told: list[list[Any]] = [
+        [str(UUID(int=sale)), version, version, type_, json.dumps({"transaction_id": str(UUID(int=sale)), **data})]
         for sale, (history, _) in enumerate(MONEY.values(), 1)
         for version, (type_, data) in enumerate(history, 1)
     ]
-    words = [python, "-c", _LANDED, EXAMPLE, tmp_path, json.dumps(told)]
-    subprocess.run(words, check=True, timeout=60)
-    environment = {name: str(path) for name, path in _DBT.items()} | {"LAKE": str(tmp_path)}
-    environment |= {"DBT_TARGET_PATH": str(tmp_path / "dbt"), "DBT_LOG_PATH": str(tmp_path)}
-    dbt = [python.with_name("dbt"), "--quiet", "run", "--select", "+money"]
+    product = {"id": PRODUCT, "name": "One", "kind": "counseling", "tier": "gold"}
+    for hour, amount in enumerate(PRICES):
+        sold = {"transaction_id": str(UUID(int=600 + hour)), "product": product, "price": _money(amount)}
+        told.append([sold["transaction_id"], 1, hour * 3_600, "TransactionCreated", json.dumps(sold)])
+    subprocess.run([python, "-c", _LANDED, EXAMPLE, folder, json.dumps(told)], check=True, timeout=60)
+    environment = {name: str(path) for name, path in _DBT.items()} | {"LAKE": str(folder)}
+    environment |= {"DBT_TARGET_PATH": str(folder / "dbt"), "DBT_LOG_PATH": str(folder)}
+    dbt = [python.with_name("dbt"), "--quiet", "run", "--select", "+money", "+price_history"]
     done = subprocess.run(
         dbt, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=200
     )
     assert done.returncode == 0, done.stdout
-    asked = subprocess.run(
-        [python, "-c", _PILES, tmp_path / "lake.duckdb"], capture_output=True, text=True, check=True, timeout=60
-    )
+    return folder / "lake.duckdb"
+
+
+def rows(python: Path, database: Path, query: str) -> list[list[Any]]:
+    asked = [python, "-c", _ROWS, database, query]
+    return json.loads(subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout)
+
+
+def test_money_under_review__is_taken_from_no_revenue_and_counted_once(python: Path, modelled: Path) -> None:
+    """P4: what came in minus what went out is in the purchase or under review, whichever way it went last."""
     piles: dict[str, dict[str, int]] = {}
-    for sale, pile, amount in json.loads(asked.stdout):
+    query = "SELECT transaction_id::VARCHAR, pile, sum(amount)::BIGINT FROM analytics.money GROUP BY ALL"
+    for sale, pile, amount in rows(python, modelled, query):
         piles.setdefault(sale, {})[pile] = amount
     found = {what: piles[str(UUID(int=sale))] for sale, what in enumerate(MONEY, 1)}
     assert found == {what: left for what, (_, left) in MONEY.items()}
+
+
+def test_price_that_came_back__is_told_twice(python: Path, modelled: Path) -> None:
+    """By the sales alone, as before the catalogue's topic was first landed."""
+    query = f"""SELECT price_amount::BIGINT, valid_to IS NULL FROM analytics.price_history
+        WHERE product_id = '{PRODUCT}' ORDER BY valid_from"""
+    assert rows(python, modelled, query) == [[100, False], [120, False], [100, True]]
 
 
 def test_revenue_of_the_page__is_the_net_of_the_models(python: Path, tmp_path: Path) -> None:
@@ -138,16 +163,12 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import lake as lakes
 con = lakes.opened(Path(sys.argv[2]))
-for sale, version, type_, data in json.loads(sys.argv[3]):
+for sale, version, second, type_, data in json.loads(sys.argv[3]):
     query = "INSERT INTO landed.event BY NAME SELECT 'booking.checkout.transactions.v1' AS topic, ?::UUID AS key"
     query += ", uuid() AS ce_id, ? AS ce_sequence, ? AS type, ?::JSON AS data, make_timestamptz(?) AS happened_at"
-    con.execute(query, [sale, version, type_, data, version * 1_000_000])
+    con.execute(query, [sale, version, type_, data, second * 1_000_000])
 """
-_PILES = """
-import duckdb, json, sys
-query = "SELECT transaction_id::VARCHAR, pile, sum(amount)::BIGINT FROM analytics.money GROUP BY ALL"
-print(json.dumps(duckdb.connect(sys.argv[1]).execute(query).fetchall()))
-"""
+_ROWS = "import duckdb, json, sys; print(json.dumps(duckdb.connect(sys.argv[1]).execute(sys.argv[2]).fetchall()))"
 
 
 @pytest.fixture

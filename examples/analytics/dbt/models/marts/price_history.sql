@@ -6,11 +6,10 @@ with told as (
 ),
 begun as (select product_id, min(since) as since from told group by product_id),
 sold as (
-    select product_id, min(happened_at) as since, min(product_name) as name, min(product_kind) as kind, min(product_tier) as tier,
+    select product_id, happened_at as since, product_name as name, product_kind as kind, product_tier as tier,
         price_amount, price_currency as currency, true as active, 'sale' as source
     from {{ ref('stg_transaction_created') }} as sale
     where not exists (select 1 from begun where begun.product_id = sale.product_id and begun.since <= sale.happened_at)
-    group by product_id, price_amount, price_currency
 ),
 everything as (select * from told union all select * from sold),
 changes as (
