@@ -56,6 +56,10 @@ class Settings(KafkaAccess, BaseSettings):
         3_660
     )
 
+    build_revision: Annotated[str, Field(max_length=64, description="the commit that the image was built of")] = (
+        "unknown"
+    )
+
     @field_validator("operator_token")
     @classmethod
     def _a_word(cls, token: SecretStr | None) -> SecretStr | None:

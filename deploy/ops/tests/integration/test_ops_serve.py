@@ -53,7 +53,7 @@ class Serving:
         )
 
     def figures(self):
-        """Each sample by name and the value of its only label; nothing while nobody listens."""
+        """Each sample by name and the values of its labels; nothing while nobody listens."""
         try:
             page = httpx2.get(self.address, timeout=PATIENCE).text
         except httpx2.TransportError:
@@ -146,8 +146,10 @@ def test_audit__is_repeated_and_says_how_old_it_is_what_differs_and_what_was_acc
 
 
 def test_stop__is_obeyed_however_long_the_pause_is(serve):
-    here = serve(every=86_400)
+    here = serve(every=86_400, BUILD_REVISION="abc123")
     here.until_audited("proven")
+    (build,) = [name[1:] for name in here.figures() if name[0] == "booking_build_info"]
+    assert {"ops", "serve", "abc123"} <= set(build)
     assert here.stopped() == 0, here.log.read_text()
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from booking_ops.audit.figures import Figures
 from booking_ops.deployment import Deployment, deployment
 from booking_ops.failure import said
 from booking_ops.manners import Deadline
+from booking_process.observed import built
 
 _SOON = 60.0
 
@@ -41,6 +43,7 @@ def serve(
     _ = where.databases(), where.kafka  # what is not set will not be: it is said now, once, and by the exit code
     if baseline is not None:
         Baseline.read(baseline)
+    built("ops", "serve", version("booking-ops"), where.settings.build_revision, to=figures.registry)
     server, _ = start_http_server(port, host, figures.registry)
     try:
         asyncio.run(_again_and_again(where, figures, every, baseline, deadline))
