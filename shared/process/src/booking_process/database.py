@@ -22,7 +22,15 @@ from sqlalchemy.dialects.postgresql import psycopg as postgresql_psycopg
 from booking_postgres import Connection, Pool, PoolExhaustedError
 from booking_process.settings import ServiceSettings
 
-__all__ = ["Database", "DatabaseDownError", "Deadline", "Filtered", "UnsafeDatabaseError", "request_deadline"]
+__all__ = [
+    "Database",
+    "DatabaseDownError",
+    "Deadline",
+    "Filtered",
+    "UnsafeDatabaseError",
+    "request_deadline",
+    "session_settings",
+]
 
 Row = TypeVar("Row")
 
@@ -113,7 +121,7 @@ class Database:
         self.url = str(url)
         self.direct_url = str(direct_url or url)
         """Where a session is one's own, for whoever listens or locks."""
-        self._session = _session(statement_timeout)
+        self._session = session_settings(statement_timeout)
         self._pooled = self.direct_url != self.url
         self._pool_timeout = pool_timeout
         self._statement_timeout = statement_timeout
@@ -282,8 +290,8 @@ def _told(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _session(statement_timeout: float) -> dict[str, str]:
-    """What a session of ours has set, as pg_settings shows it."""
+def session_settings(statement_timeout: float) -> dict[str, str]:
+    """What a session of ours has set, as pg_settings shows it; `statement_timeout` in seconds."""
     return {
         "statement_timeout": str(int(statement_timeout * 1000)),
         "lock_timeout": "5000",

@@ -17,12 +17,14 @@ from aiokafka.errors import SecurityDisabled
 from booking_contracts import acls
 from booking_contracts.access import grants, principals
 from booking_contracts.brokers import Mechanism
-from booking_ops.access import databases
+from booking_ops.access import databases, sessions
 from booking_ops.access.databases import Names, Privilege
 from booking_ops.access.privileges import TABLES
+from booking_ops.access.sessions import Setting
 from booking_ops.deployment import SERVICES, Deployment, deployment
 from booking_ops.failure import DIFFERENT, GOOD, Failure
 from booking_ops.manners import AsJson, Deadline, Yes, done, sure
+from booking_process.database import session_settings
 
 BROKER = "kafka"
 access = typer.Typer(no_args_is_help=True, help="Who may do what at the broker and in the databases.")
@@ -36,8 +38,18 @@ Others = Annotated[
 Analytics = Annotated[
     bool, typer.Option("--analytics", help="Make the databases' analytics roles where they are missing.")
 ]
+Pooled = Annotated[
+    bool,
+    typer.Option("--pooled", help="And what each role must have set where DATABASE_URL leads through a pooler."),
+]
+StatementTimeout = Annotated[
+    float,
+    typer.Option(min=0.001, help="With --pooled: the services' DATABASE_STATEMENT_TIMEOUT_SECONDS."),
+]
 SecondMechanism = Annotated[str, typer.Option(help="SCRAM-SHA-512 or SCRAM-SHA-256; a user has a password for each.")]
 _MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256")
+_STATEMENT_TIMEOUT = 10.0
+"""Seconds, as the services have it by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +59,29 @@ class Found:
     place: str
     missing: tuple[Any, ...] = ()
     extra: tuple[Any, ...] = ()
+    settings: tuple[Setting, ...] = ()
     foreign: tuple[Any, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     @property
     def differences(self) -> int:
         """How many."""
-        return len(self.missing) + len(self.extra) + len(self.foreign) + len(self.notes)
+        return self.ours + len(self.foreign) + len(self.notes)
+
+    @property
+    def ours(self) -> int:
+        """How many of them are of our own."""
+        return len(self.missing) + len(self.extra) + len(self.settings)
 
     def lines(self) -> list[str]:
         """The diff: + is missing, - is too much, ? is somebody else's, ! is to be looked at."""
-        signs = (("+", self.missing), ("-", self.extra), ("?", self.foreign))
+        signs = (("+", (*self.missing, *self.settings)), ("-", self.extra), ("?", self.foreign))
         told = [f"{sign} {self.place}: {one.sentence}" for sign, found in signs for one in found]
         return told + [f"! {self.place}: {note}" for note in self.notes]
 
 
 @access.command()
-def show(*, as_json: AsJson = False) -> None:
+def show(*, as_json: AsJson = False, statement_timeout: StatementTimeout = _STATEMENT_TIMEOUT) -> None:
     """What should be: each principal's permissions at the broker, each role's in the databases. It asks nobody."""
     brokers = {name: [asdict(one) for one in grants(name)] for name in principals()}
     roles = {
@@ -74,7 +92,8 @@ def show(*, as_json: AsJson = False) -> None:
         for service, told in TABLES.items()
     }
     if as_json:
-        print(json.dumps({"kafka": brokers, "postgres": roles}, indent=1))
+        pooled = session_settings(statement_timeout)
+        print(json.dumps({"kafka": brokers, "postgres": roles, "pooled": pooled}, indent=1))
         return
     for name in principals():
         for one in grants(name):
@@ -85,14 +104,23 @@ def show(*, as_json: AsJson = False) -> None:
         for table, withheld in sorted(told.analytics.items()):
             without = f", but for {', '.join(sorted(withheld))}" if withheld else ""
             print(f"{service}_analytics has SELECT on {table}{without}")
+        for name, value in sorted(session_settings(statement_timeout).items()):
+            print(f"{Setting(f'{service}_app', name, value).sentence}, where a pooler is used")
 
 
 @access.command()
-def compare(*, only: Only = None, as_json: AsJson = False, deadline: Deadline = 60) -> None:
+def compare(
+    *,
+    only: Only = None,
+    pooled: Pooled = False,
+    statement_timeout: StatementTimeout = _STATEMENT_TIMEOUT,
+    as_json: AsJson = False,
+    deadline: Deadline = 60,
+) -> None:
     """Show how it differs. Exit code 0: not at all; 1: it does."""
     places = _places(only)
     where = _set_for(deployment(), places)
-    found = done(_found(where, places), deadline)
+    found = done(_found(where, places, statement_timeout if pooled else None), deadline)
     if as_json:
         print(json.dumps([asdict(one) for one in found], indent=1))
     else:
@@ -106,6 +134,8 @@ def apply(
     only: Only = None,
     others: Others = False,
     analytics: Analytics = False,
+    pooled: Pooled = False,
+    statement_timeout: StatementTimeout = _STATEMENT_TIMEOUT,
     yes: Yes = False,
     deadline: Deadline = 120,
 ) -> None:
@@ -115,14 +145,15 @@ def apply(
     if analytics:
         for name in done(_make_analytics(where, places), deadline):
             print(f"made {name}, which has no password yet")
-    found = done(_found(where, places), deadline)
+    timeout = statement_timeout if pooled else None
+    found = done(_found(where, places, timeout), deadline)
     _tell(found)
-    changes = sum(len(one.missing) + len(one.extra) + (len(one.foreign) if others else 0) for one in found)
+    changes = sum(one.ours + (len(one.foreign) if others else 0) for one in found)
     if changes:
         sure(f"Make these {changes} changes?", yes=yes)
     for one in found:
         done(_set_right(where, one, others=others), deadline)
-    left = done(_found(where, places), deadline) if changes else found
+    left = done(_found(where, places, timeout), deadline) if changes else found
     for line in [line for one in left for line in one.lines()]:
         print(f"left: {line}")
     print(f"{changes} changed, {sum(one.differences for one in left)} left")
@@ -231,11 +262,12 @@ def _tell(found: list[Found]) -> None:
     print(f"{', '.join(one.place for one in found)}: {sum(one.differences for one in found)} differences")
 
 
-async def _found(where: Deployment, places: list[str]) -> list[Found]:
-    return [await _found_at(where, place) for place in places]
+async def _found(where: Deployment, places: list[str], pooled: float | None) -> list[Found]:
+    """`pooled`: the statements' timeout in seconds where a pooler is used."""
+    return [await _found_at(where, place, pooled) for place in places]
 
 
-async def _found_at(where: Deployment, place: str) -> Found:
+async def _found_at(where: Deployment, place: str, pooled: float | None) -> Found:
     if place == BROKER:
         try:
             drift = await acls.acl_drift(where.kafka, where.prefix)
@@ -244,19 +276,21 @@ async def _found_at(where: Deployment, place: str) -> Found:
                 "This broker has no authorizer: everybody may do everything there. Start it with one, and "
                 "allow.everyone.if.no.acl.found=false (`booking up --secure` does)."
             ) from None
-        return Found(place, drift.missing, drift.extra, drift.foreign)
+        return Found(place, drift.missing, drift.extra, foreign=drift.foreign)
     async with await _connected(where, place) as conn:
-        there = await databases.privilege_drift(conn, place, await databases.names_of(conn))
+        names = await databases.names_of(conn)
+        there = await databases.privilege_drift(conn, place, names)
+        unset = () if pooled is None else await sessions.settings_drift(conn, names, statement_timeout=pooled)
     notes = [f"there is no table {name}: migrate first, with this version" for name in there.absent]
     notes += [
         f"nothing is told of the table {name}: is this version older than its migrations?" for name in there.unknown
     ]
-    return Found(place, there.missing, there.extra, there.foreign, tuple(notes))
+    return Found(place, there.missing, there.extra, unset, there.foreign, tuple(notes))
 
 
 async def _set_right(where: Deployment, found: Found, *, others: bool) -> None:
     remove = (*found.extra, *(found.foreign if others else ()))
-    if not (found.missing or remove):
+    if not (found.missing or found.settings or remove):
         return
     if found.place == BROKER:
         await acls.change_acls(where.kafka, add=found.missing, remove=remove)
@@ -265,6 +299,8 @@ async def _set_right(where: Deployment, found: Found, *, others: bool) -> None:
         await databases.set_right(
             conn, add=cast("tuple[Privilege, ...]", found.missing), remove=cast("tuple[Privilege, ...]", remove)
         )
+        if found.settings:
+            await sessions.set_for_roles(conn, (await databases.names_of(conn)).database, found.settings)
 
 
 async def _make_analytics(where: Deployment, places: list[str]) -> list[str]:

@@ -149,6 +149,11 @@ class Names:
         """Who reads beside them."""
         return f"{self.stem}_analytics"
 
+    @property
+    def logins(self) -> tuple[str, str]:
+        """The programs' first login and their second one."""
+        return (self.app, self.app + _SECOND)
+
     def login(self, name: str) -> str | None:
         """The role whose login this name is, first or second; None if it is none of this database's."""
         for role in (self.app, self.analytics):
