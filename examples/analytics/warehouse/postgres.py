@@ -17,8 +17,10 @@ import lake as lakes
 KINDS = {"VARCHAR": "text", "JSON": "jsonb"}
 _TABLE = "CREATE SCHEMA IF NOT EXISTS landed; CREATE TABLE IF NOT EXISTS landed.event ({columns}, PRIMARY KEY (topic, ce_id))"
 _GONE = "DELETE FROM landed.event e WHERE NOT EXISTS (SELECT 1 FROM come c WHERE c.topic = e.topic AND c.ce_id = e.ce_id)"
-_NEW = """INSERT INTO landed.event SELECT * FROM come
-ON CONFLICT (topic, ce_id) DO UPDATE SET data = excluded.data WHERE event.data IS DISTINCT FROM excluded.data"""
+_TOLD = [name for name in lakes.EVENT if name not in {"topic", "ce_id"}]
+_NEW = f"""INSERT INTO landed.event SELECT * FROM come ON CONFLICT (topic, ce_id) DO UPDATE
+SET {", ".join(f"{name} = excluded.{name}" for name in _TOLD)}
+WHERE ({", ".join(f"event.{name}" for name in _TOLD)}) IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in _TOLD)})"""
 
 
 def bring(lake: Path) -> tuple[int, int]:
