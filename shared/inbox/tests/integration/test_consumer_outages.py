@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from prometheus_client import REGISTRY
 from shared.inbox.tests.consumer_rig import (
@@ -79,6 +79,35 @@ async def test_nobody_reads__what_waits_for_the_group_is_seen_all_the_same(rig: 
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
     assert shown("events") is None, "what nobody counts any more is not shown"
+
+
+async def test_group_lag__is_counted_on_after_one_bad_answer(rig: Rig, monkeypatch):
+    """Ends that lack a partition, say: the figure is not shown for a moment, and must not be gone for good."""
+    asked, spoilt = AIOKafkaConsumer.end_offsets, asyncio.Event()
+    spoil = asyncio.Event()
+
+    async def ends(client: AIOKafkaConsumer, partitions: Any) -> Any:
+        if spoil.is_set() and not spoilt.is_set():
+            spoilt.set()
+            return {}
+        return await asked(client, partitions)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", ends)
+    lag = GroupLag(
+        "answered", group_id=rig.prefix + rig.name, topics=[SESSIONS.name], bootstrap=rig.bootstrap, prefix=rig.prefix
+    )
+    watching = asyncio.create_task(lag.run(every=0.2))
+    labels = {"consumer": "answered", "topic": SESSIONS.name}
+    try:
+        await rig.send(*(session_event(uuid4(), 1) for _ in range(5)))
+        await until(lambda: REGISTRY.get_sample_value("booking_group_lag_events", labels) == 5)
+        spoil.set()
+        await until(spoilt.is_set)
+        await rig.send(session_event(uuid4(), 1))
+        await until(lambda: REGISTRY.get_sample_value("booking_group_lag_events", labels) == 6)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 async def test_postgres_killed_and_restarted_while_applying__nothing_is_held_or_lost(rig: Rig, own_postgres: Postgres):
