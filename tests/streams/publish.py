@@ -6,10 +6,11 @@
 
 The promise is `shared/contracts/schemas.published/`, which no generation touches: the AsyncAPI document, the schema of
 each version of each type, and `history.json`, which says of each version when it was published, what it added, why it
-broke what, and the sum of the files, so that nobody moves them by hand. An addition needs a higher version (1.0.0 →
-1.1.0, `VERSION` in booking_contracts.generate) and a line that tells readers of it, a break a higher first number,
-`--breaking-in` with it, and a reason. Each version is in the history once: published again it takes other words in, and
-is refused where it would tell readers of more. The pages that tell of it are written anew. `--check` publishes nothing.
+broke what, and the sum of the files and of itself, so that nobody moves them by hand. An addition needs a higher
+version (1.0.0 → 1.1.0, `VERSION` in booking_contracts.generate) and a line that tells readers of it, a break a higher
+first number, `--breaking-in` with it, and a reason. Each version is in the history once: published again it takes other
+words in, and is refused where it would tell readers of more. The pages that tell of it are written anew. `--check`
+publishes nothing.
 Exit codes: 0 published (or kept), 1 refused, 2 misused.
 """
 
@@ -48,9 +49,11 @@ def history(folder: Path = PUBLISHED) -> list[dict[str, Any]]:
     return json.loads(file.read_text("utf-8")) if file.exists() else []
 
 
-def total(folder: Path = PUBLISHED) -> str:
-    """SHA-256 over the published files, names and contents."""
+def total(folder: Path, told: list[dict[str, Any]]) -> str:
+    """SHA-256 over the published files, names and contents, and over what readers were `told`, without its sums."""
     digest = hashlib.sha256()
+    words = [{name: value for name, value in entry.items() if name != "sum"} for entry in told]
+    digest.update(json.dumps(words, sort_keys=True).encode() + b"\0")
     for file in sorted(folder.glob("*.json")):
         if file.name != HISTORY:
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
@@ -116,7 +119,7 @@ def publish(
     entry |= {"broke": broke, "because": because}
     if last is not None and last["version"] == new.version:
         before, entry = before[:-1], last
-    text = json.dumps([*before, {**entry, "sum": total(folder)}], indent=2, ensure_ascii=False)
+    text = json.dumps([*before, {**entry, "sum": total(folder, [*before, entry])}], indent=2, ensure_ascii=False)
     (folder / HISTORY).write_text(text + "\n", "utf-8")
     return None
 
@@ -126,7 +129,7 @@ def problems(package: Path = PACKAGE, folder: Path = PUBLISHED) -> str | None:
     old = published(folder)
     if old is None or not history(folder):
         return "Nothing is published: schemas.published/ is empty."
-    if history(folder)[-1]["sum"] != total(folder):
+    if history(folder)[-1]["sum"] != total(folder, history(folder)):
         return "schemas.published/ was changed by hand: only `python -m tests.streams.publish` moves it."
     new = committed(package)
     if found := breaks(old, new):

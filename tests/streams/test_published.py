@@ -232,7 +232,7 @@ def test_words__pass(scratch: Path):
     assert committed_and_checked(scratch) == (0, "")
 
 
-@pytest.mark.parametrize("what", ["edited", "a file gone", "all gone"])
+@pytest.mark.parametrize("what", ["edited", "a file gone", "its history edited", "all gone"])
 def test_baseline_moved_by_hand__is_refused(scratch: Path, what: str):
     folder = scratch / "shared/contracts/schemas.published"
     match what:
@@ -241,6 +241,10 @@ def test_baseline_moved_by_hand__is_refused(scratch: Path, what: str):
             file.write_text(file.read_text("utf-8").replace("started_at", "begun_at"), "utf-8")
         case "a file gone":
             (folder / "SessionStarted.v1.json").unlink()
+        case "its history edited":
+            told = history(folder)
+            told[1]["because"] = "nobody noticed"
+            (folder / HISTORY).write_text(json.dumps(told), "utf-8")
         case _:
             shutil.rmtree(folder)
     code, said = committed_and_checked(scratch)
