@@ -9,6 +9,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from booking_contracts.zones import zone
+from booking_local.failure import Failure
+from booking_proof.seed.command import fill
+from booking_proof.seed.conflict import told_otherwise
 from booking_proof.seed.rows import Rows
 from booking_proof.seed.story import Platform, Size
 from booking_proof.seed.streams import told
@@ -19,6 +22,7 @@ from checkout.transactions.store import TRANSACTION
 from consultation.sessions.store import SESSION
 
 pytestmark = pytest.mark.servers
+SERVICES = ("checkout", "consultation", "notifier", "calendar")
 UNTIL = datetime(2026, 11, 30, 6, tzinfo=UTC)
 UNGUARDED = replace(SESSION, parameters=lambda change: {**SESSION.parameters(change), "entitlement_version": None})
 OWN = {
@@ -99,4 +103,27 @@ async def test_bulk__is_what_the_commands_leave(fresh_database):
                 assert await rows_of(bulk[service], table) == expected, table
     finally:
         for conn in (*one_by_one.values(), *bulk.values()):
+            await conn.close()
+
+
+async def test_seed_told_otherwise_where_nothing_was_kept__is_refused_before_the_first_write(fresh_database, kafka):
+    """People and products of another telling were written, until the first purchase was refused."""
+    urls = {service: fresh_database(service).owner_url for service in SERVICES}
+    size, months = Size(5, 30, 20, 6, 7, UNTIL), Months(zone("Asia/Jakarta"))
+    conns = {name: await psycopg.AsyncConnection.connect(urls[name], autocommit=True) for name in SERVICES}
+    try:
+        rows = Rows({}, size.seed, UNTIL, months, told=False)
+        chunk = rows.chunk(told(story, size.seed, UNTIL) for story in Platform(size).stories())
+        await Databases(conns, None, "").write(chunk, months)  # type: ignore[arg-type]
+        assert not await told_otherwise(conns["checkout"], size), "told again it goes on"
+
+        begun: list[bool] = []
+        endpoints = {"postgres": urls, "kafka_admin": {"KAFKA_BOOTSTRAP": kafka.bootstrap}}
+        with pytest.raises(Failure, match="told otherwise: take another --seed"):
+            await fill(endpoints, replace(size, months=5), lambda *_: None, lambda: begun.append(True))
+        assert not begun
+        for table in ("product", "person", "practitioner"):
+            assert await found(conns["checkout"], f"SELECT count(*) FROM {table}") == 0
+    finally:
+        for conn in conns.values():
             await conn.close()

@@ -34,6 +34,11 @@ def keep(layout: Layout, size: Size) -> None:
     write(layout.seeds, json.dumps([_row(one) for one in told.values()], indent=1))
 
 
+def kept(layout: Layout, size: Size) -> bool:
+    """Whether this was begun here before, just so."""
+    return _told(layout).get(size.seed) == size
+
+
 def forget(layout: Layout, size: Size) -> None:
     """What was kept is not how it was told here."""
     told = {seed: one for seed, one in _told(layout).items() if seed != size.seed}

@@ -17,6 +17,7 @@ from booking_local.failure import Failure
 from booking_local.stack import control
 from booking_local.stack.people import offer
 from booking_proof.seed import before
+from booking_proof.seed.conflict import told_otherwise
 from booking_proof.seed.people import HOUSE, Somebody
 from booking_proof.seed.share import months_of, write_all
 from booking_proof.seed.story import Platform, Size
@@ -24,14 +25,24 @@ from booking_proof.seed.times import NoTimeError
 from booking_proof.seed.write import PATIENCE, Databases
 
 _OFFERED = 5
+_TOLD_OTHERWISE = (
+    "Something of seed {number} is here already, told otherwise: take another --seed, "
+    "or the options that it was told by."
+)
 Progress = Callable[[str, int, int], None]
 
 
 async def fill(
-    endpoints: Mapping[str, Any], size: Size, show: Progress, begun: Callable[[], object] = lambda: None
+    endpoints: Mapping[str, Any],
+    size: Size,
+    show: Progress,
+    begun: Callable[[], object] = lambda: None,
+    *,
+    kept: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Make everything, and wait until it is published and in the calendar; how many, and who. `begun` is called before
-    the first of it is written."""
+    the first of it is written. Failure, and nothing written, where this seed is there already and told otherwise; with
+    `kept` it is known to be told alike."""
     platform = Platform(size)
     counts = Counter({"practitioners": size.practitioners, "members": size.members})
     everybody = size.practitioners + size.members
@@ -42,6 +53,8 @@ async def fill(
 
     databases = await Databases.open(endpoints)
     try:
+        if not kept and await told_otherwise(databases["checkout"], size):
+            raise Failure(_TOLD_OTHERWISE.format(number=size.seed))
         begun()
         await databases.products(platform.products)
         await databases.practitioners(platform.practitioners, months_of(endpoints))
@@ -128,6 +141,7 @@ def seed(
         ended,
     )
     size = before.alike(layout, size, whenever=until is None)
+    kept = before.kept(layout, size)
     bars = progress.Progress(
         progress.TextColumn("{task.description:<14}"),
         progress.BarColumn(),
@@ -144,15 +158,12 @@ def seed(
 
     with bars:
         try:
-            made, people = asyncio.run(fill(endpoints, size, show, lambda: before.keep(layout, size)))
+            made, people = asyncio.run(fill(endpoints, size, show, lambda: before.keep(layout, size), kept=kept))
         except NoTimeError as error:
             raise Failure(str(error)) from error
         except psycopg.errors.UniqueViolation as error:  # by a release that kept nothing, or elsewhere
             before.forget(layout, size)
-            raise Failure(
-                f"Something of seed {number} is here already, told otherwise: take another --seed, or the options that"
-                " it was told by."
-            ) from error
+            raise Failure(_TOLD_OTHERWISE.format(number=number)) from error
     offer(layout, _offered(people))
     seconds = time.monotonic() - began
     if as_json:
