@@ -19,16 +19,16 @@ _SECONDS = Gauge("booking_dependency_seconds", "How long its last answer took, o
 _REFRESHED = Gauge(
     "booking_figures_timestamp_seconds", "When these figures were last true, in seconds since 1970.", ["figures"]
 )
-_BUILD_INFO = ("booking_build_info", "1; what runs here.", ["service", "mode", "version", "revision", "python"])
-_BUILD = Gauge(*_BUILD_INFO)
+_BUILD = Gauge("booking_build_info", "1; what runs here.", ["service", "mode", "version", "revision", "python"])
 _EVERY = 5.0
 
 
 def built(service: str, mode: str, version: str, revision: str, *, to: CollectorRegistry | None = None) -> None:
     """Says what runs in this process: `version` is the interface's, `revision` the commit that it was built of. `to`: a
     registry of its own, of a program that shows no other series."""
-    gauge = _BUILD if to is None else Gauge(*_BUILD_INFO, registry=to)
-    gauge.labels(service, mode, version, revision, platform.python_version()).set(1)
+    if to is not None:
+        to.register(_BUILD)
+    _BUILD.labels(service, mode, version, revision, platform.python_version()).set(1)
 
 
 def depends(*dependencies: str) -> None:
