@@ -100,7 +100,10 @@ def containers() -> Iterator[Containers]:
             environment.setenv(name, value)
         # Built beforehand, one after the other: `up --build` builds all at once.
         subprocess.run(
-            ["docker", "compose", "build"], cwd=ROOT, check=True, env=os.environ | {"COMPOSE_PARALLEL_LIMIT": "1"}
+            ["docker", "compose", "--profile", "ops", "build"],
+            cwd=ROOT,
+            check=True,
+            env=os.environ | {"COMPOSE_PARALLEL_LIMIT": "1"},
         )
         with DockerCompose(ROOT, wait=True) as compose:
             yield Containers(compose, addresses)
@@ -108,8 +111,9 @@ def containers() -> Iterator[Containers]:
 
 @pytest.fixture(scope="module")
 def system(containers: Containers) -> Iterator[System]:
-    # Of a range the first copy has either port.
-    endpoints = {name: next(filter(_takes_connections, addresses)) for name, addresses in containers.addresses.items()}
+    # Of a range the first copy has either port; the operator's program is started by its test.
+    services = {name: addresses for name, addresses in containers.addresses.items() if name != "ops"}
+    endpoints = {name: next(filter(_takes_connections, addresses)) for name, addresses in services.items()}
     for name in ("checkout", "consultation", "notifier", "calendar", "gateway"):
         until_ready(name, endpoints[name])
     running = System(endpoints, containers.token)
@@ -200,8 +204,11 @@ def test_operators_program__proves_it_all_from_a_container_of_its_own(containers
     until("the audit to prove it", lambda: _audited(containers)["proven"])
     containers.run("--profile", "ops", "up", "-d", "--no-recreate", "--wait", "ops")
     (address,) = containers.addresses["ops"]
-    figures = f"{address}/metrics"
-    until("the audit's figures", lambda: "booking_audit_proven 1.0" in httpx2.get(figures, timeout=30).text)
+    try:
+        proven = "booking_audit_proven 1.0"
+        until("the audit's figures", lambda: proven in httpx2.get(f"{address}/metrics", timeout=30).text)
+    finally:
+        containers.run("--profile", "ops", "rm", "--stop", "--force", "ops")  # `down` knows of no profile
 
 
 def _audited(containers: Containers) -> dict[str, Any]:
