@@ -16,7 +16,7 @@ def from_aiokafka(record: Any, prefix: str = "") -> Record:
         offset=record.offset,
         key=_untouched("key", record.key),
         value=_untouched("value", record.value),
-        headers=tuple(record.headers or ()),
+        headers=_headers(record.headers),
         timestamp_ms=max(record.timestamp or 0, 0),
     )
 
@@ -24,7 +24,7 @@ def from_aiokafka(record: Any, prefix: str = "") -> Record:
 def from_confluent(message: Any, prefix: str = "") -> Record:
     """A message of `confluent_kafka`'s consumer, its bytes untouched.
 
-    ValueError if it is an error and no record, or nothing came; TypeError if key or value are not bytes.
+    ValueError if it is an error and no record, or nothing came; TypeError if key, value or a header is not bytes.
     """
     if message is None:
         raise ValueError("no record: nothing came within poll's time")
@@ -37,9 +37,16 @@ def from_confluent(message: Any, prefix: str = "") -> Record:
         offset=message.offset(),
         key=_untouched("key", message.key()),
         value=_untouched("value", message.value()),
-        headers=tuple(message.headers() or ()),
+        headers=_headers(message.headers()),
         timestamp_ms=max(timestamp, 0),
     )
+
+
+def _headers(told: Any) -> tuple[tuple[str, bytes | None], ...]:
+    headers: tuple[tuple[str, Any], ...] = () if told is None else tuple(told)
+    for name, value in headers:
+        _untouched(f"header {name}", value)
+    return headers
 
 
 def _untouched(what: str, told: Any) -> bytes | None:

@@ -58,6 +58,11 @@ def test_what_a_deserializer_made__is_refused_in_words(differs: dict):
         from_aiokafka(SimpleNamespace(**{**told, "timestamp": -1, **differs}))
 
 
+def test_header_that_is_text__is_refused_in_words():
+    with pytest.raises(TypeError, match="the header ce_id is str and not bytes"):
+        from_confluent(_message(headers=[("ce_id", "text")]))
+
+
 def test_record_of_kafka_python__may_have_no_headers_and_no_time():
     told = {"topic": SESSIONS.name, "partition": 3, "offset": 9, "key": b"k", "value": None, "headers": None}
     record = from_aiokafka(SimpleNamespace(**told, timestamp=-1))
