@@ -13,10 +13,10 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from booking_contracts.brokers import Brokers, KafkaAccess
-from booking_contracts.zones import Zone, zone, zone_named
+from booking_contracts.zones import Zone, zone
 from booking_ops.failure import Failure
 from booking_process.service import Service
-from booking_process.settings import Dsn, WebAddress, brokers
+from booking_process.settings import Dsn, PlatformTimezone, WebAddress, brokers
 
 SERVICES = {
     "checkout": "checkout",
@@ -50,7 +50,7 @@ class Settings(KafkaAccess, BaseSettings):
     ] = None
     topic_prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{0,64}$", description="the prefix of topic names")] = ""
     operator_token: Annotated[SecretStr | None, Field(description="an access token with the role `admin`")] = None
-    platform_timezone: Annotated[str, Field(description="an IANA zone such as Asia/Jakarta")] = "Asia/Jakarta"
+    platform_timezone: PlatformTimezone = "Asia/Jakarta"
     relay_compression: Annotated[Literal["zstd", "gzip", "none"], Field(description="zstd, gzip or none")] = "zstd"
     erasure_resend_seconds: Annotated[int, Field(ge=0, description="seconds until a tombstone is sent once more")] = (
         3_660
@@ -68,13 +68,6 @@ class Settings(KafkaAccess, BaseSettings):
         if not (text.isascii() and text.isprintable()) or " " in text:
             raise ValueError("a token is one word")
         return SecretStr(text) if text else None
-
-    @field_validator("platform_timezone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        if zone_named(name) is None:
-            raise ValueError("no such zone")
-        return name
 
 
 @dataclass(frozen=True, slots=True)

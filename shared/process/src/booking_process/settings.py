@@ -138,6 +138,15 @@ def _private_web(url: str) -> str:
     return url
 
 
+def _known_zone(name: str) -> str:
+    if zone_named(name) is None:
+        raise ValueError("no such zone")
+    return name
+
+
+PlatformTimezone = Annotated[str, Field(description="an IANA zone such as Asia/Jakarta"), AfterValidator(_known_zone)]
+"""By which the platform counts its months."""
+
 Origins = Annotated[tuple[str, ...], AfterValidator(_origins)]
 """Origins of pages, by name; nothing stands for all of them."""
 
@@ -234,7 +243,7 @@ class ServiceSettings(KafkaAccess, BaseSettings):
     jwt_jwks_max_age_seconds: Annotated[
         float, Field(gt=0, le=604800, description="how long the last key set is trusted while the issuer is away")
     ] = 3600.0
-    platform_timezone: Annotated[str, Field(description="an IANA zone such as Asia/Jakarta")] = "Asia/Jakarta"
+    platform_timezone: PlatformTimezone = "Asia/Jakarta"
     rate_limit_per_minute: Annotated[
         int, Field(ge=0, description="requests per minute and person, 0 switches the limit off")
     ] = 1200
@@ -294,13 +303,6 @@ class ServiceSettings(KafkaAccess, BaseSettings):
         if unknown := set(names) - _ASYMMETRIC:
             raise ValueError(f"{sorted(unknown)} not allowed, only {sorted(_ASYMMETRIC)}")
         return names
-
-    @field_validator("platform_timezone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        if zone_named(name) is None:
-            raise ValueError("no such zone")
-        return name
 
     @model_validator(mode="after")
     def _keys_over_https(self) -> Self:
